@@ -1,0 +1,41 @@
+package call
+
+import (
+	"time"
+
+	"hotline/media"
+)
+
+// Command is something the outside asks of a call: it is put in the call's mailbox and acted on by
+// the goroutine that owns the call. Exactly the types below implement it.
+type Command interface{ command() }
+
+// KeyPressed: a party pressed a key.
+type KeyPressed struct {
+	Leg LegID
+	Key media.Key
+	At  time.Time
+}
+
+// Reoffered: a party's phone sent a new offer in a re-INVITE (hold, resume, codec, address). The owner
+// calls Accept, which answers it, or Refuse; one of the two, once.
+type Reoffered struct {
+	Leg LegID
+	At  time.Time
+	// Accept answers with what the leg's stream makes of the offer; held is the stream's Held after.
+	Accept func() (held bool, err error)
+	Refuse func(why Cause)
+}
+
+// HangUp: end the call (drain's deadline, an operator).
+type HangUp struct {
+	Why Reason
+}
+
+func (KeyPressed) command() {}
+func (Reoffered) command()  {}
+func (HangUp) command()     {}
+
+// mailboxSize bounds what may wait for a call's owner: type-ahead of a caller in menus and a burst of
+// re-INVITEs fit; a flood does not, and its sender is told to try later.
+const mailboxSize = 32

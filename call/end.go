@@ -1,0 +1,47 @@
+package call
+
+// Result is the closed set of what became of a call. It is a metric's label.
+type Result string
+
+// The results.
+const (
+	Answered  Result = "answered"  // an agent and the caller were joined
+	Abandoned Result = "abandoned" // the caller left before an agent answered
+	Refused   Result = "refused"   // the hotline did not take the call
+	Failed    Result = "failed"    // the hotline could not go on
+)
+
+// Reason is the closed set of why a call ended as it did.
+type Reason string
+
+// The reasons. A change of why a call ended is made here.
+const (
+	ReasonCallerHangup Reason = "caller-hangup"  // the caller's BYE or CANCEL
+	ReasonAgentHangup  Reason = "agent-hangup"   // the agent's BYE after talk
+	ReasonCallerLost   Reason = "caller-lost"    // the caller's leg broke: no ACK, no media, transport gone
+	ReasonNoPrompt     Reason = "no-prompt"      // what had to be said could not be played
+	ReasonNoMenu       Reason = "no-menu"        // the menu named does not exist
+	ReasonNoQueue      Reason = "no-queue"       // the queue named does not exist
+	ReasonBadRoute     Reason = "bad-route"      // the number leads nowhere that exists
+	ReasonShutdown     Reason = "shutdown"       // the drain's deadline passed
+	ReasonCrash        Reason = "crash"          // the process died; closed at the next start
+	ReasonPanic        Reason = "panic"          // a fault in one call's handling, contained to it
+	ReasonBug          Reason = "forbidden-move" // a stage asked for a move the table does not have
+	ReasonMenuEnd      Reason = "menu-end"       // a menu's own end
+)
+
+// Release is who ended the call first.
+type Release string
+
+// The parties who can release a call.
+const (
+	ByCaller Release = "caller"
+	ByAgent  Release = "agent"
+	BySystem Release = "system"
+)
+
+// End is the one verdict on a finished call. Log line, metric and record all come from it.
+type End struct {
+	Result Result `json:"result"`
+	Reason Reason `json:"reason"`
+}

@@ -1,0 +1,139 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"hotline/media"
+)
+
+// LegID names one leg, unique in the process. It is not the SIP Call-ID.
+type LegID string
+
+// Leg is one party on the line. Package sip has the real one; call/calltest has a scripted one that
+// passes the same suite.
+//
+// All methods may be called from any goroutine, but by convention only the call's owner does. None
+// blocks on the net but those that say so.
+type Leg interface {
+	ID() LegID
+	// Context is alive while the leg is. It is cancelled with a *LegEnd as its cause, once, by the
+	// packet (or timeout) that ended the leg.
+	Context() context.Context
+	// Ring sends 180 on a leg that came in and is not answered. Repeating it is allowed.
+	Ring() error
+	// Answer sends the 200 of a leg that came in, and returns when it was sent. It does not wait for
+	// the ACK: the leg resends, and ends itself with CauseNoAck if none comes (RFC 3261 13.3.1.4).
+	// Answering twice does nothing and returns the first instant.
+	Answer() (time.Time, error)
+	// Hangup ends the leg from our side: a final response if it was never answered (which one, the
+	// table in sip/reply.go says by cause), CANCEL if we are still ringing it, BYE otherwise. It
+	// cancels Context with a *LegEnd{By: System} and does not wait for the far end. Idempotent.
+	Hangup(why Cause)
+	// Audio is the leg's stream; it is closed by the leg when the leg ends.
+	Audio() media.Stream
+	// Attach hands the leg's commands (keys, re-INVITEs, later REFER) to its owner's mailbox. post
+	// must not block; false means full, and the far end is told to try later. Before the first
+	// Attach commands are answered as if the mailbox were full. A new Attach replaces the old one:
+	// the old owner gets nothing any more once it returns. Nil lets go.
+	Attach(post func(Command) bool)
+}
+
+// Party is who ended a leg.
+type Party string
+
+// Far is the person or device at the other end, System is us.
+const (
+	Far    Party = "far"
+	System Party = "system"
+)
+
+// Cause is the closed set of why a leg ended, or why it is to be ended.
+type Cause string
+
+// The causes. Package sip maps them to and from responses in sip/reply.go.
+const (
+	CauseBye         Cause = "bye"         // hung up in the ordinary way
+	CauseCancel      Cause = "cancel"      // the caller gave up before an answer
+	CauseNoAck       Cause = "no-ack"      // no ACK to our 200 in 64·T1
+	CauseTransport   Cause = "transport"   // the flow or connection is gone
+	CauseNoMedia     Cause = "no-media"    // nothing heard for too long
+	CauseBusy        Cause = "busy"        // 486, 600
+	CauseDeclined    Cause = "declined"    // 603, 480, other refusals by the person
+	CauseUnreachable Cause = "unreachable" // no response, 404, 408, 430, 5xx
+	CauseNoAnswer    Cause = "no-answer"   // rang to its limit
+	CauseWithdrawn   Cause = "withdrawn"   // we took the offer back
+	CauseElsewhere   Cause = "elsewhere"   // another agent answered first
+	CauseNotFound    Cause = "not-found"   // no such number
+	CauseForbidden   Cause = "forbidden"
+	CauseShutdown    Cause = "shutdown"
+	CauseOverload    Cause = "overload"
+	CauseError       Cause = "error" // a fault of ours
+)
+
+// LegEnd is the cause with which a leg's context is cancelled.
+type LegEnd struct {
+	By  Party
+	Why Cause
+	// At is when the packet that ended the leg arrived or was sent (carries the monotonic clock).
+	At time.Time
+}
+
+func (e *LegEnd) Error() string { return fmt.Sprintf("leg ended by %s: %s", e.By, e.Why) }
+
+// EndOf returns how a leg ended, and whether it has. A context cancelled by anything else than the
+// leg itself counts as ended by the system, now.
+func EndOf(l Leg) (LegEnd, bool) {
+	ctx := l.Context()
+	if ctx.Err() == nil {
+		return LegEnd{}, false
+	}
+	var e *LegEnd
+	if errors.As(context.Cause(ctx), &e) {
+		return *e, true
+	}
+	return LegEnd{By: System, Why: CauseError, At: time.Now()}, true
+}
+
+// RingRequest asks for an agent's phone to be rung.
+type RingRequest struct {
+	Agent string // id (工号), as registered
+	// From is the caller's number to show on the agent's phone; Display a text beside it.
+	From, Display string
+	// CallID is the call the phone is rung for.
+	CallID string
+	// Prefer is the caller's codec, to be put first.
+	Prefer media.Codec
+	// Progress is told each 18x as it arrives, on any goroutine; it must not block.
+	Progress func(code int, at time.Time)
+}
+
+// RingError is why an agent's phone did not answer.
+type RingError struct {
+	Why  Cause // CauseBusy, CauseDeclined, CauseUnreachable, CauseWithdrawn, CauseElsewhere, CauseNoAnswer
+	Code int   // the SIP status, 0 when none came
+	At   time.Time
+}
+
+func (e *RingError) Error() string { return fmt.Sprintf("ring failed: %s (%d)", e.Why, e.Code) }
+
+// CauseError wraps a Cause so that it can cancel a context: the ring whose context is cancelled with
+// it is withdrawn for that reason.
+type CancelCause struct{ Why Cause }
+
+func (e CancelCause) Error() string { return string(e.Why) }
+
+// Incoming is a call that passed the door.
+type Incoming struct {
+	Leg Leg
+	// At is where the number dialled leads.
+	At Next
+	// From and To are the caller's number, as the trunk asserts it, and the number dialled.
+	From, To string
+	// Trunk is the trunk's name, or Agent the id of the agent whose phone it came from.
+	Trunk, Agent string
+	// Received is when the INVITE arrived.
+	Received time.Time
+}

@@ -1,0 +1,51 @@
+package call
+
+import "slices"
+
+// Kind names a stage of a call.
+type Kind string
+
+// The stages. Each has one file, stage_*.go.
+const (
+	Route Kind = "route" // the number dialled decides
+	Menu  Kind = "menu"  // the caller chooses
+	Wait  Kind = "wait"  // a seat in a queue
+	Talk  Kind = "talk"  // an agent and the caller hear each other
+	Done  Kind = "done"  // nothing follows but the record
+)
+
+// Next says where a call goes next. It is data, never a func, so that it can be journalled and taken
+// up again by another process. Which fields mean something depends on Kind.
+type Next struct {
+	Kind Kind `json:"kind"`
+	// Menu is the menu to enter (Menu).
+	Menu string `json:"menu,omitempty"`
+	// Queue is the queue to wait in (Wait), or the one the agent was found through (Talk).
+	Queue string `json:"queue,omitempty"`
+	// Agent is the agent wanted (Wait: nobody else will do) or the one talking (Talk).
+	Agent string `json:"agent,omitempty"`
+	// Leg is the agent's leg (Talk); the call's own table of legs has it.
+	Leg LegID `json:"leg,omitempty"`
+	// Front asks for the head of the queue (Wait): a caller whose agent was lost.
+	Front bool `json:"front,omitempty"`
+	// End is the verdict (Done).
+	End End `json:"end,omitzero"`
+}
+
+// moves is the state table: from each stage, the stages that may follow. Run refuses any other and
+// ends the call with reason ReasonBug, so that a stage's mistake is seen and costs one call.
+var moves = map[Kind][]Kind{
+	Route: {Menu, Wait, Done},
+	Menu:  {Menu, Wait, Done},
+	Wait:  {Menu, Wait, Talk, Done},
+	Talk:  {Menu, Wait, Talk, Done},
+	Done:  {},
+}
+
+// Allowed reports whether a call may go from one stage to another.
+func Allowed(from, to Kind) bool { return slices.Contains(moves[from], to) }
+
+// DoneWith is the Next that ends a call with a verdict.
+func DoneWith(result Result, reason Reason) Next {
+	return Next{Kind: Done, End: End{Result: result, Reason: reason}}
+}

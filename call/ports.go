@@ -1,0 +1,118 @@
+package call
+
+import (
+	"context"
+	"time"
+
+	"hotline/media"
+)
+
+// Menus walks the menus. Package ivr.
+type Menus interface {
+	// Walk leads the caller through the menu named, and returns where the call goes next. An error is
+	// one that Line returned, or ErrNoMenu.
+	Walk(ctx context.Context, line Line, menu string) (Next, error)
+}
+
+// Line is what a menu may do with a call: speak and listen. Its methods are called by the call's owner
+// only; meanwhile the mailbox is served.
+type Line interface {
+	// ID of the call, for logs.
+	ID() string
+	// Ask plays prompts, one after the other, and waits for one key: at most wait after the last
+	// sample. A key cuts the prompts short and is returned; keys pressed ahead are taken in order.
+	// Errors: ErrNoKey after the wait; the caller's *LegEnd; ErrMoved when a command sent the call
+	// elsewhere; others when a prompt cannot be played.
+	Ask(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error)
+	// Say plays prompts to their end; keys wait for the next Ask. Errors as for Ask.
+	Say(ctx context.Context, prompts ...string) error
+	// Chose records a step of the way through menus: the menu, and the key or "otherwise".
+	Chose(menu, choice string)
+}
+
+// Desk seats callers in queues. Package acd.
+type Desk interface {
+	// Join seats a caller. It does not block. Errors: ErrNoQueue.
+	Join(ctx context.Context, t Ticket) (Seat, error)
+}
+
+// Ticket is what the desk must know of a caller to seat it.
+type Ticket struct {
+	CallID string
+	Queue  string
+	// Agent, if not empty, is the only agent wanted.
+	Agent string
+	// From is the caller's number, to show to agents.
+	From string
+	// Prefer is the caller's codec.
+	Prefer media.Codec
+	// Entered is when the caller entered the queue; it decides the order within a priority.
+	Entered time.Time
+	// Front: before all others of the same priority (a caller whose agent was lost).
+	Front bool
+}
+
+// Seat is a caller's place in a queue.
+//
+// A seat ends once, either by an answer or by leaving, and both sides agree on which: if the answer
+// won, Leave returns false and the answer is (or will at once be) in Answered; the caller's owner then
+// owns the agent's leg and must hang it up if it has no use for it. If leaving won, the desk withdraws
+// every offer, and an agent whose 200 crosses that is ACKed and BYEd by the desk.
+type Seat interface {
+	// Answered carries at most one Answer.
+	Answered() <-chan Answer
+	// Leave gives the place up and reports whether leaving won. Idempotent: a later call returns
+	// what the first did. It does not block.
+	Leave(why Cause) (won bool)
+	// Visit is the stay as the record wants it: offers in order, and how it ended. It is complete
+	// once the seat has ended (Answered was read, or Leave returned true).
+	Visit() (Visit, []Offer)
+	// PromiseClock is when the clock of the first promise began: the first 180 or 183 of the first
+	// offer, at the latest that INVITE + 1 s. Zero while it has not.
+	PromiseClock() time.Time
+}
+
+// Answer is an agent who answered: the leg is up, and the owner's from now on.
+type Answer struct {
+	Agent string
+	Name  string
+	Queue string
+	Leg   Leg
+	// At is when the agent's 200 arrived.
+	At time.Time
+}
+
+// Recorder begins recordings. Package recorder.
+type Recorder interface {
+	// Start begins the recording of one call, at the instant its parties were joined. Errors are
+	// the recorder's (disk full, no permission): the call goes on and is marked unrecorded.
+	Start(call string, joined time.Time) (Recording, error)
+}
+
+// Recording is one call's recording, running. As a media.Tap, side A is the caller.
+type Recording interface {
+	media.Tap
+	// Name is what the record keeps to find it again.
+	Name() string
+	// Close ends it at an instant: shorter audio is filled with silence up to there, later audio
+	// cut. It returns the error that made the recording incomplete, if any did. Idempotent.
+	Close(end time.Time) error
+}
+
+// Records keeps call records. Package store.
+type Records interface {
+	// Begin queues the row of a call that has just begun; it does not wait for the disk. Rows of one
+	// call are written in order.
+	Begin(r Record)
+	// Finish writes the finished record, once, and returns when it is durable or ctx is done (it is
+	// then still queued and will be written as soon as it can be).
+	Finish(ctx context.Context, r Record) error
+}
+
+// Prompts finds what is said, by name, in the language of the service.
+type Prompts interface {
+	// Clip returns the audio of a prompt. Errors: one that wraps fs.ErrNotExist.
+	Clip(name string) (media.Clip, error)
+	// Digits speaks a number digit by digit (an agent's 工号), as clips in order.
+	Digits(number string) []media.Clip
+}

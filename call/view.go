@@ -1,0 +1,48 @@
+package call
+
+import "time"
+
+// QueueView is a queue as people watching see it. Package acd makes it, package web shows it.
+type QueueView struct {
+	Name          string  `json:"name"`
+	Strategy      string  `json:"strategy"`
+	Priority      int     `json:"priority"`
+	Waiting       int     `json:"waiting"`
+	LongestWait   float64 `json:"longest_wait_seconds"`
+	AgentsReady   int     `json:"agents_ready"`
+	AgentsServing int     `json:"agents_serving"` // registered and with the skill
+	Offering      int     `json:"offering"`
+}
+
+// AgentState is derived from live facts; the closed set is a metric's label.
+type AgentState string
+
+// The states, in the order in which facts decide: no flow, a live leg, an open offer, wrap-up,
+// pause, else ready.
+const (
+	AgentOffline AgentState = "offline"
+	AgentTalking AgentState = "talking"
+	AgentRinging AgentState = "ringing"
+	AgentWrapUp  AgentState = "wrap-up"
+	AgentPaused  AgentState = "paused"
+	AgentReady   AgentState = "ready"
+)
+
+// AgentView is an agent as people watching see it.
+type AgentView struct {
+	ID     string         `json:"id"`
+	Name   string         `json:"name"`
+	State  AgentState     `json:"state"`
+	Since  time.Time      `json:"since"`
+	Skills map[string]int `json:"skills"`
+	Call   string         `json:"call,omitempty"` // the call talked to or rung for
+	Calls  int            `json:"calls"`          // answered since the start
+}
+
+// Live is one call in progress, as people watching see it.
+type Live struct {
+	Record Record `json:"record"`
+	At     Kind   `json:"at"`
+	// Held: the agent has put the caller on hold.
+	Held bool `json:"held"`
+}

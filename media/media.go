@@ -1,0 +1,171 @@
+// Package media owns audio: RTP sockets and ports, SDP offer and answer, DTMF, prompts being
+// played, the bridge between two legs, and the tap a recorder listens on.
+//
+// It is a leaf: it knows nothing of calls or SIP, and it alone imports pion. Package sip opens a
+// [Stream] for each leg and carries its SDP; package call plays prompts on streams and bridges them;
+// package recorder implements [Tap].
+//
+// Goroutines: every method of [Engine] and [Stream] may be called from any goroutine. An engine
+// calls [Tap] and key functions from its own goroutines, one packet of one stream at a time; they
+// must not block.
+package media
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+)
+
+// FrameDuration is how much audio one packet of ours carries (ptime, RFC 3551 section 4.2).
+const FrameDuration = 20 * time.Millisecond
+
+// SampleRate of everything this package handles, in samples per second (G.711).
+const SampleRate = 8000
+
+// Errors of this package that a caller tells apart.
+var (
+	// ErrNoPorts: every port of the range is in use or resting.
+	ErrNoPorts = errors.New("media: no free RTP port")
+	// ErrNotAcceptable: the description has no audio, or no codec, that we share (SIP 488).
+	ErrNotAcceptable = errors.New("media: nothing acceptable in the session description")
+	// ErrBadSDP: the description cannot be read (SIP 400).
+	ErrBadSDP = errors.New("media: malformed session description")
+	// ErrClosed: the stream or the engine is closed.
+	ErrClosed = errors.New("media: closed")
+)
+
+// Engine makes streams and joins them. It is the port behind which the media path can be replaced
+// whole; the suite in package media/mediatest is what every engine passes.
+type Engine interface {
+	// Open binds an RTP and RTCP port pair from the range for one leg.
+	// It returns ErrNoPorts when none is free.
+	Open(o StreamOptions) (Stream, error)
+	// Bridge passes audio and telephone-events between a and b until the returned function is
+	// called or either stream closes; tap, if not nil, hears both sides. Whatever was playing on
+	// either stream is stopped. The returned function waits until no more packet can reach tap.
+	Bridge(a, b Stream, tap Tap) (unbridge func(), err error)
+	// Close closes all streams and waits for the engine's goroutines.
+	Close() error
+}
+
+// StreamOptions say how one leg's audio begins.
+type StreamOptions struct {
+	// Signalling is the address the leg's SIP comes from: with the address in the SDP it is trusted
+	// as the first source of RTP.
+	Signalling netip.Addr
+	// Prefer is the codec to put first in an offer (the other leg's, so that packets pass through);
+	// empty means the engine's order.
+	Prefer Codec
+}
+
+// Stream is one leg's audio: a socket, what was agreed by offer and answer, what is played to the
+// far end and what keys it pressed.
+type Stream interface {
+	// Offer describes this stream as an SDP offer (RFC 3264 section 5). Called again, the version
+	// in the o= line rises.
+	Offer() ([]byte, error)
+	// Accept takes the far end's answer to our offer (RFC 3264 section 7).
+	// Errors: ErrBadSDP, ErrNotAcceptable.
+	Accept(answer []byte) error
+	// Answer takes the far end's offer, first or later (hold), and returns our answer (RFC 3264
+	// sections 6 and 8). Errors: ErrBadSDP, ErrNotAcceptable; then what was agreed before still holds.
+	Answer(offer []byte) (answer []byte, err error)
+	// Held reports whether the far end's last description wants no audio from us (sendonly,
+	// inactive, or c=0.0.0.0).
+	Held() bool
+	// Codec is the codec agreed on; empty before.
+	Codec() Codec
+	// Play sends clips one after another, paced, and returns nil when the last sample was sent, or
+	// ctx's cause, or ErrClosed. It replaces what another Play was sending (that Play returns
+	// ErrReplaced). A clip with Loop never ends by itself.
+	Play(ctx context.Context, clips ...Clip) error
+	// OnKey sets the function that is told each key the far end presses, once per key. The method
+	// (RFC 4733, SIP INFO) first seen on the leg wins and the others are ignored. Nil forgets.
+	OnKey(f func(Key))
+	// Press enters a key received by signalling (SIP INFO).
+	Press(k Key)
+	// Stats may be asked at any time, also after Close.
+	Stats() Stats
+	// Local is where this stream receives RTP.
+	Local() netip.AddrPort
+	// Close stops everything on the stream and lets its ports rest. Idempotent.
+	Close() error
+}
+
+// ErrReplaced is returned by a Play that another Play or a bridge cut short.
+var ErrReplaced = errors.New("media: replaced by something else to play")
+
+// Codec is an RTP payload encoding, by its name in the configuration.
+type Codec string
+
+// The codecs of a caller's leg (RFC 3551 section 4.5.14).
+const (
+	PCMA Codec = "pcma"
+	PCMU Codec = "pcmu"
+)
+
+// Clip is audio to play: a prompt, music.
+type Clip struct {
+	// Name is what people call it, for logs.
+	Name string
+	// ALaw is G.711 A-law at 8,000 samples per second. It is shared: never write to it.
+	ALaw []byte
+	// Loop plays it again and again.
+	Loop bool
+}
+
+// Duration of one round of the clip.
+func (c Clip) Duration() time.Duration {
+	return time.Duration(len(c.ALaw)) * time.Second / SampleRate
+}
+
+// Key is one key of a telephone, pressed once: '0'..'9', '*', '#', 'A'..'D' (RFC 4733 section 3.2).
+type Key byte
+
+// Valid reports whether k is a key that exists.
+func (k Key) Valid() bool {
+	return k >= '0' && k <= '9' || k == '*' || k == '#' || k >= 'A' && k <= 'D'
+}
+
+func (k Key) String() string { return string(rune(k)) }
+
+// Side is whose voice a packet carries.
+type Side uint8
+
+// The sides of a bridge: its first and its second stream. In a recording, left and right.
+const (
+	SideA Side = iota
+	SideB
+)
+
+// Frame is one packet of audio as a tap hears it.
+type Frame struct {
+	Side Side
+	// At is when the packet arrived.
+	At time.Time
+	// SSRC, Sequence and Timestamp are the sender's own (RFC 3550 section 5.1).
+	SSRC      uint32
+	Sequence  uint16
+	Timestamp uint32
+	// ALaw is the audio, translated if need be; valid only during the call.
+	ALaw []byte
+}
+
+// Tap hears what a bridge carries. It is called from engine goroutines, for each side from one at a
+// time, but for the two sides at once; it must not block, and must copy what it keeps.
+type Tap interface {
+	Frame(f Frame)
+}
+
+// Stats of one stream, since it opened.
+type Stats struct {
+	PacketsIn, PacketsOut   uint64
+	OctetsIn, OctetsOut     uint64 // RTP payload
+	Lost                    uint64 // by sequence numbers (RFC 3550 A.3), never below 0
+	Duplicate, Late         uint64
+	Strangers               uint64 // packets from a source that is not the leg's
+	Dropped                 uint64 // not RTP, or a payload type that was not agreed
+	Jitter                  time.Duration
+	FirstPacket, LastPacket time.Time // received; zero when none
+}
