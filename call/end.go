@@ -27,6 +27,7 @@ const (
 	ReasonCrash        Reason = "crash"          // the process died; closed at the next start
 	ReasonPanic        Reason = "panic"          // a fault in one call's handling, contained to it
 	ReasonBug          Reason = "forbidden-move" // a stage asked for a move the table does not have
+	ReasonBridge       Reason = "bridge"         // caller and agent could not be joined
 	ReasonMenuEnd      Reason = "menu-end"       // a menu's own end
 )
 

@@ -104,8 +104,14 @@ type Records interface {
 	// Begin queues the row of a call that has just begun; it does not wait for the disk. Rows of one
 	// call are written in order.
 	Begin(r Record)
+	// Update queues what the record says now, after a move of the call, so that a crash keeps what is
+	// known; it does not wait for the disk. What it holds is copied before it returns. An update of a
+	// finished call is dropped.
+	Update(r Record)
 	// Finish writes the finished record, once, and returns when it is durable or ctx is done (it is
 	// then still queued and will be written as soon as it can be).
+	// Once it returned nil, all that was queued before it is durable too.
+	// Errors: ErrFinished when that was done before: nothing changes then.
 	Finish(ctx context.Context, r Record) error
 }
 

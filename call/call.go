@@ -1,0 +1,196 @@
+package call
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/media"
+)
+
+// Call is one caller's visit, or one callback, from its first event to its record. Everything in it
+// belongs to the goroutine that runs Run, but for the mailbox, which anybody may post to, and live,
+// the copy that others read.
+type Call struct {
+	x       *Exchange
+	id      string
+	log     *zap.Logger
+	mailbox chan Command
+
+	at        Next
+	caller    Leg // nil before a callback reached its caller
+	legs      map[LegID]Leg
+	keys      []media.Key // pressed by the caller and not taken yet
+	told      bool        // that the call is recorded
+	moved     Next        // where a command sent the call, with ErrMoved
+	rec       Record
+	recording Recording
+	held      bool // by the agent
+
+	live atomic.Pointer[Live]
+}
+
+// ID of the call, everywhere the same.
+func (c *Call) ID() string { return c.id }
+
+// post puts a command in the mailbox, unless it is full.
+func (c *Call) post(cmd Command) bool {
+	select {
+	case c.mailbox <- cmd:
+		return true
+	default:
+		return false
+	}
+}
+
+// shut makes room for a HangUp even in a full mailbox: at shutdown nothing else matters.
+func (c *Call) shut() {
+	for !c.post(HangUp{Why: ReasonShutdown}) {
+		select {
+		case cmd := <-c.mailbox:
+			refuse(cmd)
+		default:
+		}
+	}
+}
+
+// refuse answers a command that nobody will act on.
+func refuse(cmd Command) {
+	if r, ok := cmd.(Reoffered); ok {
+		r.Refuse(CauseShutdown)
+	}
+}
+
+// handle acts on a command that means the same in every stage. It returns where the call goes, if
+// the command moves it.
+func (c *Call) handle(cmd Command) (next Next, moved bool) {
+	switch cmd := cmd.(type) {
+	case KeyPressed:
+		if c.caller != nil && cmd.Leg == c.caller.ID() && len(c.keys) < mailboxSize {
+			c.keys = append(c.keys, cmd.Key)
+		}
+	case Reoffered:
+		if _, ours := c.legs[cmd.Leg]; !ours {
+			cmd.Refuse(CauseError)
+			break
+		}
+		if _, err := cmd.Accept(); err != nil {
+			c.log.Info("re-offer not accepted", zap.String("leg", string(cmd.Leg)), zap.Error(err))
+		}
+	case HangUp:
+		c.release(BySystem)
+		return c.over(cmd.Why), true
+	}
+	return Next{}, false
+}
+
+// takeKey takes the oldest key pressed and not taken yet.
+func (c *Call) takeKey() (media.Key, bool) {
+	if len(c.keys) == 0 {
+		return 0, false
+	}
+	k := c.keys[0]
+	c.keys = slices.Delete(c.keys, 0, 1)
+	return k, true
+}
+
+// gone is closed when the caller's leg has ended; it never is while there is no caller yet.
+func (c *Call) gone() <-chan struct{} {
+	if c.caller == nil {
+		return nil
+	}
+	return c.caller.Context().Done()
+}
+
+// callerEnd is the Next of a call whose caller's leg has ended.
+func (c *Call) callerEnd() Next {
+	end, _ := EndOf(c.caller)
+	switch {
+	case end.By == System:
+		c.release(BySystem)
+	default:
+		c.release(ByCaller)
+	}
+	if end.Why == CauseBye || end.Why == CauseCancel {
+		return c.over(ReasonCallerHangup)
+	}
+	return c.over(ReasonCallerLost)
+}
+
+// over is the Next that ends the call; the result follows from what happened so far.
+func (c *Call) over(why Reason) Next {
+	joined := slices.ContainsFunc(c.rec.Talks, func(t TalkRecord) bool { return t.Joined != nil })
+	switch {
+	case joined:
+		return DoneWith(Answered, why)
+	case why == ReasonCallerHangup || why == ReasonCallerLost:
+		return DoneWith(Abandoned, why)
+	default:
+		return DoneWith(Failed, why)
+	}
+}
+
+// release notes who ended the call; the first counts.
+func (c *Call) release(by Release) {
+	if c.rec.Release == "" {
+		c.rec.Release = by
+	}
+}
+
+// answer answers the caller, once, and notes when.
+func (c *Call) answer() error {
+	if c.rec.Accepted != nil {
+		return nil
+	}
+	at, err := c.caller.Answer()
+	if err != nil {
+		return err
+	}
+	c.rec.Accepted = &at
+	return nil
+}
+
+// adopt takes a leg over from whoever made it.
+func (c *Call) adopt(l Leg) {
+	c.legs[l.ID()] = l
+	l.Attach(c.post)
+}
+
+// drop ends a leg and lets it go. It returns how it ended, which may have been before.
+func (c *Call) drop(l Leg, why Cause) LegEnd {
+	l.Hangup(why)
+	end, _ := EndOf(l)
+	delete(c.legs, l.ID())
+	return end
+}
+
+// enter begins a stage: it is the one place where a move is published and written down.
+func (c *Call) enter(at Next) {
+	c.x.metrics.move(c.at.Kind, at.Kind)
+	c.at = at
+	c.publish()
+}
+
+// publish shows the call as it is now to those who watch, and to the store, so that a crash loses
+// nothing that was known.
+func (c *Call) publish() {
+	r := c.rec.clone()
+	Derive(&r, c.x.Targets)
+	c.live.Store(&Live{Record: r, At: c.at.Kind, Held: c.held})
+	c.x.Records.Update(r)
+}
+
+// sleepless is a timer's channel, or nil for a wait that never ends.
+func after(d time.Duration) (<-chan time.Time, func() bool) {
+	if d < 0 {
+		return nil, func() bool { return false }
+	}
+	t := time.NewTimer(d)
+	return t.C, t.Stop
+}
+
+// cause is ctx's cause, never nil once ctx is done.
+func cause(ctx context.Context) error { return context.Cause(ctx) }

@@ -1,0 +1,116 @@
+package calltest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"hotline/call"
+)
+
+// Desk is a call.Desk with no agents of its own: the test answers for them.
+type Desk struct {
+	Queues map[string]bool
+
+	mu    sync.Mutex
+	seats []*Seat
+	left  []call.Cause
+}
+
+// Join implements call.Desk.
+func (d *Desk) Join(_ context.Context, t call.Ticket) (call.Seat, error) {
+	if !d.Queues[t.Queue] {
+		return nil, call.ErrNoQueue
+	}
+	s := &Seat{Ticket: t, desk: d, answered: make(chan call.Answer, 1)}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seats = append(d.seats, s)
+	return s, nil
+}
+
+// Seats are all the seats there ever were, in order.
+func (d *Desk) Seats() []*Seat {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]*Seat(nil), d.seats...)
+}
+
+// Left are the causes with which seats were given up, in order.
+func (d *Desk) Left() []call.Cause {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]call.Cause(nil), d.left...)
+}
+
+// Seat is a seat of a Desk. The mutex decides whether the answer or the leaving won.
+type Seat struct {
+	Ticket   call.Ticket
+	desk     *Desk
+	answered chan call.Answer
+
+	mu          sync.Mutex
+	done, won   bool
+	rang, ended time.Time
+	offer       call.Offer
+}
+
+// Ring begins an offer to an agent, whose phone rings at once.
+func (s *Seat) Ring(agent string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rang = time.Now()
+	s.offer = call.Offer{Agent: agent, Queue: s.Ticket.Queue, Sent: s.rang, Rung: new(s.rang)}
+}
+
+// Answer has the agent answer with a leg. It reports whether the answer won.
+func (s *Seat) Answer(agent string, l call.Leg) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return false
+	}
+	s.done, s.ended = true, time.Now()
+	s.offer.How, s.offer.Ended = "answered", new(s.ended)
+	s.answered <- call.Answer{Agent: agent, Queue: s.Ticket.Queue, Leg: l, At: s.ended}
+	return true
+}
+
+// Answered implements call.Seat.
+func (s *Seat) Answered() <-chan call.Answer { return s.answered }
+
+// Leave implements call.Seat.
+func (s *Seat) Leave(why call.Cause) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return s.won
+	}
+	s.done, s.won, s.ended = true, true, time.Now()
+	s.desk.mu.Lock()
+	defer s.desk.mu.Unlock()
+	s.desk.left = append(s.desk.left, why)
+	return true
+}
+
+// Visit implements call.Seat.
+func (s *Seat) Visit() (call.Visit, []call.Offer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	how := "answered"
+	if s.won {
+		how = "abandoned"
+	}
+	v := call.Visit{Queue: s.Ticket.Queue, Entered: s.Ticket.Entered, Left: new(s.ended), How: how}
+	if s.offer.Agent == "" {
+		return v, nil
+	}
+	return v, []call.Offer{s.offer}
+}
+
+// PromiseClock implements call.Seat.
+func (s *Seat) PromiseClock() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rang
+}

@@ -1,0 +1,176 @@
+package calltest
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"hotline/media"
+)
+
+// Stream is a media.Stream that plays to nobody in as long as the clips last.
+type Stream struct {
+	closed chan struct{}
+
+	mu       sync.Mutex
+	replaced chan struct{} // closed when the Play under way is replaced
+	playing  string
+	log      []string
+	key      func(media.Key)
+	held     bool
+	once     sync.Once
+}
+
+var _ media.Stream = (*Stream)(nil)
+
+// NewStream makes an open stream.
+func NewStream() *Stream { return &Stream{closed: make(chan struct{})} }
+
+// Press has the far end press a key.
+func (s *Stream) Press(k media.Key) {
+	s.mu.Lock()
+	f := s.key
+	s.mu.Unlock()
+	if f != nil {
+		f(k)
+	}
+}
+
+// SetHeld sets what Held answers.
+func (s *Stream) SetHeld(held bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = held
+}
+
+// Playing is the name of the clip being played, empty when none is.
+func (s *Stream) Playing() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.playing
+}
+
+// Played lists the clips begun so far, in order.
+func (s *Stream) Played() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.log...)
+}
+
+// Play implements media.Stream.
+func (s *Stream) Play(ctx context.Context, clips ...media.Clip) error {
+	mine := s.replace()
+	defer s.begin("")
+	for _, clip := range clips {
+		for again := true; again; again = clip.Loop {
+			s.begin(clip.Name)
+			if err := s.wait(ctx, mine, clip.Duration()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Stream) wait(ctx context.Context, mine chan struct{}, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-mine:
+		return media.ErrReplaced
+	case <-s.closed:
+		return media.ErrClosed
+	}
+}
+
+// replace cuts what is playing short, and returns the channel by which the next one is cut.
+func (s *Stream) replace() chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.replaced != nil {
+		close(s.replaced)
+	}
+	s.replaced = make(chan struct{})
+	return s.replaced
+}
+
+func (s *Stream) begin(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.playing = name
+	if name != "" {
+		s.log = append(s.log, name)
+	}
+}
+
+// OnKey implements media.Stream.
+func (s *Stream) OnKey(f func(media.Key)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.key = f
+}
+
+// Held implements media.Stream.
+func (s *Stream) Held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
+// Close implements media.Stream.
+func (s *Stream) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
+
+// Offer implements media.Stream.
+func (s *Stream) Offer() ([]byte, error) { return []byte("offer"), nil }
+
+// Accept implements media.Stream.
+func (s *Stream) Accept([]byte) error { return nil }
+
+// Answer implements media.Stream.
+func (s *Stream) Answer([]byte) ([]byte, error) { return []byte("answer"), nil }
+
+// Codec implements media.Stream.
+func (s *Stream) Codec() media.Codec { return media.PCMA }
+
+// Stats implements media.Stream.
+func (s *Stream) Stats() media.Stats { return media.Stats{} }
+
+// Local implements media.Stream.
+func (s *Stream) Local() netip.AddrPort { return netip.AddrPort{} }
+
+// Bridger is a call.Bridger that notes which streams are joined.
+type Bridger struct {
+	mu     sync.Mutex
+	joined map[[2]media.Stream]media.Tap
+}
+
+// Bridge implements call.Bridger.
+func (b *Bridger) Bridge(x, y media.Stream, tap media.Tap) (func(), error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.joined == nil {
+		b.joined = make(map[[2]media.Stream]media.Tap)
+	}
+	pair := [2]media.Stream{x, y}
+	b.joined[pair] = tap
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.joined, pair)
+	}, nil
+}
+
+// Joined is how many pairs are.
+func (b *Bridger) Joined() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.joined)
+}

@@ -1,0 +1,93 @@
+package call
+
+import (
+	"slices"
+	"time"
+)
+
+// RingsOf is how many rings have begun after an elapsed time: ⌊elapsed ÷ cycle⌋ + 1 (design, section
+// 5). A promise of N rings is kept if and only if RingsOf ≤ N, which is elapsed < N·cycle.
+func RingsOf(elapsed, cycle time.Duration) int {
+	if cycle <= 0 {
+		return 0
+	}
+	return int(max(elapsed, 0)/cycle) + 1
+}
+
+// Derive computes a record's derived fields from its facts. It can be repeated.
+func Derive(r *Record, t Targets) {
+	r.Queue, r.Queued = "", nil
+	if len(r.Visits) > 0 {
+		r.Queue, r.Queued = r.Visits[0].Queue, &r.Visits[0].Entered
+	}
+	r.Agent, r.Answered, r.Joined = "", nil, nil
+	var talked, held time.Duration
+	for i := range r.Talks {
+		talk := &r.Talks[i]
+		if i == 0 {
+			r.Agent, r.Answered = talk.Agent, &talk.Answered
+		}
+		if r.Joined == nil {
+			r.Joined = talk.Joined
+		}
+		if talk.Ended != nil {
+			talked += talk.Ended.Sub(talk.Answered)
+		}
+		for _, h := range talk.Holds {
+			if h.To != nil {
+				held += h.To.Sub(h.From)
+			}
+		}
+	}
+	r.WaitSeconds = waited(r).Seconds()
+	r.TalkSeconds, r.HoldSeconds = talked.Seconds(), held.Seconds()
+	deriveRings(r, t)
+	r.TalkMet = nil
+	if r.Joined != nil && r.Ended != nil {
+		r.TalkMet = new(talked <= t.Talk)
+	}
+}
+
+// waited is the sum of the stays; one that was answered ends with the agent's 200.
+func waited(r *Record) time.Duration {
+	var sum time.Duration
+	for _, v := range r.Visits {
+		if v.Left != nil {
+			sum += v.Left.Sub(v.Entered)
+		}
+	}
+	return sum
+}
+
+// deriveRings judges the first promise: from its clock's beginning to the first agent's 200, or to
+// the end of a call that nobody answered. Such a call has broken the promise if the rings were used
+// up, and has not kept it either if they were not: RingsMet stays nil.
+func deriveRings(r *Record, t Targets) {
+	r.Rings, r.RingsMet = 0, nil
+	if r.PromiseClock == nil {
+		return
+	}
+	until := r.Ended
+	if r.Answered != nil {
+		until = r.Answered
+	}
+	if until == nil {
+		return
+	}
+	r.Rings = RingsOf(until.Sub(*r.PromiseClock), t.Cycle)
+	if met := r.Rings <= t.Rings; r.Answered != nil || !met {
+		r.RingsMet = &met
+	}
+}
+
+// clone copies a record so that the copy shares nothing that its owner will change.
+func (r *Record) clone() Record {
+	c := *r
+	c.Visits = slices.Clone(r.Visits)
+	c.Offers = slices.Clone(r.Offers)
+	c.Talks = slices.Clone(r.Talks)
+	for i := range c.Talks {
+		c.Talks[i].Holds = slices.Clone(r.Talks[i].Holds)
+	}
+	return c
+}

@@ -1,0 +1,161 @@
+package call
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/media"
+)
+
+// Targets are the two promises.
+type Targets struct {
+	Rings int           // an agent's phone is answered within so many rings
+	Cycle time.Duration // one ring, sound and silence
+	Talk  time.Duration // a call is solved within this
+}
+
+// QueueOptions are what a waiting call needs to know of a queue.
+type QueueOptions struct {
+	WaitPrompt string // said while waiting, again and again
+}
+
+// Options of an Exchange. The ports are all required; a nil Registry or Logger is silent.
+type Options struct {
+	Menus    Menus
+	Desk     Desk
+	Bridge   Bridger
+	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
+	Records  Records
+	Prompts  Prompts
+	Queues   map[string]QueueOptions
+	Targets  Targets
+	// OnPanic is told of a fault contained to one call.
+	OnPanic  func(where string, v any)
+	Logger   *zap.Logger
+	Registry prometheus.Registerer
+}
+
+// Exchange owns the calls in progress: it begins each, knows them by id, and ends them at shutdown.
+// Its methods may be called from any goroutine.
+type Exchange struct {
+	Options
+	metrics *metrics
+	stages  map[Kind]stage
+
+	mu    sync.Mutex
+	calls map[string]*Call
+	idle  sync.Cond // signalled when calls becomes empty
+}
+
+// NewExchange makes an Exchange with no calls.
+func NewExchange(o Options) (*Exchange, error) {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.OnPanic == nil {
+		o.OnPanic = func(string, any) {}
+	}
+	m, err := newMetrics(o.Registry)
+	if err != nil {
+		return nil, err
+	}
+	x := &Exchange{Options: o, metrics: m, stages: stages, calls: make(map[string]*Call)}
+	x.idle.L = &x.mu
+	return x, nil
+}
+
+// Serve runs an incoming call to its end: it returns when the record is written.
+func (x *Exchange) Serve(ctx context.Context, in Incoming) {
+	c := x.newCall(in)
+	in.Leg.Attach(c.post)
+	Run(ctx, c, in.At)
+}
+
+func (x *Exchange) newCall(in Incoming) *Call {
+	id := uuid.Must(uuid.NewV7()).String()
+	c := &Call{
+		x: x, id: id, caller: in.Leg,
+		mailbox: make(chan Command, mailboxSize),
+		legs:    map[LegID]Leg{in.Leg.ID(): in.Leg},
+		log:     x.Logger.With(zap.String("call", id)),
+		rec: Record{
+			ID: id, From: in.From, To: in.To, Trunk: in.Trunk, Started: in.Received,
+			Visits: []Visit{}, Offers: []Offer{}, Talks: []TalkRecord{},
+		},
+	}
+	if in.Agent != "" {
+		c.rec.Trunk = "agent:" + in.Agent
+	}
+	return c
+}
+
+// Post puts a command in a call's mailbox. It reports whether the call exists and had room.
+func (x *Exchange) Post(id string, cmd Command) bool {
+	x.mu.Lock()
+	c := x.calls[id]
+	x.mu.Unlock()
+	return c != nil && c.post(cmd)
+}
+
+// Live returns the calls in progress, the oldest first.
+func (x *Exchange) Live() []Live {
+	x.mu.Lock()
+	live := make([]Live, 0, len(x.calls))
+	for _, c := range x.calls {
+		if l := c.live.Load(); l != nil {
+			live = append(live, *l)
+		}
+	}
+	x.mu.Unlock()
+	slices.SortFunc(live, func(a, b Live) int {
+		return cmp.Or(a.Record.Started.Compare(b.Record.Started), cmp.Compare(a.Record.ID, b.Record.ID))
+	})
+	return live
+}
+
+// Drain waits until no call is left. When ctx is done first, the calls that are left are hung up with
+// ReasonShutdown, and Drain waits for their records. It returns how many had to be hung up. No call
+// may be begun any more when it is called.
+func (x *Exchange) Drain(ctx context.Context) (cut int) {
+	defer context.AfterFunc(ctx, func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		for _, c := range x.calls {
+			cut++
+			c.shut()
+		}
+	})()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for len(x.calls) > 0 {
+		x.idle.Wait()
+	}
+	return cut
+}
+
+func (x *Exchange) add(c *Call) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.calls[c.id] = c
+}
+
+func (x *Exchange) remove(c *Call) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.calls, c.id)
+	if len(x.calls) == 0 {
+		x.idle.Broadcast()
+	}
+}
+
+// Bridger joins two streams. media.Engine is one.
+type Bridger interface {
+	Bridge(a, b media.Stream, tap media.Tap) (unbridge func(), err error)
+}

@@ -1,0 +1,113 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// finishWithin bounds how long a call's end waits for its record to be durable; the store goes on
+// trying after it.
+const finishWithin = 10 * time.Second
+
+// begin opens the call's record.
+func (c *Call) begin() {
+	c.x.Records.Begin(c.rec.clone())
+}
+
+// finish ends the call: its legs, its recording, its record, its figures, its one line in the log.
+func (c *Call) finish(ctx context.Context, end End) {
+	if c.caller != nil {
+		c.release(BySystem)
+	}
+	ended := c.endLegs(end)
+	c.closeMailbox()
+	c.closeRecording(ended)
+	c.rec.Ended = &ended
+	c.rec.Result, c.rec.Reason = end.Result, end.Reason
+	Derive(&c.rec, c.x.Targets)
+	c.x.metrics.finished(&c.rec, c.x.Targets)
+	c.x.metrics.move(c.at.Kind, Done)
+	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
+	defer cancel()
+	err := c.x.Records.Finish(done, c.rec.clone())
+	if errors.Is(err, context.DeadlineExceeded) {
+		c.log.Warn("record not durable yet, the store goes on trying", zap.Duration("after", finishWithin))
+	} else if err != nil {
+		c.log.Error("record not written", zap.Error(err))
+	}
+	c.logLine()
+}
+
+// endLegs hangs up whatever is still up, and returns when the call ended.
+func (c *Call) endLegs(end End) time.Time {
+	why := CauseBye
+	switch end.Reason {
+	case ReasonShutdown:
+		why = CauseShutdown
+	case ReasonPanic, ReasonBug, ReasonBadRoute, ReasonNoMenu, ReasonNoQueue, ReasonNoPrompt, ReasonBridge:
+		why = CauseError
+	default:
+	}
+	ended := time.Now()
+	if c.caller != nil {
+		if e, over := EndOf(c.caller); over {
+			ended = e.At
+		}
+	}
+	for _, l := range c.legs {
+		c.drop(l, why)
+	}
+	for i := range c.rec.Talks {
+		if t := &c.rec.Talks[i]; t.Ended == nil { // a fault cut the talk short
+			t.Ended, t.Release = &ended, c.rec.Release
+		}
+	}
+	return ended
+}
+
+// closeMailbox lets go of what nobody will act on any more. Legs are down, so nothing new comes but
+// what is in flight, and its sender has a timeout of its own.
+func (c *Call) closeMailbox() {
+	for {
+		select {
+		case cmd := <-c.mailbox:
+			refuse(cmd)
+		default:
+			return
+		}
+	}
+}
+
+// closeRecording ends the recording with the last talk.
+func (c *Call) closeRecording(ended time.Time) {
+	if c.recording == nil {
+		return
+	}
+	for _, t := range slices.Backward(c.rec.Talks) {
+		if t.Joined != nil && t.Ended != nil {
+			ended = *t.Ended
+			break
+		}
+	}
+	if err := c.recording.Close(ended); err != nil {
+		c.rec.Unrecorded = "incomplete"
+		c.log.Error("recording is not whole", zap.String("recording", c.rec.Recording), zap.Error(err))
+	}
+}
+
+// logLine is the one line a call leaves in the log.
+func (c *Call) logLine() {
+	r := &c.rec
+	c.log.Info("call",
+		zap.String("from", Mask(r.From)), zap.String("to", r.To), zap.String("menu_path", r.MenuPath),
+		zap.String("queue", r.Queue), zap.String("agent", r.Agent),
+		zap.String("result", string(r.Result)), zap.String("reason", string(r.Reason)),
+		zap.String("release", string(r.Release)), zap.Int("rings", r.Rings),
+		zap.Float64("wait", r.WaitSeconds), zap.Float64("talk", r.TalkSeconds),
+		zap.Float64("hold", r.HoldSeconds), zap.Int("offers", len(r.Offers)),
+		zap.Bool("recorded", r.Recording != "" && r.Unrecorded == ""))
+}

@@ -1,0 +1,148 @@
+package call
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"hotline/media"
+)
+
+// noticePrompt says that the call is recorded. It is put before whatever is said first, on every
+// number, until it was heard to its end.
+const noticePrompt = "recorded"
+
+var _ Line = (*Call)(nil)
+
+// Ask implements Line.
+func (c *Call) Ask(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
+	if k, ok := c.takeKey(); ok {
+		return k, nil
+	}
+	p, err := c.play(ctx, prompts...)
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	done := p.done
+	var timeout <-chan time.Time
+	for {
+		select {
+		case cmd := <-c.mailbox:
+			if next, moved := c.handle(cmd); moved {
+				c.moved = next
+				return 0, ErrMoved
+			}
+			if k, ok := c.takeKey(); ok {
+				return k, nil
+			}
+		case <-c.gone():
+			return 0, cause(c.caller.Context())
+		case <-ctx.Done():
+			return 0, cause(ctx)
+		case <-done:
+			if p.err != nil {
+				return 0, p.err
+			}
+			var stop func() bool
+			timeout, stop = after(wait)
+			defer stop()
+			done = nil
+		case <-timeout:
+			return 0, ErrNoKey
+		}
+	}
+}
+
+// Say implements Line.
+func (c *Call) Say(ctx context.Context, prompts ...string) error {
+	p, err := c.play(ctx, prompts...)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	for {
+		select {
+		case cmd := <-c.mailbox:
+			if next, moved := c.handle(cmd); moved {
+				c.moved = next
+				return ErrMoved
+			}
+		case <-c.gone():
+			return cause(c.caller.Context())
+		case <-ctx.Done():
+			return cause(ctx)
+		case <-p.done:
+			return p.err
+		}
+	}
+}
+
+// Chose implements Line.
+func (c *Call) Chose(menu, choice string) {
+	if c.rec.MenuPath != "" {
+		c.rec.MenuPath += "/"
+	}
+	c.rec.MenuPath += menu + "/" + choice
+}
+
+// playing is something being said to a leg, in a goroutine that stop waits for.
+type playing struct {
+	done chan struct{} // closed at the end; then err is set
+	err  error
+	stop func()
+}
+
+// play begins to say prompts to the caller, the notice of recording before them if it is due.
+func (c *Call) play(ctx context.Context, prompts ...string) (*playing, error) {
+	clips, err := c.clips(prompts)
+	if err != nil {
+		return nil, err
+	}
+	var notice *media.Clip
+	if c.x.Recorder != nil && !c.told {
+		clip, err := c.x.Prompts.Clip(noticePrompt)
+		if err != nil {
+			return nil, fmt.Errorf("say that the call is recorded: %w", err)
+		}
+		notice = &clip
+	}
+	return c.start(ctx, c.caller.Audio(), notice, clips...), nil
+}
+
+// start plays clips on a stream; when the notice was played to its end, the call is told.
+func (c *Call) start(ctx context.Context, s media.Stream, notice *media.Clip, clips ...media.Clip) *playing {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &playing{done: make(chan struct{})}
+	heard := false
+	p.stop = func() {
+		cancel()
+		<-p.done
+		c.told = c.told || heard
+	}
+	go func() {
+		defer close(p.done)
+		if notice != nil {
+			if p.err = s.Play(ctx, *notice); p.err != nil {
+				return
+			}
+			heard = true
+		}
+		if len(clips) > 0 {
+			p.err = s.Play(ctx, clips...)
+		}
+	}()
+	return p
+}
+
+func (c *Call) clips(prompts []string) ([]media.Clip, error) {
+	clips := make([]media.Clip, 0, len(prompts))
+	for _, name := range prompts {
+		clip, err := c.x.Prompts.Clip(name)
+		if err != nil {
+			return nil, fmt.Errorf("prompt %q: %w", name, err)
+		}
+		clips = append(clips, clip)
+	}
+	return clips, nil
+}

@@ -1,0 +1,86 @@
+package call
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of calls. All of a finished call's figures come from its record.
+type metrics struct {
+	calls, answerTarget, talkTarget *prometheus.CounterVec
+	active                          *prometheus.GaugeVec
+	rings, wait, talk               *prometheus.HistogramVec
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_calls_total", Help: "Calls finished, by first queue and result.",
+		}, []string{"queue", "result"}),
+		active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "hotline_calls_active", Help: "Calls in progress, by stage.",
+		}, []string{"state"}),
+		rings: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "hotline_answer_rings", Help: "Rings until an agent answered, of the promise clock.",
+			Buckets: prometheus.LinearBuckets(1, 1, 10),
+		}, []string{"queue"}),
+		answerTarget: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_answer_target_total", Help: "Calls by whether the phone was answered within the rings promised.",
+		}, []string{"queue", "met"}),
+		wait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "hotline_wait_seconds", Help: "From entering the queue to the agent's answer or the caller's leaving.",
+			Buckets: []float64{1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600},
+		}, []string{"queue"}),
+		talk: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "hotline_talk_seconds", Help: "From the agent's answer to the end of the agent's part, holds included.",
+			Buckets: []float64{5, 10, 20, 30, 60, 90, 120, 150, 180, 240, 300, 600, 1200},
+		}, []string{"queue"}),
+		talkTarget: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_talk_target_total", Help: "Joined calls by whether they were solved within the time promised.",
+		}, []string{"queue", "met"}),
+	}
+	for k := range moves {
+		if k != Done {
+			m.active.WithLabelValues(string(k))
+		}
+	}
+	if reg == nil {
+		return m, nil
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{m.calls, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
+		errs = append(errs, reg.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+// move counts a call out of one stage and into another.
+func (m *metrics) move(from, to Kind) {
+	if from != "" && from != Done {
+		m.active.WithLabelValues(string(from)).Dec()
+	}
+	if to != Done {
+		m.active.WithLabelValues(string(to)).Inc()
+	}
+}
+
+func (m *metrics) finished(r *Record, t Targets) {
+	m.calls.WithLabelValues(r.Queue, string(r.Result)).Inc()
+	if len(r.Visits) > 0 {
+		m.wait.WithLabelValues(r.Queue).Observe(r.WaitSeconds)
+	}
+	if r.Answered != nil && r.PromiseClock != nil {
+		m.rings.WithLabelValues(r.Queue).Observe(float64(r.Rings))
+	}
+	if r.RingsMet != nil {
+		m.answerTarget.WithLabelValues(r.Queue, strconv.FormatBool(*r.RingsMet)).Inc()
+	}
+	if len(r.Talks) > 0 {
+		m.talk.WithLabelValues(r.Queue).Observe(r.TalkSeconds)
+	}
+	if r.TalkMet != nil {
+		m.talkTarget.WithLabelValues(r.Queue, strconv.FormatBool(*r.TalkMet)).Inc()
+	}
+}

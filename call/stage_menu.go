@@ -1,0 +1,56 @@
+package call
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+)
+
+// route goes where the number dialled leads. Numbers are resolved at the door (package sip), so a
+// Route that gets here names a menu, a queue or an agent.
+func route(_ context.Context, c *Call, at Next) Next {
+	switch {
+	case at.Menu != "":
+		return Next{Kind: Menu, Menu: at.Menu}
+	case at.Queue != "" || at.Agent != "":
+		return Next{Kind: Wait, Queue: at.Queue, Agent: at.Agent}
+	default:
+		return c.over(ReasonBadRoute)
+	}
+}
+
+// menu answers the caller and lets them choose.
+func menu(ctx context.Context, c *Call, at Next) Next {
+	if err := c.answer(); err != nil {
+		return c.failed(err, ReasonCallerLost)
+	}
+	next, err := c.x.Menus.Walk(ctx, c, at.Menu)
+	if err != nil {
+		return c.failed(err, ReasonNoPrompt)
+	}
+	return next
+}
+
+// failed is the Next after an error of a line: the caller may have left, or a command may have moved
+// the call; anything else ends it for the reason given.
+func (c *Call) failed(err error, why Reason) Next {
+	if errors.Is(err, ErrMoved) {
+		return c.moved
+	}
+	if c.caller != nil && c.caller.Context().Err() != nil {
+		return c.callerEnd()
+	}
+	if errors.Is(err, ErrNoMenu) {
+		why = ReasonNoMenu
+	}
+	if errors.Is(err, ErrNoQueue) {
+		why = ReasonNoQueue
+	}
+	if errors.Is(err, context.Canceled) {
+		why = ReasonShutdown
+	}
+	c.log.Error("call cannot go on", zap.String("reason", string(why)), zap.Error(err))
+	c.release(BySystem)
+	return c.over(why)
+}

@@ -1,0 +1,159 @@
+package call
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/media"
+)
+
+// The prompts of waiting that no queue names.
+const (
+	holdMusic   = "hold-music"
+	lostApology = "apology-lost"
+)
+
+// waiting is one stay in a queue, while it lasts.
+type waiting struct {
+	c       *Call
+	at      Next
+	seat    Seat
+	saying  *playing
+	talking chan struct{} // saying's done, nil while nothing is said
+	rounds  int           // of prompt and music begun
+	ended   bool          // the seat has; its visit is in the record
+}
+
+// wait seats the caller, says what a waiting caller hears, and goes on when an agent answers. A caller
+// who came by a direct number is rung, and answered when an agent is, or after one ring.
+func wait(ctx context.Context, c *Call, at Next) Next {
+	seat, err := c.x.Desk.Join(ctx, Ticket{
+		CallID: c.id, Queue: at.Queue, Agent: at.Agent, From: c.rec.From,
+		Prefer: c.codec(), Entered: time.Now(), Front: at.Front,
+	})
+	if err != nil {
+		return c.failed(err, ReasonNoQueue)
+	}
+	w := &waiting{c: c, at: at, seat: seat}
+	defer w.leave(CauseWithdrawn)
+	defer w.hush()
+	var oneRing <-chan time.Time
+	if c.rec.Accepted == nil {
+		if err := c.caller.Ring(); err != nil {
+			return c.failed(err, ReasonCallerLost)
+		}
+		var stop func() bool
+		oneRing, stop = after(c.x.Targets.Cycle)
+		defer stop()
+	} else if err := w.say(ctx); err != nil {
+		return c.failed(err, ReasonNoPrompt)
+	}
+	for {
+		select {
+		case a := <-seat.Answered():
+			w.close()
+			if c.caller.Context().Err() != nil {
+				w.tooLate(a, CauseBye)
+				return c.callerEnd()
+			}
+			return w.answered(a)
+		case cmd := <-c.mailbox:
+			if next, moved := c.handle(cmd); moved {
+				return next
+			}
+			c.keys = c.keys[:0] // a waiting caller has no choices yet
+		case <-c.gone():
+			w.leave(CauseCancel)
+			return c.callerEnd()
+		case <-ctx.Done():
+			return c.failed(cause(ctx), ReasonShutdown)
+		case <-oneRing:
+			if err := c.answer(); err != nil {
+				return c.failed(err, ReasonCallerLost)
+			}
+			if err := w.say(ctx); err != nil {
+				return c.failed(err, ReasonNoPrompt)
+			}
+		case <-w.talking:
+			err := w.saying.err
+			w.hush()
+			if err == nil {
+				err = w.say(ctx)
+			}
+			if err != nil {
+				return c.failed(err, ReasonNoPrompt)
+			}
+		}
+	}
+}
+
+// say begins a round of what the waiting caller hears: first an apology if an agent was lost, then the
+// queue's prompt and music. A round that ends is followed by the next; an answer cuts it short.
+func (w *waiting) say(ctx context.Context) error {
+	prompts := []string{w.c.x.Queues[w.at.Queue].WaitPrompt, holdMusic}
+	if w.at.Front && w.rounds == 0 {
+		prompts = slices.Insert(prompts, 0, lostApology)
+	}
+	w.rounds++
+	p, err := w.c.play(ctx, prompts...)
+	if err != nil {
+		return err
+	}
+	w.saying, w.talking = p, p.done
+	return nil
+}
+
+// hush stops what is being said.
+func (w *waiting) hush() {
+	if w.saying != nil {
+		w.saying.stop()
+		w.saying, w.talking = nil, nil
+	}
+}
+
+// answered takes the agent who answered into the call.
+func (w *waiting) answered(a Answer) Next {
+	w.c.adopt(a.Leg)
+	w.c.rec.Talks = append(w.c.rec.Talks, TalkRecord{Agent: a.Agent, Queue: a.Queue, Answered: a.At, Holds: []Hold{}})
+	return Next{Kind: Talk, Queue: a.Queue, Agent: a.Agent, Leg: a.Leg.ID()}
+}
+
+// leave gives the seat up, unless it has ended. If the answer won the race, the agent's leg is ours,
+// and is hung up: the caller is not there any more.
+func (w *waiting) leave(why Cause) {
+	if w.ended {
+		return
+	}
+	if !w.seat.Leave(why) {
+		w.tooLate(<-w.seat.Answered(), why)
+	}
+	w.close()
+}
+
+// tooLate frees an agent whose answer the caller did not live to hear.
+func (w *waiting) tooLate(a Answer, why Cause) {
+	a.Leg.Hangup(why)
+	w.c.log.Info("caller left in the instant of the answer", zap.String("agent", a.Agent))
+}
+
+// close writes the stay into the record.
+func (w *waiting) close() {
+	w.ended = true
+	visit, offers := w.seat.Visit()
+	w.c.rec.Visits = append(w.c.rec.Visits, visit)
+	w.c.rec.Offers = append(w.c.rec.Offers, offers...)
+	if at := w.seat.PromiseClock(); w.c.rec.PromiseClock == nil && !at.IsZero() {
+		w.c.rec.PromiseClock = &at
+	}
+}
+
+// codec is what the caller's leg speaks, for the agent's phone to prefer.
+func (c *Call) codec() media.Codec {
+	if c.caller == nil {
+		return ""
+	}
+	return c.caller.Audio().Codec()
+}
