@@ -7,8 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -184,7 +186,8 @@ func (s *stage) tell() string {
 	}
 	p("recorded %s", s.rec.tell(s))
 	p("caller heard %s", strings.Join(s.caller.Stream().Played(), " "))
-	for id, l := range s.agents {
+	for _, id := range slices.Sorted(maps.Keys(s.agents)) {
+		l := s.agents[id]
 		end, over := call.EndOf(l)
 		require.True(s.t, over, "agent's leg left up")
 		p("leg %s ended by %s: %s", id, end.By, end.Why)

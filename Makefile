@@ -1,0 +1,39 @@
+# What everyone runs. `make test` does its own set-up; `make proof` is the long evidence.
+SHELL := /bin/bash
+GO ?= go
+TOOLS := $(CURDIR)/.tools
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+# No VCS stamp: it changes the binary on every commit and fails in a tree git does not own.
+export GOFLAGS := -buildvcs=false
+
+.PHONY: build test lint proof peers fuzz fmt
+
+build:
+	$(GO) build -o bin/hotline ./cmd/hotline
+
+# The real phones and tools of the tests. Installs what is missing where it may, else says what is.
+peers:
+	@scripts/peers.sh
+
+# Everything, with the race detector, and with the peers required rather than skipped.
+test: peers
+	HOTLINE_PEERS=required $(GO) test -race -timeout 14m ./...
+
+lint: $(GOLANGCI)
+	$(GOLANGCI) run ./...
+
+$(GOLANGCI):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(TOOLS)/golangci-lint $@
+
+# The long evidence; its dated results are kept in docs/proof.
+proof: peers
+	@scripts/proof.sh
+
+fuzz:
+	@scripts/fuzz.sh $${FUZZTIME:-30s}
+
+fmt: $(GOLANGCI)
+	$(GOLANGCI) fmt ./...

@@ -1,0 +1,82 @@
+package hotline_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// allowed is the map of design section 3: which of our folders each folder may import. A folder that is
+// not here may not exist; cmd/hotline alone wires them.
+var allowed = map[string][]string{
+	"config":           {},
+	"media":            {},
+	"media/mediatest":  {"media"},
+	"media/prompts":    {"media"},
+	"call":             {"media"},
+	"call/calltest":    {"call", "media"},
+	"sip":              {"call", "media"},
+	"ivr":              {"call", "media"},
+	"acd":              {"call", "media"},
+	"acd/model":        {"acd", "call", "media"},
+	"recorder":         {"call", "media"},
+	"store/sqlstore":   {"call", "media"},
+	"store/memstore":   {"call", "media"},
+	"store/storetest":  {"call", "media"},
+	"web":              {"call", "media"},
+	"sim":              {"call", "media", "sip"},
+	"internal/testkit": {"*"},
+	"test":             {"*"},
+	"cmd/hotline":      {"*"},
+}
+
+// only says which foreign modules belong to one folder alone.
+var only = map[string]string{
+	"github.com/emiago/sipgo": "sip",
+	"github.com/pion/":        "media",
+	"modernc.org/sqlite":      "store/sqlstore",
+	"go.yaml.in/yaml":         "config",
+}
+
+// TestWhoMayImportWhom holds the tree against the map.
+func TestWhoMayImportWhom(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	require.NoError(t, err)
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		folder, ours := strings.CutPrefix(fields[0], "hotline/")
+		if !ours {
+			continue
+		}
+		may, known := allowed[folder]
+		if !known {
+			t.Errorf("folder %s is not on the map: put it in design section 3 and here, or elsewhere", folder)
+			continue
+		}
+		seen++
+		for _, imp := range fields[1:] {
+			checkImport(t, folder, imp, may)
+		}
+	}
+	require.Greater(t, seen, 5, "the map was held against something")
+}
+
+func checkImport(t *testing.T, folder, imp string, may []string) {
+	if dep, ours := strings.CutPrefix(imp, "hotline/"); ours {
+		for _, m := range may {
+			if m == dep || m == "*" {
+				return
+			}
+		}
+		t.Errorf("%s must not import %s", folder, dep)
+		return
+	}
+	for module, owner := range only {
+		if strings.HasPrefix(imp, module) && folder != owner && folder != "internal/testkit" {
+			t.Errorf("%s must not import %s: only %s may", folder, imp, owner)
+		}
+	}
+}
