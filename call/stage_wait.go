@@ -30,7 +30,7 @@ type waiting struct {
 // wait seats the caller, says what a waiting caller hears, and goes on when an agent answers. A caller
 // who came by a direct number is rung, and answered when an agent is, or after one ring.
 func wait(ctx context.Context, c *Call, at Next) Next {
-	seat, err := c.x.Desk.Join(ctx, Ticket{
+	seat, err := c.x.Desk.Join(c.life(ctx), Ticket{
 		CallID: c.id, Queue: at.Queue, Agent: at.Agent, From: c.rec.From,
 		Prefer: c.codec(), Entered: time.Now(), Front: at.Front,
 	})
@@ -148,6 +148,14 @@ func (w *waiting) close() {
 	if at := w.seat.PromiseClock(); w.c.rec.PromiseClock == nil && !at.IsZero() {
 		w.c.rec.PromiseClock = &at
 	}
+}
+
+// life is how long the call has a use for a seat: as long as its caller is there.
+func (c *Call) life(ctx context.Context) context.Context {
+	if c.caller == nil {
+		return ctx
+	}
+	return c.caller.Context()
 }
 
 // codec is what the caller's leg speaks, for the agent's phone to prefer.

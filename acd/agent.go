@@ -1,0 +1,148 @@
+package acd
+
+import (
+	"context"
+	"time"
+
+	"hotline/call"
+)
+
+// agent is what the desk knows of one agent. The facts are set by messages; shown and since only
+// remember what the facts last came to, for those who watch.
+type agent struct {
+	Agent
+
+	// Facts.
+	flow   bool
+	paused bool
+	legs   []*busy
+	// offer is the one whose phone is, or may still be, ringing: a withdrawn offer stays here until
+	// the phone is free again.
+	offer *offer
+	// wrapUntil and restUntil are when wrap-up, and the delay after an offer that failed, end.
+	wrapUntil, restUntil time.Time
+	// idle is since when there was nothing to do, see facts.
+	idle time.Time
+
+	// slots are the places in the queues served, one for each.
+	slots []*slot
+	// direct are the callers who want this agent and nobody else, as queue.want.
+	direct *order[*caller]
+	wake   alarm
+
+	shown call.AgentState
+	since time.Time
+	calls int
+}
+
+// slot is an agent's place in one queue's order of those ready.
+type slot struct {
+	agent *agent
+	queue *queue
+	level int
+	place int
+}
+
+func (s *slot) facts() facts { return facts{id: s.agent.ID, level: s.level, idle: s.agent.idle} }
+
+// busy is a live leg of an agent.
+type busy struct {
+	leg call.Leg
+	// from is the queue whose talk this is; nil for a call from elsewhere, or a leg being hung up.
+	from *queue
+	// call is the call talked to, if it came from a queue.
+	call string
+	stop func() bool // the watching of its end
+}
+
+// state derives what the agent is doing from the facts; the order is that of [call.AgentState].
+func (a *agent) state(now time.Time) call.AgentState {
+	switch {
+	case !a.flow:
+		return call.AgentOffline
+	case len(a.legs) > 0:
+		return call.AgentTalking
+	case a.offer != nil:
+		return call.AgentRinging
+	case now.Before(a.wrapUntil), now.Before(a.restUntil):
+		return call.AgentWrapUp
+	case a.paused:
+		return call.AgentPaused
+	default:
+		return call.AgentReady
+	}
+}
+
+// refresh is called after every change of an agent's facts: it brings the indexes and the deadline
+// into line with them.
+func (d *desk) refresh(a *agent) {
+	state := a.state(d.now)
+	if state != a.shown {
+		d.states[a.shown]--
+		d.states[state]++
+		a.shown, a.since = state, d.now
+	}
+	d.alarms.remove(&a.wake)
+	if a.wake.at = later(a.wrapUntil, a.restUntil); a.wake.at.After(d.now) {
+		d.alarms.add(&a.wake)
+	}
+	d.enlist(a, state == call.AgentReady)
+}
+
+// setFlow takes in that an agent's flow came up or was lost. An offer on a lost flow fails at once,
+// and the agent does not wait for the lost phone to confirm; a live leg goes on.
+func (d *desk) setFlow(a *agent, up bool) {
+	if a.flow == up {
+		return
+	}
+	a.flow = up
+	if up {
+		a.idle = later(d.now, a.wrapUntil)
+	}
+	if o := a.offer; !up && o != nil {
+		a.offer = nil
+		d.fail(o, call.CauseUnreachable, d.now)
+	}
+	d.refresh(a)
+}
+
+// engage takes in a leg of the agent's that did not come from an offer. The phone is in use: an open
+// offer counts as busy.
+func (d *desk) engage(a *agent, leg call.Leg) {
+	d.attach(a, &busy{leg: leg})
+	if a.offer != nil {
+		d.fail(a.offer, call.CauseBusy, d.now)
+	}
+	d.refresh(a)
+}
+
+// attach makes a leg count as the agent's until it ends. The caller refreshes the agent.
+func (d *desk) attach(a *agent, b *busy) {
+	a.legs = append(a.legs, b)
+	b.stop = context.AfterFunc(b.leg.Context(), func() {
+		d.post(func(d *desk) { d.legEnded(a, b) })
+	})
+}
+
+// legEnded takes in the end of an agent's leg. After a talk, wrap-up runs from the end of the leg.
+func (d *desk) legEnded(a *agent, b *busy) {
+	for i := range a.legs {
+		if a.legs[i] == b {
+			a.legs = append(a.legs[:i], a.legs[i+1:]...)
+			break
+		}
+	}
+	if b.from != nil {
+		end, _ := call.EndOf(b.leg)
+		a.wrapUntil = later(a.wrapUntil, end.At.Add(b.from.WrapUp))
+		a.idle = a.wrapUntil
+	}
+	d.refresh(a)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

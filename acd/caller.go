@@ -1,0 +1,101 @@
+package acd
+
+import (
+	"cmp"
+
+	"hotline/call"
+)
+
+// queue is what the desk knows of one queue.
+type queue struct {
+	Queue
+	strategy strategy
+	// ready are the agents who may be offered a call of this queue.
+	ready *order[*slot]
+	// want are the callers for whom another phone could be rung at once, by goesBefore.
+	want *order[*caller]
+	// waiting are all who wait, the longest wait first.
+	waiting *order[*caller]
+	// serving are the agents who have the skill, ready or not.
+	serving []*agent
+}
+
+// caller is a seat as the desk sees it.
+type caller struct {
+	call.Ticket
+	seat  *seat
+	queue *queue
+	// only is the agent wanted, nil when anybody with the skill will do.
+	only *agent
+	seq  uint64
+	// offers are those open: a set, since several phones may ring for one caller.
+	offers []*offer
+	// unwatch stops the watching of the caller's context.
+	unwatch func() bool
+
+	placeWant, placeWaiting int
+}
+
+// goesBefore is the order of all callers over all queues: priority, then those put to the front, then
+// the time of entering, then the order of joining.
+func (c *caller) goesBefore(x *caller) bool {
+	if c.queue.Priority != x.queue.Priority {
+		return c.queue.Priority > x.queue.Priority
+	}
+	if c.Front != x.Front {
+		return c.Front
+	}
+	return cmp.Or(c.Entered.Compare(x.Entered), cmp.Compare(c.seq, x.seq)) < 0
+}
+
+// wantOrder keeps callers by goesBefore.
+func wantOrder() *order[*caller] {
+	return newOrder((*caller).goesBefore, func(c *caller) *int { return &c.placeWant })
+}
+
+// fanOut is how many phones may ring for this caller at once.
+func (c *caller) fanOut() int {
+	if c.only != nil {
+		return 1
+	}
+	return c.queue.strategy.fanOut
+}
+
+// want is the order in which this caller waits for another phone.
+func (c *caller) want() *order[*caller] {
+	if c.only != nil {
+		return c.only.direct
+	}
+	return c.queue.want
+}
+
+// waits reports whether the caller has a place in the queue.
+func (c *caller) waits() bool { return c.placeWaiting != 0 }
+
+// admit takes a caller into its queue.
+func (d *desk) admit(c *caller) {
+	if c.seat.over() {
+		c.unwatch()
+		return // left before the desk came to it
+	}
+	d.seq++
+	c.seq = d.seq
+	c.queue.waiting.add(c)
+	d.index(c)
+}
+
+// drop takes a caller out of its queue; its offers are closed or withdrawn by whoever drops it.
+func (d *desk) drop(c *caller) {
+	c.want().remove(c)
+	c.queue.waiting.remove(c)
+	c.unwatch()
+}
+
+// left takes in that a caller gave its place up: every offer is withdrawn.
+func (d *desk) left(c *caller) {
+	if !c.waits() {
+		return
+	}
+	d.drop(c)
+	d.withdrawAll(c, call.CauseWithdrawn)
+}

@@ -1,0 +1,241 @@
+package acd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// Center is the desk of one node. Its methods may be called from any goroutine, and before Run: what
+// they say is then heard once Run has begun.
+type Center struct {
+	o       Options
+	desk    *desk
+	inbox   *inbox
+	figures *figures
+	load    *load
+
+	started atomic.Bool
+	running atomic.Bool
+	last    atomic.Pointer[views] // for when nobody is running
+	done    chan struct{}         // closed when Run returns
+}
+
+var _ call.Desk = (*Center)(nil)
+
+// New checks the options and makes a desk at which every agent is offline. It returns every problem
+// at once.
+func New(o Options) (*Center, error) {
+	if err := o.complete(); err != nil {
+		return nil, fmt.Errorf("acd: %w", err)
+	}
+	c := &Center{o: o, inbox: newInbox(), load: newLoad(time.Now()), done: make(chan struct{})}
+	c.figures = newFigures(c.load)
+	c.desk = newDesk(&c.o, c.figures, c.inbox.put)
+	c.last.Store(c.desk.views())
+	c.figures.publish(c.desk)
+	if o.Registry != nil {
+		if err := o.Registry.Register(c.figures); err != nil {
+			return nil, fmt.Errorf("acd: register metrics: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// Run owns the desk until ctx ends; then it withdraws every offer, waits until every phone is free,
+// and returns nil. Callers who wait then stay seated until they leave. It may be called once; again,
+// it returns [ErrRunning].
+func (c *Center) Run(ctx context.Context) error {
+	if !c.started.CompareAndSwap(false, true) {
+		return ErrRunning
+	}
+	c.running.Store(true)
+	defer c.stop()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		c.schedule(timer)
+		select {
+		case <-ctx.Done():
+			c.drain()
+			return nil
+		case <-c.inbox.ready:
+		case <-timer.C:
+		}
+		c.work()
+	}
+}
+
+// schedule sets the timer to the next deadline.
+func (c *Center) schedule(timer *time.Timer) {
+	wait := time.Hour
+	if next, ok := c.desk.alarms.first(); ok {
+		wait = time.Until(next.at)
+	}
+	timer.Reset(wait)
+}
+
+// work takes in what is in the inbox, then the deadlines that have come (an answer that arrived by its
+// deadline counts), and then pairs callers and agents.
+func (c *Center) work() {
+	c.load.begin(time.Now())
+	for _, m := range c.inbox.take() {
+		c.handle(func() { m(c.desk) })
+	}
+	for !c.desk.closing {
+		fire, ok := c.desk.due(time.Now())
+		if !ok {
+			break
+		}
+		c.handle(fire)
+	}
+	c.handle(c.desk.match)
+	c.figures.publish(c.desk)
+	c.load.end(time.Now())
+}
+
+// handle does one thing to the desk. A panic costs what was being done and no more: it is counted,
+// and the indexes are derived anew.
+func (c *Center) handle(f func()) {
+	c.desk.now = time.Now()
+	if c.contain(f) {
+		c.contain(c.desk.rebuild)
+	}
+}
+
+// contain reports whether f panicked.
+func (c *Center) contain(f func()) (panicked bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			panicked = true
+			c.o.Logger.Error("panic at the desk", zap.Any("panic", v), zap.Stack("stack"))
+			c.o.OnPanic("acd: desk", v)
+		}
+	}()
+	f()
+	return false
+}
+
+// drain ends what the desk began: phones that ring are taken back, and one that answers all the same
+// is hung up.
+func (c *Center) drain() {
+	c.handle(c.desk.windDown)
+	for c.desk.ringing > 0 {
+		<-c.inbox.ready
+		c.work()
+	}
+	c.desk.wg.Wait()
+	c.work()
+	for _, a := range c.desk.agents {
+		for _, b := range a.legs {
+			b.stop()
+		}
+	}
+}
+
+func (c *Center) stop() {
+	c.last.Store(c.desk.views())
+	c.running.Store(false)
+	c.inbox.close()
+	close(c.done)
+}
+
+// Join implements [call.Desk]. The end of ctx gives the seat up as Leave does, so that a caller whose
+// owner failed cannot keep an agent's phone ringing; pass the context of the caller's leg or call.
+// Errors: [call.ErrNoQueue], [ErrNoAgent], [ErrStopped], or ctx's cause. A wanted agent needs no
+// skill.
+func (c *Center) Join(ctx context.Context, t call.Ticket) (call.Seat, error) {
+	q, ok := c.desk.byQueue[t.Queue]
+	if !ok {
+		return nil, fmt.Errorf("join queue %q: %w", t.Queue, call.ErrNoQueue)
+	}
+	var only *agent
+	if t.Agent != "" {
+		if only, ok = c.desk.byAgent[t.Agent]; !ok {
+			return nil, fmt.Errorf("join queue %q for agent %q: %w", t.Queue, t.Agent, ErrNoAgent)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("join queue %q: %w", t.Queue, context.Cause(ctx))
+	}
+	if t.Entered.IsZero() {
+		t.Entered = time.Now()
+	}
+	s := newSeat(t, c.o.Ring.Cycle())
+	w := &caller{Ticket: t, seat: s, queue: q, only: only}
+	s.gone = func() { c.inbox.put(func(d *desk) { d.left(w) }) }
+	w.unwatch = context.AfterFunc(ctx, func() { s.Leave(causeOf(ctx)) })
+	if !c.inbox.put(func(d *desk) { d.admit(w) }) {
+		w.unwatch()
+		return nil, fmt.Errorf("join queue %q: %w", t.Queue, ErrStopped)
+	}
+	return s, nil
+}
+
+// causeOf is why a context that ended did, as a seat wants it.
+func causeOf(ctx context.Context) call.Cause {
+	var end *call.LegEnd
+	var asked call.CancelCause
+	switch cause := context.Cause(ctx); {
+	case errors.As(cause, &end):
+		return end.Why
+	case errors.As(cause, &asked):
+		return asked.Why
+	default:
+		return call.CauseShutdown // nobody of the call's did it
+	}
+}
+
+// Flow tells that an agent's flow came up or was lost. An agent with a flow is ready unless paused.
+func (c *Center) Flow(id string, up bool) {
+	c.tell("flow", id, func(d *desk, a *agent) { d.setFlow(a, up) })
+}
+
+// Pause stops, or takes up again, the offering of calls to an agent. An offer that rings goes on.
+func (c *Center) Pause(id string, on bool) {
+	c.tell("pause", id, func(d *desk, a *agent) { a.paused = on; d.refresh(a) })
+}
+
+// Engaged tells that an agent has a leg which did not come from an offer, such as an outside call:
+// until that leg ends the agent is talking, and afterwards has no wrap-up.
+func (c *Center) Engaged(id string, leg call.Leg) {
+	c.tell("engage", id, func(d *desk, a *agent) { d.engage(a, leg) })
+}
+
+// tell does something about an agent; one that does not exist is only logged, since who registers
+// and who is an agent are configured in one place and agree.
+func (c *Center) tell(what, id string, f func(d *desk, a *agent)) {
+	a, ok := c.desk.byAgent[id]
+	if !ok {
+		c.o.Logger.Warn("no such agent", zap.String("what", what), zap.String("agent", id))
+		return
+	}
+	c.inbox.put(func(d *desk) { f(d, a) })
+}
+
+// Queues returns every queue as it is now, in the order of the options.
+func (c *Center) Queues() []call.QueueView { return c.ask().queues }
+
+// Agents returns every agent as it is now, in the order of the options.
+func (c *Center) Agents() []call.AgentView { return c.ask().agents }
+
+// ask gets the views from the desk; while it is not running, as they were last.
+func (c *Center) ask() *views {
+	if !c.running.Load() {
+		return c.last.Load()
+	}
+	reply := make(chan *views, 1)
+	c.inbox.put(func(d *desk) { reply <- d.views() })
+	select {
+	case v := <-reply:
+		return v
+	case <-c.done:
+		return c.last.Load()
+	}
+}

@@ -1,0 +1,106 @@
+package acd
+
+import (
+	"cmp"
+	"maps"
+	"sync"
+	"time"
+
+	"hotline/call"
+)
+
+// desk is every queue and agent, and what is going on between them. Only the goroutine in Center.Run
+// touches it, and its methods take the time from now, the instant of the message being handled.
+type desk struct {
+	o       *Options
+	figures *figures
+	// post puts a message into the desk's own inbox.
+	post func(message) bool
+
+	queues  []*queue
+	agents  []*agent
+	byQueue map[string]*queue // never changed after newDesk, so anybody may read it
+	byAgent map[string]*agent // likewise
+	alarms  *order[*alarm]
+	touched touched
+	states  map[call.AgentState]int // agents by state shown
+	seq     uint64
+	now     time.Time
+	closing bool // nobody is rung any more
+	ringing int  // goroutines in ring that have not reported
+	wg      sync.WaitGroup
+}
+
+// alarm is a deadline; those of one instant fire in the order of seq.
+type alarm struct {
+	at    time.Time
+	seq   uint64
+	fire  func()
+	place int
+}
+
+func (a *alarm) before(x *alarm) bool {
+	return cmp.Or(a.at.Compare(x.at), cmp.Compare(a.seq, x.seq)) < 0
+}
+
+func newDesk(o *Options, f *figures, post func(message) bool) *desk {
+	d := &desk{
+		o: o, figures: f, post: post, now: time.Now(),
+		byQueue: map[string]*queue{}, byAgent: map[string]*agent{},
+		states: map[call.AgentState]int{},
+		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
+	}
+	for _, settings := range o.Queues {
+		settings.Strategy = cmp.Or(settings.Strategy, LongestIdle)
+		q := &queue{Queue: settings, strategy: strategies[settings.Strategy], want: wantOrder()}
+		q.ready = newOrder(
+			func(a, b *slot) bool { return q.strategy.goesBefore(a.facts(), b.facts()) },
+			func(s *slot) *int { return &s.place })
+		q.waiting = newOrder(
+			func(a, b *caller) bool { return a.Entered.Before(b.Entered) },
+			func(c *caller) *int { return &c.placeWaiting })
+		d.queues = append(d.queues, q)
+		d.byQueue[q.Name] = q
+	}
+	for _, settings := range o.Agents {
+		d.addAgent(settings)
+	}
+	return d
+}
+
+func (d *desk) addAgent(settings Agent) {
+	settings.Skills = maps.Clone(settings.Skills)
+	a := &agent{Agent: settings, direct: wantOrder(), shown: call.AgentOffline, since: d.now}
+	d.seq++
+	a.wake = alarm{seq: d.seq, fire: func() { d.refresh(a) }}
+	for _, q := range d.queues {
+		if level, ok := settings.Skills[q.Name]; ok {
+			a.slots = append(a.slots, &slot{agent: a, queue: q, level: level})
+			q.serving = append(q.serving, a)
+		}
+	}
+	d.states[a.shown]++
+	d.agents = append(d.agents, a)
+	d.byAgent[a.ID] = a
+}
+
+// due takes the first deadline that has come, if one has.
+func (d *desk) due(now time.Time) (fire func(), ok bool) {
+	a, ok := d.alarms.first()
+	if !ok || a.at.After(now) {
+		return nil, false
+	}
+	d.alarms.remove(a)
+	return a.fire, true
+}
+
+// windDown withdraws every offer, rings nobody any more, and lets go of the agents' legs, which go on.
+func (d *desk) windDown() {
+	d.closing = true
+	for _, a := range d.agents {
+		if a.offer != nil {
+			d.withdraw(a.offer, call.CauseShutdown)
+			d.refresh(a)
+		}
+	}
+}

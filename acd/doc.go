@@ -1,0 +1,21 @@
+// Package acd owns the queues and the agents of one node: who waits, who is free, whose phone is
+// rung for whom, and for how long (automatic call distribution). It implements [call.Desk] and
+// [call.Seat] and makes [call.QueueView] and [call.AgentView].
+//
+// Package cmd/hotline makes one [Center]; a call's wait stage joins it, the registrar tells it which
+// flows are up, package web asks it for views. It rings phones through [Phones].
+//
+// Goroutines: the one in [Center.Run] owns the desk, that is every queue, agent, offer and deadline.
+// All others put messages into its inbox, which never blocks them, and it never waits for any of
+// them. Each phone that is rung has a goroutine of its own for as long as [Phones.Ring] lasts; it
+// touches nothing of the desk and posts what it learned. Only a seat is shared, between the desk and
+// the caller's owner, under the seat's own lock; seat.go says how the two agree on who was first.
+//
+// What an agent is doing is derived from facts (a flow, live legs, an open offer, deadlines, pause)
+// each time one of them changes; there is no flag that can be left behind. A delay after an offer
+// that failed is shown as wrap-up: for both, a deadline says when the next call may be offered.
+//
+// Order: an agent takes the first of all callers waiting in the queues it serves, by priority of the
+// queue, then callers put to the front, then the time of entering. A caller takes the agent with the
+// highest level of the queue's skill, then by the key of the queue's strategy, then by id.
+package acd

@@ -1,0 +1,254 @@
+package acd_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/acd"
+	"hotline/call"
+	"hotline/call/calltest"
+)
+
+// lab is a desk with phones and callers that a test drives, inside a synctest bubble. What happens is
+// written down as events, each with its time since the start.
+type lab struct {
+	t      *testing.T
+	center *acd.Center
+	phones *phones
+	start  time.Time
+	cancel context.CancelFunc
+	ran    chan error
+
+	seats map[string]call.Seat
+	names []string // of callers, in the order of joining
+
+	mu     sync.Mutex
+	events []event
+	legs   map[string]*calltest.Leg // the newest of each agent
+	got    map[string]call.Answer
+}
+
+type event struct {
+	at   time.Duration
+	what string
+}
+
+func newLab(t *testing.T, o acd.Options) *lab {
+	t.Helper()
+	l := &lab{
+		t: t, start: time.Now(), ran: make(chan error, 1),
+		seats: map[string]call.Seat{}, legs: map[string]*calltest.Leg{}, got: map[string]call.Answer{},
+	}
+	l.phones = &phones{lab: l, bells: map[string]*bell{}, crossing: map[string]bool{}}
+	if o.Phones == nil {
+		o.Phones = l.phones
+	}
+	center, err := acd.New(o)
+	require.NoError(t, err)
+	l.center = center
+	ctx, cancel := context.WithCancel(t.Context())
+	l.cancel = cancel
+	go func() { l.ran <- center.Run(ctx) }()
+	synctest.Wait()
+	return l
+}
+
+// stop ends the desk and waits for it.
+func (l *lab) stop() {
+	l.t.Helper()
+	l.cancel()
+	require.NoError(l.t, <-l.ran)
+	synctest.Wait()
+}
+
+func (l *lab) logf(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, event{time.Since(l.start), fmt.Sprintf(format, args...)})
+}
+
+// log is every event so far; those of one instant are sorted, since goroutines have no order in it.
+func (l *lab) log() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	events := slices.Clone(l.events)
+	slices.SortStableFunc(events, func(a, b event) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.what, b.what))
+	})
+	lines := make([]string, len(events))
+	for i, e := range events {
+		lines[i] = e.at.String() + " " + e.what
+	}
+	return lines
+}
+
+// since returns the events after the first n, as they came.
+func (l *lab) since(n int) []event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.events[n:])
+}
+
+// join seats a caller and writes its answer down.
+func (l *lab) join(t call.Ticket) call.Seat {
+	l.t.Helper()
+	seat, err := l.center.Join(l.t.Context(), t)
+	require.NoError(l.t, err)
+	l.seats[t.CallID] = seat
+	l.names = append(l.names, t.CallID)
+	go func() {
+		select {
+		case a := <-seat.Answered():
+			l.mu.Lock()
+			l.got[t.CallID] = a
+			l.mu.Unlock()
+			l.logf("answered %s %s", t.CallID, a.Agent)
+		case <-l.t.Context().Done():
+		}
+	}()
+	return seat
+}
+
+// leg is the newest leg of an agent.
+func (l *lab) leg(agent string) *calltest.Leg {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.legs[agent]
+}
+
+func (l *lab) newLeg(agent string) *calltest.Leg {
+	l.mu.Lock()
+	leg := calltest.NewLeg(agent)
+	l.legs[agent] = leg
+	l.mu.Unlock()
+	context.AfterFunc(leg.Context(), func() {
+		end, _ := call.EndOf(leg)
+		l.logf("ended %s %s %s", agent, end.By, end.Why)
+	})
+	return leg
+}
+
+func (l *lab) state(agent string) call.AgentState {
+	for _, a := range l.center.Agents() {
+		if a.ID == agent {
+			return a.State
+		}
+	}
+	l.t.Fatalf("no agent %s", agent)
+	return ""
+}
+
+func (l *lab) queue(name string) call.QueueView {
+	for _, q := range l.center.Queues() {
+		if q.Name == name {
+			return q
+		}
+	}
+	l.t.Fatalf("no queue %s", name)
+	return call.QueueView{}
+}
+
+// phones are agents' phones that do what the test says.
+type phones struct {
+	lab *lab
+
+	mu    sync.Mutex
+	bells map[string]*bell
+	// crossing are the agents whose 200 crosses a withdrawal, each once.
+	crossing map[string]bool
+}
+
+// bell is one phone that rings.
+type bell struct {
+	request call.RingRequest
+	result  chan error // nil: answers
+}
+
+// Ring implements acd.Phones.
+func (p *phones) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
+	b := &bell{request: r, result: make(chan error, 1)}
+	p.mu.Lock()
+	if p.bells[r.Agent] != nil {
+		p.lab.logf("RUNG TWICE %s", r.Agent)
+	}
+	p.bells[r.Agent] = b
+	p.mu.Unlock()
+	p.lab.logf("ring %s %s", r.Agent, r.CallID)
+	select {
+	case err := <-b.result:
+		p.forget(b)
+		if err != nil {
+			return nil, err
+		}
+		return p.lab.newLeg(r.Agent), nil //nolint:contextcheck // the leg outlives the ringing
+	case <-ctx.Done():
+		var asked call.CancelCause
+		require.ErrorAs(p.lab.t, context.Cause(ctx), &asked)
+		why := asked.Why
+		p.lab.logf("cancel %s %s %s", r.Agent, r.CallID, why)
+		if p.forget(b) {
+			return p.lab.newLeg(r.Agent), nil //nolint:contextcheck // the leg outlives the ringing
+		}
+		return nil, &call.RingError{Why: why, Code: 487, At: time.Now()}
+	}
+}
+
+// forget takes a bell away, and reports whether the phone answers all the same.
+func (p *phones) forget(b *bell) (crosses bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bells[b.request.Agent] == b {
+		delete(p.bells, b.request.Agent)
+	}
+	crosses = p.crossing[b.request.Agent]
+	delete(p.crossing, b.request.Agent)
+	return crosses
+}
+
+// bell is the agent's phone that rings now, nil if it does not.
+func (p *phones) bell(agent string) *bell {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bells[agent]
+}
+
+func (p *phones) progress(agent string, code int) bool {
+	b := p.bell(agent)
+	if b != nil {
+		b.request.Progress(code, time.Now())
+	}
+	return b != nil
+}
+
+// end ends the ringing: with a failure, or answered when why is empty.
+func (p *phones) end(agent string, why call.Cause) bool {
+	b := p.bell(agent)
+	if b == nil {
+		return false
+	}
+	var err error
+	if why != "" {
+		err = &call.RingError{Why: why, At: time.Now()}
+	}
+	select {
+	case b.result <- err:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *phones) cross(agent string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.crossing[agent] = true
+}

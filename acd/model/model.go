@@ -1,0 +1,269 @@
+package model
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"hotline/acd"
+	"hotline/call"
+)
+
+// Options of a model. All times are counted from its start.
+type Options struct {
+	Queues []acd.Queue
+	Agents []acd.Agent
+	// Limit is how long an offer rings from its first 18x, NoProgress how long it waits for one.
+	Limit, NoProgress time.Duration
+}
+
+// Desk is the model.
+type Desk struct {
+	o       Options
+	now     time.Duration
+	queues  map[string]*acd.Queue
+	agents  []*agent
+	callers []*caller // those waiting, in the order of joining
+	// rang are the offers since the last Settled, and idle the agents who were ready then.
+	rang []*offer
+	idle []*agent
+}
+
+type agent struct {
+	acd.Agent
+	flow, paused         bool
+	legs                 []*acd.Queue // nil for a leg that did not come from a queue
+	offer                *offer
+	wrapUntil, restUntil time.Duration
+	free                 time.Duration // since when there was nothing to do
+}
+
+type caller struct {
+	name    string
+	queue   *acd.Queue
+	only    string
+	front   bool
+	entered time.Duration
+	offers  []*offer
+}
+
+type offer struct {
+	agent    *agent
+	caller   *caller
+	rung     bool
+	deadline time.Duration
+}
+
+// New makes a model in which every agent is offline.
+func New(o Options) *Desk {
+	d := &Desk{o: o, queues: map[string]*acd.Queue{}}
+	for i := range o.Queues {
+		d.queues[o.Queues[i].Name] = &o.Queues[i]
+	}
+	for _, settings := range o.Agents {
+		d.agents = append(d.agents, &agent{Agent: settings})
+	}
+	return d
+}
+
+// Next is when the next deadline comes, if there is one.
+func (d *Desk) Next() (at time.Duration, ok bool) {
+	consider := func(t time.Duration) {
+		if t > d.now && (!ok || t < at) {
+			at, ok = t, true
+		}
+	}
+	for _, a := range d.agents {
+		consider(a.wrapUntil)
+		consider(a.restUntil)
+		if a.offer != nil {
+			consider(a.offer.deadline)
+		}
+	}
+	return at, ok
+}
+
+// Advance lets time pass, at most up to Next, and ends the offers whose deadline has come.
+func (d *Desk) Advance(to time.Duration) {
+	d.now = to
+	for _, a := range d.agents {
+		switch o := a.offer; {
+		case o == nil || o.deadline > to:
+		case o.rung:
+			d.fail(a, call.CauseNoAnswer)
+		default:
+			d.fail(a, call.CauseUnreachable)
+		}
+	}
+}
+
+// State is what an agent is doing.
+func (d *Desk) State(id string) call.AgentState { return d.agent(id).state(d.now) }
+
+func (a *agent) state(now time.Duration) call.AgentState {
+	switch {
+	case !a.flow:
+		return call.AgentOffline
+	case len(a.legs) > 0:
+		return call.AgentTalking
+	case a.offer != nil:
+		return call.AgentRinging
+	case now < max(a.wrapUntil, a.restUntil):
+		return call.AgentWrapUp
+	case a.paused:
+		return call.AgentPaused
+	default:
+		return call.AgentReady
+	}
+}
+
+// Ringing is the call an agent's phone rings for; empty when it does not ring.
+func (d *Desk) Ringing(id string) string {
+	if o := d.agent(id).offer; o != nil {
+		return o.caller.name
+	}
+	return ""
+}
+
+// Legs is how many live legs an agent has.
+func (d *Desk) Legs(id string) int { return len(d.agent(id).legs) }
+
+// Waiting are the names of those who wait, in the order of joining.
+func (d *Desk) Waiting() []string {
+	names := make([]string, len(d.callers))
+	for i, c := range d.callers {
+		names[i] = c.name
+	}
+	return names
+}
+
+// Offers is how many phones ring for a caller.
+func (d *Desk) Offers(name string) int {
+	if c := d.caller(name); c != nil {
+		return len(c.offers)
+	}
+	return 0
+}
+
+func (d *Desk) agent(id string) *agent {
+	i := slices.IndexFunc(d.agents, func(a *agent) bool { return a.ID == id })
+	return d.agents[i]
+}
+
+func (d *Desk) caller(name string) *caller {
+	i := slices.IndexFunc(d.callers, func(c *caller) bool { return c.name == name })
+	if i < 0 {
+		return nil
+	}
+	return d.callers[i]
+}
+
+// goesBefore is the order of callers; x joined before y.
+func goesBefore(x, y *caller) bool {
+	front := func(c *caller) int {
+		if c.front {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(
+		cmp.Compare(y.queue.Priority, x.queue.Priority),
+		cmp.Compare(front(x), front(y)),
+		cmp.Compare(x.entered, y.entered),
+	) < 0
+}
+
+// better reports whether agent a goes before b in a queue.
+func better(q *acd.Queue, a, b *agent) bool {
+	order := cmp.Compare(b.Skills[q.Name], a.Skills[q.Name])
+	if q.Strategy != acd.RingAll {
+		order = cmp.Or(order, cmp.Compare(a.free, b.free))
+	}
+	return cmp.Or(order, cmp.Compare(a.ID, b.ID)) < 0
+}
+
+func (c *caller) servedBy(a *agent) bool {
+	if c.only != "" {
+		return c.only == a.ID
+	}
+	_, ok := a.Skills[c.queue.Name]
+	return ok
+}
+
+// wants reports whether another phone may be rung for the caller.
+func (c *caller) wants() bool {
+	return len(c.offers) == 0 || c.only == "" && c.queue.Strategy == acd.RingAll
+}
+
+// Rang takes in that the desk rang an agent's phone for a caller, and reports what forbade it.
+func (d *Desk) Rang(id, name string) error {
+	a, c := d.agent(id), d.caller(name)
+	switch {
+	case c == nil:
+		return fmt.Errorf("%s was rung for %s, who does not wait", id, name)
+	case a.state(d.now) != call.AgentReady:
+		return fmt.Errorf("%s was rung for %s while %s", id, name, a.state(d.now))
+	case !c.servedBy(a):
+		return fmt.Errorf("%s was rung for %s without the skill", id, name)
+	case !c.wants():
+		return fmt.Errorf("%s was rung for %s, who has a phone ringing", id, name)
+	}
+	o := &offer{agent: a, caller: c, deadline: d.now + d.o.NoProgress}
+	a.offer = o
+	c.offers = append(c.offers, o)
+	d.rang = append(d.rang, o)
+	return nil
+}
+
+// Settled is called when the desk has nothing more to do in this instant. It reports a caller and a
+// ready agent who were left unpaired; a caller who was passed over; and an agent who was.
+func (d *Desk) Settled() error {
+	var ready []*agent
+	for _, a := range d.agents {
+		if a.state(d.now) == call.AgentReady {
+			ready = append(ready, a)
+		}
+	}
+	for _, c := range d.callers {
+		if err := d.passedOver(c, ready); c.wants() && err != nil {
+			return err
+		}
+	}
+	for _, o := range d.rang {
+		if err := d.preferred(o); err != nil {
+			return err
+		}
+	}
+	d.rang, d.idle = nil, ready
+	return nil
+}
+
+// passedOver reports who should have been rung for a caller who wants another phone.
+func (d *Desk) passedOver(c *caller, ready []*agent) error {
+	for _, a := range ready {
+		if c.servedBy(a) {
+			return fmt.Errorf("%s waits without an offer while %s is ready", c.name, a.ID)
+		}
+	}
+	for _, o := range d.rang {
+		if c.servedBy(o.agent) && c != o.caller && goesBefore(c, o.caller) {
+			return fmt.Errorf("%s was rung for %s before %s", o.agent.ID, o.caller.name, c.name)
+		}
+	}
+	return nil
+}
+
+// preferred reports who was ready before, still is, and goes before the agent who was rung.
+func (d *Desk) preferred(o *offer) error {
+	if o.caller.only != "" {
+		return nil
+	}
+	for _, a := range d.idle {
+		passed := a.state(d.now) == call.AgentReady && o.caller.servedBy(a)
+		if passed && better(o.caller.queue, a, o.agent) {
+			return fmt.Errorf("%s was rung for %s and not %s", o.agent.ID, o.caller.name, a.ID)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,303 @@
+package acd_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"hotline/acd"
+	"hotline/acd/model"
+	"hotline/call"
+)
+
+// step is something that callers, agents and phones do, after a while. Which agent or caller is meant
+// is taken modulo those for whom it makes sense then; if there is nobody, nothing is done.
+type step struct {
+	After time.Duration
+	Do    string
+	Who   int
+	Queue int
+	Flag  bool
+	Why   call.Cause
+}
+
+var anyStep = rapid.Custom(func(t *rapid.T) step {
+	return step{
+		After: rapid.OneOf(
+			rapid.Just(time.Duration(0)),
+			rapid.Map(rapid.IntRange(1, 1999), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }),
+			rapid.Map(rapid.IntRange(1, 20), func(s int) time.Duration { return time.Duration(s) * time.Second }),
+		).Draw(t, "after"),
+		Do: rapid.SampledFrom([]string{
+			"flow", "flow", "pause", "join", "join", "join", "want", "leave", "progress", "progress",
+			"answer", "answer", "fail", "hangup", "hangup", "engage", "cross", "race",
+		}).Draw(t, "do"),
+		Who:   rapid.IntRange(0, 6).Draw(t, "who"),
+		Queue: rapid.IntRange(0, 2).Draw(t, "queue"),
+		Flag:  rapid.Bool().Draw(t, "flag"),
+		Why: rapid.SampledFrom([]call.Cause{
+			call.CauseBusy, call.CauseDeclined, call.CauseUnreachable, call.CauseNoAnswer, call.CauseError,
+		}).Draw(t, "why"),
+	}
+})
+
+func modelDesk() acd.Options {
+	return acd.Options{
+		Queues: []acd.Queue{
+			{Name: "consult", Priority: 10, WrapUp: 3 * time.Second, AfterReject: 4 * time.Second, AfterBusy: 5 * time.Second, AfterNoAnswer: 6 * time.Second},
+			{Name: "repair", Priority: 10, AfterReject: 7 * time.Second, Unreachable: 9 * time.Second},
+			{Name: "gas", Priority: 100, Strategy: acd.RingAll, WrapUp: 5 * time.Second},
+		},
+		Agents: []acd.Agent{
+			{ID: "1", Skills: map[string]int{"consult": 1, "repair": 2}},
+			{ID: "2", Skills: map[string]int{"consult": 1, "gas": 1}},
+			{ID: "3", Skills: map[string]int{"repair": 1, "gas": 5}},
+			{ID: "4", Skills: map[string]int{"consult": 3, "repair": 2, "gas": 2}},
+		},
+	}
+}
+
+// TestDeskAgainstModel drives the desk and the model with the same steps, and compares them after
+// each one and at each deadline; in the end, all is at rest.
+func TestDeskAgainstModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := rapid.SliceOfN(anyStep, 1, 60).Draw(rt, "steps")
+		var failure error
+		synctest.Test(t, func(t *testing.T) {
+			o := modelDesk()
+			r := &pair{
+				lab: newLab(t, o),
+				model: model.New(model.Options{
+					Queues: o.Queues, Agents: o.Agents, Limit: 15 * time.Second, NoProgress: 2 * time.Second,
+				}),
+			}
+			failure = r.play(steps)
+			r.lab.stop()
+		})
+		if failure != nil {
+			rt.Fatal(failure)
+		}
+	})
+}
+
+// pair is a desk and the model of it.
+type pair struct {
+	lab   *lab
+	model *model.Desk
+	seen  int // events of the lab compared
+	joins int
+	rings map[string]int // by caller
+}
+
+func (p *pair) play(steps []step) error {
+	p.rings = map[string]int{}
+	agents := []string{"1", "2", "3", "4"}
+	for i, s := range steps {
+		if err := p.advance(time.Since(p.lab.start) + s.After); err != nil {
+			return fmt.Errorf("before step %d %+v: %w", i, s, err)
+		}
+		p.do(s, agents)
+		synctest.Wait()
+		if err := p.compare(); err != nil {
+			return fmt.Errorf("after step %d %+v: %w", i, s, err)
+		}
+	}
+	return p.rest(agents)
+}
+
+// advance lets time pass, stopping at each deadline that the model knows of.
+func (p *pair) advance(to time.Duration) error {
+	for {
+		next, ok := p.model.Next()
+		if !ok || next > to {
+			next = to
+		}
+		<-time.After(next - time.Since(p.lab.start))
+		synctest.Wait()
+		p.model.Advance(next)
+		if err := p.compare(); err != nil {
+			return err
+		}
+		if next == to {
+			return nil
+		}
+	}
+}
+
+// pick is one of those for whom something makes sense; empty when there is nobody.
+func pick(who int, all []string, sensible func(string) bool) string {
+	var some []string
+	for _, x := range all {
+		if sensible(x) {
+			some = append(some, x)
+		}
+	}
+	if len(some) == 0 {
+		return ""
+	}
+	return some[who%len(some)]
+}
+
+func (p *pair) do(s step, agents []string) {
+	ringing := func(a string) bool { return p.model.Ringing(a) != "" }
+	switch s.Do {
+	case "flow":
+		p.lab.center.Flow(agents[s.Who%4], s.Flag)
+		p.model.Flow(agents[s.Who%4], s.Flag)
+	case "pause":
+		p.lab.center.Pause(agents[s.Who%4], s.Flag)
+		p.model.Pause(agents[s.Who%4], s.Flag)
+	case "join", "want":
+		p.joins++
+		ticket := call.Ticket{CallID: fmt.Sprintf("c%d", p.joins), Queue: modelDesk().Queues[s.Queue].Name, Front: s.Flag}
+		if s.Do == "want" {
+			ticket.Agent = agents[s.Who%4]
+		}
+		p.lab.join(ticket)
+		p.model.Join(ticket.CallID, ticket.Queue, ticket.Agent, ticket.Front)
+	case "leave":
+		if c := pick(s.Who, p.model.Waiting(), func(string) bool { return true }); c != "" {
+			require.True(p.lab.t, p.lab.seats[c].Leave(call.CauseBye))
+			p.model.Leave(c)
+		}
+	case "hangup":
+		if a := pick(s.Who, agents, func(a string) bool { return p.model.Legs(a) > 0 }); a != "" {
+			p.lab.leg(a).End(call.Far, call.CauseBye)
+			p.model.HangUp(a)
+		}
+	case "engage":
+		if a := pick(s.Who, agents, func(a string) bool { return p.model.Legs(a) == 0 }); a != "" {
+			p.lab.center.Engaged(a, p.lab.newLeg(a))
+			p.model.Engage(a)
+		}
+	default:
+		if a := pick(s.Who, agents, ringing); a != "" {
+			p.phone(s, a)
+		}
+	}
+}
+
+// phone is what a phone does that rings.
+func (p *pair) phone(s step, a string) {
+	switch s.Do {
+	case "progress":
+		p.lab.phones.progress(a, 180)
+		p.model.Progress(a)
+	case "answer":
+		p.lab.phones.end(a, "")
+		p.model.Answer(a)
+	case "fail":
+		p.lab.phones.end(a, s.Why)
+		p.model.Fail(a, s.Why)
+	case "cross": // the caller leaves, and the phone answers all the same
+		p.lab.phones.cross(a)
+		c := p.model.Ringing(a)
+		p.lab.seats[c].Leave(call.CauseBye)
+		p.model.Leave(c)
+	case "race": // the phone answers and the caller leaves in one instant: either may win
+		c := p.model.Ringing(a)
+		p.lab.phones.end(a, "")
+		if p.lab.seats[c].Leave(call.CauseBye) {
+			p.model.Leave(c)
+		} else {
+			p.model.Answer(a)
+		}
+	}
+}
+
+// compare takes in which phones were rung, and holds the desk against the model.
+func (p *pair) compare() error {
+	for _, e := range p.lab.since(p.seen) {
+		p.seen++
+		words := strings.Fields(e.what)
+		if words[0] == "RUNG" || words[0] == "ring" && e.at != time.Since(p.lab.start) {
+			return fmt.Errorf("unexpected: %v %s", e.at, e.what)
+		}
+		if words[0] != "ring" {
+			continue
+		}
+		p.rings[words[2]]++
+		if err := p.model.Rang(words[1], words[2]); err != nil {
+			return err
+		}
+	}
+	if err := p.model.Settled(); err != nil {
+		return err
+	}
+	for _, a := range p.lab.center.Agents() {
+		if want := p.model.State(a.ID); a.State != want {
+			return fmt.Errorf("agent %s is %s, should be %s", a.ID, a.State, want)
+		}
+		if rings := p.lab.phones.bell(a.ID) != nil; rings != (p.model.Ringing(a.ID) != "") {
+			return fmt.Errorf("agent %s: phone rings: %t", a.ID, rings)
+		}
+	}
+	return p.compareSeats()
+}
+
+func (p *pair) compareSeats() error {
+	waiting := map[string]bool{}
+	for _, c := range p.model.Waiting() {
+		waiting[c] = true
+	}
+	total := 0
+	for _, q := range p.lab.center.Queues() {
+		total += q.Waiting
+	}
+	if total != len(waiting) {
+		return fmt.Errorf("%d wait, should be %d", total, len(waiting))
+	}
+	for c, seat := range p.lab.seats {
+		visit, offers := seat.Visit()
+		open := 0
+		for _, o := range offers {
+			if (o.Ended == nil) != (o.How == "") {
+				return fmt.Errorf("offer of %s half ended: %+v", c, o)
+			}
+			if o.Ended == nil {
+				open++
+			}
+		}
+		if (visit.Left == nil) != waiting[c] || open != p.model.Offers(c) || len(offers) != p.rings[c] {
+			return fmt.Errorf("%s: waits %t, %d of %d offers open after %d rings, should be %t and %d",
+				c, visit.Left == nil, open, len(offers), p.rings[c], waiting[c], p.model.Offers(c))
+		}
+	}
+	return nil
+}
+
+// rest ends everything, and wants every agent ready and every offer ended.
+func (p *pair) rest(agents []string) error {
+	for _, c := range p.model.Waiting() {
+		p.lab.seats[c].Leave(call.CauseBye)
+		p.model.Leave(c)
+	}
+	for _, a := range agents {
+		p.lab.center.Flow(a, true)
+		p.model.Flow(a, true)
+		p.lab.center.Pause(a, false)
+		p.model.Pause(a, false)
+		for p.model.Legs(a) > 0 {
+			p.lab.leg(a).End(call.Far, call.CauseBye)
+			p.model.HangUp(a)
+		}
+	}
+	synctest.Wait()
+	if err := p.compare(); err != nil {
+		return fmt.Errorf("ending: %w", err)
+	}
+	if err := p.advance(time.Since(p.lab.start) + time.Minute); err != nil {
+		return fmt.Errorf("at rest: %w", err)
+	}
+	for _, a := range p.lab.center.Agents() {
+		if a.State != call.AgentReady {
+			return fmt.Errorf("agent %s is left %s", a.ID, a.State)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package acd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// offer is one agent's phone being rung for one caller. It is open until it is answered, fails or is
+// withdrawn; the phone may ring a little longer, until ring reports that it is free.
+type offer struct {
+	caller *caller
+	agent  *agent
+	// index is the offer's in the seat's record.
+	index int
+	sent  time.Time
+	rung  time.Time
+	open  bool
+	// why it was closed while the phone still rang: what a leg that crosses is hung up with.
+	why    call.Cause
+	cancel context.CancelCauseFunc
+	alarm  alarm
+}
+
+// failure is what an offer that failed comes to: how, and for how long the agent is passed over.
+type failure struct {
+	how   string
+	delay func(q *Queue) time.Duration
+}
+
+// failures is the table of causes with which a phone refuses, or the desk gives an offer up. Every
+// other cause counts as unreachable.
+var failures = map[call.Cause]failure{
+	call.CauseBusy:        {howBusy, func(q *Queue) time.Duration { return q.AfterBusy }},
+	call.CauseDeclined:    {howRefused, func(q *Queue) time.Duration { return q.AfterReject }},
+	call.CauseNoAnswer:    {howUnanswered, func(q *Queue) time.Duration { return q.AfterNoAnswer }},
+	call.CauseUnreachable: {howUnreachable, func(q *Queue) time.Duration { return q.Unreachable }},
+}
+
+// start rings an agent's phone for a caller. If the caller has left meanwhile, it takes the caller out
+// instead and the agent stays free.
+func (d *desk) start(c *caller, a *agent) {
+	index, ok := c.seat.offer(a.ID, d.now)
+	if !ok {
+		d.left(c)
+		return
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	o := &offer{caller: c, agent: a, index: index, sent: d.now, open: true, cancel: cancel}
+	d.seq++
+	o.alarm = alarm{at: d.now.Add(d.o.NoProgress), seq: d.seq, fire: func() { d.expire(o) }}
+	d.alarms.add(&o.alarm)
+	a.offer = o
+	c.offers = append(c.offers, o)
+	d.index(c)
+	d.refresh(a)
+	d.ringing++
+	d.wg.Go(func() {
+		leg, at, err := d.ring(ctx, o)
+		d.report(o, leg, at, err) //nolint:contextcheck // handled by the desk; what it starts outlives this ring
+	})
+	d.o.Logger.Debug("offer", zap.String("call", c.CallID), zap.String("agent", a.ID), zap.String("queue", c.queue.Name))
+}
+
+// ring rings the phone, on a goroutine of its own for as long as that lasts. It returns either a leg
+// and when it answered, or an error; a panic of the phones and a missing leg are errors too.
+func (d *desk) ring(ctx context.Context, o *offer) (leg call.Leg, at time.Time, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			d.o.OnPanic("acd: ring", v)
+			leg, at, err = nil, time.Now(), fmt.Errorf("panic while ringing: %v", v)
+		}
+	}()
+	leg, err = d.o.Phones.Ring(ctx, call.RingRequest{
+		Agent: o.agent.ID, From: o.caller.From, Display: o.caller.Queue,
+		CallID: o.caller.CallID, Prefer: o.caller.Prefer,
+		Progress: d.progressOf(o),
+	})
+	at = time.Now()
+	if err != nil {
+		return nil, at, err
+	}
+	if leg == nil {
+		return nil, at, errors.New("answered without a leg")
+	}
+	// An instant outside the offer is not one of a 200 to it.
+	if told, err := leg.Answer(); err == nil && told.After(o.sent) && told.Before(at) {
+		at = told
+	}
+	return leg, at, nil
+}
+
+// report tells the desk, from the goroutine that rang, what became of it.
+func (d *desk) report(o *offer, leg call.Leg, at time.Time, err error) {
+	var failed *call.RingError
+	if err != nil && !errors.As(err, &failed) {
+		d.o.Logger.Error("ring an agent's phone", zap.String("agent", o.agent.ID), zap.Error(err))
+		failed = &call.RingError{Why: call.CauseUnreachable, At: at}
+	}
+	d.post(func(d *desk) { d.rang(o, leg, failed, at) })
+}
+
+// progressOf returns what the phone tells its 18x. Two reports are enough for the figures: the first
+// 18x, and the first that means ringing.
+func (d *desk) progressOf(o *offer) func(code int, at time.Time) {
+	var any18x, ringing sync.Once
+	return func(code int, at time.Time) {
+		report := func() { d.post(func(d *desk) { d.progress(o, code, at) }) }
+		switch {
+		case code == 180 || code == 183:
+			any18x.Do(func() {}) // this report tells that too
+			ringing.Do(report)
+		case code > 180 && code < 190:
+			any18x.Do(report)
+		}
+	}
+}
+
+// progress takes in an 18x: from the first on, the offer has its whole rings.
+func (d *desk) progress(o *offer, code int, at time.Time) {
+	if !o.open {
+		return
+	}
+	o.caller.seat.progress(o.index, code, at)
+	if o.rung.IsZero() {
+		o.rung = at
+		d.alarms.remove(&o.alarm)
+		o.alarm.at = at.Add(time.Duration(d.o.Rings) * d.o.Ring.Cycle())
+		d.alarms.add(&o.alarm)
+	}
+}
+
+// expire is an offer's deadline: no 18x in time, or no answer within its rings.
+func (d *desk) expire(o *offer) {
+	why := call.CauseUnreachable
+	if !o.rung.IsZero() {
+		why = call.CauseNoAnswer
+	}
+	d.fail(o, why, d.now)
+	d.refresh(o.agent)
+}
+
+// rang takes in that an agent's phone stopped ringing, and why: it is free again, or has answered.
+func (d *desk) rang(o *offer, leg call.Leg, failed *call.RingError, at time.Time) {
+	d.ringing--
+	a := o.agent
+	if a.offer == o {
+		a.offer = nil
+	}
+	switch {
+	case leg != nil && o.open:
+		d.answered(o, leg, at)
+	case leg != nil:
+		d.reject(a, leg, o.why)
+	case o.open:
+		ended := failed.At
+		if ended.IsZero() {
+			ended = at
+		}
+		d.fail(o, failed.Why, ended)
+	}
+	o.cancel(nil) // frees the context
+	d.refresh(a)
+}
+
+// answered joins an agent who answered with the caller, unless the caller left in the same instant.
+func (d *desk) answered(o *offer, leg call.Leg, at time.Time) {
+	c, a := o.caller, o.agent
+	won := c.seat.answer(o.index, call.Answer{Agent: a.ID, Name: a.Name, Queue: c.Queue, Leg: leg, At: at})
+	d.close(o, howAnswered, at)
+	if !won {
+		d.reject(a, leg, call.CauseWithdrawn)
+		d.left(c)
+		return
+	}
+	a.calls++
+	d.attach(a, &busy{leg: leg, from: c.queue, call: c.CallID})
+	d.drop(c)
+	d.withdrawAll(c, call.CauseElsewhere)
+}
+
+// reject hangs up an agent who answered too late. The agent is busy until that leg has ended. The
+// hanging up sends a BYE, so it has a goroutine of its own.
+func (d *desk) reject(a *agent, leg call.Leg, why call.Cause) {
+	d.attach(a, &busy{leg: leg})
+	d.wg.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				d.o.OnPanic("acd: hang up", v)
+			}
+		}()
+		leg.Hangup(why)
+	})
+}
+
+// fail ends an offer that did not lead to an answer, takes the phone back if it still rings, and
+// passes the agent over for a while; the caller wants the next one. Who calls fail refreshes the agent.
+func (d *desk) fail(o *offer, why call.Cause, at time.Time) {
+	if !o.open {
+		return
+	}
+	f, ok := failures[why]
+	if !ok {
+		f = failures[call.CauseUnreachable]
+	}
+	o.agent.restUntil = later(o.agent.restUntil, d.now.Add(max(minDelay, f.delay(&o.caller.queue.Queue))))
+	o.why = why
+	d.close(o, f.how, at)
+	o.cancel(call.CancelCause{Why: why})
+}
+
+// withdrawAll takes back every phone that rings for a caller who has no more use for it.
+func (d *desk) withdrawAll(c *caller, why call.Cause) {
+	for _, o := range slices.Clone(c.offers) {
+		d.withdraw(o, why)
+	}
+}
+
+// withdraw takes an offer back. The agent stays reserved until the phone is free.
+func (d *desk) withdraw(o *offer, why call.Cause) {
+	if !o.open {
+		return
+	}
+	o.why = why
+	d.close(o, howWithdrawn, d.now)
+	o.cancel(call.CancelCause{Why: why})
+}
+
+// close ends an offer in the record, the figures and the indexes.
+func (d *desk) close(o *offer, how string, at time.Time) {
+	c := o.caller
+	o.open = false
+	d.alarms.remove(&o.alarm)
+	c.offers = slices.DeleteFunc(c.offers, func(x *offer) bool { return x == o })
+	d.figures.offerEnded(c.queue.Name, c.seat.end(o.index, how, at))
+	d.index(c)
+}

@@ -1,0 +1,135 @@
+package acd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// Options of a [Center].
+type Options struct {
+	Queues []Queue
+	Agents []Agent
+	// Phones rings agents' phones. Required.
+	Phones Phones
+	// Rings is how many whole rings an offer may last, from its own first 18x; 0 means 3.
+	Rings int
+	// Ring is the cadence; zero means 1 s on and 4 s off.
+	Ring Ring
+	// NoProgress is how long a phone may give no 18x before it counts as unreachable; 0 means 2 s.
+	NoProgress time.Duration
+	// Logger may be nil: silent.
+	Logger *zap.Logger
+	// Registry may be nil: no metrics.
+	Registry prometheus.Registerer
+	// OnPanic is told of a panic that was contained, from the goroutine that had it. It may be nil.
+	OnPanic func(where string, v any)
+}
+
+// Queue is one queue's settings. Each delay is how long an agent is passed over after an offer of
+// this queue that ended so; less than a second counts as one second, so that a phone which refuses
+// at once is not rung in a tight loop.
+type Queue struct {
+	Name string
+	// Priority: callers of the queue with the higher one go first.
+	Priority int
+	// Strategy is [LongestIdle] or [RingAll]; empty means LongestIdle.
+	Strategy string
+	// WrapUp is how long an agent is left alone after a talk of this queue; 0 means not at all.
+	WrapUp time.Duration
+	// AfterReject, after the person declined.
+	AfterReject time.Duration
+	// AfterBusy, after the phone said it was busy.
+	AfterBusy time.Duration
+	// AfterNoAnswer, after the phone rang to its limit.
+	AfterNoAnswer time.Duration
+	// Unreachable, after the phone gave no sign, or an error.
+	Unreachable time.Duration
+}
+
+// Agent is one agent's settings.
+type Agent struct {
+	// ID is the 工号, as registered.
+	ID   string
+	Name string
+	// Skills are the queues served, with the level in each: higher goes first. A skill that names no
+	// queue means nothing.
+	Skills map[string]int
+}
+
+// Ring is the cadence of one ring.
+type Ring struct{ On, Off time.Duration }
+
+// Cycle is the length of one ring.
+func (r Ring) Cycle() time.Duration { return r.On + r.Off }
+
+// Phones rings agents' phones. Package sip.
+type Phones interface {
+	// Ring rings one agent's phone until it answers, fails, or ctx is cancelled. Cancelled with a
+	// [call.CancelCause], it withdraws for that reason and returns once the phone is free again; an
+	// answer that crosses is hung up by Ring, or else returned, and then hung up by the desk.
+	// The error is a [*call.RingError]; any other counts as unreachable. The leg's Answer returns the
+	// instant its 200 arrived, as Answer on an answered leg does.
+	Ring(ctx context.Context, r call.RingRequest) (call.Leg, error)
+}
+
+// Errors of this package that a caller tells apart.
+var (
+	// ErrNoAgent: the ticket wants an agent that does not exist.
+	ErrNoAgent = errors.New("no such agent")
+	// ErrStopped: the desk is closed.
+	ErrStopped = errors.New("the desk is stopped")
+	// ErrRunning: Run was called twice.
+	ErrRunning = errors.New("the desk was already started")
+)
+
+// minDelay is the shortest time an agent is passed over after an offer that failed.
+const minDelay = time.Second
+
+// complete fills in the defaults and returns every problem at once.
+func (o *Options) complete() error {
+	o.Rings = cmp.Or(o.Rings, 3)
+	o.Ring = cmp.Or(o.Ring, Ring{On: time.Second, Off: 4 * time.Second})
+	o.NoProgress = cmp.Or(o.NoProgress, 2*time.Second)
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.OnPanic == nil {
+		o.OnPanic = func(string, any) {}
+	}
+	var problems []error
+	if o.Phones == nil {
+		problems = append(problems, errors.New("no phones to ring"))
+	}
+	if o.Rings < 0 || o.Ring.Cycle() <= 0 || o.NoProgress < 0 {
+		problems = append(problems, errors.New("rings, ring and no-progress must be positive"))
+	}
+	return errors.Join(append(problems, o.checkNames()...)...)
+}
+
+func (o *Options) checkNames() (problems []error) {
+	queues, agents := map[string]bool{}, map[string]bool{}
+	for _, q := range o.Queues {
+		if q.Name == "" || queues[q.Name] {
+			problems = append(problems, fmt.Errorf("queue %q: no name, or twice", q.Name))
+		}
+		if _, ok := strategies[cmp.Or(q.Strategy, LongestIdle)]; !ok {
+			problems = append(problems, fmt.Errorf("queue %q: unknown strategy %q", q.Name, q.Strategy))
+		}
+		queues[q.Name] = true
+	}
+	for _, a := range o.Agents {
+		if a.ID == "" || agents[a.ID] {
+			problems = append(problems, fmt.Errorf("agent %q: no id, or twice", a.ID))
+		}
+		agents[a.ID] = true
+	}
+	return problems
+}

@@ -1,0 +1,199 @@
+package acd_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/stretchr/testify/require"
+
+	"hotline/acd"
+	"hotline/call"
+)
+
+var update = flag.Bool("update", false, "write what the scripts did as what they want; read the difference")
+
+// TestScripts runs every testdata/*.txtar: a desk, a script of what callers and agents do, and all
+// that is wanted to happen, to the instant. In a script, each line is a time and a doing:
+//
+//	flow AGENT up|down          pause AGENT on|off      engaged AGENT
+//	join CALL QUEUE [front] [agent=AGENT]               leave CALL [CAUSE]
+//	progress AGENT CODE         answer AGENT            fail AGENT CAUSE
+//	cross AGENT                 hangup AGENT            show [AGENT…|QUEUE…]
+//
+// cross has the phone answer although it is withdrawn; hangup ends the agent's leg from its end.
+// Several doings parted by a semicolon are done in the same instant, without the desk between them.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			require.NoError(t, err)
+			require.Len(t, archive.Files, 3, "desk, script, want")
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, parseDesk(t, string(archive.Files[0].Data)))
+				l.run(string(archive.Files[1].Data))
+				got := strings.Join(append(l.log(), l.records()...), "\n") + "\n"
+				if *update {
+					archive.Files[2].Data = []byte(got)
+					require.NoError(t, os.WriteFile(file, txtar.Format(archive), 0o600))
+				}
+				require.Equal(t, string(archive.Files[2].Data), got)
+			})
+		})
+	}
+}
+
+// parseDesk reads lines such as "queue repair priority=20 wrap-up=5s" and "agent 8001 repair=5".
+func parseDesk(t *testing.T, text string) (o acd.Options) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		switch words[0] {
+		case "queue":
+			q := acd.Queue{Name: words[1], AfterReject: 10 * time.Second, AfterBusy: 20 * time.Second, AfterNoAnswer: 30 * time.Second, Unreachable: 40 * time.Second}
+			for _, word := range words[2:] {
+				key, value, _ := strings.Cut(word, "=")
+				switch key {
+				case "priority":
+					q.Priority = number(t, value)
+				case "strategy":
+					q.Strategy = value
+				case "wrap-up":
+					q.WrapUp = duration(t, value)
+				default:
+					t.Fatalf("unknown setting %q", key)
+				}
+			}
+			o.Queues = append(o.Queues, q)
+		case "agent":
+			a := acd.Agent{ID: words[1], Name: "name of " + words[1], Skills: map[string]int{}}
+			for _, word := range words[2:] {
+				skill, level, _ := strings.Cut(word, "=")
+				a.Skills[skill] = number(t, level)
+			}
+			o.Agents = append(o.Agents, a)
+		default:
+			t.Fatalf("unknown line %q", line)
+		}
+	}
+	return o
+}
+
+func (l *lab) run(script string) {
+	for line := range strings.Lines(script) {
+		when, doings, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok || when == "#" {
+			continue
+		}
+		wait := duration(l.t, when) - time.Since(l.start)
+		require.GreaterOrEqual(l.t, wait, time.Duration(0), "time goes backwards: %s", line)
+		<-time.After(wait)
+		synctest.Wait()
+		for doing := range strings.SplitSeq(doings, ";") {
+			l.do(strings.Fields(doing))
+		}
+		synctest.Wait()
+	}
+	l.stop()
+}
+
+func (l *lab) do(words []string) {
+	verb, args := words[0], words[1:]
+	switch verb {
+	case "flow":
+		l.center.Flow(args[0], args[1] == "up")
+	case "pause":
+		l.center.Pause(args[0], args[1] == "on")
+	case "engaged":
+		l.center.Engaged(args[0], l.newLeg(args[0]))
+	case "join":
+		ticket := call.Ticket{CallID: args[0], Queue: args[1]}
+		for _, arg := range args[2:] {
+			if agent, ok := strings.CutPrefix(arg, "agent="); ok {
+				ticket.Agent = agent
+			}
+			ticket.Front = ticket.Front || arg == "front"
+		}
+		l.join(ticket)
+	case "leave":
+		why := call.CauseCancel
+		if len(args) > 1 {
+			why = call.Cause(args[1])
+		}
+		l.logf("leave %s won=%t", args[0], l.seats[args[0]].Leave(why))
+	case "progress":
+		require.True(l.t, l.phones.progress(args[0], number(l.t, args[1])), "%v: does not ring", words)
+	case "answer":
+		require.True(l.t, l.phones.end(args[0], ""), "%v: does not ring", words)
+	case "fail":
+		require.True(l.t, l.phones.end(args[0], call.Cause(args[1])), "%v: does not ring", words)
+	case "cross":
+		l.phones.cross(args[0])
+	case "hangup":
+		l.leg(args[0]).End(call.Far, call.CauseBye)
+	case "show":
+		l.show(args)
+	default:
+		l.t.Fatalf("unknown doing %q", verb)
+	}
+}
+
+func (l *lab) show(names []string) {
+	for _, name := range names {
+		if _, err := strconv.Atoi(name); err == nil {
+			l.logf("show %s %s", name, l.state(name))
+			continue
+		}
+		q := l.queue(name)
+		l.logf("show %s waiting=%d longest=%v ready=%d serving=%d offering=%d",
+			name, q.Waiting, q.LongestWait, q.AgentsReady, q.AgentsServing, q.Offering)
+	}
+}
+
+// records are the visits and offers of every caller, as they stand.
+func (l *lab) records() (lines []string) {
+	since := func(at *time.Time) string {
+		if at == nil {
+			return "-"
+		}
+		return at.Sub(l.start).String()
+	}
+	for _, name := range l.names {
+		visit, offers := l.seats[name].Visit()
+		promise := "-"
+		if at := l.seats[name].PromiseClock(); !at.IsZero() {
+			promise = since(&at)
+		}
+		lines = append(lines, fmt.Sprintf("visit %s %s entered=%s left=%s how=%s promise=%s",
+			name, visit.Queue, since(&visit.Entered), since(visit.Left), visit.How, promise))
+		for _, o := range offers {
+			lines = append(lines, fmt.Sprintf("offer %s %s sent=%s rung=%s ended=%s how=%s rings=%d",
+				name, o.Agent, since(&o.Sent), since(o.Rung), since(o.Ended), o.How, o.Rings))
+		}
+	}
+	return lines
+}
+
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+func duration(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text)
+	require.NoError(t, err)
+	return d
+}

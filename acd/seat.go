@@ -1,0 +1,195 @@
+package acd
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"hotline/call"
+)
+
+// promiseLatest is when the promise clock starts at the latest, after the first offer's INVITE.
+const promiseLatest = time.Second
+
+// How an offer ended, as the record says it. It is a metric's label.
+const (
+	howAnswered    = "answered"
+	howRefused     = "refused"
+	howBusy        = "busy"
+	howUnanswered  = "unanswered"
+	howUnreachable = "unreachable"
+	howWithdrawn   = "withdrawn"
+)
+
+// How a visit that was left ended, as the record says it; one that was not is howAnswered.
+const (
+	howAbandoned = "abandoned"
+	howMoved     = "moved"
+	howShutdown  = "shutdown"
+)
+
+// seat is a caller's place: all that the desk and the caller's owner share. Its lock decides the two
+// races between them.
+//
+// Answer against Leave: both end the visit under the lock, and the visit ends once. Leave first: the
+// desk's answer returns false, and the desk hangs the agent's leg up. The answer first: it is in the
+// channel before the lock is released, and Leave returns false.
+//
+// Leave against match: the desk writes an offer down, under the lock, before the phone is rung. Leave
+// first: offer returns false, nobody is rung, and the agent stays free. The offer first: Leave ends it
+// in the record, and the message that Leave posts withdraws it.
+type seat struct {
+	cycle    time.Duration
+	answered chan call.Answer
+	// gone tells the desk that the place was given up; called once, without the lock.
+	gone func()
+
+	mu     sync.Mutex
+	visit  call.Visit
+	offers []call.Offer
+	// rang is the first 180 or 183 to one of the first offers, those sent in the same instant.
+	rang time.Time
+}
+
+func newSeat(t call.Ticket, cycle time.Duration) *seat {
+	return &seat{
+		cycle:    cycle,
+		answered: make(chan call.Answer, 1),
+		visit:    call.Visit{Queue: t.Queue, Entered: t.Entered},
+	}
+}
+
+// Answered implements [call.Seat].
+func (s *seat) Answered() <-chan call.Answer { return s.answered }
+
+// Leave implements [call.Seat].
+func (s *seat) Leave(why call.Cause) (won bool) {
+	s.mu.Lock()
+	if s.visit.Left != nil {
+		defer s.mu.Unlock()
+		return s.visit.How != howAnswered
+	}
+	s.finish(cmp.Or(leftAs[why], howAbandoned), time.Now())
+	s.mu.Unlock()
+	s.gone()
+	return true
+}
+
+// leftAs is how a visit ended that was left for a cause; for any other it was abandoned.
+var leftAs = map[call.Cause]string{
+	call.CauseShutdown:  howShutdown,
+	call.CauseWithdrawn: howMoved,
+	call.CauseElsewhere: howMoved,
+}
+
+// Visit implements [call.Seat].
+func (s *seat) Visit() (call.Visit, []call.Offer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.visit, slices.Clone(s.offers)
+}
+
+// PromiseClock implements [call.Seat]. An agent who answered before the clock would have started
+// starts it: no time passed.
+func (s *seat) PromiseClock() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.offers) == 0 {
+		return time.Time{}
+	}
+	clock := s.offers[0].Sent.Add(promiseLatest)
+	if !s.rang.IsZero() && s.rang.Before(clock) {
+		clock = s.rang
+	}
+	now := time.Now()
+	if s.visit.Left != nil {
+		now = *s.visit.Left
+	}
+	switch {
+	case !clock.After(now):
+		return clock
+	case s.visit.How == howAnswered:
+		return now
+	default:
+		return time.Time{}
+	}
+}
+
+// over reports whether the visit has ended.
+func (s *seat) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.visit.Left != nil
+}
+
+// offer writes down that a phone is about to be rung, and returns the offer's index; false when the
+// place was given up.
+func (s *seat) offer(agent string, sent time.Time) (index int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.visit.Left != nil {
+		return 0, false
+	}
+	s.offers = append(s.offers, call.Offer{Agent: agent, Queue: s.visit.Queue, Sent: sent})
+	return len(s.offers) - 1, true
+}
+
+// progress writes down an 18x of an offer that is open.
+func (s *seat) progress(index, code int, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := &s.offers[index]
+	if o.Ended != nil {
+		return
+	}
+	if o.Rung == nil {
+		o.Rung = new(at)
+	}
+	first := o.Sent.Equal(s.offers[0].Sent)
+	if first && (code == 180 || code == 183) && (s.rang.IsZero() || at.Before(s.rang)) {
+		s.rang = at
+	}
+}
+
+// end writes down how an offer ended, and returns how it did: an offer ends once, and the caller's
+// leaving may have been first.
+func (s *seat) end(index int, how string, at time.Time) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endLocked(&s.offers[index], how, at)
+	return s.offers[index].How
+}
+
+// answer ends the visit with an answer and hands it over; false when the place was given up before.
+// The other offers are withdrawn in the record here, so that it is complete once the answer is read.
+func (s *seat) answer(index int, a call.Answer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.visit.Left != nil {
+		return false
+	}
+	s.endLocked(&s.offers[index], howAnswered, a.At)
+	s.finish(howAnswered, a.At)
+	s.answered <- a
+	return true
+}
+
+// finish ends the visit and whatever offer is open. The lock is held.
+func (s *seat) finish(how string, at time.Time) {
+	s.visit.Left, s.visit.How = new(at), how
+	for i := range s.offers {
+		s.endLocked(&s.offers[i], howWithdrawn, at)
+	}
+}
+
+// endLocked ends an offer unless it has ended. The lock is held.
+func (s *seat) endLocked(o *call.Offer, how string, at time.Time) {
+	if o.Ended != nil {
+		return
+	}
+	o.Ended, o.How = new(at), how
+	if o.Rung != nil {
+		o.Rings = int(max(0, at.Sub(*o.Rung))/s.cycle) + 1
+	}
+}

@@ -1,0 +1,9 @@
+package acd
+
+// LongestIdle rings one agent at a time, the one who has been idle longest first.
+const LongestIdle = "longest-idle"
+
+var longestIdle = strategy{
+	before: func(a, b facts) bool { return a.idle.Before(b.idle) },
+	fanOut: 1,
+}

@@ -1,0 +1,64 @@
+package acd
+
+import (
+	"maps"
+	"time"
+
+	"hotline/call"
+)
+
+// views are the desk as people watching see it.
+type views struct {
+	queues []call.QueueView
+	agents []call.AgentView
+}
+
+func (d *desk) views() *views {
+	v := &views{
+		queues: make([]call.QueueView, 0, len(d.queues)),
+		agents: make([]call.AgentView, 0, len(d.agents)),
+	}
+	now := time.Now()
+	for _, q := range d.queues {
+		v.queues = append(v.queues, q.view(now))
+	}
+	for _, a := range d.agents {
+		v.agents = append(v.agents, a.view())
+	}
+	return v
+}
+
+func (q *queue) view(now time.Time) call.QueueView {
+	v := call.QueueView{
+		Name: q.Name, Strategy: q.Strategy, Priority: q.Priority,
+		Waiting: q.waiting.len(), AgentsReady: q.ready.len(),
+	}
+	if c, ok := q.waiting.first(); ok {
+		v.LongestWait = waited(c.Entered, now)
+	}
+	for _, a := range q.serving {
+		if a.flow {
+			v.AgentsServing++
+		}
+	}
+	for _, c := range q.waiting.items {
+		if len(c.offers) > 0 {
+			v.Offering++
+		}
+	}
+	return v
+}
+
+func (a *agent) view() call.AgentView {
+	v := call.AgentView{
+		ID: a.ID, Name: a.Name, State: a.shown, Since: a.since,
+		Skills: maps.Clone(a.Skills), Calls: a.calls,
+	}
+	switch {
+	case a.shown == call.AgentRinging:
+		v.Call = a.offer.caller.CallID
+	case len(a.legs) > 0:
+		v.Call = a.legs[len(a.legs)-1].call
+	}
+	return v
+}

@@ -1,0 +1,94 @@
+// Command hotline answers a customer-service hotline: it is the SIP user agent, its queues, its
+// recorder and its pages in one program.
+//
+// main.go has the command line and its exit codes, run.go the order in which a process starts and
+// stops, wire.go the one place that picks backends.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitFault = 1 // could not start, or did not end cleanly
+	exitUsage = 2 // the command line makes no sense
+)
+
+// console is where a command speaks to a person, and whence its signals come.
+type console struct {
+	out, err io.Writer
+	// signals carries SIGINT and SIGTERM: the first asks to drain, the second to stop now.
+	signals <-chan os.Signal
+}
+
+// cli is the command line.
+type cli struct {
+	Serve serveCmd `cmd:"" help:"Answer the hotline. Without --config, the reference hotline on loopback."`
+	Init  initCmd  `cmd:"" help:"Write a configuration to start from, with this machine's address and random passwords."`
+	Check checkCmd `cmd:"" help:"Check a configuration: every problem at once, with its line."`
+}
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(os.Args[1:], &console{out: os.Stdout, err: os.Stderr, signals: signals}))
+}
+
+// run is the whole program but for the process around it.
+func run(args []string, con *console) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("hotline"),
+		kong.Description("A customer-service hotline: callers, queues, agents, and two promises kept."),
+		kong.Writers(con.out, con.err),
+		kong.Exit(func(code int) { exit = code }),
+		kong.UsageOnError(),
+		kong.Bind(con),
+	)
+	if err != nil {
+		fmt.Fprintln(con.err, "hotline:", err)
+		return exitFault
+	}
+	kctx, err := parser.Parse(args)
+	if exit >= 0 { // --help
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(con.err, "hotline: %v\nhotline --help tells what there is.\n", err)
+		return exitUsage
+	}
+	if err := kctx.Run(con); err != nil {
+		if !errors.Is(err, errSaid) {
+			fmt.Fprintln(con.err, "hotline:", err)
+		}
+		return exitFault
+	}
+	return exitOK
+}
+
+// errSaid is the error of a command that has told the person everything already.
+var errSaid = errors.New("said already")
+
+// untilSignal is a context that ends with the first signal. The channel keeps the second.
+func untilSignal(con *console) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-con.signals:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}

@@ -1,0 +1,13 @@
+package config
+
+// check looks at what only several settings together can get wrong. Each check_*.go adds its problems
+// to the reader's, and changes nothing.
+func (r *reader) check() {
+	r.checkAddresses()
+	r.checkPorts()
+	r.checkTokens()
+	r.checkTrunks()
+	r.checkAgents()
+	r.checkRoutes()
+	r.checkSafety()
+}

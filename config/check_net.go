@@ -1,0 +1,104 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+)
+
+// listenPath is where a listener stands; those of the default stand nowhere.
+func (r *reader) listenPath(i int) string {
+	if i < len(r.listenPaths) {
+		return r.listenPaths[i]
+	}
+	return "sip.listen"
+}
+
+// checkAddresses: every address that peers are told must be one they can reach.
+func (r *reader) checkAddresses() {
+	c := r.cfg
+	outside := false
+	for i, l := range c.SIP.Listen {
+		if l.Address.Addr().IsUnspecified() && !l.Advertise.IsValid() {
+			r.report(r.listenPath(i), quote(l.Network+"://"+l.Address.String())+" without advertise",
+				"{address: "+l.Network+"://"+l.Address.String()+", advertise: the address that peers reach}")
+		}
+		outside = outside || !l.Address.Addr().IsLoopback()
+	}
+	switch m := c.Media; {
+	case r.broken["media"]:
+	case m.Advertise.IsUnspecified() && r.written("media.advertise"):
+		r.report("media.advertise", quote(m.Advertise.String()), "the address that peers reach")
+	case m.Advertise.IsUnspecified():
+		r.report("media.address", quote(m.Address.String())+" without media.advertise",
+			"media.advertise: the address that peers reach")
+	case outside && m.Address.IsLoopback():
+		r.report("media.address", quote(m.Address.String())+" while sip.listen is not on loopback",
+			"the address of this machine that phones reach; nobody would be heard")
+	}
+	if e := c.SIP.Expires; !r.broken["sip.expires"] && (e.Min > e.Default || e.Default > e.Max) {
+		r.report("sip.expires", fmt.Sprintf("min %s, default %s, max %s",
+			brief(e.Min), brief(e.Default), brief(e.Max)), "min ≤ default ≤ max")
+	}
+	if most := c.Media.Ports.Pairs() / 2; c.SIP.MaxCalls > most {
+		r.report("sip.max_calls", strconv.Itoa(c.SIP.MaxCalls),
+			fmt.Sprintf("at most %d, what media.ports has room for at 4 ports a call", most))
+	}
+}
+
+// socket is something that will be bound.
+type socket struct {
+	path, network string
+	addr          netip.AddrPort
+}
+
+// clashes reports whether the system would refuse to bind both.
+func (s socket) clashes(o socket) bool {
+	a, b := s.addr.Addr(), o.addr.Addr()
+	return s.network == o.network && s.addr.Port() == o.addr.Port() && s.addr.Port() != 0 &&
+		(a == b || a.IsUnspecified() || b.IsUnspecified())
+}
+
+// checkPorts: nothing may be bound twice.
+func (r *reader) checkPorts() {
+	c := r.cfg
+	var bound []socket
+	for i, l := range c.SIP.Listen {
+		bound = append(bound, socket{r.listenPath(i), l.Network, l.Address})
+	}
+	bound = append(bound, socket{"http.listen", tcp, c.HTTP.Listen})
+	first := map[socket]string{}
+	for _, s := range bound {
+		// Ports are few and listeners fewer, but the file is not bounded by that: compare only with
+		// the first of each address.
+		for other, path := range first {
+			if s.clashes(other) {
+				r.report(s.path, "an address that "+path+" takes", "each address and port once")
+				break
+			}
+		}
+		key := socket{"", s.network, s.addr}
+		if _, ok := first[key]; !ok && len(first) < 1000 {
+			first[key] = s.path
+		}
+		if rtp := (socket{"", udp, netip.AddrPortFrom(c.Media.Address, s.addr.Port())}); s.network == udp &&
+			s.addr.Port() >= c.Media.Ports.Low && s.addr.Port() <= c.Media.Ports.High && s.clashes(rtp) {
+			r.report("media.ports", fmt.Sprintf("a range with port %d of %s in it", s.addr.Port(), s.path),
+				"ports that nothing else takes")
+		}
+	}
+}
+
+func (r *reader) checkTokens() {
+	names, values := map[string]bool{}, map[string]bool{}
+	for i, t := range r.cfg.HTTP.Tokens {
+		path := fmt.Sprintf("http.tokens[%d]", i)
+		if t.Name != "" && names[t.Name] {
+			r.report(path+".name", quote(t.Name)+" again", "a name of its own")
+		}
+		if t.Token != (Secret{}) && values[t.Token.value] {
+			r.report(path+".token", "the same token as another's", "one of its own, so that one can be withdrawn")
+		}
+		names[t.Name], values[t.Token.value] = true, true
+	}
+}

@@ -1,0 +1,123 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// checkRoutes: every way leads somewhere, everything is led to, nothing leads in a circle by itself, and
+// every queue has somebody.
+func (r *reader) checkRoutes() {
+	c := r.cfg
+	known := map[string][]string{keyMenus: sortedKeys(c.Menus), keyQueues: sortedKeys(c.Queues)}
+	for i, t := range c.Trunks {
+		for _, number := range sortedKeys(t.Numbers) {
+			r.checkWay(known, trunkPath(i)+".numbers."+number, t.Numbers[number])
+		}
+	}
+	for _, name := range sortedKeys(c.Menus) {
+		m := c.Menus[name]
+		for _, key := range sortedKeys(m.Keys) {
+			r.checkWay(known, "menus."+name+".keys."+key, m.Keys[key])
+		}
+		r.checkWay(known, "menus."+name+".otherwise", m.Otherwise)
+	}
+	r.checkLoops()
+	menus, queues := r.reached()
+	// Where no number leads anywhere yet, nothing is led to, and that is no mistake.
+	if len(menus)+len(queues) > 0 && r.written(keyMenus) && !r.lost[keyMenus] && !r.lost["trunks"] {
+		for _, name := range sortedKeys(c.Menus) {
+			if !menus[name] {
+				r.report("menus."+name, "a menu that nothing leads to",
+					"a number of a trunk, or a key of a menu, that leads to it")
+			}
+		}
+	}
+	r.checkServed(queues)
+}
+
+func (r *reader) checkWay(known map[string][]string, path string, d Destination) {
+	_, isMenu := r.cfg.Menus[d.Menu]
+	_, isQueue := r.cfg.Queues[d.Queue]
+	if isMenu || isQueue {
+		return
+	}
+	place, name := keyMenus, d.Menu
+	if d.Queue != "" {
+		place, name = keyQueues, d.Queue
+	}
+	if r.gaps[place] {
+		return
+	}
+	found := "no " + strings.TrimSuffix(place, "s") + " " + quote(name)
+	if !r.written(path) {
+		found += " (the default, since it is left out)"
+	}
+	r.report(path, found, "a name in "+place+suggest(r, name, known[place]))
+}
+
+// checkLoops finds menus that a caller who presses nothing would never leave. Each menu has one way
+// that is taken in silence, so it is enough to follow it.
+func (r *reader) checkLoops() {
+	seen := map[string]bool{}
+	for _, start := range sortedKeys(r.cfg.Menus) {
+		var way []string
+		at := start
+		for at != "" && !seen[at] {
+			seen[at] = true
+			way = append(way, at)
+			at = r.cfg.Menus[at].Otherwise.Menu
+		}
+		if i := slices.Index(way, at); i >= 0 {
+			r.report("menus."+at+".otherwise", "a circle ("+strings.Join(append(way[i:], at), " → ")+
+				"): a caller who presses nothing stays for ever", "a way that ends in a queue")
+		}
+	}
+}
+
+// reached returns the menus and queues that the numbers lead to.
+func (r *reader) reached() (menus, queues map[string]bool) {
+	menus, queues = map[string]bool{}, map[string]bool{}
+	var todo []Destination
+	for _, t := range r.cfg.Trunks {
+		for _, d := range t.Numbers {
+			todo = append(todo, d)
+		}
+	}
+	for len(todo) > 0 {
+		d := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if d.Queue != "" {
+			queues[d.Queue] = true
+		}
+		if d.Menu == "" || menus[d.Menu] {
+			continue
+		}
+		menus[d.Menu] = true
+		m := r.cfg.Menus[d.Menu]
+		todo = append(todo, m.Otherwise)
+		for _, next := range m.Keys {
+			todo = append(todo, next)
+		}
+	}
+	return menus, queues
+}
+
+// checkServed: a queue without agents keeps its callers for ever. Where there are no agents at all,
+// the hotline is being set up. A queue that is only there by default must be led to.
+func (r *reader) checkServed(reached map[string]bool) {
+	if len(r.cfg.Agents) == 0 || r.lost["agents"] {
+		return
+	}
+	served := map[string]bool{}
+	for _, a := range r.cfg.Agents {
+		for skill := range a.Skills {
+			served[skill] = true
+		}
+	}
+	for _, name := range sortedKeys(r.cfg.Queues) {
+		if !served[name] && (r.written(keyQueues) || reached[name]) {
+			r.report("queues."+name, "a queue that nobody serves", "an agent with skills: {"+name+": 1}")
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package config
+
+import (
+	"regexp"
+	"time"
+)
+
+const wantDestination = "{menu: NAME} or {queue: NAME}"
+
+var keyShape = shape{regexp.MustCompile(`^[0-9*#]$`), "one key of a telephone: 0 to 9, * or #"}
+
+func (r *reader) menus(v value) {
+	r.cfg.Menus = map[string]Menu{}
+	v.entries(func(name string, child value) {
+		if !child.name(name, nameShape) {
+			return
+		}
+		m := menuDefaults(name)
+		child.fields(
+			field{"prompt", func(v value) { v.text(&m.Prompt, nameShape) }},
+			field{"wait", func(v value) { v.duration(&m.Wait, 100*time.Millisecond, time.Minute) }},
+			field{"tries", func(v value) { v.integer(&m.Tries, 1, 10) }},
+			field{"keys", func(v value) { m.Keys = r.keys(v) }},
+			field{"otherwise", func(v value) {
+				// The key stands in a map only because destination fills maps.
+				ways := map[string]Destination{}
+				v.destination(ways, "")
+				if d, ok := ways[""]; ok {
+					m.Otherwise = d
+				}
+			}},
+		)
+		if len(m.Keys) == 0 && !r.broken[child.path] {
+			r.report(child.path+".keys", "no key", "at least one, each with "+wantDestination)
+		}
+		r.cfg.Menus[name] = m
+	})
+}
+
+func (r *reader) keys(v value) map[string]Destination {
+	keys := map[string]Destination{}
+	v.entries(func(key string, child value) {
+		if child.name(key, keyShape) {
+			child.destination(keys, key)
+		}
+	})
+	return keys
+}
+
+func (r *reader) queues(v value) {
+	r.cfg.Queues = map[string]Queue{}
+	v.entries(func(name string, child value) {
+		if !child.name(name, nameShape) {
+			return
+		}
+		q := queueDefaults(name)
+		delay := func(dst *time.Duration) func(value) {
+			return func(v value) { v.duration(dst, time.Second, time.Hour) }
+		}
+		child.fields(
+			field{"priority", func(v value) { v.integer(&q.Priority, 0, 1000) }},
+			field{"strategy", func(v value) { oneOf(v, &q.Strategy, LongestIdle, RingAll) }},
+			field{"wait_prompt", func(v value) { v.text(&q.WaitPrompt, nameShape) }},
+			field{"wrap_up", func(v value) { v.duration(&q.WrapUp, 0, time.Hour) }},
+			field{"after_reject", delay(&q.AfterReject)},
+			field{"after_busy", delay(&q.AfterBusy)},
+			field{"after_no_answer", delay(&q.AfterNoAnswer)},
+			field{"unreachable", delay(&q.Unreachable)},
+		)
+		r.cfg.Queues[name] = q
+	})
+}
+
+// destination reads where something leads into ways[key]. Whether the place exists is checked when all
+// places are known.
+func (v value) destination(ways map[string]Destination, key string) {
+	if v.empty() {
+		v.lose("nothing", wantDestination)
+		return
+	}
+	var d Destination
+	before := len(v.r.problems)
+	v.fields(
+		field{"menu", func(v value) { v.text(&d.Menu, nameShape) }},
+		field{"queue", func(v value) { v.text(&d.Queue, nameShape) }},
+	)
+	if len(v.r.problems) > before {
+		v.lost()
+		return
+	}
+	if (d.Menu == "") == (d.Queue == "") {
+		found := "neither a menu nor a queue"
+		if d.Menu != "" {
+			found = "both a menu and a queue"
+		}
+		v.lose(found, wantDestination)
+		return
+	}
+	ways[key] = d
+}

@@ -1,0 +1,180 @@
+package config
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The transports of SIP that are served.
+const (
+	udp = "udp"
+	tcp = "tcp"
+)
+
+const (
+	wantListen = "udp://ADDRESS:PORT or tcp://ADDRESS:PORT, such as udp://192.0.2.10:5060"
+	wantRange  = "a range LOW-HIGH of UDP ports, such as 20000-24999"
+)
+
+func (r *reader) sip(v value) {
+	s := &r.cfg.SIP
+	v.fields(
+		field{"listen", r.listeners},
+		field{"realm", func(v value) { v.text(&s.Realm, realmShape) }},
+		field{"digest", func(v value) { listOf(v, &s.Digest, MD5, SHA256, SHA512256) }},
+		field{"max_calls", func(v value) { v.integer(&s.MaxCalls, 0, 1<<15) }},
+		field{"ping", func(v value) { v.duration(&s.Ping, time.Second, 10*time.Minute) }},
+		field{"expires", func(v value) {
+			v.fields(
+				// More than an hour must not be demanded of a phone (RFC 3261 section 10.3, step 7).
+				field{"min", func(v value) { v.seconds(&s.Expires.Min, time.Hour) }},
+				field{"max", func(v value) { v.seconds(&s.Expires.Max, day) }},
+				field{"default", func(v value) { v.seconds(&s.Expires.Default, day) }},
+			)
+		}},
+	)
+}
+
+// seconds takes a duration that SIP carries as a whole number of them.
+func (v value) seconds(dst *time.Duration, high time.Duration) {
+	d := *dst
+	v.duration(&d, time.Second, high)
+	if d%time.Second != 0 {
+		v.problem(v.found(), "whole seconds")
+		return
+	}
+	*dst = d
+}
+
+func (r *reader) listeners(v value) {
+	var list []Listener
+	var paths []string
+	v.items("a list of "+wantListen, func(_ int, item value) {
+		if l, ok := item.listener(); ok {
+			list, paths = append(list, l), append(paths, item.path)
+		}
+	})
+	if len(list) == 0 && !r.broken[v.path] {
+		v.problem("no listener", "at least one "+wantListen)
+	}
+	r.cfg.SIP.Listen, r.listenPaths = list, paths
+}
+
+// listener takes udp://a:p, or {address: udp://a:p, advertise: a}.
+func (v value) listener() (l Listener, ok bool) {
+	if v.node.Kind != yaml.MappingNode {
+		return l, v.uri(&l)
+	}
+	advertise := ""
+	v.fields(
+		field{"address", func(v value) { ok = v.uri(&l) }},
+		field{"advertise", func(v value) {
+			var a netip.Addr
+			if p, err := netip.ParseAddrPort(v.node.Value); err == nil && v.node.Kind == yaml.ScalarNode {
+				l.Advertise = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+			} else if v.address(&a) {
+				l.Advertise = netip.AddrPortFrom(a, 0)
+			}
+			advertise = v.path
+		}},
+	)
+	switch {
+	case !v.r.written(v.path + ".address"):
+		v.problem("no address", "address: "+wantListen)
+	case l.Advertise.IsValid() && l.Advertise.Addr().IsUnspecified():
+		v.r.report(advertise, quote(l.Advertise.Addr().String()), "the address that peers reach")
+	case l.Advertise.IsValid() && l.Advertise.Port() == 0:
+		l.Advertise = netip.AddrPortFrom(l.Advertise.Addr(), l.Address.Port())
+	}
+	return l, ok
+}
+
+func (v value) uri(l *Listener) bool {
+	text, ok := v.scalar(wantListen)
+	if !ok {
+		return false
+	}
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		v.problem(v.found(), wantListen)
+		return false
+	}
+	if scheme != udp && scheme != tcp {
+		v.problem("the transport "+quote(scheme), "udp or tcp; others are not available in this version")
+		return false
+	}
+	l.Network = scheme
+	return v.addrPort(&l.Address, rest, wantListen)
+}
+
+// addrPort takes an address with a port. Port 0, a free one, is for trials on loopback: elsewhere
+// nobody would find it.
+func (v value) addrPort(dst *netip.AddrPort, text, want string) bool {
+	p, err := netip.ParseAddrPort(text)
+	if err != nil {
+		v.problem(v.found(), want)
+		return false
+	}
+	p = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+	if p.Port() == 0 && !p.Addr().IsLoopback() {
+		v.problem(v.found(), "a port from 1 to 65535")
+		return false
+	}
+	*dst = p
+	return true
+}
+
+func (r *reader) media(v value) {
+	m := &r.cfg.Media
+	v.fields(
+		field{"address", func(v value) { v.address(&m.Address) }},
+		field{"advertise", func(v value) { v.address(&m.Advertise) }},
+		field{"ports", func(v value) { v.ports(&m.Ports) }},
+		field{"codecs", func(v value) { listOf(v, &m.Codecs, PCMA, PCMU) }},
+		field{"rest", func(v value) { v.duration(&m.Rest, 0, 5*time.Minute) }},
+	)
+}
+
+// minPairs of ports: one call has two legs, and each a port for RTP and one for RTCP.
+const minPairs = 2
+
+func (v value) ports(dst *PortRange) {
+	text, ok := v.scalar(wantRange)
+	if !ok {
+		return
+	}
+	lowText, highText, _ := strings.Cut(text, "-")
+	low, lowErr := strconv.ParseUint(strings.TrimSpace(lowText), 10, 16)
+	high, highErr := strconv.ParseUint(strings.TrimSpace(highText), 10, 16)
+	got := PortRange{uint16(low), uint16(high)}
+	switch {
+	case lowErr != nil || highErr != nil || low == 0:
+		v.problem(v.found(), wantRange)
+	case low > high:
+		v.problem(v.found()+", a range that ends before it begins", wantRange)
+	case low%2 != 0:
+		// RFC 3550 section 11: RTP has an even port and RTCP the next.
+		v.problem(v.found()+", a range that begins with an odd port", "an even one, since RTP has even ports")
+	case got.Pairs() < minPairs:
+		v.problem(v.found()+", a port range too small",
+			"at least 4 ports: one call takes 2 for its caller and 2 for its agent")
+	default:
+		*dst = got
+	}
+}
+
+func (r *reader) http(v value) {
+	const want = "ADDRESS:PORT, such as 127.0.0.1:8080"
+	v.fields(
+		field{"listen", func(v value) {
+			if text, ok := v.scalar(want); ok {
+				v.addrPort(&r.cfg.HTTP.Listen, text, want)
+			}
+		}},
+		field{"tokens", r.tokens},
+	)
+}

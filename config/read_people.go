@@ -1,0 +1,167 @@
+package config
+
+import (
+	"errors"
+	"net/netip"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const wantSecret = "text, ${NAME} from the environment, or file:PATH"
+
+// secret reads a password or token. It reports whether the file gives one at all: an environment
+// variable that is unset is none. No problem tells the secret.
+func (v value) secret(dst *Secret) (given bool) {
+	if !v.is(yaml.ScalarNode, wantSecret) {
+		return true
+	}
+	text, err := resolveSecret(v.node.Value, v.r.env)
+	if errors.Is(err, errUnset) {
+		return false
+	}
+	if err != nil {
+		v.problem(printable(err.Error()), wantSecret)
+		return true
+	}
+	*dst = Secret{text}
+	return true
+}
+
+func (r *reader) tokens(v value) {
+	v.items("a list of {name, role, token}", func(_ int, item value) {
+		t, given := Token{}, false
+		item.fields(
+			field{keyName, func(v value) { v.text(&t.Name, nameShape) }},
+			field{"role", func(v value) { oneOf(v, &t.Role, Supervisor, AgentRole, Auditor, MetricsTap) }},
+			field{"token", func(v value) { given = v.secret(&t.Token) }},
+		)
+		item.require(keyName, nameShape.want)
+		item.require("role", orList([]Role{Supervisor, AgentRole, Auditor, MetricsTap}))
+		if !given {
+			made, err := randomToken()
+			if err != nil {
+				r.fault = err
+			}
+			t.Token, t.Generated = made, true
+		}
+		r.cfg.HTTP.Tokens = append(r.cfg.HTTP.Tokens, t)
+	})
+}
+
+// require reports a key that has no default and is not there.
+func (v value) require(key, want string) {
+	if path := v.path + "." + key; v.node.Kind == yaml.MappingNode && !v.r.written(path) {
+		v.r.report(path, "nothing", want)
+	}
+}
+
+func (r *reader) agents(v value) {
+	v.items("a list of {id, name, password, skills}", func(_ int, item value) {
+		var a Agent
+		item.fields(
+			field{"id", func(v value) { v.text(&a.ID, idShape) }},
+			field{keyName, func(v value) { v.text(&a.Name, titleShape) }},
+			field{"password", func(v value) {
+				if !v.secret(&a.Password) {
+					v.problem("a password that is not set", "one that is; an agent without cannot register")
+				}
+			}},
+			field{"skills", func(v value) { a.Skills = r.skills(v) }},
+			field{"digest", func(v value) { listOf(v, &a.Digest, MD5, SHA256, SHA512256) }},
+		)
+		item.require("id", idShape.want)
+		item.require("password", wantSecret)
+		if a.Name == "" {
+			a.Name = a.ID
+		}
+		r.cfg.Agents = append(r.cfg.Agents, a)
+	})
+}
+
+func (r *reader) skills(v value) map[string]int {
+	skills := map[string]int{}
+	v.entries(func(name string, child value) {
+		level := 0
+		child.integer(&level, 1, 9)
+		skills[name] = level
+	})
+	return skills
+}
+
+func (r *reader) trunks(v value) {
+	v.items("a list of {name, allow, numbers}", func(_ int, item value) {
+		t := Trunk{Numbers: map[string]Destination{}}
+		item.fields(
+			field{keyName, func(v value) { v.text(&t.Name, nameShape) }},
+			field{"allow", func(v value) { t.Allow = r.allow(v) }},
+			field{"numbers", func(v value) {
+				v.entries(func(number string, child value) {
+					if child.name(number, numberShape) {
+						child.destination(t.Numbers, number)
+					}
+				})
+			}},
+		)
+		item.require(keyName, nameShape.want)
+		item.require("allow", wantPrefix)
+		r.cfg.Trunks = append(r.cfg.Trunks, t)
+	})
+}
+
+const wantPrefix = "the carrier's addresses, such as 203.0.113.5 or 203.0.113.0/24"
+
+func (r *reader) allow(v value) []netip.Prefix {
+	var list []netip.Prefix
+	v.items("a list of "+wantPrefix, func(_ int, item value) {
+		if p, ok := item.prefix(); ok {
+			list = append(list, p)
+		}
+	})
+	if len(list) == 0 && !r.broken[v.path] {
+		v.problem("an empty list", wantPrefix)
+	}
+	return list
+}
+
+// prefix takes an address or a range of them, but not the whole world: a trunk's calls are not
+// authenticated.
+func (v value) prefix() (netip.Prefix, bool) {
+	text, ok := v.scalar(wantPrefix)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	p, err := netip.ParsePrefix(text)
+	if a, single := netip.ParseAddr(text); single == nil && a.Zone() == "" {
+		a = a.Unmap()
+		p, err = netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	switch {
+	case err != nil:
+		v.problem(v.found(), wantPrefix)
+	case p.Bits() == 0:
+		v.problem(v.found()+", which lets everybody in", wantPrefix)
+	case p.Addr().Is4In6():
+		v.problem(v.found(), "IPv4 written as IPv4")
+	case p != p.Masked():
+		v.problem(v.found()+", an address with a range's length",
+			p.Masked().String()+" for the range or "+p.Addr().String()+" for the one")
+	default:
+		return p, true
+	}
+	return netip.Prefix{}, false
+}
+
+func (r *reader) dial(v value) {
+	v.items("a list of {prefix, through, per_minute, at_once}", func(_ int, item value) {
+		d := Dial{PerMinute: 10, AtOnce: 4}
+		item.fields(
+			field{"prefix", func(v value) { v.text(&d.Prefix, prefixShape) }},
+			field{"through", func(v value) { v.text(&d.Through, nameShape) }},
+			field{"per_minute", func(v value) { v.integer(&d.PerMinute, 1, 6000) }},
+			field{"at_once", func(v value) { v.integer(&d.AtOnce, 1, 1000) }},
+		)
+		item.require("prefix", prefixShape.want)
+		item.require("through", "a trunk's name")
+		r.cfg.Dial = append(r.cfg.Dial, d)
+	})
+}

@@ -1,0 +1,107 @@
+package config
+
+import (
+	"cmp"
+	"time"
+	_ "time/tzdata" // a bare container has no time zones, and the reference must load there
+)
+
+// root reads the whole tree; read_*.go have its branches.
+func (r *reader) root(v value) {
+	c := r.cfg
+	v.fields(
+		field{"service", r.service},
+		field{"sip", r.sip},
+		field{"media", r.media},
+		field{"http", r.http},
+		field{"data", func(v value) { v.text(&c.Data, pathShape) }},
+		field{"drain", func(v value) { v.duration(&c.Drain, 0, day) }},
+		field{"dial", r.dial},
+		field{"trunks", r.trunks},
+		field{"agents", r.agents},
+		field{keyMenus, r.menus},
+		field{keyQueues, r.queues},
+		field{"targets", r.targets},
+		field{"recorder", r.recorder},
+		field{"prompts", r.prompts},
+		field{"records", r.later},
+		field{"state", r.later},
+	)
+}
+
+// later refuses a key of the contract that this version does not serve. Its value may hold a password
+// and is not shown.
+func (r *reader) later(v value) {
+	r.marks[v.path] = v.key
+	v.problem("not available in this version", "it left out, to use SQLite and files in data/")
+}
+
+func (r *reader) service(v value) {
+	s := &r.cfg.Service
+	v.fields(
+		field{keyName, func(v value) { v.text(&s.Name, titleShape) }},
+		field{"timezone", func(v value) { v.text(&r.timezone, titleShape) }},
+		field{"language", func(v value) { v.text(&s.Language, languageShape) }},
+	)
+}
+
+func (r *reader) targets(v value) {
+	t := &r.cfg.Targets
+	v.fields(
+		field{"answer_rings", func(v value) { v.integer(&t.AnswerRings, 1, 20) }},
+		field{"ring", func(v value) {
+			v.fields(
+				field{"on", func(v value) { v.duration(&t.Ring.On, 100*time.Millisecond, 10*time.Second) }},
+				field{"off", func(v value) { v.duration(&t.Ring.Off, 0, 20*time.Second) }},
+			)
+		}},
+		field{"talk", func(v value) { v.duration(&t.Talk, time.Second, day) }},
+		field{"service_level", func(v value) {
+			v.fields(
+				field{"percent", func(v value) { v.integer(&t.ServiceLevel.Percent, 1, 100) }},
+				field{"within", func(v value) { v.duration(&t.ServiceLevel.Within, time.Second, time.Hour) }},
+			)
+		}},
+	)
+}
+
+func (r *reader) recorder(v value) {
+	v.fields(
+		field{"enabled", func(v value) { v.boolean(&r.cfg.Recorder.Enabled) }},
+		field{"keep", func(v value) { v.duration(&r.cfg.Recorder.Keep, time.Hour, 36500*day) }},
+	)
+}
+
+func (r *reader) prompts(v value) {
+	v.fields(field{"folder", func(v value) { v.text(&r.cfg.Prompts.Folder, pathShape) }})
+}
+
+// settle fills in what depends on several keys.
+func (r *reader) settle() {
+	c := r.cfg
+	zone, err := time.LoadLocation(cmp.Or(r.timezone, defaultTimezone))
+	if err != nil {
+		r.report("service.timezone", quote(r.timezone), "a zone of the IANA database, such as Asia/Shanghai")
+	}
+	c.Service.Timezone = zone
+	if c.SIP.MaxCalls == 0 {
+		c.SIP.MaxCalls = c.Media.Ports.Pairs() / 2
+	}
+	if !c.Media.Advertise.IsValid() {
+		c.Media.Advertise = c.Media.Address
+	}
+	if !r.written(keyMenus) && r.written(keyQueues) && !r.anyNumber(func(d Destination) bool { return d.Menu != "" }) {
+		c.Menus = map[string]Menu{}
+	}
+}
+
+func (r *reader) anyNumber(ok func(Destination) bool) bool {
+	for _, t := range r.cfg.Trunks {
+		for _, d := range t.Numbers {
+			if ok(d) {
+				return true
+			}
+		}
+	}
+	return false
+}

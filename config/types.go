@@ -1,0 +1,243 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is one checked snapshot of all settings. It is immutable.
+type Config struct {
+	Service Service
+	SIP     SIP
+	Media   Media
+	HTTP    HTTP
+	// Data is the folder of call records, recordings and state; relative to the working directory.
+	Data string
+	// Drain is how long live calls may go on after SIGTERM; key `drain`, default 5m.
+	Drain  time.Duration
+	Dial   []Dial
+	Trunks []Trunk // in the order of the file
+	Agents []Agent // in the order of the file
+	// Menus by name. When the file leaves `menus` out but writes `queues`, and no number leads to a
+	// menu, there are none.
+	Menus    map[string]Menu
+	Queues   map[string]Queue
+	Targets  Targets
+	Recorder Recorder
+	Prompts  Prompts
+}
+
+// Service is what the hotline is.
+type Service struct {
+	Name     string
+	Timezone *time.Location
+	// Language of the prompts, a tag of RFC 5646; key `service.language`, default zh.
+	Language string
+}
+
+// SIP is the user agent.
+type SIP struct {
+	Listen []Listener
+	// Realm that agents register to (RFC 3261 section 22.1).
+	Realm string
+	// Digest algorithms offered to agents, in order (RFC 8760).
+	Digest []Digest
+	// MaxCalls is how many calls may be in at once; key `sip.max_calls`, from 1 to the pairs of
+	// media.ports divided by two, which is also the default.
+	MaxCalls int
+	// Ping is the interval of OPTIONS to each agent's phone; key `sip.ping`, 1s to 10m, default 10s.
+	Ping time.Duration
+	// Expires bounds registrations; key `sip.expires`.
+	Expires Expires
+}
+
+// Listener is one address that SIP is received on.
+type Listener struct {
+	// Network is "udp" or "tcp".
+	Network string
+	// Address to bind. Port 0 takes a free one, and is accepted on loopback only.
+	Address netip.AddrPort
+	// Advertise is what peers are told instead, for a listener behind NAT; the zero value means
+	// Address. It is never zero when Address is unspecified. Its port is Address's unless it was given.
+	Advertise netip.AddrPort
+}
+
+// Expires bounds how long a registration lasts, in whole seconds (RFC 3261 section 10.3).
+type Expires struct {
+	Min     time.Duration // key `min`, 1s to 1h, default 60s; shorter wishes are answered 423
+	Max     time.Duration // key `max`, at most 24h, default 3600s; longer wishes are cut to it
+	Default time.Duration // key `default`, default 300s; given to a phone that wishes nothing
+}
+
+// Digest is an algorithm of digest authentication, by its name in the file.
+type Digest string
+
+// The algorithms (RFC 8760 section 2.1).
+const (
+	MD5       Digest = "md5"
+	SHA256    Digest = "sha-256"
+	SHA512256 Digest = "sha-512-256"
+)
+
+// Media is where RTP goes.
+type Media struct {
+	// Address that RTP is bound to.
+	Address netip.Addr
+	// Advertise is the address written into SDP; key `media.advertise`, default Address. Never
+	// unspecified.
+	Advertise netip.Addr
+	Ports     PortRange
+	// Codecs in order of preference; never empty.
+	Codecs []Codec
+	// Rest is how long a port stays unused after a call; key `media.rest`, 0s to 5m, default 5s.
+	Rest time.Duration
+}
+
+// PortRange is a range of UDP ports, both ends included. Low is even.
+type PortRange struct{ Low, High uint16 }
+
+// Pairs is how many pairs of RTP and RTCP ports the range has (RFC 3550 section 11).
+func (p PortRange) Pairs() int { return (int(p.High) - int(p.Low) + 1) / 2 }
+
+// Codec is an RTP payload encoding, by its name in the file.
+type Codec string
+
+// The codecs (RFC 3551 section 4.5.14).
+const (
+	PCMA Codec = "pcma"
+	PCMU Codec = "pcmu"
+)
+
+// HTTP is the API and the pages.
+type HTTP struct {
+	Listen netip.AddrPort // port 0 on loopback only
+	Tokens []Token
+}
+
+// Token lets who bears it use the API (RFC 6750).
+type Token struct {
+	Name  string
+	Role  Role
+	Token Secret // never empty
+	// Generated: the file named none, or one that is not set, so this one was made at random and is
+	// to be printed.
+	Generated bool
+}
+
+// Role is what a token lets its bearer do.
+type Role string
+
+// The roles.
+const (
+	Supervisor Role = "supervisor"
+	AgentRole  Role = "agent"
+	Auditor    Role = "auditor"
+	MetricsTap Role = "metrics"
+)
+
+// Dial is one kind of number that the hotline may call. None: it never calls out.
+type Dial struct {
+	Prefix    string // of the number: a + or none, then digits
+	Through   string // the trunk's name
+	PerMinute int    // calls begun, 1 to 6000, default 10
+	AtOnce    int    // calls in progress, 1 to 1000, default 4
+}
+
+// Trunk is a carrier that calls in without registering.
+type Trunk struct {
+	Name    string
+	Allow   []netip.Prefix         // sources; masked, IPv4 never mapped into IPv6; never everything
+	Numbers map[string]Destination // numbers dialled, and where each leads
+}
+
+// Destination is where a number, a key or a menu's end leads: exactly one field is set.
+type Destination struct{ Menu, Queue string }
+
+// Agent is a person with a softphone that registers as ID (工号).
+type Agent struct {
+	ID       string
+	Name     string // default: the ID
+	Password Secret // never empty
+	// Skills by queue, each with a level from 1 to 9 (the best).
+	Skills map[string]int
+	// Digest is this agent's own list, in order; empty means that of SIP.
+	Digest []Digest
+}
+
+// Menu is a choice by one key.
+type Menu struct {
+	Prompt string        // a prompt's name
+	Wait   time.Duration // for a key, once the prompt has ended; 100ms to 1m
+	Tries  int           // how often the prompt is said; 1 to 10
+	Keys   map[string]Destination
+	// Otherwise is where the call goes when the tries are used up.
+	Otherwise Destination
+}
+
+// Queue is a line of callers. An agent serves it by having the skill of its name.
+type Queue struct {
+	Priority int // 0 to 1000, higher goes first; default 10
+	Strategy Strategy
+	// WaitPrompt is heard until an agent answers; default please-wait.
+	WaitPrompt string
+	// WrapUp is how long an agent is left alone after a talk; key `wrap_up`, 0s to 1h, default 5s.
+	WrapUp time.Duration
+	// The delays pass an agent over, for 1s to 1h after an offer that ended so.
+	AfterReject   time.Duration // declined by the person; key `after_reject`, default 10s
+	AfterBusy     time.Duration // the phone was busy; key `after_busy`, default 10s
+	AfterNoAnswer time.Duration // rang to its limit; key `after_no_answer`, default 10s
+	Unreachable   time.Duration // no sign of the phone; key `unreachable`, default 5s
+}
+
+// Strategy is how a queue picks agents.
+type Strategy string
+
+// The strategies.
+const (
+	LongestIdle Strategy = "longest-idle"
+	RingAll     Strategy = "ring-all"
+)
+
+// Targets are the promises that are watched.
+type Targets struct {
+	AnswerRings  int // 1 to 20
+	Ring         Ring
+	Talk         time.Duration // 1s to 24h
+	ServiceLevel ServiceLevel
+}
+
+// Ring is the cadence of one ring.
+type Ring struct {
+	On  time.Duration // 100ms to 10s
+	Off time.Duration // 0s to 20s
+}
+
+// ServiceLevel is the share of calls to be answered within a time.
+type ServiceLevel struct {
+	Percent int           // 1 to 100
+	Within  time.Duration // 1s to 1h
+}
+
+// Recorder is the recording of calls.
+type Recorder struct {
+	Enabled bool
+	Keep    time.Duration // 1h to 36500d
+}
+
+// Prompts are the operator's own recordings.
+type Prompts struct {
+	// Folder has <language>/<name>.wav, each in place of the prompt built in; empty: none. Relative
+	// to the working directory. Key `prompts.folder`.
+	Folder string
+}
+
+// GeneratedTokens are the tokens that were made at random because none was set.
+func (c *Config) GeneratedTokens() []Token {
+	var made []Token
+	for _, t := range c.HTTP.Tokens {
+		if t.Generated {
+			made = append(made, t)
+		}
+	}
+	return made
+}

@@ -1,0 +1,125 @@
+package testkit
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// PortRange is a range of ports, both ends in it.
+type PortRange struct{ First, Last int }
+
+func (r PortRange) has(port int) bool { return r.First <= port && port <= r.Last }
+
+// Capture records what passes over the loopback interface: the wire's own truth, to hold records and
+// recordings against.
+type Capture struct {
+	tb      testing.TB
+	file    string
+	process *process
+	marker  *net.UDPConn // to itself, on a port of its own that is captured too
+	sip     []PortRange
+	rtp     []PortRange
+	stopped bool
+}
+
+// StartCapture captures the ports of SIP (UDP and TCP) and of RTP, and returns once it does: a packet
+// sent from then on is in it. The test is skipped where capturing is not permitted.
+func StartCapture(tb testing.TB, sip, rtp []PortRange) *Capture {
+	tb.Helper()
+	Require(tb, "dumpcap", "tshark")
+	port := FreePorts(tb, 1)
+	c := &Capture{tb: tb, file: filepath.Join(tb.TempDir(), "wire.pcapng"), sip: sip, rtp: rtp}
+	filter := []string{fmt.Sprintf("udp port %d", port)}
+	for _, r := range sip {
+		filter = append(filter, fmt.Sprintf("portrange %d-%d", r.First, r.Last))
+	}
+	for _, r := range rtp {
+		filter = append(filter, fmt.Sprintf("udp portrange %d-%d", r.First, r.Last))
+	}
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	if err != nil {
+		tb.Fatalf("open the capture's marker: %v", err)
+	}
+	c.marker = conn
+	tb.Cleanup(func() { _ = conn.Close() }) // a second close is of no harm
+
+	// It ends by its group, in cleanup, so that it can write what it has.
+	cmd := exec.Command("dumpcap", "-q", "-i", "lo", "-B", "32", "-f", //nolint:noctx // see above
+		strings.Join(filter, " or "), "-w", c.file)
+	c.process = startProcess(tb, "dumpcap", cmd)
+	if !c.mark() {
+		skip(tb, "needs the right to capture packets: "+tail(c.process.output.String(), 400))
+	}
+	return c
+}
+
+// Stop ends the capture when everything sent before is in the file. Idempotent.
+func (c *Capture) Stop() {
+	c.tb.Helper()
+	if c.stopped {
+		return
+	}
+	c.stopped = true
+	if !c.mark() {
+		c.tb.Fatalf("dumpcap ended early: %s", c.process.output)
+	}
+	c.process.stop(syscall.SIGINT)
+	_ = c.marker.Close() // it was only sent through
+}
+
+// mark sends a packet never seen before until it is in the file; false if dumpcap ended first.
+// Packets are captured in order, so all that went before are in the file too.
+func (c *Capture) mark() bool {
+	c.tb.Helper()
+	token := []byte("hotline-marker-" + rand.Text())
+	deadline := time.NewTimer(Patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := c.marker.WriteTo(token, c.marker.LocalAddr()); err != nil {
+			c.tb.Fatalf("send the capture's marker: %v", err)
+		}
+		if b, err := os.ReadFile(c.file); err == nil && bytes.Contains(b, token) {
+			return true
+		}
+		select {
+		case <-c.process.exited:
+			return false
+		case <-deadline.C:
+			c.tb.Fatalf("the capture did not see its marker within %s", Patience)
+		case <-tick.C:
+		}
+	}
+}
+
+// tshark reads the captured file with further arguments.
+func (c *Capture) tshark(args ...string) []byte {
+	c.tb.Helper()
+	c.Stop()
+	args = append([]string{"-n", "-r", c.file}, args...)
+	for _, r := range c.sip {
+		args = append(args, "-d", fmt.Sprintf("udp.port==%d-%d,sip", r.First, r.Last),
+			"-d", fmt.Sprintf("tcp.port==%d-%d,sip", r.First, r.Last))
+	}
+	for _, r := range c.rtp {
+		args = append(args, "-d", fmt.Sprintf("udp.port==%d-%d,rtp", r.First, r.Last))
+	}
+	cmd := exec.CommandContext(c.tb.Context(), "tshark", args...)
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	out, err := cmd.Output()
+	if err != nil {
+		c.tb.Fatalf("tshark: %v\n%s", err, problems.String())
+	}
+	return out
+}

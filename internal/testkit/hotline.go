@@ -1,0 +1,141 @@
+package testkit
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// HotlineOptions say what hotline to start.
+type HotlineOptions struct {
+	// YAML is the configuration but for the keys sip, media, http and data, which a Hotline sets.
+	// Empty: the trunk and agents of the reference hotline, everything else by default.
+	YAML string
+	// Race builds it with the race detector, whose reports end it with exit code 66. Figures are only
+	// to be compared without.
+	Race bool
+	// MediaPorts is how many ports RTP may use; 0 is 100.
+	MediaPorts int
+}
+
+// referencePeople are the parts of the reference hotline that are no defaults.
+const referencePeople = `
+trunks:
+  - name: city
+    allow: [127.0.0.0/8]
+    numbers: {"96777": {menu: main}, "96119": {queue: gas-alarm}}
+agents:
+  - {id: "8001", name: 张敏, password: one,   skills: {consult: 5, complaint: 3}}
+  - {id: "8002", name: 李强, password: two,   skills: {repair: 5, gas-alarm: 3}}
+  - {id: "8003", name: 王芳, password: three, skills: {gas-alarm: 5, repair: 3, consult: 1}}
+  - {id: "8004", name: 赵磊, password: four,  skills: {complaint: 5, consult: 3}}
+`
+
+// token is the bearer token of tests.
+const token = "a-token-of-the-tests"
+
+// Hotline is the program, serving. Its methods may be called from any goroutine, but Start and Kill.
+type Hotline struct {
+	// SIP is host:port of its SIP listeners, UDP and TCP; HTTP of its pages.
+	SIP, HTTP string
+	// SIPPort is the port of SIP, and MediaPorts are those of RTP.
+	SIPPort    int
+	MediaPorts PortRange
+	// Data is its data folder.
+	Data string
+
+	tb      testing.TB
+	binary  string
+	config  string
+	process *process
+	client  *http.Client
+}
+
+// Offsets in a hotline's block of ports.
+const (
+	httpOffset       = 1
+	mediaOffset      = 10
+	defaultMedia     = 100
+	raceExitCode     = 66 // of Go's race detector
+	configPermission = 0o600
+)
+
+// StartHotline starts a hotline on free ports of 127.0.0.1 with a data folder of its own, and returns
+// when it is ready. If it is still running at the test's end it gets SIGTERM twice, and a test in
+// which the race detector spoke fails.
+func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
+	tb.Helper()
+	if o.MediaPorts == 0 {
+		o.MediaPorts = defaultMedia
+	}
+	first := FreePorts(tb, mediaOffset+o.MediaPorts)
+	dir := tb.TempDir()
+	h := &Hotline{
+		SIP: fmt.Sprintf("127.0.0.1:%d", first), HTTP: fmt.Sprintf("127.0.0.1:%d", first+httpOffset),
+		SIPPort: first, MediaPorts: PortRange{first + mediaOffset, first + mediaOffset + o.MediaPorts - 1},
+		Data: filepath.Join(dir, "data"), config: filepath.Join(dir, "hotline.yaml"),
+		tb: tb, binary: HotlineBinary(tb, o.Race), client: &http.Client{Timeout: Patience},
+	}
+	tb.Cleanup(h.client.CloseIdleConnections)
+	text := fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"]}
+media: {address: 127.0.0.1, ports: %d-%d}
+http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
+data: %s
+%s`, h.SIP, h.SIP, h.MediaPorts.First, h.MediaPorts.Last, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
+	if err := os.WriteFile(h.config, []byte(text), configPermission); err != nil {
+		tb.Fatalf("write the configuration: %v", err)
+	}
+	h.Start()
+	return h
+}
+
+// Start starts it, or starts it again once it has ended, with the same configuration and data.
+func (h *Hotline) Start() {
+	h.tb.Helper()
+	cmd := exec.Command(h.binary, "serve", "--config", h.config, //nolint:noctx // cleanup ends it
+		"--log-format", "json", "--log-level", "debug")
+	cmd.Dir = filepath.Dir(h.config)
+	p := startProcess(h.tb, "hotline", cmd)
+	h.process = p
+	h.tb.Cleanup(func() {
+		p.signal(syscall.SIGTERM)
+		p.signal(syscall.SIGTERM) // the second ends live calls at once
+		if p.stop(syscall.SIGTERM); p.code() == raceExitCode {
+			h.tb.Errorf("the race detector spoke:\n%s", tail(p.output.String(), 20_000))
+		}
+	})
+	Within(h.tb, Patience, "the hotline to be ready", func() bool {
+		select {
+		case <-p.exited:
+			h.tb.Fatalf("hotline ended with %d:\n%s", p.code(), tail(p.output.String(), 8000))
+		default:
+		}
+		status, _, err := h.try("/readyz")
+		return err == nil && status == http.StatusOK
+	})
+}
+
+// Kill is kill -9, and waits for the end.
+func (h *Hotline) Kill() { h.process.stop(syscall.SIGKILL) }
+
+// Signal sends a signal; SIGTERM asks it to drain.
+func (h *Hotline) Signal(sig syscall.Signal) { h.process.signal(sig) }
+
+// ExitCode waits for it to end and returns its exit code, −1 if a signal ended it.
+func (h *Hotline) ExitCode() int { return h.process.code() }
+
+// Log is all that it has printed since Start.
+func (h *Hotline) Log() string { return h.process.output.String() }
+
+// Number is the SIP address of a number dialled.
+func (h *Hotline) Number(number string) string { return "sip:" + number + "@" + h.SIP }
+
+// Capture starts a capture of its ports. Its phones' traffic with it all passes there.
+func (h *Hotline) Capture() *Capture {
+	h.tb.Helper()
+	return StartCapture(h.tb, []PortRange{{h.SIPPort, h.SIPPort}}, []PortRange{h.MediaPorts})
+}

@@ -1,0 +1,105 @@
+package testkit
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// LinphonecOptions say what kind of linphonec to start.
+type LinphonecOptions struct {
+	// User, Password and Registrar (host:port) to register with; an empty Registrar is none.
+	User, Password, Registrar string
+	// Manual: it rings until Command("answer"). Otherwise it answers at once.
+	Manual bool
+	// Tone is the frequency it sends, in hertz; 0 is silence.
+	Tone float64
+}
+
+// Linphonec is a second make of softphone. It answers every digest algorithm and transfers attended,
+// which baresip does not. Its methods may be called from any goroutine.
+type Linphonec struct {
+	// Port of its SIP, UDP and TCP.
+	Port int
+
+	tb      testing.TB
+	dir     string
+	input   io.Writer
+	process *process
+}
+
+// StartLinphonec starts a phone and returns when it can be called, registered if it has a registrar.
+// It is ended with the test.
+func StartLinphonec(tb testing.TB, o LinphonecOptions) *Linphonec {
+	tb.Helper()
+	Require(tb, "linphonec")
+	first := FreePorts(tb, rtpOffset+4)
+	l := &Linphonec{Port: first, tb: tb, dir: tb.TempDir()}
+	// It keeps a database here and starts badly if it cannot.
+	if err := os.MkdirAll(filepath.Join(l.dir, ".local", "share", "linphone"), 0o755); err != nil {
+		tb.Fatalf("make linphonec's folder: %v", err)
+	}
+	rc := filepath.Join(l.dir, "rc")
+	config := fmt.Sprintf("[net]\nmtu=1300\n[sip]\nsip_port=%d\nsip_tcp_port=%d\nuse_ipv6=0\n[rtp]\naudio_rtp_port=%d\n",
+		first, first, first+rtpOffset)
+	if err := os.WriteFile(rc, []byte(config), 0o600); err != nil {
+		tb.Fatalf("write linphonec's configuration: %v", err)
+	}
+	WriteTone(tb, filepath.Join(l.dir, "tx.wav"), o.Tone, toneSeconds)
+
+	args := []string{"-c", rc, "-d", "0"}
+	if !o.Manual {
+		args = append(args, "-a")
+	}
+	cmd := exec.Command("linphonec", args...) //nolint:noctx // cleanup ends it by its group
+	cmd.Env = append(os.Environ(), "HOME="+l.dir)
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		tb.Fatalf("open linphonec's input: %v", err)
+	}
+	l.input = input
+	l.process = startProcess(tb, "linphonec "+o.User, cmd)
+	l.Command("soundcard use files")
+	l.process.await(tb, "Using wav files")
+	l.Command("play " + filepath.Join(l.dir, "tx.wav"))
+	l.Command("record " + l.Heard())
+	if o.Registrar != "" {
+		l.Command(fmt.Sprintf("register sip:%s@%s sip:%s %s", o.User, hostOf(o.Registrar), o.Registrar, o.Password))
+		l.process.await(tb, "successful")
+	}
+	return l
+}
+
+func hostOf(hostPort string) string {
+	host, _, _ := strings.Cut(hostPort, ":")
+	return host
+}
+
+// Command types a line: "answer", "terminate", "call URI", "transfer URI".
+func (l *Linphonec) Command(line string) {
+	l.tb.Helper()
+	if _, err := io.WriteString(l.input, line+"\n"); err != nil {
+		l.tb.Fatalf("tell linphonec to %s: %v", line, err)
+	}
+}
+
+// Await waits until it has printed something.
+func (l *Linphonec) Await(text string) { l.tb.Helper(); l.process.await(l.tb, text) }
+
+// Quit ends it in good order: calls are hung up, the registration is taken back.
+func (l *Linphonec) Quit() {
+	l.tb.Helper()
+	l.Command("quit")
+	l.process.code()
+}
+
+// Heard is where what it heard is written; complete after Quit.
+func (l *Linphonec) Heard() string { return filepath.Join(l.dir, "heard.wav") }
+
+// Vanish kills it.
+func (l *Linphonec) Vanish() { l.process.stop(syscall.SIGKILL) }

@@ -1,0 +1,95 @@
+package testkit
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// Ports are handed out in blocks below the range from which the kernel picks ports by itself (32768
+// upwards on Linux), so that no passing client takes one between our look and the phone's bind.
+const (
+	firstPort  = 10000
+	blockPorts = 200
+	blocks     = 100
+)
+
+// FreePorts returns the first of n ports (at most 200) in a row that are free for UDP and TCP on
+// 127.0.0.1. They stay the test's until its end, also against tests of other processes.
+func FreePorts(tb testing.TB, n int) int {
+	tb.Helper()
+	if n < 1 || n > blockPorts {
+		tb.Fatalf("%d ports wanted; a block has %d", n, blockPorts)
+	}
+	dir := filepath.Join(os.TempDir(), "hotline-test-ports")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		tb.Fatalf("make a folder for port locks: %v", err)
+	}
+	for _, block := range rand.Perm(blocks) {
+		first := firstPort + block*blockPorts
+		lock, err := lockFile(filepath.Join(dir, fmt.Sprint(first)))
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			continue
+		}
+		if err != nil {
+			tb.Fatalf("lock ports: %v", err)
+		}
+		if !allFree(first, n) {
+			unlock(tb, lock)
+			continue
+		}
+		tb.Cleanup(func() { unlock(tb, lock) })
+		return first
+	}
+	tb.Fatalf("no %d free ports in a row", n)
+	return 0
+}
+
+// lockFile takes the lock that a file stands for; the kernel frees it when the process ends, however
+// it ends. Error: syscall.EWOULDBLOCK when another has it.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func unlock(tb testing.TB, f *os.File) {
+	tb.Helper()
+	if err := f.Close(); err != nil {
+		tb.Errorf("unlock ports: %v", err)
+	}
+}
+
+// allFree reports whether nothing listens on any of n ports from first on.
+func allFree(first, n int) bool {
+	for port := first; port < first+n; port++ {
+		if !free(port) {
+			return false
+		}
+	}
+	return true
+}
+
+func free(port int) bool {
+	ip := net.IPv4(127, 0, 0, 1)
+	u, err := net.ListenUDP("udp4", &net.UDPAddr{IP: ip, Port: port})
+	if err != nil {
+		return false
+	}
+	t, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: ip, Port: port})
+	if err != nil {
+		_ = u.Close() // the port is taken all the same
+		return false
+	}
+	return errors.Join(u.Close(), t.Close()) == nil
+}

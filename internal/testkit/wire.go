@@ -1,0 +1,206 @@
+package testkit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SIPPacket is one SIP message as it passed by.
+type SIPPacket struct {
+	Time     time.Time
+	Src, Dst netip.AddrPort
+	TCP      bool
+	// Method of a request, else empty; Status of a response, else 0.
+	Method string
+	Status int
+	// CSeqMethod is the method of the CSeq header, so of the request that a response answers.
+	CSeqMethod string
+	CSeq       int
+	CallID     string
+	RequestURI string
+	From, To   string // users
+	ToTag      string
+	RetryAfter string
+}
+
+func (p SIPPacket) String() string {
+	what := p.Method
+	if p.Status != 0 {
+		what = fmt.Sprintf("%d (%s)", p.Status, p.CSeqMethod)
+	}
+	return fmt.Sprintf("%s %s → %s %s %d", p.Time.Format("15:04:05.000"), p.Src, p.Dst, what, p.CSeq)
+}
+
+// RTPPacket is one RTP packet as it passed by (RFC 3550 section 5.1).
+type RTPPacket struct {
+	Time        time.Time
+	Src, Dst    netip.AddrPort
+	SSRC        uint32
+	Sequence    uint16
+	Timestamp   uint32
+	PayloadType int
+	Marker      bool
+	// Event is the code of a telephone-event (RFC 4733 section 2.3), −1 for audio.
+	Event int
+}
+
+// pdml is tshark's XML. Unlike its columns it keeps apart several messages in one TCP segment.
+type pdml struct {
+	Protos []proto `xml:"proto"`
+}
+
+type proto struct {
+	Name   string  `xml:"name,attr"`
+	Fields []field `xml:"field"`
+}
+
+type field struct {
+	Name   string  `xml:"name,attr"`
+	Show   string  `xml:"show,attr"`
+	Fields []field `xml:"field"`
+}
+
+// flatten collects the first value of each field, however deep.
+func flatten(fields []field, into map[string]string) {
+	for _, f := range fields {
+		if _, ok := into[f.Name]; !ok {
+			into[f.Name] = f.Show
+		}
+		flatten(f.Fields, into)
+	}
+}
+
+// SIP returns all SIP messages captured, in order. It stops the capture.
+func (c *Capture) SIP() []SIPPacket {
+	c.tb.Helper()
+	out := c.tshark("-Y", "sip", "-T", "pdml", "-J", "frame ip udp tcp sip")
+	d := xml.NewDecoder(bytes.NewReader(out))
+	var found []SIPPacket
+	for {
+		token, err := d.Token()
+		if token == nil {
+			if len(found) == 0 {
+				c.tb.Logf("no SIP captured (%v)", err)
+			}
+			return found
+		}
+		start, ok := token.(xml.StartElement)
+		if !ok || start.Name.Local != "packet" {
+			continue
+		}
+		var p pdml
+		if err := d.DecodeElement(&p, &start); err != nil {
+			c.tb.Fatalf("read tshark's XML: %v", err)
+		}
+		found = append(found, c.messages(p)...)
+	}
+}
+
+// messages takes one frame apart.
+func (c *Capture) messages(p pdml) []SIPPacket {
+	c.tb.Helper()
+	under := make(map[string]string)
+	var found []SIPPacket
+	for _, layer := range p.Protos {
+		if layer.Name != "sip" {
+			flatten(layer.Fields, under)
+			continue
+		}
+		f := make(map[string]string)
+		flatten(layer.Fields, f)
+		m := SIPPacket{
+			Method: f["sip.Method"], CSeqMethod: f["sip.CSeq.method"], CallID: f["sip.Call-ID"],
+			RequestURI: f["sip.r-uri"], From: f["sip.from.user"], To: f["sip.to.user"], ToTag: f["sip.to.tag"],
+			RetryAfter: f["sip.Retry-After"],
+		}
+		// Absent fields are 0: a request has no status, and what is malformed may have no CSeq.
+		m.Status, _ = strconv.Atoi(f["sip.Status-Code"])
+		m.CSeq, _ = strconv.Atoi(f["sip.CSeq.seq"])
+		found = append(found, m)
+	}
+	_, tcp := under["tcp.srcport"]
+	layer := "udp"
+	if tcp {
+		layer = "tcp"
+	}
+	for i := range found {
+		found[i].TCP = tcp
+		found[i].Time = c.epoch(under["frame.time_epoch"])
+		found[i].Src = c.addr(under["ip.src"], under[layer+".srcport"])
+		found[i].Dst = c.addr(under["ip.dst"], under[layer+".dstport"])
+	}
+	return found
+}
+
+// rtpColumns are the fields asked of tshark for each RTP packet, in the order RTP reads them.
+var rtpColumns = []string{
+	"frame.time_epoch", "ip.src", "udp.srcport", "ip.dst", "udp.dstport",
+	"rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type", "rtp.marker", "rtpevent.event_id",
+}
+
+// RTP returns all RTP packets captured, in order, without RTCP. It stops the capture.
+func (c *Capture) RTP() []RTPPacket {
+	c.tb.Helper()
+	args := []string{"-Y", "rtp", "-T", "fields", "-E", "separator=|", "-E", "occurrence=f"}
+	for _, column := range rtpColumns {
+		args = append(args, "-e", column)
+	}
+	// tshark learns telephone-event's payload type from the SDP; this is for calls seen half.
+	args = append(args, "-o", "rtpevent.event_payload_type_value:101")
+	var found []RTPPacket
+	lines := bufio.NewScanner(bytes.NewReader(c.tshark(args...)))
+	for lines.Scan() {
+		f := strings.Split(lines.Text(), "|")
+		if len(f) != len(rtpColumns) {
+			c.tb.Fatalf("tshark's line of %d columns: %s", len(f), lines.Text())
+		}
+		p := RTPPacket{
+			Time: c.epoch(f[0]), Src: c.addr(f[1], f[2]), Dst: c.addr(f[3], f[4]),
+			SSRC: uint32(c.number(f[5])), Sequence: uint16(c.number(f[6])), Timestamp: uint32(c.number(f[7])),
+			PayloadType: c.number(f[8]), Marker: f[9] == "1" || f[9] == "True", Event: -1,
+		}
+		if f[10] != "" {
+			p.Event = c.number(f[10])
+		}
+		// RTCP seen as RTP has these types (RFC 5761 section 4).
+		if p.PayloadType < 64 || p.PayloadType > 95 {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+func (c *Capture) epoch(s string) time.Time {
+	c.tb.Helper()
+	whole, part, _ := strings.Cut(s, ".")
+	return time.Unix(int64(c.number(whole)), int64(c.number((part + "000000000")[:9])))
+}
+
+func (c *Capture) addr(ip, port string) netip.AddrPort {
+	c.tb.Helper()
+	a, err := netip.ParseAddr(ip)
+	if err != nil {
+		c.tb.Fatalf("tshark's address %q: %v", ip, err)
+	}
+	return netip.AddrPortFrom(a, uint16(c.number(port)))
+}
+
+// number reads a decimal, or 0x and hexadecimal.
+func (c *Capture) number(s string) int {
+	c.tb.Helper()
+	base := 10
+	if rest, hex := strings.CutPrefix(s, "0x"); hex {
+		s, base = rest, 16
+	}
+	n, err := strconv.ParseInt(s, base, 64)
+	if err != nil {
+		c.tb.Fatalf("tshark's number: %v", err)
+	}
+	return int(n)
+}

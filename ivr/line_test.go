@@ -1,0 +1,106 @@
+package ivr
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// script is a caller who does things at set times, and a transcript of what the line did. As the port
+// says, keys pressed ahead are taken in order and a key cuts the prompts short.
+type script struct {
+	begin      time.Time
+	clips      map[string]time.Duration
+	acts       []act
+	transcript []string
+}
+
+// act is a key, or the end of the line.
+type act struct {
+	at   time.Duration
+	key  media.Key
+	fail error
+}
+
+var _ call.Line = (*script)(nil)
+
+func newScript(t *testing.T, clips, acts []string) *script {
+	t.Helper()
+	s := &script{begin: time.Now(), clips: make(map[string]time.Duration)}
+	for _, line := range clips {
+		name, text, _ := strings.Cut(line, " ")
+		d, err := time.ParseDuration(text)
+		require.NoError(t, err)
+		s.clips[name] = d
+	}
+	for _, line := range acts {
+		text, what, _ := strings.Cut(line, " ")
+		at, err := time.ParseDuration(text)
+		require.NoError(t, err)
+		switch what {
+		case "hangup":
+			s.acts = append(s.acts, act{at: at, fail: &call.LegEnd{By: call.Far, Why: call.CauseBye}})
+		case "moved":
+			s.acts = append(s.acts, act{at: at, fail: call.ErrMoved})
+		default:
+			s.acts = append(s.acts, act{at: at, key: media.Key(what[0])})
+		}
+	}
+	return s
+}
+
+func (s *script) ID() string { return "call-1" }
+
+func (s *script) Ask(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
+	s.note("ask %s", strings.Join(prompts, " "))
+	limit := wait
+	for _, p := range prompts {
+		limit += s.clips[p]
+	}
+	if len(s.acts) > 0 {
+		next := s.acts[0]
+		if until := next.at - time.Since(s.begin); until < limit {
+			s.acts = s.acts[1:]
+			if err := sleep(ctx, until); err != nil {
+				return 0, err
+			}
+			if next.fail == nil {
+				s.note("key %s", next.key)
+			}
+			return next.key, next.fail
+		}
+	}
+	if err := sleep(ctx, limit); err != nil {
+		return 0, err
+	}
+	s.note("no key")
+	return 0, call.ErrNoKey
+}
+
+func (s *script) Say(ctx context.Context, prompts ...string) error {
+	s.note("say %s", strings.Join(prompts, " "))
+	return sleep(ctx, s.clips[prompts[0]])
+}
+
+func (s *script) Chose(menu, choice string) { s.note("chose %s/%s", menu, choice) }
+
+func (s *script) note(format string, args ...any) {
+	s.transcript = append(s.transcript, fmt.Sprintf("%gs ", time.Since(s.begin).Seconds())+fmt.Sprintf(format, args...))
+}
+
+// sleep is a wait in the bubble's time that ctx can end.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,44 @@
+package ivr
+
+import (
+	"context"
+
+	"hotline/call"
+)
+
+// node is one place of the graph, as a caller meets it. It must be safe for many calls at once.
+type node interface {
+	// walk does what the node does with one caller, and returns where the call goes next. Errors are
+	// the line's.
+	walk(ctx context.Context, line call.Line) (call.Next, error)
+}
+
+// built is a node with what the graph's check must know of it, so that the check needs no knowledge
+// of kinds.
+type built struct {
+	node node
+	// prompts the node may say, by the option that names each.
+	prompts []named
+	// ways are all the ways out of the node.
+	ways []way
+	// problems of the node's own options.
+	problems []*ProblemError
+}
+
+// named is a prompt and the option it was named by.
+type named struct{ field, prompt string }
+
+// way is one way out of a node, and the option that says it.
+type way struct {
+	field string
+	next  call.Next
+	// silent: taken without the caller doing anything. A circle of silent ways would hold a call for
+	// ever, so the check refuses it.
+	silent bool
+}
+
+// kinds is the table of what a node can be: a new kind is one file with its builder, and one line.
+var kinds = map[string]func(name string, o MenuOptions) built{
+	"":     buildMenu,
+	"menu": buildMenu,
+}

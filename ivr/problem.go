@@ -1,0 +1,35 @@
+package ivr
+
+import "fmt"
+
+// ProblemKind is the closed set of what can be wrong with a graph of menus.
+type ProblemKind string
+
+// The kinds of problems.
+const (
+	UnknownKind ProblemKind = "unknown-kind" // a node of a kind that is not in the table
+	OutOfRange  ProblemKind = "out-of-range" // wait or tries
+	BadKey      ProblemKind = "bad-key"      // a key that no telephone has
+	BadNext     ProblemKind = "bad-next"     // a way to nowhere, or to a stage no menu leads to
+	Dangling    ProblemKind = "dangling"     // a way, or an entry, to a menu that does not exist
+	NoPrompt    ProblemKind = "no-prompt"    // a prompt that is not named, or cannot be had
+	SilentLoop  ProblemKind = "silent-loop"  // a circle that a caller who does nothing never leaves
+	Unreachable ProblemKind = "unreachable"  // a menu that no entry leads to
+)
+
+// ProblemError is one thing wrong with a graph of menus.
+type ProblemError struct {
+	Kind ProblemKind
+	// Menu is the menu at fault, and Field the option of it ("prompt", "keys.2", "otherwise"); for an
+	// entry Field is empty.
+	Menu, Field string
+	// Detail says what is wrong and what would be right.
+	Detail string
+}
+
+func (p *ProblemError) Error() string {
+	if p.Field == "" {
+		return fmt.Sprintf("menu %q: %s", p.Menu, p.Detail)
+	}
+	return fmt.Sprintf("menu %q: %s: %s", p.Menu, p.Field, p.Detail)
+}

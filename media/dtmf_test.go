@@ -1,0 +1,113 @@
+package media
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// eventPacket is one telephone-event packet as the detector sees it.
+type eventPacket struct {
+	ssrc, timestamp uint32
+	marker          bool
+	payload         []byte
+}
+
+func (p eventPacket) to(d *keyDetector) (Key, bool) {
+	return d.event(p.ssrc, p.timestamp, p.marker, p.payload)
+}
+
+func eventBody(event byte, end bool, duration int) []byte {
+	b := []byte{event, 10, 0, 0}
+	if end {
+		b[1] |= 0x80
+	}
+	binary.BigEndian.PutUint16(b[2:], uint16(duration))
+	return b
+}
+
+// event makes all packets of one key press, the last three times (RFC 4733 section 2.5.1.4).
+func event(ssrc, timestamp uint32, key byte, updates int) (packets []eventPacket) {
+	for i := range updates + 2 {
+		n := min(i+1, updates)
+		packets = append(packets, eventPacket{ssrc, timestamp, i == 0, eventBody(key, n == updates, n*frameSamples)})
+	}
+	return packets
+}
+
+// However many packets of an event are lost, as long as one comes, and however they are repeated or
+// swapped with those of the events beside it: each key is told once, in order of its first packet.
+func TestKeysProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var d keyDetector
+		var want, got []Key
+		timestamp := rapid.Uint32().Draw(t, "begin")
+		var stragglers []eventPacket
+		for range rapid.IntRange(1, 12).Draw(t, "keys") {
+			key := rapid.ByteRange(0, 15).Draw(t, "key")
+			packets := event(7, timestamp, key, rapid.IntRange(1, 12).Draw(t, "updates"))
+			want = append(want, Key(eventKeys[key]))
+			from := rapid.IntRange(0, len(packets)-1).Draw(t, "lost at the beginning")
+			to := rapid.IntRange(from, len(packets)-1).Draw(t, "lost at the end")
+			arrived := append(append(packets[from:to+1:to+1], stragglers...), packets[from])
+			for _, p := range arrived {
+				if k, ok := p.to(&d); ok {
+					got = append(got, k)
+				}
+			}
+			stragglers = packets[to : to+1] // comes again, after the next key's first
+			timestamp += uint32(rapid.IntRange(400, 80000).Draw(t, "pause"))
+		}
+		require.Equal(t, want, got)
+	})
+}
+
+func TestKeysRestartedTimestamps(t *testing.T) {
+	var d keyDetector
+	for _, timestamp := range []uint32{1000000, 5000, 9000} {
+		_, ok := event(7, timestamp, 1, 3)[0].to(&d)
+		require.True(t, ok, "a phone may go back in time")
+	}
+	_, ok := event(8, 9000, 1, 3)[0].to(&d)
+	require.True(t, ok, "and another sender may be at the same")
+	_, ok = event(8, 9000, 1, 3)[1].to(&d)
+	require.False(t, ok)
+}
+
+// A key held for 20 s is carried in three segments (RFC 4733 section 2.5.1.3), of which the packets where
+// they meet may be lost.
+func TestKeysLongEvent(t *testing.T) {
+	for _, lost := range []int{0, 1, 40} {
+		var d keyDetector
+		keys := 0
+		segment, elapsed := uint32(1000), 0
+		for i := 1; i <= 1000; i++ {
+			if elapsed += frameSamples; elapsed > 0xFFFF {
+				segment += uint32(elapsed - frameSamples)
+				elapsed = frameSamples
+			}
+			if around := i % 409; i > 409 && around < lost {
+				continue
+			}
+			p := eventPacket{7, segment, i == 1, eventBody(5, false, elapsed)}
+			if _, ok := p.to(&d); ok {
+				keys++
+			}
+		}
+		require.Equal(t, 1, keys, "%d packets lost at each seam", lost)
+		_, ok := event(7, segment+0xFFFF+400, 5, 3)[0].to(&d)
+		require.True(t, ok, "the same key again is another")
+	}
+}
+
+func TestKeysBadEvents(t *testing.T) {
+	var d keyDetector
+	for _, b := range [][]byte{nil, {1}, {1, 2, 3}, eventBody(16, false, 160), eventBody(255, true, 160)} {
+		_, ok := d.event(1, 1, true, b)
+		require.False(t, ok)
+	}
+	_, ok := d.event(0, 0, false, eventBody(0, false, 160))
+	require.True(t, ok, "SSRC and timestamp 0 are numbers like others")
+}

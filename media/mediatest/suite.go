@@ -1,0 +1,125 @@
+// Package mediatest is the suite that every media.Engine passes, and what it is made of: phones of one
+// UDP socket, and an ear for tones. Tests of other packages may use those too.
+//
+// It looks at engines from outside, by their sockets, and shares no code with package media.
+package mediatest
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/media"
+)
+
+// Make makes the engine under test. The suite closes it.
+type Make func(t *testing.T, o media.Options) media.Engine
+
+// Run runs the suite.
+func Run(t *testing.T, newEngine Make) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, Make){
+		"play is paced":                          playPaced,
+		"play joins clips":                       playJoins,
+		"play is cut short by its context":       playBargeIn,
+		"play is replaced":                       playReplaced,
+		"play ends with its stream":              playClosed,
+		"silence goes out while there is none":   silenceIdle,
+		"no silence to a phone not yet heard":    silenceBefore,
+		"bridge carries both ways":               bridgeBothWays,
+		"bridge passes no packet on when over":   bridgeOver,
+		"bridge refuses what it cannot join":     bridgeRefuses,
+		"bridge passes keys on":                  bridgeKeys,
+		"bridge drops keys that have no number":  bridgeNoKeys,
+		"bridge ends with a stream":              bridgeClosed,
+		"one stream from play to bridge to play": continuity,
+		"gaps and order survive a bridge":        bridgeGaps,
+		"source is locked":                       sourceLocked,
+		"source by signalling":                   sourceSignalling,
+		"source opened by an offer":              sourceOpened,
+		"keys once":                              keysOnce,
+		"keys by the first method":               keysFirstMethod,
+		"keys and calls from their function":     keysReentrant,
+		"offer and answer":                       offerAnswer,
+		"hold and resume":                        hold,
+		"bad descriptions change nothing":        badDescriptions,
+		"ports run out and rest":                 portsRest,
+		"ports of others are passed over":        portsTaken,
+		"rubbish is counted":                     rubbish,
+		"loss is counted":                        loss,
+		"reports go where they are wanted":       reports,
+		"close at any time":                      closeAnyTime,
+		"metrics":                                metrics,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, newEngine) })
+	}
+}
+
+var loopback = netip.MustParseAddr("127.0.0.1")
+
+// open makes an engine with the suite's options, changed by change.
+func open(t *testing.T, newEngine Make, change ...func(*media.Options)) media.Engine {
+	t.Helper()
+	o := media.Options{Address: loopback, Ports: media.PortRange{Lo: 21000, Hi: 21999}, Rest: time.Millisecond}
+	for _, c := range change {
+		c(&o)
+	}
+	e := newEngine(t, o)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e
+}
+
+// stream opens a stream and calls it from a new phone.
+func stream(t *testing.T, e media.Engine, codec media.Codec) (media.Stream, *Phone) {
+	t.Helper()
+	s, err := e.Open(media.StreamOptions{})
+	require.NoError(t, err)
+	p := NewPhone(t, codec)
+	p.Call(s)
+	return s, p
+}
+
+// start plays in a goroutine and returns where its end is told.
+func start(ctx context.Context, s media.Stream, clips ...media.Clip) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- s.Play(ctx, clips...) }()
+	return done
+}
+
+// wait returns what comes from a channel.
+func wait[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, "what was waited for never came")
+		panic("not reached")
+	}
+}
+
+// eventually waits until a stream's statistics are as wanted.
+func eventually(t *testing.T, s media.Stream, wanted func(media.Stats) bool) {
+	t.Helper()
+	require.Eventually(t, func() bool { return wanted(s.Stats()) }, patience, time.Millisecond)
+}
+
+func audible(p Packet) bool { return !p.Silent() }
+
+// requireOneStream checks that packets are one RTP stream without a gap in numbers, its time never going
+// back.
+func requireOneStream(t *testing.T, packets []Packet) {
+	t.Helper()
+	for i := 1; i < len(packets); i++ {
+		a, b := packets[i-1], packets[i]
+		require.Equal(t, a.SSRC, b.SSRC, "SSRC of packet %d", i)
+		require.Equal(t, a.Sequence+1, b.Sequence, "sequence number of packet %d", i)
+		require.GreaterOrEqual(t, int32(b.Timestamp-a.Timestamp), int32(len(a.Audio)), "timestamp of packet %d", i)
+	}
+}
+
+var errBargeIn = errors.New("a key was pressed")

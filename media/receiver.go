@@ -1,0 +1,117 @@
+package media
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// maxDatagram bounds an RTP packet, in bytes. Ethernet carries 1,500; what fills a buffer of this
+// size was longer and has been cut.
+const maxDatagram = 2048
+
+const rtpHeaderSize = 12 // RFC 3550 section 5.1, without contributing sources
+
+// heard is what a datagram turned out to be.
+type heard struct {
+	// kind is payloadNone for what is not to be passed on.
+	kind payloadKind
+	// key is the key that begins with this packet; 0 when none does.
+	key Key
+}
+
+// receiver is the receiving half of a stream, without its socket: it checks datagrams, locks the
+// source, finds keys and counts. Safe for any goroutine; datagrams come from one at a time.
+type receiver struct {
+	// follow is told where to send to, whenever that changes. It is called under mu, so that an old
+	// source can never overtake a new description.
+	follow func(netip.AddrPort)
+	begun  time.Time
+
+	mu       sync.Mutex
+	agreed   *agreement
+	source   sourceLock
+	sequence sequence
+	keys     keyDetector
+	stats    Stats
+	reported struct{ lost, expected uint64 } // in the last RTCP report
+}
+
+func newReceiver(signalling netip.Addr, follow func(netip.AddrPort)) *receiver {
+	return &receiver{
+		follow: follow, begun: time.Now(),
+		source: sourceLock{signalling: signalling.Unmap()},
+	}
+}
+
+// agree begins to receive by a new agreement.
+func (r *receiver) agree(a *agreement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.agreed = a
+	r.source.open(a.remote)
+	r.follow(r.source.target)
+}
+
+// datagram judges one datagram. p is the caller's to re-use: on return it holds the packet, whose
+// payload lies in b.
+func (r *receiver) datagram(p *rtp.Packet, b []byte, from netip.AddrPort, now time.Time) heard {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// The length and the version are looked at first: pion's errors cost an allocation, and this is
+	// what a flood of rubbish meets.
+	if r.agreed == nil || len(b) < rtpHeaderSize || len(b) >= maxDatagram || b[0]>>6 != 2 || p.Unmarshal(b) != nil {
+		r.stats.Dropped++
+		return heard{}
+	}
+	kind := r.agreed.receive[p.PayloadType]
+	if kind == payloadNone && from != r.source.locked {
+		r.stats.Dropped++ // and no lock is taken by what was never agreed
+		return heard{}
+	}
+	locked := r.source.locked
+	if !r.source.admit(from, p.SSRC, p.SequenceNumber, now) {
+		r.stats.Strangers++
+		return heard{}
+	}
+	if locked != r.source.locked {
+		r.follow(from)
+	}
+	return r.admitted(p, kind, now)
+}
+
+// admitted counts a packet of the far end's.
+func (r *receiver) admitted(p *rtp.Packet, kind payloadKind, now time.Time) heard {
+	if r.sequence.arrive(p.SSRC, p.SequenceNumber) == arrivedDuplicate {
+		return heard{}
+	}
+	if kind == payloadNone {
+		r.stats.Dropped++
+		return heard{}
+	}
+	if r.stats.FirstPacket.IsZero() {
+		r.stats.FirstPacket = now
+	}
+	r.stats.LastPacket = now
+	r.stats.PacketsIn++
+	r.stats.OctetsIn += uint64(len(p.Payload))
+	h := heard{kind: kind}
+	if kind == payloadEvent {
+		h.key, _ = r.keys.event(p.SSRC, p.Timestamp, p.Marker, p.Payload)
+		return h
+	}
+	r.sequence.time(p.Timestamp, now.Sub(r.begun))
+	return h
+}
+
+// snapshot returns the receiving half of the statistics.
+func (r *receiver) snapshot() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.stats
+	s.Lost, s.Duplicate, s.Late = r.sequence.lost(), r.sequence.duplicate, r.sequence.late
+	s.Jitter = duration(r.sequence.jitter)
+	return s
+}

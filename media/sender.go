@@ -1,0 +1,226 @@
+package media
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+const (
+	// frameSamples is how many samples, and octets of G.711, one packet of ours carries.
+	frameSamples = int(SampleRate * FrameDuration / time.Second)
+	// clockSlack is how far our timestamps may lag behind the clock, in samples, before they jump to
+	// it: less is the wheel's unevenness, more is a real pause that the far end's jitter buffer must
+	// be told of.
+	clockSlack = 3 * frameSamples
+	// maxSkew is how far a bridged sender's timestamps may stray from the clock, in samples (2 s),
+	// and maxSkip how far its sequence numbers may jump, before we count it as a new beginning.
+	maxSkew = 2 * SampleRate
+	maxSkip = 1000
+)
+
+// sender is the sending half of a stream, without its socket: whatever is sent (prompts, silence, the
+// other leg's packets), the far end sees one RTP stream, with one SSRC, and numbers and timestamps
+// that go on. Safe for any goroutine.
+type sender struct {
+	// write puts a packet on the wire and reports whether it could. It must not keep b.
+	write func(b []byte, to netip.AddrPort) bool
+
+	mu     sync.Mutex
+	closed bool
+	agreed *agreement
+	target netip.AddrPort
+
+	ssrc    uint32
+	number  uint16 // of the last packet
+	begun   bool
+	epoch   time.Time // when the first packet was sent
+	base    uint32    // its timestamp
+	next    uint32    // timestamp that follows the audio sent so far
+	talking bool      // the last frame of ours was of a clip
+
+	relay relay
+
+	packets, octets uint64
+	buf             [rtpHeaderSize + maxDatagram]byte
+}
+
+// relay maps the numbers of another leg's sender to ours.
+type relay struct {
+	on        bool
+	ssrc      uint32
+	span      int    // how many numbers lie between the first relayed and the newest, up to maxSkip
+	number    uint16 // what is added to its sequence numbers
+	timestamp uint32 // and timestamps
+	newest    uint32 // our timestamp of the newest audio relayed
+}
+
+func newSender(write func([]byte, netip.AddrPort) bool) *sender {
+	// Random beginnings: RFC 3550 section 5.1.
+	return &sender{
+		write: write,
+		ssrc:  rand.Uint32(), number: uint16(rand.Uint32()), next: rand.Uint32(),
+	}
+}
+
+func (o *sender) agree(a *agreement) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.agreed = a
+}
+
+func (o *sender) follow(target netip.AddrPort) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.target = target
+}
+
+// close: when it returns, nothing is sent any more.
+func (o *sender) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+}
+
+func (o *sender) open() bool {
+	return !o.closed && o.agreed != nil && o.agreed.send && o.target.Port() != 0
+}
+
+// clock returns the timestamp of what is said now, and whether it comes after a pause.
+func (o *sender) clock(now time.Time) (timestamp uint32, paused bool) {
+	if !o.begun {
+		o.begun, o.epoch, o.base = true, now, o.next
+		return o.next, true
+	}
+	due := o.due(now)
+	if int32(due-o.next) > int32(clockSlack) {
+		return due, true
+	}
+	return o.next, false
+}
+
+func (o *sender) due(now time.Time) uint32 { return o.base + uint32(samples(now.Sub(o.epoch))) }
+
+// frame sends audio of our own, in A-law: of a clip when talk is set, else silence. now is when it is
+// due, on the wheel's even time.
+func (o *sender) frame(now time.Time, alaw []byte, talk bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.open() {
+		return
+	}
+	o.relay.on = false
+	timestamp, paused := o.clock(now)
+	marker := paused || talk && !o.talking // a talkspurt begins (RFC 3551 section 4.1)
+	o.talking = talk
+	o.number++
+	o.next = timestamp + uint32(len(alaw))
+	payload := translate(o.buf[rtpHeaderSize:], alaw, PCMA, o.agreed.codec)
+	o.send(rtp.Header{
+		Version: 2, Marker: marker, PayloadType: o.agreed.audio,
+		SequenceNumber: o.number, Timestamp: timestamp, SSRC: o.ssrc,
+	}, len(payload))
+}
+
+// forward sends a packet of the other leg's at once. Gaps and late packets stay what they are, so that
+// the far end's jitter buffer judges the whole way.
+func (o *sender) forward(now time.Time, p *rtp.Packet, kind payloadKind) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.open() || len(p.Payload) > maxDatagram {
+		return
+	}
+	event := kind == payloadEvent
+	if event && !o.agreed.hasEvent {
+		o.skip(p)
+		return
+	}
+	fresh := !o.relays(now, p, event)
+	if fresh {
+		timestamp, _ := o.clock(now)
+		if int32(timestamp-o.due(now)) > maxSkew {
+			return // a flood: more audio than time has passed
+		}
+		o.relay = relay{
+			on: true, ssrc: p.SSRC, span: -1,
+			number: o.number + 1 - p.SequenceNumber, timestamp: timestamp - p.Timestamp, newest: timestamp,
+		}
+		o.talking = true
+	}
+	number, timestamp := p.SequenceNumber+o.relay.number, p.Timestamp+o.relay.timestamp
+	step := int(int16(number - o.number))
+	if -step > o.relay.span && step <= 0 {
+		return // sent before what was relayed first: its number has been used
+	}
+	if step > 0 {
+		o.number = number
+		o.relay.span = min(o.relay.span+step, maxSkip)
+	}
+	h := rtp.Header{
+		Version: 2, Marker: p.Marker, PayloadType: o.agreed.event,
+		SequenceNumber: number, Timestamp: timestamp, SSRC: o.ssrc,
+	}
+	if event {
+		copy(o.buf[rtpHeaderSize:], p.Payload)
+	} else {
+		h.PayloadType, h.Marker = o.agreed.audio, p.Marker || fresh
+		translate(o.buf[rtpHeaderSize:], p.Payload, kind.codec(), o.agreed.codec)
+		if step > 0 {
+			o.relay.newest = timestamp
+		}
+		if end := timestamp + uint32(len(p.Payload)); int32(end-o.next) > 0 {
+			o.next = end
+		}
+	}
+	o.send(h, len(p.Payload))
+}
+
+// relays reports whether the mapping still holds for a packet. It does not when the sender has begun
+// anew: another SSRC, a jump in the numbers, time that goes back or strays from the clock. The
+// timestamp of an event stands still at its beginning and is not held against it.
+func (o *sender) relays(now time.Time, p *rtp.Packet, event bool) bool {
+	if !o.relay.on || o.relay.ssrc != p.SSRC {
+		return false
+	}
+	step := int16(p.SequenceNumber + o.relay.number - o.number)
+	if step > maxSkip || step < -maxSkip {
+		return false
+	}
+	if event {
+		return true
+	}
+	timestamp := p.Timestamp + o.relay.timestamp
+	if skew := int32(timestamp - o.due(now)); skew > maxSkew || skew < -maxSkew {
+		return false
+	}
+	return step <= 0 || int32(timestamp-o.relay.newest) >= 0
+}
+
+// skip closes the gap that a packet leaves which the far end has no payload type for, so that it does
+// not count as lost.
+func (o *sender) skip(p *rtp.Packet) {
+	if o.relay.on && o.relay.ssrc == p.SSRC && p.SequenceNumber+o.relay.number == o.number+1 {
+		o.relay.number--
+	}
+}
+
+// send writes the header before the payload that lies in buf, and counts.
+func (o *sender) send(h rtp.Header, payload int) {
+	if _, err := h.MarshalTo(o.buf[:rtpHeaderSize]); err != nil {
+		return
+	}
+	if o.write(o.buf[:rtpHeaderSize+payload], o.target) {
+		o.packets++
+		o.octets += uint64(payload)
+	}
+}
+
+// counts returns the packets and payload octets sent.
+func (o *sender) counts() (packets, octets uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.packets, o.octets
+}

@@ -1,0 +1,236 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtp"
+	"go.uber.org/zap"
+)
+
+// stream is a Stream of the portable engine.
+type stream struct {
+	engine    *Portable
+	rtp, rtcp *net.UDPConn
+	local     netip.AddrPort
+	in        *receiver
+	out       *sender
+	keys      keypad
+	bridged   atomic.Pointer[bridgeEnd]
+	// live is set once the far end can be taken to listen: it answered our offer, it sent something,
+	// or something was played to it. Before, no silence is sent: a caller's phone to which audio comes
+	// while it is still rung to may take its own ringing tone away.
+	live atomic.Bool
+
+	sdpMu     sync.Mutex
+	sdp       negotiator
+	agreement atomic.Pointer[agreement] // written under sdpMu
+
+	playMu sync.Mutex
+	reel   *reel
+	closed bool
+
+	untilReport int // turns of the wheel, which alone touches it
+
+	closing  sync.Once
+	closeErr error
+}
+
+func newStream(e *Portable) *stream { return &stream{engine: e} }
+
+// bind takes the RTP port and the RTCP port above it, or neither.
+func (s *stream) bind(port uint16) error {
+	rtpConn, err := s.engine.listen(port)
+	if err != nil {
+		return err
+	}
+	rtcpConn, err := s.engine.listen(port + 1)
+	if err != nil {
+		return errors.Join(err, rtpConn.Close())
+	}
+	s.rtp, s.rtcp = rtpConn, rtcpConn
+	return nil
+}
+
+func (s *stream) begin(o StreamOptions, port uint16) {
+	s.local = netip.AddrPortFrom(s.engine.o.Address, port)
+	s.sdp = s.engine.negotiator(o, port)
+	s.out = newSender(s.write)
+	s.untilReport = 1 + rand.IntN(reportTurns()) // the first one sooner
+	s.in = newReceiver(o.Signalling, s.out.follow)
+}
+
+// write puts one packet on the wire. What the network refuses (no route, a full queue) is a lost packet
+// like any other, which only the far end can count.
+func (s *stream) write(b []byte, to netip.AddrPort) bool {
+	if _, err := s.rtp.WriteToUDPAddrPort(b, to); err != nil {
+		return false
+	}
+	s.engine.metrics.out.Inc()
+	return true
+}
+
+// readFailures is how many failures of a socket in a row end its reading: a socket that only fails
+// must not spin.
+const readFailures = 100
+
+// readRTP is the goroutine of the stream's RTP socket.
+func (s *stream) readRTP() {
+	var (
+		buf     [maxDatagram]byte
+		scratch [maxDatagram]byte
+		packet  rtp.Packet
+	)
+	for failures := 0; failures < readFailures; {
+		n, from, err := s.rtp.ReadFromUDPAddrPort(buf[:])
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			failures++
+			continue
+		}
+		failures = 0
+		s.datagram(&packet, buf[:n], scratch[:], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
+	}
+	s.engine.log.Error("RTP socket fails, reading given up", zap.Stringer("local", s.local))
+}
+
+// datagram takes one datagram all the way.
+func (s *stream) datagram(p *rtp.Packet, b, scratch []byte, from netip.AddrPort) {
+	now := time.Now()
+	h := s.in.datagram(p, b, from, now)
+	if h.kind == payloadNone {
+		return
+	}
+	s.engine.metrics.in.Inc()
+	s.live.Store(true)
+	if end := s.bridged.Load(); end != nil {
+		end.pass(p, h.kind, scratch, now)
+	}
+	if h.key != 0 {
+		s.keys.press(h.key, byRTP)
+	}
+}
+
+// drainRTCP is the goroutine of the stream's RTCP socket. The far end's reports are not
+// used, but the port that it was promised must not answer that nobody is there.
+func (s *stream) drainRTCP() {
+	var buf [maxDatagram]byte
+	for failures := 0; failures < readFailures; {
+		_, _, err := s.rtcp.ReadFromUDPAddrPort(buf[:])
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if failures++; err == nil {
+			failures = 0
+		}
+	}
+}
+
+// Offer implements Stream.
+func (s *stream) Offer() ([]byte, error) {
+	s.sdpMu.Lock()
+	defer s.sdpMu.Unlock()
+	return s.sdp.offer()
+}
+
+// Accept implements Stream.
+func (s *stream) Accept(answer []byte) error {
+	s.sdpMu.Lock()
+	defer s.sdpMu.Unlock()
+	a, err := s.sdp.accept(answer)
+	if err != nil {
+		return fmt.Errorf("accept answer: %w", err)
+	}
+	s.agree(a)
+	s.live.Store(true)
+	return nil
+}
+
+// Answer implements Stream.
+func (s *stream) Answer(offer []byte) ([]byte, error) {
+	s.sdpMu.Lock()
+	defer s.sdpMu.Unlock()
+	answer, a, err := s.sdp.answer(offer)
+	if err != nil {
+		return nil, fmt.Errorf("answer offer: %w", err)
+	}
+	s.agree(a)
+	return answer, nil
+}
+
+func (s *stream) agree(a *agreement) {
+	s.out.agree(a)
+	s.in.agree(a)
+	s.agreement.Store(a)
+}
+
+// Held implements Stream.
+func (s *stream) Held() bool {
+	a := s.agreement.Load()
+	return a != nil && !a.send
+}
+
+// Codec implements Stream.
+func (s *stream) Codec() Codec {
+	if a := s.agreement.Load(); a != nil {
+		return a.codec
+	}
+	return ""
+}
+
+// OnKey implements Stream. The function may call the stream, Close included.
+func (s *stream) OnKey(f func(Key)) { s.keys.onKey(f) }
+
+// Press implements Stream. What is no key is ignored.
+func (s *stream) Press(k Key) {
+	if k.Valid() {
+		s.keys.press(k, byINFO)
+	}
+}
+
+// Stats implements Stream.
+func (s *stream) Stats() Stats {
+	stats := s.in.snapshot()
+	stats.PacketsOut, stats.OctetsOut = s.out.counts()
+	return stats
+}
+
+// Local implements Stream.
+func (s *stream) Local() netip.AddrPort { return s.local }
+
+// Close implements Stream. When it returns nothing more is sent, and no tap hears the stream; the
+// goroutines that read end by themselves, and the engine waits for them. A tap must not call it.
+func (s *stream) Close() error {
+	s.closing.Do(func() {
+		s.keys.close()
+		s.playMu.Lock()
+		s.closed = true
+		s.playMu.Unlock()
+		s.stopPlaying(ErrClosed)
+		if end := s.bridged.Load(); end != nil {
+			end.bridge.end()
+		}
+		s.out.close()
+		s.closeErr = s.hangUpSockets()
+		s.engine.forget(s)
+		s.engine.metrics.lost.Add(float64(s.in.snapshot().Lost))
+	})
+	return s.closeErr
+}
+
+func (s *stream) hangUpSockets() error {
+	err := errors.Join(s.rtp.Close(), s.rtcp.Close())
+	s.engine.ports.release(s.local.Port())
+	if err != nil {
+		return fmt.Errorf("close stream: %w", err)
+	}
+	return nil
+}

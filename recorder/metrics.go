@@ -1,0 +1,51 @@
+package recorder
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The outcomes of a recording: a closed set.
+const (
+	outcomeOK        = "ok"        // whole
+	outcomeFailed    = "failed"    // there is none, or it is not whole
+	outcomeRecovered = "recovered" // a crash left a header that had to be repaired
+)
+
+type metrics struct {
+	outcomes *prometheus.CounterVec
+	dropped  prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_recordings_total",
+			Help: "Recordings by outcome: ok, failed (none, or not whole), recovered (repaired after a crash).",
+		}, []string{"outcome"}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_recording_dropped_seconds_total",
+			Help: "Audio of one side dropped because the disk stalled for too long.",
+		}),
+	}
+	for _, o := range []string{outcomeOK, outcomeFailed, outcomeRecovered} {
+		m.outcomes.WithLabelValues(o)
+	}
+	if reg == nil {
+		return m, nil
+	}
+	if err := errors.Join(reg.Register(m.outcomes), reg.Register(m.dropped)); err != nil {
+		return nil, fmt.Errorf("register the recorder's metrics: %w", err)
+	}
+	return m, nil
+}
+
+func (m *metrics) count(err error) {
+	outcome := outcomeOK
+	if err != nil {
+		outcome = outcomeFailed
+	}
+	m.outcomes.WithLabelValues(outcome).Inc()
+}

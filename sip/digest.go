@@ -1,0 +1,153 @@
+package sip
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/icholy/digest"
+)
+
+// The digest algorithms that can be offered, by their names in the configuration, and as the
+// Algorithm parameter spells them (RFC 8760 section 2.3, RFC 7616 section 3.3).
+var digestAlgorithms = map[string]string{
+	"md5":         "MD5",
+	"sha-256":     "SHA-256",
+	"sha-512-256": "SHA-512-256",
+}
+
+// defaultDigest is offered when nothing else is said: every phone has it.
+var defaultDigest = []string{"md5"}
+
+// algorithmsOf spells the names of a configuration as the wire does. Errors: a name that is unknown.
+func algorithmsOf(names []string) ([]string, error) {
+	wire := make([]string, 0, len(names))
+	for _, name := range names {
+		algorithm, ok := digestAlgorithms[strings.ToLower(name)]
+		if !ok {
+			return nil, fmt.Errorf("digest algorithm %q is none of md5, sha-256, sha-512-256", name)
+		}
+		if !slices.Contains(wire, algorithm) {
+			wire = append(wire, algorithm)
+		}
+	}
+	return wire, nil
+}
+
+// qopAuth is the quality of protection offered and taken (RFC 7616 section 3.3).
+const qopAuth = "auth"
+
+// verdict is what credentials are worth.
+type verdict int
+
+// The verdicts. Stale credentials show the right password with a nonce that is not fresh: the phone
+// may try again by itself with a new one (RFC 7616 section 3.3).
+const (
+	credentialsWrong verdict = iota
+	credentialsStale
+	credentialsGood
+)
+
+// errMalformedCredentials: the header is digest but cannot be understood (SIP 400).
+var errMalformedCredentials = errors.New("malformed digest credentials")
+
+// parseCredentials reads an Authorization header. A nil result without an error means credentials
+// of another scheme or realm, which do not concern us (RFC 3261 22.3).
+func parseCredentials(header, realm string) (*digest.Credentials, error) {
+	if !digest.IsDigest(header) {
+		return nil, nil
+	}
+	c, err := digest.ParseCredentials(header)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMalformedCredentials, err)
+	}
+	if c.Realm != realm {
+		return nil, nil
+	}
+	if c.Username == "" || c.Nonce == "" || c.URI == "" || c.Response == "" {
+		return nil, fmt.Errorf("%w: a mandatory parameter is missing", errMalformedCredentials)
+	}
+	return c, nil
+}
+
+// rightResponse reports whether the response proves the password, for the algorithm and method
+// given. It takes the same time whether it does or not. Only qop=auth is taken, since it alone was
+// offered and RFC 3261 22.4 has the phone use what was offered.
+//
+// The uri parameter is not compared with the Request-URI: they may rightly differ (RFC 3261 22.4).
+func rightResponse(c *digest.Credentials, method, password string) bool {
+	want, err := digest.Digest(
+		&digest.Challenge{Realm: c.Realm, Nonce: c.Nonce, Algorithm: c.Algorithm, QOP: []string{qopAuth}},
+		digest.Options{
+			Method: method, URI: c.URI, Count: c.Nc, Cnonce: c.Cnonce,
+			Username: c.Username, Password: password,
+		})
+	if err != nil {
+		return false
+	}
+	equal := subtle.ConstantTimeCompare([]byte(want.Response), []byte(strings.ToLower(c.Response))) == 1
+	return equal && c.QOP == qopAuth && c.Nc > 0 && c.Cnonce != ""
+}
+
+// Nonces are stateless: when it was made, some chance, and a MAC over both. What must be remembered
+// of a nonce is only which counts were used with it, and only once somebody proved a password with
+// it; so an attacker without a password makes us remember nothing.
+type nonces struct {
+	secret [sha256.Size]byte
+	// began is the zero of the nonces' clock, monotonic, so that setting the clock changes nothing.
+	began time.Time
+	life  time.Duration
+}
+
+// The parts of a nonce, in bytes.
+const (
+	nonceTime   = 8
+	nonceChance = 8
+	nonceMAC    = 16
+	nonceBytes  = nonceTime + nonceChance + nonceMAC
+)
+
+func newNonces(life time.Duration) *nonces {
+	n := &nonces{began: time.Now(), life: life}
+	randomBytes(n.secret[:])
+	return n
+}
+
+// randomBytes fills b; since Go 1.24 crypto/rand does not fail but ends the process.
+func randomBytes(b []byte) { _, _ = rand.Read(b) }
+
+// fresh makes a nonce.
+func (n *nonces) fresh() string {
+	var raw [nonceBytes]byte
+	binary.BigEndian.PutUint64(raw[:nonceTime], uint64(time.Since(n.began)))
+	randomBytes(raw[nonceTime : nonceTime+nonceChance])
+	copy(raw[nonceTime+nonceChance:], n.mac(raw[:nonceTime+nonceChance]))
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+func (n *nonces) mac(part []byte) []byte {
+	h := hmac.New(sha256.New, n.secret[:])
+	h.Write(part)
+	return h.Sum(nil)[:nonceMAC]
+}
+
+// made tells when a nonce of ours was made, counted from began. False: it is not ours, or too old.
+func (n *nonces) made(nonce string) (time.Duration, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(nonce)
+	if err != nil || len(raw) != nonceBytes {
+		return 0, false
+	}
+	if !hmac.Equal(raw[nonceTime+nonceChance:], n.mac(raw[:nonceTime+nonceChance])) {
+		return 0, false
+	}
+	at := time.Duration(binary.BigEndian.Uint64(raw[:nonceTime]))
+	return at, time.Since(n.began)-at < n.life
+}

@@ -1,0 +1,16 @@
+// Package sip owns the user agent: transports, the check of every message before anything believes it,
+// dialogs, the legs that package call drives, trunks, and the registrar with its flows. It alone
+// imports sipgo, of which it uses the parser, the transports and the transactions; dialogs are its own.
+//
+// Package cmd makes a [UA] with [New], runs it with [UA.Run], and hands it to package acd, which rings
+// agents through [UA.Ring]. A call that comes in is checked, authenticated, routed, and given to
+// Options.OnIncoming, whose goroutine (the INVITE's handler) then owns the call and its legs.
+//
+// Goroutines: sipgo handles each received message on its own goroutine; all of them enter through
+// UA.serve, which counts them and contains their panics. A leg's dialog is guarded by the leg's mutex,
+// so that requests within a dialog are taken one at a time; no lock is held while a callback of another
+// package runs, but for the post function of Leg.Attach, which must not block. The tables of legs,
+// connections and bindings have a mutex each, a leaf in the order of locks. Everything that outlives
+// its caller (resending a 200, the BYE of a leg that ended, a CANCEL that waits for its 1xx) runs in
+// UA.background, and UA.Close waits for it.
+package sip

@@ -1,0 +1,140 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"hotline/media"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeEngine is an engine without sockets: it hands out fakeStreams, and remembers them.
+type fakeEngine struct {
+	mu      sync.Mutex
+	streams []*fakeStream
+	none    error // returned by Open when set
+}
+
+func (e *fakeEngine) Open(o media.StreamOptions) (media.Stream, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.none != nil {
+		return nil, e.none
+	}
+	s := &fakeStream{o: o, closed: make(chan struct{}), keys: make(chan media.Key, 16)}
+	e.streams = append(e.streams, s)
+	return s, nil
+}
+
+func (e *fakeEngine) Bridge(media.Stream, media.Stream, media.Tap) (func(), error) {
+	return func() {}, nil
+}
+
+func (e *fakeEngine) Close() error { return nil }
+
+func (e *fakeEngine) opened() []*fakeStream {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]*fakeStream(nil), e.streams...)
+}
+
+// The descriptions that fakeStream knows: what stands after "v=0" decides.
+const (
+	sdpGood = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
+	sdpHold = sdpGood + "a=sendonly\r\n"
+	sdpNone = "v=0\r\nnothing-acceptable\r\n"
+	sdpBad  = "bad"
+	sdpOurs = "v=0\r\nours\r\n"
+)
+
+type fakeStream struct {
+	o      media.StreamOptions
+	once   sync.Once
+	closed chan struct{}
+	keys   chan media.Key
+
+	mu       sync.Mutex
+	held     bool
+	accepted string
+	onKey    func(media.Key)
+}
+
+func (s *fakeStream) judge(sdp []byte) error {
+	switch {
+	case !strings.HasPrefix(string(sdp), "v=0"):
+		return media.ErrBadSDP
+	case strings.Contains(string(sdp), "nothing-acceptable"):
+		return media.ErrNotAcceptable
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = strings.Contains(string(sdp), "a=sendonly")
+	s.accepted = string(sdp)
+	return nil
+}
+
+func (s *fakeStream) Offer() ([]byte, error)  { return []byte(sdpOurs), nil }
+func (s *fakeStream) Accept(sdp []byte) error { return s.judge(sdp) }
+
+func (s *fakeStream) Answer(sdp []byte) ([]byte, error) {
+	if err := s.judge(sdp); err != nil {
+		return nil, err
+	}
+	return []byte(sdpOurs), nil
+}
+
+func (s *fakeStream) Held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
+func (s *fakeStream) answerTaken() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted
+}
+
+func (s *fakeStream) Codec() media.Codec { return media.PCMA }
+
+func (s *fakeStream) Play(ctx context.Context, _ ...media.Clip) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.closed:
+		return media.ErrClosed
+	}
+}
+
+func (s *fakeStream) OnKey(f func(media.Key)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onKey = f
+}
+
+func (s *fakeStream) Press(k media.Key) {
+	s.mu.Lock()
+	f := s.onKey
+	s.mu.Unlock()
+	if f != nil {
+		f(k)
+	}
+	s.keys <- k
+}
+
+func (s *fakeStream) Stats() media.Stats    { return media.Stats{} }
+func (s *fakeStream) Local() netip.AddrPort { return netip.AddrPort{} }
+
+func (s *fakeStream) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
+
+var errFake = errors.New("fake")

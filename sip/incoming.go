@@ -1,0 +1,144 @@
+package sip
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// admit is the door: it decides who may call, and where the number dialled leads. A source that holds a
+// registered flow is an agent first, and must prove it; a trunk is known by its address.
+func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
+	in.To = dialled(&x.req.Recipient)
+	if _, ok := u.registrar.agentAt(x.src.transport, x.src.addr); ok {
+		agent, challenge := u.registrar.authenticate(x.req)
+		if challenge != nil {
+			return in, challenge
+		}
+		in.Agent, in.From = agent, agent
+		at, ok := u.agentRoute(x.src.addr.Addr(), in.To)
+		if !ok {
+			return in, x.response(statusOf(call.CauseNotFound), nil)
+		}
+		in.At = at
+		return in, nil
+	}
+	t, ok := u.trunks.match(x.src.addr.Addr())
+	if !ok {
+		return in, x.response(statusOf(call.CauseForbidden), nil)
+	}
+	at, ok := t.route(in.To)
+	if !ok {
+		return in, x.response(statusOf(call.CauseNotFound), nil)
+	}
+	in.Trunk, in.From, in.At = t.name, callerOf(x.req), at
+	return in, nil
+}
+
+// agentRoute is where a number leads that an agent's phone dials: as for the trunk at its address, else as
+// for the first trunk that has the number.
+func (u *UA) agentRoute(from netip.Addr, number string) (call.Next, bool) {
+	if t, ok := u.trunks.match(from); ok {
+		if at, ok := t.route(number); ok {
+			return at, true
+		}
+	}
+	for _, t := range u.trunks.list {
+		if at, ok := t.route(number); ok {
+			return at, true
+		}
+	}
+	return call.Next{}, false
+}
+
+// incoming takes an INVITE outside any dialog, and returns when its call is over (RFC 3261 section
+// 13.3.1).
+func (u *UA) incoming(x *exchange) {
+	received := time.Now()
+	x.reply(sipmsg.StatusTrying)
+	if u.draining.Load() {
+		x.reply(statusOf(call.CauseShutdown))
+		return
+	}
+	if t := mediaType(x.req); t != "" && t != sdpType || encoded(x.req) {
+		x.reply(sipmsg.StatusUnsupportedMediaType, sipmsg.NewHeader("Accept", sdpType))
+		return
+	}
+	in, refused := u.door(x)
+	if refused != nil {
+		u.log.Info("call refused at the door", zap.Int("code", refused.StatusCode),
+			zap.Stringer("source", x.src.addr), zap.String("to", masked(in.To)))
+		_ = x.send(refused) // logged there
+		return
+	}
+	key := mergeKey(x.req)
+	if !u.legs.claim(key) {
+		x.reply(sipmsg.StatusLoopDetected)
+		return
+	}
+	defer u.legs.unclaim(key)
+	defer u.calls.Add(-1)
+	if n := u.calls.Add(1); u.o.MaxCalls > 0 && n > int64(u.o.MaxCalls) {
+		x.reply(statusOf(call.CauseOverload))
+		return
+	}
+	l := u.answerable(x, in.Agent, received)
+	if l == nil {
+		return
+	}
+	// Whatever OnIncoming leaves behind, or a panic in it, ends here.
+	defer l.Hangup(call.CauseError)
+	if !x.tx.OnCancel(func(*sipmsg.Request) { x.cancelled(); l.cancelled(time.Now()) }) {
+		l.cancelled(time.Now())
+		return
+	}
+	in.Leg, in.Received = l, received
+	if u.o.OnIncoming != nil {
+		u.o.OnIncoming(u.ctx, in)
+	}
+}
+
+// answerable makes the leg of an INVITE whose offer, if it has one, we can answer. Otherwise it answers
+// with the status due, and returns nil.
+func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
+	d, err := dialogOfInvite(x, agent)
+	if err != nil {
+		x.reply(sipmsg.StatusBadRequest)
+		return nil
+	}
+	stream, err := u.o.Engine.Open(media.StreamOptions{Signalling: x.src.addr.Addr()})
+	if err != nil {
+		u.log.Warn("no stream for a call", zap.Error(err))
+		x.reply(statusOfMedia(err))
+		return nil
+	}
+	var answer []byte
+	if offer := x.req.Body(); len(offer) > 0 {
+		answer, err = stream.Answer(offer)
+	}
+	if err != nil {
+		u.log.Info("offer refused", zap.Stringer("source", x.src.addr), zap.Error(err))
+		x.reply(statusOfMedia(err))
+		if err := stream.Close(); err != nil {
+			u.log.Warn("stream of a refused call not closed", zap.Error(err))
+		}
+		return nil
+	}
+	l := u.newLeg(d, stream)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.invite, l.received, l.answer = x, received, answer
+	return l
+}
+
+// mergeKey is what an INVITE has in common with itself having come another way (RFC 3261 section
+// 8.2.2.2).
+func mergeKey(req *sipmsg.Request) string {
+	return dialogID(req.CallID().Value(), req.From().Params.GetOr("tag", ""), strconv.FormatUint(uint64(req.CSeq().SeqNo), 10))
+}

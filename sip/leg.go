@@ -1,0 +1,231 @@
+package sip
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// leg is one party on the line; it implements call.Leg whichever side sent the INVITE.
+type leg struct {
+	ua     *UA
+	id     call.LegID
+	key    string // of its dialog
+	stream media.Stream
+	ctx    context.Context //nolint:containedctx // call.Leg.Context is this
+	cancel context.CancelCauseFunc
+
+	mu sync.Mutex // guards what follows; held while a response is given to its transaction
+	d  dialog
+	// invite is the INVITE that brought the leg in, nil when we rang it; received is when.
+	invite   *exchange
+	received time.Time
+	// answer is the SDP for the 200, nil when the INVITE had no offer: the 200 then has ours (RFC 3261
+	// section 13.2.1, "delayed offer").
+	answer     []byte
+	progressed bool      // a 18x or the 200 was sent
+	answeredAt time.Time // when the 200 was sent or received; zero before
+	ack        *ackWait  // a 200 of ours is waiting for its ACK
+	reoffering bool      // a re-INVITE is with the owner
+	farGone    bool      // the far end's BYE came: ours is not wanted
+	byeSent    bool
+	gone       chan struct{} // closed with farGone
+
+	attachMu sync.Mutex // held while post runs; a leaf in the order of locks
+	post     func(call.Command) bool
+}
+
+var _ call.Leg = (*leg)(nil)
+
+// errAnswered: the leg was answered, so it cannot be rung.
+var errAnswered = errors.New("sip: leg is answered")
+
+// newLeg enters a leg in the table. The dialog's tags must be known.
+func (u *UA) newLeg(d dialog, stream media.Stream) *leg {
+	l := &leg{ua: u, id: call.LegID(newID()), key: d.id(), d: d, stream: stream, gone: make(chan struct{})}
+	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	stream.OnKey(func(k media.Key) {
+		l.deliver(call.KeyPressed{Leg: l.id, Key: k, At: time.Now()})
+	})
+	u.legs.add(l)
+	return l
+}
+
+// newID makes an identifier of 128 random bits, for Call-IDs, tags and legs.
+func newID() string { return rand.Text() }
+
+// ID implements call.Leg.
+func (l *leg) ID() call.LegID { return l.id }
+
+// Context implements call.Leg.
+func (l *leg) Context() context.Context { return l.ctx }
+
+// Audio implements call.Leg.
+func (l *leg) Audio() media.Stream { return l.stream }
+
+// Attach implements call.Leg.
+func (l *leg) Attach(post func(call.Command) bool) {
+	l.attachMu.Lock()
+	defer l.attachMu.Unlock()
+	l.post = post
+}
+
+// deliver hands a command to the owner; false when there is none or its mailbox is full.
+func (l *leg) deliver(c call.Command) bool {
+	l.attachMu.Lock()
+	defer l.attachMu.Unlock()
+	return l.post != nil && l.post(c)
+}
+
+// Ring implements call.Leg.
+func (l *leg) Ring() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return fmt.Errorf("ring: %w", context.Cause(l.ctx))
+	}
+	if l.invite == nil || !l.answeredAt.IsZero() {
+		return fmt.Errorf("ring: %w", errAnswered)
+	}
+	x := l.invite
+	if err := x.send(x.response(sipmsg.StatusRinging, nil, l.contact())); err != nil {
+		return fmt.Errorf("send 180: %w", err)
+	}
+	l.progress(time.Now())
+	return nil
+}
+
+// progress measures the post-dial delay, once. The caller holds l.mu.
+func (l *leg) progress(at time.Time) {
+	if !l.progressed {
+		l.progressed = true
+		l.ua.metrics.postDial.Observe(at.Sub(l.received).Seconds())
+	}
+}
+
+// contact is our Contact in the leg's dialog. The caller holds l.mu.
+func (l *leg) contact() sipmsg.Header {
+	return l.ua.contactAt(hop{transport: l.d.Transport, dest: l.d.Peer.String(), ours: l.d.Ours})
+}
+
+// Answer implements call.Leg.
+func (l *leg) Answer() (time.Time, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.answeredAt.IsZero() {
+		return l.answeredAt, nil
+	}
+	if l.ctx.Err() != nil {
+		return time.Time{}, fmt.Errorf("answer: %w", context.Cause(l.ctx))
+	}
+	body, delayed := l.answer, l.answer == nil
+	if delayed {
+		offer, err := l.stream.Offer()
+		if err != nil {
+			return time.Time{}, fmt.Errorf("make an offer for the 200: %w", err)
+		}
+		body = offer
+	}
+	if err := l.accept(l.invite, body, delayed); err != nil {
+		return time.Time{}, err
+	}
+	l.answeredAt = time.Now()
+	l.progress(l.answeredAt)
+	return l.answeredAt, nil
+}
+
+// Hangup implements call.Leg.
+func (l *leg) Hangup(why call.Cause) {
+	if !l.end(call.LegEnd{By: call.System, Why: why, At: time.Now()}) {
+		return
+	}
+	l.release()
+	l.mu.Lock()
+	ringing, waiting := l.answeredAt.IsZero(), l.ack != nil
+	l.mu.Unlock()
+	switch {
+	case ringing:
+		l.invite.reply(statusOf(why))
+		l.ua.legs.remove(l)
+	case waiting: // no BYE before the ACK: who resends the 200 will send it
+	default:
+		l.farewell()
+	}
+}
+
+// end cancels the leg's context with e, and reports whether it was the first to. It takes no lock and
+// does not block: transactions call it from inside.
+func (l *leg) end(e call.LegEnd) bool {
+	l.cancel(&e)
+	return errors.Is(context.Cause(l.ctx), &e)
+}
+
+// release closes the stream.
+func (l *leg) release() {
+	if err := l.stream.Close(); err != nil {
+		l.ua.log.Warn("stream of a leg not closed", zap.String("leg", string(l.id)), zap.Error(err))
+	}
+}
+
+// cancelled is called inside the INVITE's transaction, which answers the CANCEL and the INVITE itself.
+func (l *leg) cancelled(at time.Time) {
+	if !l.end(call.LegEnd{By: call.Far, Why: call.CauseCancel, At: at}) {
+		return
+	}
+	l.ua.background("cancelled", l.discard)
+}
+
+// discard drops a leg that never had, or no longer has, a dialog.
+func (l *leg) discard() {
+	l.release()
+	l.ua.legs.remove(l)
+}
+
+// connClosed ends a leg that came in over a connection that is gone before its answer: no response can
+// reach the caller any more.
+func (l *leg) connClosed(peer netip.AddrPort) {
+	l.mu.Lock()
+	lost := l.invite != nil && l.answeredAt.IsZero() && reliable(l.d.Transport) && l.d.Peer == peer
+	l.mu.Unlock()
+	if lost && l.end(call.LegEnd{By: call.Far, Why: call.CauseTransport, At: time.Now()}) {
+		l.invite.final.Store(true)
+		l.invite.tx.Terminate()
+		l.discard()
+	}
+}
+
+// farewell sends the BYE in the background and then forgets the leg.
+func (l *leg) farewell() {
+	if !l.ua.background("bye", l.sayBye) {
+		l.ua.legs.remove(l)
+	}
+}
+
+// sayBye sends the BYE, unless one was sent or received, and waits for its answer.
+func (l *leg) sayBye() {
+	defer l.ua.legs.remove(l)
+	l.mu.Lock()
+	if l.farGone || l.byeSent {
+		l.mu.Unlock()
+		return
+	}
+	l.byeSent = true
+	req, err := l.ua.byeOf(&l.d)
+	l.mu.Unlock()
+	if err == nil {
+		_, err = l.ua.do(l.ua.patience, req)
+	}
+	if err != nil {
+		l.ua.log.Debug("BYE unanswered", zap.String("leg", string(l.id)), zap.Error(err))
+	}
+}

@@ -1,0 +1,81 @@
+package sip
+
+import (
+	"strconv"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Why a datagram was dropped before it was parsed; a metric's label, so a closed set.
+const (
+	dropTooBig   = "too-big"        // larger than any message we would read
+	dropNotSIP   = "not-sip"        // no SIP/ in its first line
+	dropNoEnd    = "no-end"         // its headers do not end
+	dropLength   = "content-length" // claims a body larger than the datagram
+	dropStray    = "stray-response" // a response to nothing we asked
+	dropConn     = "connection"     // too many TCP connections
+	methodOther  = "other"
+	metricPrefix = "hotline"
+)
+
+// metrics of the user agent; all are silent without a registry.
+type metrics struct {
+	requests  *prometheus.CounterVec
+	responses *prometheus.CounterVec
+	dropped   *prometheus.CounterVec
+	postDial  prometheus.Histogram
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricPrefix, Subsystem: "sip", Name: "requests_total",
+			Help: "SIP requests received, by method; retransmissions count.",
+		}, []string{"method"}),
+		responses: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricPrefix, Subsystem: "sip", Name: "responses_total",
+			Help: "SIP responses sent, by method of the request and status; retransmissions do not count.",
+		}, []string{"method", "code"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricPrefix, Subsystem: "sip", Name: "dropped_total",
+			Help: "What arrived and was dropped unanswered, by reason.",
+		}, []string{"reason"}),
+		postDial: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: metricPrefix, Name: "post_dial_seconds",
+			Help:    "From the INVITE received to the first 18x or 200 sent.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.responses, m.dropped, m.postDial} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) request(method sipmsg.RequestMethod) {
+	m.requests.WithLabelValues(methodLabel(method)).Inc()
+}
+
+func (m *metrics) response(method sipmsg.RequestMethod, code int) {
+	m.responses.WithLabelValues(methodLabel(method), strconv.Itoa(code)).Inc()
+}
+
+func (m *metrics) drop(reason string) { m.dropped.WithLabelValues(reason).Inc() }
+
+// methodLabel keeps the label's values a closed set: a sender may write anything as a method.
+func methodLabel(m sipmsg.RequestMethod) string {
+	switch m {
+	case sipmsg.INVITE, sipmsg.ACK, sipmsg.CANCEL, sipmsg.BYE, sipmsg.REGISTER, sipmsg.OPTIONS,
+		sipmsg.INFO, sipmsg.UPDATE, sipmsg.PRACK, sipmsg.REFER, sipmsg.SUBSCRIBE, sipmsg.NOTIFY,
+		sipmsg.MESSAGE, sipmsg.PUBLISH:
+		return string(m)
+	default:
+		return methodOther
+	}
+}

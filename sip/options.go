@@ -1,0 +1,87 @@
+package sip
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// Listener is one address to listen on.
+type Listener struct {
+	// Network is "udp" or "tcp".
+	Network string
+	// Address to bind; port 0 takes a free one, see UA.Addrs.
+	Address netip.AddrPort
+	// Advertise is the address written into Via and Contact, for a listener behind NAT; the zero value
+	// means the bound address, or, where that is unspecified, the one the host routes to the peer from.
+	// Its port may be 0: the bound one.
+	Advertise netip.AddrPort
+}
+
+// Options of a user agent.
+type Options struct {
+	Listen []Listener
+	// Realm of the digest challenges (RFC 3261 section 22.1).
+	Realm string
+	// Digest algorithms offered to agents that have no list of their own, in order; default md5.
+	Digest []string
+	Agents []AgentOptions
+	Trunks []TrunkOptions
+	// Engine opens the streams of the legs. Required.
+	Engine media.Engine
+	// MaxCalls bounds the calls that are in at once; more are refused with the status of
+	// call.CauseOverload. 0 means no bound.
+	MaxCalls int
+	// Ping is how often an agent's flow is tried with OPTIONS; 0 means the registrar's default.
+	Ping time.Duration
+	// ExpiresMin, ExpiresMax and ExpiresDefault bound how long a registration lasts (RFC 3261
+	// section 10.3); 0 means the registrar's default.
+	ExpiresMin, ExpiresMax, ExpiresDefault time.Duration
+	// T1 is the round-trip estimate behind the timers of our own: the resending of a 200 and the wait
+	// for its ACK (RFC 3261 section 13.3.1.4). Default 500 ms; tests shorten it.
+	T1 time.Duration
+	// OnIncoming is given each call that passed the door, on the goroutine of its INVITE, and returns
+	// when the call is over. The context is cancelled when the UA closes. A leg it leaves behind is hung
+	// up.
+	OnIncoming func(ctx context.Context, in call.Incoming)
+	// OnFlow, if not nil, is told when an agent's phone becomes reachable and when it no longer is, in
+	// order, on one goroutine at a time; it must not block.
+	OnFlow func(agent string, up bool)
+	// OnPanic, if not nil, is told of each panic that was contained: where (the method, or a name of a
+	// task) and the value.
+	OnPanic func(where string, v any)
+	// Logger may be nil: silence.
+	Logger *zap.Logger
+	// Registry may be nil: nothing is counted.
+	Registry prometheus.Registerer
+}
+
+// defaultT1 is RFC 3261's estimate of a round trip (section 17.1.1.1).
+const defaultT1 = 500 * time.Millisecond
+
+func (o *Options) setDefaults() {
+	if o.T1 <= 0 {
+		o.T1 = defaultT1
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if len(o.Digest) == 0 {
+		o.Digest = []string{"md5"}
+	}
+	if o.Realm == "" {
+		o.Realm = "hotline"
+	}
+	if o.OnFlow == nil {
+		o.OnFlow = func(string, bool) {}
+	}
+	if o.OnPanic == nil {
+		o.OnPanic = func(string, any) {}
+	}
+}

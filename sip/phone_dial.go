@@ -1,0 +1,57 @@
+package sip
+
+import (
+	"context"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// DialOptions say how a phone calls.
+type DialOptions struct {
+	// From is the number to call from; default the phone's own. A trunk lets any stand there, a server at which the
+	// phone is registered only its own.
+	From string
+	// Prefer is the codec to put first; empty means the engine's order.
+	Prefer media.Codec
+	// Progress is told each 18x as it arrives, on any goroutine; it must not block. May be nil.
+	Progress func(code int, at time.Time)
+}
+
+// Dial calls a number at the phone's server and returns the leg when it is answered. It returns at
+// once when ctx is done; the CANCEL is then seen to in the background. The error is always a
+// *call.RingError. A challenge is answered with the phone's password.
+func (p *Phone) Dial(ctx context.Context, number string, o DialOptions) (call.Leg, error) {
+	if o.From == "" {
+		o.From = p.o.User
+	}
+	from, to := p.at(o.From), p.at(number)
+	l, err := p.set.ua.invite(ctx, outgoing{
+		target: to, from: nameAddr(p.o.Display, &from), to: nameAddr("", &to), hop: p.set.hop,
+		media:     media.StreamOptions{Signalling: p.set.o.Server.Addr(), Prefer: o.Prefer},
+		progress:  o.Progress,
+		authorize: p.authorize,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// authorize answers the challenge of an INVITE. It remembers nothing: calls may be made at the same time, and
+// each gets a nonce of its own.
+func (p *Phone) authorize(req *sipmsg.Request, challenge *sipmsg.Response) error {
+	var a phoneAuth
+	if err := a.take(challenge); err != nil {
+		return err
+	}
+	creds, err := a.credentials(req.Method, req.Recipient.String(), p.o.User, p.o.Password)
+	if err != nil {
+		return err
+	}
+	req.AppendHeader(creds)
+	return nil
+}

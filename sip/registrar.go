@@ -1,0 +1,299 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+)
+
+// AgentOptions describe one agent's phone.
+type AgentOptions struct {
+	// ID is what the phone registers as (工号): the user of its address and of its credentials.
+	ID string
+	// Name is the person's, for display.
+	Name string
+	// Password of the phone. An agent without one cannot register.
+	Password string
+	// Digest lists the algorithms offered to this phone, in order: md5, sha-256, sha-512-256 (RFC
+	// 8760). Empty means those offered to all.
+	Digest []string
+}
+
+// registrarOptions are what core gives the registrar. Zero durations and counts mean the defaults.
+type registrarOptions struct {
+	realm  string
+	agents []AgentOptions
+	digest []string // offered where an agent has no list of its own, and to the unknown; default md5
+
+	minExpires, defaultExpires, maxExpires time.Duration // of a registration: 60 s, 1 h, 2 h
+	nonceLife                              time.Duration // 5 min
+
+	// ping asks the phone at a flow for a sign of life: any response is one. Nil: no pings.
+	ping        func(ctx context.Context, f flow) error
+	pingEvery   time.Duration // from one sign of life to the next ping, 15 s
+	pingTimeout time.Duration // for one ping, 4 s
+	pingsAtOnce int           // 16
+
+	// onFlow is told, by run's goroutine and one at a time, when an agent's phone can be reached and
+	// when no longer. It must not block for long: expiry and pings wait for it.
+	onFlow func(agent string, up bool)
+	logger *zap.Logger
+}
+
+// withDefaults fills in what was not said.
+func (o registrarOptions) withDefaults() registrarOptions {
+	if len(o.digest) == 0 {
+		o.digest = defaultDigest
+	}
+	for _, d := range []struct {
+		p   *time.Duration
+		def time.Duration
+	}{
+		{&o.minExpires, time.Minute},
+		{&o.defaultExpires, time.Hour},
+		{&o.maxExpires, 2 * time.Hour},
+		{&o.nonceLife, 5 * time.Minute},
+		{&o.pingEvery, 15 * time.Second},
+		{&o.pingTimeout, 4 * time.Second},
+	} {
+		if *d.p <= 0 {
+			*d.p = d.def
+		}
+	}
+	if o.pingsAtOnce <= 0 {
+		o.pingsAtOnce = 16
+	}
+	if o.onFlow == nil {
+		o.onFlow = func(string, bool) {}
+	}
+	if o.logger == nil {
+		o.logger = zap.NewNop()
+	}
+	return o
+}
+
+// check reports every agent that could not register for a reason that no phone can mend: core
+// calls it before newRegistrar.
+func (o registrarOptions) check() error {
+	var errs []error
+	if _, err := algorithmsOf(o.digest); err != nil {
+		errs = append(errs, fmt.Errorf("digest: %w", err))
+	}
+	seen := make(map[string]bool, len(o.agents))
+	for _, a := range o.agents {
+		if a.ID == "" || seen[a.ID] {
+			errs = append(errs, fmt.Errorf("agent %q: an id must be there, and once", a.ID))
+		}
+		seen[a.ID] = true
+		if a.Password == "" {
+			errs = append(errs, fmt.Errorf("agent %q: no password", a.ID))
+		}
+		if _, err := algorithmsOf(a.Digest); err != nil {
+			errs = append(errs, fmt.Errorf("agent %q: %w", a.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// account is one agent as the registrar knows it.
+type account struct {
+	id, password string
+	algorithms   []string // as the wire spells them
+	counts       *counts
+}
+
+// registrar knows where the agents' phones are (RFC 3261 section 10.3) and whether they are really
+// there. Core calls it from any goroutine for each REGISTER and INVITE; run is its one goroutine
+// for all that comes by itself: expiry, pings, and telling onFlow.
+type registrar struct {
+	o      registrarOptions
+	nonces *nonces
+	// nobody stands for whoever is unknown, so that they are asked and refused as agents are, at the same cost.
+	nobody account
+	quota  *quota
+	wake   chan struct{} // buffered, 1: something changed that run may be waiting for
+
+	mu       sync.Mutex
+	accounts map[string]*account // the map is never changed; counts are guarded by mu
+	bindings *bindings
+	pinging  int      // pings under way
+	changed  []string // agents whose flow may have come or gone since onFlow was told, in order
+	pending  map[string]bool
+	told     map[string]bool // what onFlow was told last; only run touches it
+}
+
+// newRegistrar makes a registrar. An algorithm or agent that o.check objects to can never pass.
+func newRegistrar(o registrarOptions) *registrar {
+	o = o.withDefaults()
+	r := &registrar{
+		o:        o,
+		nonces:   newNonces(o.nonceLife),
+		quota:    newQuota(),
+		wake:     make(chan struct{}, 1),
+		accounts: make(map[string]*account, len(o.agents)),
+		bindings: newBindings(),
+		pending:  make(map[string]bool),
+		told:     make(map[string]bool),
+	}
+	everyone, _ := algorithmsOf(o.digest)
+	r.nobody = account{algorithms: everyone}
+	for _, a := range o.agents {
+		own, err := algorithmsOf(a.Digest)
+		if len(a.Digest) == 0 {
+			own = everyone
+		}
+		if a.ID == "" || a.Password == "" || err != nil {
+			continue
+		}
+		r.accounts[a.ID] = &account{id: a.ID, password: a.Password, algorithms: own, counts: newCounts()}
+	}
+	return r
+}
+
+// handle answers a REGISTER. It sends nothing.
+func (r *registrar) handle(req *sipmsg.Request, src source) *sipmsg.Response {
+	if req.To() == nil || req.From() == nil || req.CallID() == nil || req.CSeq() == nil {
+		return refusal(req, badRequest("a mandatory header is missing"))
+	}
+	agent, refused := r.identify(req, req.To().Address.User)
+	if refused != nil {
+		return refused
+	}
+	wish, err := r.readWish(req)
+	if err != nil {
+		return refusal(req, err)
+	}
+	if err := r.apply(agent, wish, req, src); err != nil {
+		return refusal(req, err)
+	}
+	return r.registered(req, agent)
+}
+
+// apply does what a REGISTER wishes, wholly or not at all.
+func (r *registrar) apply(agent string, w wish, req *sipmsg.Request, src source) *refusedError {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, bound := r.bindings.get(agent, now)
+	callID, cseq := req.CallID().Value(), req.CSeq().SeqNo
+	touched := w.bind != nil || bound && w.removes(&old.display)
+	if touched && bound && old.callID == callID && cseq <= old.cseq {
+		return &refusedError{code: sipmsg.StatusInternalServerError, reason: "CSeq Out Of Order"}
+	}
+	switch {
+	case w.bind != nil:
+		b := w.bind
+		b.agent, b.callID, b.cseq = agent, callID, cseq
+		b.expires, b.nextPing = now.Add(w.lasts), now.Add(r.o.pingEvery)
+		b.flow.transport, b.flow.source, b.flow.local = src.transport, src.addr, src.local
+		r.bindings.put(b)
+		r.logBound(b, old)
+	case touched:
+		r.bindings.remove(agent)
+		r.o.logger.Info("agent's phone unregistered", zap.String("agent", agent))
+	default:
+		return nil
+	}
+	r.changedLocked(agent)
+	return nil
+}
+
+// logBound tells what a registration changed; a mere refresh is not worth a line.
+func (r *registrar) logBound(b, old *binding) {
+	log := r.o.logger.With(zap.String("agent", b.agent), zap.String("transport", b.flow.transport),
+		zap.Stringer("source", b.flow.source))
+	switch {
+	case old == nil:
+		log.Info("agent's phone registered")
+	case old.flow.serial == b.flow.serial:
+	case old.instance != b.instance || old.callID != b.callID && !sameContact(&old.display, &b.display):
+		log.Warn("another phone took the agent's place", zap.Stringer("old", old.flow.source))
+	default:
+		log.Info("agent's phone moved", zap.Stringer("old", old.flow.source))
+	}
+}
+
+// lookup returns the way to an agent's phone, if it is registered and was not found gone.
+func (r *registrar) lookup(agent string) (flow, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lookupLocked(agent)
+}
+
+func (r *registrar) lookupLocked(agent string) (flow, bool) {
+	b, ok := r.bindings.get(agent, time.Now())
+	if !ok || b.lost {
+		return flow{}, false
+	}
+	return b.flow, true
+}
+
+// agentAt tells whether a phone is registered at exactly this source. Whoever speaks from there is
+// an agent first, also while pings go unanswered. Where several agents share the source it is the first by
+// id; which of them a request speaks for, authenticate tells.
+func (r *registrar) agentAt(transport string, src netip.AddrPort) (agent string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	agents := r.bindings.at(keyOf(transport, src), time.Now())
+	if len(agents) == 0 {
+		return "", false
+	}
+	return agents[0], true
+}
+
+// connClosed tells that a connection is gone: the phones behind it are too, until they register again.
+func (r *registrar) connClosed(transport string, src netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range slices.Clone(r.bindings.byFlow[keyOf(transport, src)]) {
+		r.dropLocked(b, "connection closed")
+	}
+}
+
+// failed tells that something sent over f could not be sent. Said of a flow that has been replaced
+// since, it changes nothing.
+func (r *registrar) failed(agent string, f flow) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b, ok := r.bindings.byAgent[agent]
+	if ok && b.flow.serial == f.serial {
+		r.dropLocked(b, "send failed")
+	}
+}
+
+// dropLocked marks a flow as lost. A connection's binding goes with it; over UDP the same phone may
+// be heard again, so its binding stays to be pinged until it expires.
+func (r *registrar) dropLocked(b *binding, why string) {
+	if reliable(b.flow.transport) {
+		r.bindings.remove(b.agent)
+	} else if b.lost {
+		return
+	}
+	b.lost = true
+	b.nextPing = time.Now().Add(r.o.pingEvery)
+	r.o.logger.Warn("agent's phone lost", zap.String("agent", b.agent), zap.String("why", why))
+	r.changedLocked(b.agent)
+}
+
+// changedLocked has run look at the agent and tell onFlow if its flow came or went.
+func (r *registrar) changedLocked(agent string) {
+	if !r.pending[agent] {
+		r.pending[agent] = true
+		r.changed = append(r.changed, agent)
+	}
+	r.wakeUp()
+}
+
+func (r *registrar) wakeUp() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // run has not yet looked since the last time: it will see this too
+	}
+}

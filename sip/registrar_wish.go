@@ -1,0 +1,186 @@
+package sip
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// refusedError is a request refused, as the response will say it.
+type refusedError struct {
+	code   int
+	reason string
+	header sipmsg.Header // one more header; may be nil
+}
+
+func (e *refusedError) Error() string { return fmt.Sprintf("refused: %d %s", e.code, e.reason) }
+
+func badRequest(why string) *refusedError {
+	return &refusedError{code: sipmsg.StatusBadRequest, reason: "Bad Request: " + why}
+}
+
+// refusal makes the response for a refused request.
+func refusal(req *sipmsg.Request, e *refusedError) *sipmsg.Response {
+	res := sipmsg.NewResponseFromRequest(req, e.code, e.reason, nil)
+	if e.header != nil {
+		res.AppendHeader(e.header)
+	}
+	return res
+}
+
+// The bounds of what a REGISTER may ask.
+const (
+	maxContacts   = 8    // in one REGISTER: a phone names its new address and removes some old ones
+	maxContactLen = 1024 // bytes of one URI, which will stand in the Request-URI of our INVITEs
+)
+
+// malformedExpires is what RFC 3261 20.10 takes a malformed expires parameter for.
+const malformedExpires = time.Hour
+
+// wish is what a REGISTER asks for (RFC 3261 section 10.3, steps 6 and 7). One phone is kept for each
+// agent, so of several contacts that are to be added the first counts; the response tells the phone so.
+type wish struct {
+	bind  *binding // to be entered; nil if nothing is
+	lasts time.Duration
+	drop  []*sipmsg.Uri // to be removed
+	all   bool          // remove whatever there is
+}
+
+// removes reports whether the wish removes a contact.
+func (w *wish) removes(contact *sipmsg.Uri) bool {
+	for _, u := range w.drop {
+		if sameContact(u, contact) {
+			return true
+		}
+	}
+	return w.all
+}
+
+// readWish reads a REGISTER's contacts and expiry.
+func (r *registrar) readWish(req *sipmsg.Request) (wish, *refusedError) {
+	var w wish
+	contacts := req.GetHeaders("contact")
+	if len(contacts) > maxContacts {
+		return w, badRequest("too many contacts")
+	}
+	general, generalGiven := expiresHeader(req)
+	for _, h := range contacts {
+		c, ok := h.(*sipmsg.ContactHeader)
+		if !ok {
+			return w, badRequest("malformed Contact")
+		}
+		if c.Address.Wildcard {
+			if len(contacts) > 1 || !generalGiven || general != 0 {
+				return w, badRequest("Contact * must be alone, and with Expires 0")
+			}
+			w.all = true
+			continue
+		}
+		if err := r.readContact(&w, c, general, generalGiven); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+// readContact adds one contact to the wish. Its own expires parameter goes before the header, the
+// header before our default.
+func (r *registrar) readContact(w *wish, c *sipmsg.ContactHeader, general time.Duration, given bool) *refusedError {
+	uri := c.Address.Clone()
+	if uri.Scheme != "sip" || uri.Host == "" || uri.Port < 0 || uri.Port > 65535 {
+		return badRequest("Contact is no sip URI")
+	}
+	if len(uri.String()) > maxContactLen {
+		return badRequest("Contact is too long")
+	}
+	lasts := r.o.defaultExpires
+	if v, ok := findParam(c.Params, "expires"); ok {
+		lasts = parseExpires(v)
+	} else if given {
+		lasts = general
+	}
+	switch {
+	case lasts == 0:
+		w.drop = append(w.drop, uri)
+		return nil
+	case lasts < r.o.minExpires:
+		return &refusedError{
+			code: sipmsg.StatusIntervalToBrief, reason: "Interval Too Brief",
+			header: sipmsg.NewHeader("Min-Expires", wholeSeconds(r.o.minExpires)),
+		}
+	case w.bind != nil:
+		return nil
+	}
+	w.lasts = min(lasts, r.o.maxExpires)
+	w.bind = &binding{display: *uri, instance: param(c.Params, "+sip.instance")}
+	w.bind.flow.contact = requestURI(uri)
+	return nil
+}
+
+// requestURI is a contact as it may stand in a Request-URI: without headers and method, which RFC
+// 3261 19.1.5 forbids there.
+func requestURI(contact *sipmsg.Uri) sipmsg.Uri {
+	u := contact.Clone()
+	u.Headers = nil
+	u.UriParams = slices.DeleteFunc(u.UriParams, func(kv sipmsg.HeaderKV) bool {
+		return strings.EqualFold(kv.K, "method")
+	})
+	for i, kv := range u.UriParams {
+		// The parser takes the headers after a parameter without value for a part of its name.
+		if name, _, ok := strings.Cut(kv.K, "?"); ok {
+			u.UriParams = append(u.UriParams[:i], sipmsg.HeaderKV{K: name})
+			break
+		}
+	}
+	return *u
+}
+
+// expiresHeader reads the Expires header (RFC 3261 20.19), and tells whether there is one.
+func expiresHeader(req *sipmsg.Request) (time.Duration, bool) {
+	h := req.GetHeader("expires")
+	if h == nil {
+		return 0, false
+	}
+	return parseExpires(h.Value()), true
+}
+
+// parseExpires reads delta-seconds; they may be more than a Duration holds, and then are a day, which
+// is beyond what anybody is granted.
+func parseExpires(s string) time.Duration {
+	const most = 24 * time.Hour
+	s = strings.TrimSpace(s)
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return malformedExpires
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || n > uint64(most/time.Second) {
+		return most // all digits, so the error can only be its size
+	}
+	return time.Duration(n) * time.Second
+}
+
+// registered makes the 200: the binding as it now stands, with what is left of it (RFC 3261 10.3, step 8).
+func (r *registrar) registered(req *sipmsg.Request, agent string) *sipmsg.Response {
+	res := sipmsg.NewResponseFromRequest(req, sipmsg.StatusOK, "OK", nil)
+	now := time.Now()
+	r.mu.Lock()
+	b, ok := r.bindings.get(agent, now)
+	if ok {
+		contact := &sipmsg.ContactHeader{Address: *b.display.Clone()}
+		contact.Params.Add("expires", wholeSeconds(b.expires.Sub(now)))
+		res.AppendHeader(contact)
+	}
+	r.mu.Unlock()
+	res.AppendHeader(sipmsg.NewHeader("Date", now.UTC().Format(http.TimeFormat)))
+	return res
+}
+
+// wholeSeconds rounds up, so that a phone never refreshes a moment late.
+func wholeSeconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+}

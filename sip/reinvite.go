@@ -1,0 +1,142 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// retryMost bounds the Retry-After of a re-INVITE that came too soon, in seconds (RFC 3261 section 14.2).
+const retryMost = 10
+
+// errSettled: the re-INVITE was answered already, or withdrawn, or its leg ended.
+var errSettled = errors.New("sip: re-INVITE already settled")
+
+// reoffer is a re-INVITE between its arrival and its final response. Whoever settles it first answers.
+type reoffer struct {
+	l    *leg
+	x    *exchange
+	once sync.Once
+	done chan struct{}
+}
+
+// reinvite hands a re-INVITE to the leg's owner and waits until it is settled (RFC 3261 section 14.2).
+func (u *UA) reinvite(x *exchange) {
+	at := time.Now()
+	if t := mediaType(x.req); t != "" && t != sdpType || encoded(x.req) {
+		x.reply(sipmsg.StatusUnsupportedMediaType, sipmsg.NewHeader("Accept", sdpType))
+		return
+	}
+	l := u.within(x)
+	if l == nil {
+		return
+	}
+	if !l.beginReoffer() {
+		x.reply(sipmsg.StatusInternalServerError, retryLater())
+		return
+	}
+	defer l.endReoffer()
+	r := &reoffer{l: l, x: x, done: make(chan struct{})}
+	if !x.tx.OnCancel(func(*sipmsg.Request) { r.settle(x.cancelled) }) {
+		return
+	}
+	if !l.deliver(call.Reoffered{Leg: l.id, At: at, Accept: r.accept, Refuse: r.refuse}) {
+		r.settle(func() { x.reply(sipmsg.StatusInternalServerError, retryLater()) })
+	}
+	select {
+	case <-r.done:
+	case <-l.ctx.Done():
+		r.settle(func() { x.reply(sipmsg.StatusRequestTerminated) })
+		<-r.done
+	}
+}
+
+// retryLater is the Retry-After of a re-INVITE that cannot be taken now.
+func retryLater() sipmsg.Header {
+	return sipmsg.NewHeader("Retry-After", strconv.Itoa(rand.IntN(retryMost+1))) //nolint:gosec // spread, not secret
+}
+
+// beginReoffer reports whether a re-INVITE may begin: the dialog is confirmed, and none is under way.
+func (l *leg) beginReoffer() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.answeredAt.IsZero() || l.ack != nil || l.reoffering || l.ctx.Err() != nil {
+		return false
+	}
+	l.reoffering = true
+	return true
+}
+
+func (l *leg) endReoffer() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reoffering = false
+}
+
+// settle answers the re-INVITE if nobody has, and reports whether it did.
+func (r *reoffer) settle(answer func()) bool {
+	first := false
+	r.once.Do(func() {
+		first = true
+		defer close(r.done)
+		answer()
+	})
+	return first
+}
+
+// accept is call.Reoffered's: it answers with what the stream makes of the offer, or, when the re-INVITE
+// had none, with an offer of ours.
+func (r *reoffer) accept() (held bool, err error) {
+	if !r.settle(func() { err = r.answer() }) {
+		err = errSettled
+	}
+	return r.l.stream.Held(), err
+}
+
+// answer sends the 200, or the status that an unusable offer is owed; the session then stays as it was.
+func (r *reoffer) answer() error {
+	offer := r.x.req.Body()
+	delayed := len(offer) == 0
+	var body []byte
+	var err error
+	if delayed {
+		body, err = r.l.stream.Offer()
+	} else {
+		body, err = r.l.stream.Answer(offer)
+	}
+	if err != nil {
+		r.x.reply(statusOfMedia(err))
+		return fmt.Errorf("answer a re-INVITE: %w", err)
+	}
+	r.l.mu.Lock()
+	defer r.l.mu.Unlock()
+	r.l.d.refresh(r.x.req)
+	return r.l.accept(r.x, body, delayed)
+}
+
+// refuse is call.Reoffered's: the session stays as it was.
+func (r *reoffer) refuse(why call.Cause) {
+	r.settle(func() { r.x.reply(statusOf(why)) })
+}
+
+// statusOfMedia is the status owed to an offer that the stream does not take.
+func statusOfMedia(err error) int {
+	switch {
+	case errors.Is(err, media.ErrNotAcceptable):
+		return sipmsg.StatusNotAcceptableHere
+	case errors.Is(err, media.ErrBadSDP):
+		return sipmsg.StatusBadRequest
+	case errors.Is(err, media.ErrNoPorts):
+		return sipmsg.StatusServiceUnavailable
+	default:
+		return sipmsg.StatusInternalServerError
+	}
+}

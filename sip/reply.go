@@ -1,0 +1,107 @@
+package sip
+
+import (
+	"net/http"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+
+	"hotline/call"
+)
+
+// Statuses sipgo has no name for.
+const (
+	statusUnsupportedScheme = 416 // Unsupported URI Scheme (RFC 3261 section 21.4.14)
+	statusFlowFailed        = 430 // Flow Failed (RFC 5626 section 11.5)
+)
+
+// refusals is the table from why a leg is ended to the status that ends it when it was never answered.
+// None carries Retry-After: with it a sender may withhold everything from us, gas alarms too (RFC 3261
+// section 21.5.4).
+var refusals = map[call.Cause]int{
+	call.CauseBye:         sipmsg.StatusTemporarilyUnavailable,
+	call.CauseCancel:      sipmsg.StatusRequestTerminated,
+	call.CauseNoAck:       sipmsg.StatusRequestTimeout,
+	call.CauseTransport:   sipmsg.StatusServiceUnavailable,
+	call.CauseNoMedia:     sipmsg.StatusTemporarilyUnavailable,
+	call.CauseBusy:        sipmsg.StatusBusyHere,
+	call.CauseDeclined:    sipmsg.StatusGlobalDecline,
+	call.CauseUnreachable: sipmsg.StatusTemporarilyUnavailable,
+	call.CauseNoAnswer:    sipmsg.StatusTemporarilyUnavailable,
+	call.CauseWithdrawn:   sipmsg.StatusTemporarilyUnavailable,
+	call.CauseElsewhere:   sipmsg.StatusTemporarilyUnavailable,
+	call.CauseNotFound:    sipmsg.StatusNotFound,
+	call.CauseForbidden:   sipmsg.StatusForbidden,
+	call.CauseShutdown:    sipmsg.StatusServiceUnavailable,
+	call.CauseOverload:    sipmsg.StatusBusyHere,
+	call.CauseError:       sipmsg.StatusInternalServerError,
+}
+
+// statusOf is the final status for a leg ended before its answer.
+func statusOf(why call.Cause) int {
+	if code, ok := refusals[why]; ok {
+		return code
+	}
+	return sipmsg.StatusInternalServerError
+}
+
+// verdicts is the table from a phone's refusal to what it says about the person or the phone; a status
+// that is not in it is judged by its class in causeOf.
+var verdicts = map[int]call.Cause{
+	sipmsg.StatusBusyHere:                     call.CauseBusy,
+	sipmsg.StatusGlobalBusyEverywhere:         call.CauseBusy,
+	sipmsg.StatusForbidden:                    call.CauseDeclined,
+	sipmsg.StatusTemporarilyUnavailable:       call.CauseDeclined,
+	sipmsg.StatusGlobalDecline:                call.CauseDeclined,
+	sipmsg.StatusNotFound:                     call.CauseUnreachable,
+	sipmsg.StatusRequestTimeout:               call.CauseUnreachable,
+	sipmsg.StatusGone:                         call.CauseUnreachable,
+	statusFlowFailed:                          call.CauseUnreachable,
+	sipmsg.StatusCallTransactionDoesNotExists: call.CauseUnreachable,
+	sipmsg.StatusNotAcceptableHere:            call.CauseUnreachable, // the phone shares no codec with us
+	sipmsg.StatusGlobalNotAcceptable:          call.CauseUnreachable,
+	sipmsg.StatusGlobalDoesNotExistAnywhere:   call.CauseUnreachable,
+	sipmsg.StatusRequestTerminated:            call.CauseWithdrawn,
+}
+
+// causeOf reads a final status that is not 2xx. Status 0 stands for no response at all.
+func causeOf(code int) call.Cause {
+	if c, ok := verdicts[code]; ok {
+		return c
+	}
+	switch {
+	case code >= 600, code >= 400 && code < 500:
+		return call.CauseDeclined
+	default: // none, redirections (we follow none), failures of the server
+		return call.CauseUnreachable
+	}
+}
+
+// reason is the phrase beside a status; it is for people only (RFC 3261 section 7.2).
+func reason(code int) string {
+	if r, ok := reasons[code]; ok {
+		return r
+	}
+	if r := http.StatusText(code); r != "" {
+		return r
+	}
+	return "Error"
+}
+
+// reasons has the phrases of RFC 3261 section 21 that HTTP does not have, or has otherwise.
+var reasons = map[int]string{
+	sipmsg.StatusTrying:                       "Trying",
+	sipmsg.StatusRinging:                      "Ringing",
+	sipmsg.StatusRequestTimeout:               "Request Timeout",
+	sipmsg.StatusBadExtension:                 "Bad Extension",
+	sipmsg.StatusTemporarilyUnavailable:       "Temporarily Unavailable",
+	sipmsg.StatusCallTransactionDoesNotExists: "Call/Transaction Does Not Exist",
+	sipmsg.StatusLoopDetected:                 "Loop Detected",
+	sipmsg.StatusBusyHere:                     "Busy Here",
+	sipmsg.StatusRequestTerminated:            "Request Terminated",
+	sipmsg.StatusNotAcceptableHere:            "Not Acceptable Here",
+	statusUnsupportedScheme:                   "Unsupported URI Scheme",
+	sipmsg.StatusRequestPending:               "Request Pending",
+	sipmsg.StatusInternalServerError:          "Server Internal Error",
+	sipmsg.StatusVersionNotSupported:          "Version Not Supported",
+	sipmsg.StatusGlobalDecline:                "Decline",
+}

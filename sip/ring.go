@@ -1,0 +1,307 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// Ring rings an agent's phone over its registered flow, and returns the leg when it answers. It returns
+// at once when ctx is done, with the call.CancelCause that ended ctx as the reason; the CANCEL, and what
+// an answer that crosses it needs, are seen to in the background. The error is always a *call.RingError.
+func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
+	f, ok := u.registrar.lookup(r.Agent)
+	if !ok || reliable(f.transport) && !u.conns.alive(f.source) {
+		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+	}
+	self := u.selfAt(hopOfFlow(f)).Addr().String()
+	from := sipmsg.Uri{Scheme: "sip", User: plain(r.From), Host: self}
+	if from.User == "" {
+		from.User = anonymous
+	}
+	to := sipmsg.Uri{Scheme: "sip", User: r.Agent, Host: self}
+	l, err := u.invite(ctx, outgoing{
+		target: f.contact, from: nameAddr(r.Display, &from), to: nameAddr("", &to),
+		hop: hopOfFlow(f), agent: r.Agent,
+		media:    media.StreamOptions{Signalling: f.source.Addr(), Prefer: r.Prefer},
+		progress: r.Progress,
+		failed:   func() { u.registrar.failed(r.Agent, f) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// outgoing says whom to invite, and how.
+type outgoing struct {
+	target   sipmsg.Uri // Request-URI
+	from, to string     // as nameAddr writes them
+	hop      hop
+	agent    string // whose flow the dialog follows, if any
+	media    media.StreamOptions
+	progress func(code int, at time.Time) // may be nil
+	failed   func()                       // told that no response came; may be nil
+	// authorize, if not nil, adds credentials to an INVITE that is sent anew after a 401 or 407.
+	authorize func(req *sipmsg.Request, challenge *sipmsg.Response) error
+}
+
+// ringing is one INVITE of ours, from its sending to its final response.
+type ringing struct {
+	ua     *UA
+	o      outgoing
+	stream media.Stream
+	offer  []byte
+	d      dialog
+	req    *sipmsg.Request
+	tx     *sipmsg.ClientTx
+	heard  bool // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
+
+	mu   sync.Mutex
+	acks map[string]*sipmsg.Request // by To tag: what each repeated 2xx is answered with again
+}
+
+// invite sends an INVITE and waits for its end. The error is a *call.RingError.
+func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
+	if !u.tasks.enter() {
+		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+	}
+	defer u.tasks.leave()
+	r := &ringing{ua: u, o: o, acks: make(map[string]*sipmsg.Request)}
+	r.d = dialog{
+		CallID: newID(), LocalTag: newID(), Local: o.from, Remote: o.to, Target: o.target.String(),
+		Transport: o.hop.transport, Ours: o.hop.ours, Agent: o.agent,
+	}
+	r.d.Peer = parsePeer(o.hop.dest)
+	if err := r.open(); err != nil {
+		u.log.Warn("no stream to ring with", zap.Error(err))
+		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+	}
+	l, err := r.run(ctx)
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// open makes the stream and the offer.
+func (r *ringing) open() (err error) {
+	if r.stream, err = r.ua.o.Engine.Open(r.o.media); err != nil {
+		return err
+	}
+	if r.offer, err = r.stream.Offer(); err != nil {
+		r.close()
+	}
+	return err
+}
+
+func (r *ringing) close() {
+	if err := r.stream.Close(); err != nil {
+		r.ua.log.Warn("stream of a ring not closed", zap.Error(err))
+	}
+}
+
+// send sends the INVITE, with credentials if challenge asks for them.
+func (r *ringing) send(ctx context.Context, challenge *sipmsg.Response) error {
+	req, err := r.d.request(sipmsg.INVITE, 0)
+	if err != nil {
+		return err
+	}
+	req.AppendHeader(r.ua.contactAt(r.o.hop))
+	req.AppendHeader(sipmsg.NewHeader("Allow", allowed))
+	req.AppendHeader(sipmsg.NewHeader("Content-Type", sdpType))
+	req.SetBody(r.offer)
+	if challenge != nil {
+		if err := r.o.authorize(req, challenge); err != nil {
+			return fmt.Errorf("answer a challenge: %w", err)
+		}
+	}
+	r.ua.dispatchable(req, r.o.hop)
+	tx, err := r.ua.txs.NewClientTransaction(ctx, req)
+	if err != nil {
+		return fmt.Errorf("send INVITE: %w", err)
+	}
+	// Before anything is sent, so that no 2xx is missed.
+	tx.OnRetransmission(r.again)
+	if err := tx.Init(); err != nil {
+		tx.Terminate()
+		return fmt.Errorf("send INVITE: %w", err)
+	}
+	r.req, r.tx, r.heard = req, tx, false
+	return nil
+}
+
+// run waits for the end of the ring.
+func (r *ringing) run(ctx context.Context) (*leg, error) {
+	if err := r.send(ctx, nil); err != nil {
+		r.ua.log.Info("INVITE not sent", zap.Error(err))
+		return nil, r.silent()
+	}
+	tried := false
+	for {
+		select {
+		case <-ctx.Done():
+			r.ua.background("withdraw", r.withdraw)
+			return nil, &call.RingError{Why: withdrawnFor(ctx), At: time.Now()}
+		case <-r.ua.ctx.Done():
+			r.ua.background("withdraw", r.withdraw)
+			return nil, &call.RingError{Why: call.CauseWithdrawn, At: time.Now()}
+		case <-r.tx.Done():
+			return nil, r.silent()
+		case res := <-r.tx.Responses():
+			at := time.Now()
+			switch {
+			case res.IsProvisional():
+				r.provisional(res, at)
+			case res.IsSuccess():
+				return r.answered(res, at)
+			case challenged(res) && r.o.authorize != nil && !tried:
+				tried = true
+				if err := r.send(ctx, res); err != nil {
+					r.ua.log.Info("INVITE not sent again", zap.Error(err))
+					return nil, &call.RingError{Why: call.CauseDeclined, Code: res.StatusCode, At: at}
+				}
+			default:
+				return nil, &call.RingError{Why: causeOf(res.StatusCode), Code: res.StatusCode, At: at}
+			}
+		}
+	}
+}
+
+func challenged(res *sipmsg.Response) bool {
+	return res.StatusCode == sipmsg.StatusUnauthorized || res.StatusCode == sipmsg.StatusProxyAuthRequired
+}
+
+// silent is the end of a ring that nothing answered: the flow is not what it was.
+func (r *ringing) silent() error {
+	if r.o.failed != nil {
+		r.o.failed()
+	}
+	return &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+}
+
+// provisional notes that the INVITE arrived, and tells of a 18x.
+func (r *ringing) provisional(res *sipmsg.Response, at time.Time) {
+	r.heard = true
+	if r.o.progress != nil && res.StatusCode > sipmsg.StatusTrying {
+		r.o.progress(res.StatusCode, at)
+	}
+}
+
+// withdrawnFor is why a ring was withdrawn.
+func withdrawnFor(ctx context.Context) call.Cause {
+	var c call.CancelCause
+	if errors.As(context.Cause(ctx), &c) {
+		return c.Why
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return call.CauseNoAnswer
+	}
+	return call.CauseWithdrawn
+}
+
+// answered acknowledges the first 2xx and makes its leg. An answer we cannot use ends the call again.
+func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
+	d, err := r.acknowledge(res)
+	if err != nil {
+		r.ua.log.Info("2xx not usable", zap.Error(err))
+		return nil, &call.RingError{Why: call.CauseUnreachable, Code: res.StatusCode, At: at}
+	}
+	if err := r.stream.Accept(res.Body()); err != nil {
+		r.ua.log.Info("answer not usable", zap.String("agent", r.o.agent), zap.Error(err))
+		r.goodbye(d)
+		return nil, &call.RingError{Why: call.CauseUnreachable, Code: res.StatusCode, At: at}
+	}
+	l := r.ua.newLeg(d, r.stream)
+	l.mu.Lock()
+	l.answeredAt = at
+	l.mu.Unlock()
+	if r.ua.ctx.Err() != nil { // Close may have hung up all legs just before this one
+		l.Hangup(call.CauseShutdown)
+		return nil, &call.RingError{Why: call.CauseWithdrawn, Code: res.StatusCode, At: at}
+	}
+	return l, nil
+}
+
+// acknowledge sends the ACK of a 2xx (RFC 3261 section 13.2.2.4) and keeps it for the 2xx's repetitions.
+// It returns the dialog that the 2xx made.
+func (r *ringing) acknowledge(res *sipmsg.Response) (dialog, error) {
+	d, err := r.d.answeredBy(res)
+	if err != nil {
+		return d, err
+	}
+	ack, err := d.request(sipmsg.ACK, r.req.CSeq().SeqNo)
+	if err != nil {
+		return d, err
+	}
+	for _, name := range []string{"authorization", "proxy-authorization"} {
+		sipmsg.CopyHeaders(name, r.req, ack)
+	}
+	h, err := r.ua.hopOf(&d)
+	if err != nil {
+		return d, err
+	}
+	r.ua.dispatchable(ack, h)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.acks[d.RemoteTag] = ack
+	if err := r.ua.transport.WriteMsg(ack); err != nil {
+		return d, fmt.Errorf("send ACK: %w", err)
+	}
+	return d, nil
+}
+
+// again is called by the transaction for every 2xx after the first: a repeated one is acknowledged again;
+// one with another tag is a second phone that answered behind a fork, and is hung up.
+func (r *ringing) again(res *sipmsg.Response) {
+	defer r.ua.contain("2xx", nil)
+	to := res.To()
+	if to == nil {
+		return
+	}
+	tag := to.Params.GetOr("tag", "")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ack, known := r.acks[tag]
+	switch {
+	case known:
+		if err := r.ua.transport.WriteMsg(ack); err != nil {
+			r.ua.log.Debug("ACK not sent again", zap.Error(err))
+		}
+	case len(r.acks) == 0: // the first 2xx is being acknowledged this moment; this one will come again
+	default:
+		r.ua.background("fork", func() { r.dismiss(res) })
+	}
+}
+
+// dismiss acknowledges a 2xx that nobody wants any more, and hangs it up.
+func (r *ringing) dismiss(res *sipmsg.Response) {
+	d, err := r.acknowledge(res)
+	if err != nil {
+		r.ua.log.Info("2xx not dismissed", zap.Error(err))
+		return
+	}
+	r.goodbye(d)
+}
+
+// goodbye sends the BYE of a dialog that never became a leg.
+func (r *ringing) goodbye(d dialog) {
+	r.ua.background("bye", func() {
+		req, err := r.ua.byeOf(&d)
+		if err == nil {
+			_, err = r.ua.do(r.ua.patience, req)
+		}
+		if err != nil {
+			r.ua.log.Debug("BYE unanswered", zap.Error(err))
+		}
+	})
+}

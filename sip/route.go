@@ -1,0 +1,160 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// hop is the way a request of ours leaves: by which of our sockets, to where.
+type hop struct {
+	transport string
+	dest      string // host:port
+	ours      netip.AddrPort
+}
+
+// hopOf is the way to a dialog's far end. An agent's phone is reached by its registered flow, wherever it
+// has moved to since; a trunk by its route set or contact, over the connection that is open if there is one.
+func (u *UA) hopOf(d *dialog) (hop, error) {
+	h := hop{transport: d.Transport, dest: d.Peer.String(), ours: d.Ours}
+	if d.Agent != "" {
+		if f, ok := u.registrar.lookup(d.Agent); ok {
+			return hopOfFlow(f), nil
+		}
+		return h, nil
+	}
+	if reliable(d.Transport) && u.conns.alive(d.Peer) {
+		return h, nil
+	}
+	dest, err := d.nextHop()
+	h.dest = dest
+	return h, err
+}
+
+func hopOfFlow(f flow) hop {
+	return hop{transport: f.transport, dest: f.source.String(), ours: f.local}
+}
+
+// dispatchable readies a request to leave by h: the Via on top (RFC 3261 section 8.1.1.7) and what sipgo
+// must know to use that socket and no other.
+func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
+	self := u.selfAt(h)
+	via := &sipmsg.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: h.transport,
+		Host: self.Addr().String(), Port: int(self.Port()),
+	}
+	via.Params.Add("branch", sipmsg.GenerateBranch())
+	via.Params.Add("rport", "")
+	req.PrependHeader(via)
+	req.SetTransport(h.transport)
+	req.SetDestination(h.dest)
+	if h.transport == transportUDP {
+		req.Laddr = sipmsg.Addr{IP: net.IP(h.ours.Addr().AsSlice()), Port: int(h.ours.Port())}
+	}
+}
+
+// selfAt is our own address as the far end is to see it: what the listener advertises, else what it is
+// bound to, else what this host routes to the far end from.
+func (u *UA) selfAt(h hop) netip.AddrPort {
+	self := h.ours
+	for _, l := range u.listeners {
+		if l.transport != h.transport || l.bound.Port() != h.ours.Port() {
+			continue
+		}
+		if l.advertise.Addr().IsValid() {
+			port := l.advertise.Port()
+			if port == 0 {
+				port = l.bound.Port()
+			}
+			return netip.AddrPortFrom(l.advertise.Addr(), port)
+		}
+	}
+	if self.Addr().IsUnspecified() {
+		self = netip.AddrPortFrom(routedFrom(h.dest, self.Addr()), self.Port())
+	}
+	return self
+}
+
+// routedFrom asks the host which address it would send from. Nothing is sent: connecting a UDP socket
+// only looks up the route. def is returned when there is none.
+func routedFrom(dest string, def netip.Addr) netip.Addr {
+	var d net.Dialer
+	c, err := d.DialContext(context.Background(), "udp", dest)
+	if err != nil {
+		return def
+	}
+	local, err := netip.ParseAddrPort(c.LocalAddr().String())
+	if cerr := c.Close(); err != nil || cerr != nil {
+		return def
+	}
+	return local.Addr().Unmap()
+}
+
+// contactAt is our Contact towards h.
+func (u *UA) contactAt(h hop) sipmsg.Header {
+	uri := sipmsg.Uri{Scheme: "sip", User: serverName, Host: u.selfAt(h).Addr().String(), Port: int(u.selfAt(h).Port())}
+	if h.transport != transportUDP {
+		uri.UriParams.Add("transport", strings.ToLower(h.transport))
+	}
+	return &sipmsg.ContactHeader{Address: uri}
+}
+
+// byeOf makes the BYE of a dialog, ready to leave. Whoever guards the dialog calls it.
+func (u *UA) byeOf(d *dialog) (*sipmsg.Request, error) {
+	req, err := d.request(sipmsg.BYE, 0)
+	if err != nil {
+		return nil, err
+	}
+	h, err := u.hopOf(d)
+	if err != nil {
+		return nil, err
+	}
+	u.dispatchable(req, h)
+	return req, nil
+}
+
+// do sends a request that is neither INVITE nor ACK, and returns its final response. It gives up when
+// ctx is done, and when the transaction does (64·T1).
+func (u *UA) do(ctx context.Context, req *sipmsg.Request) (*sipmsg.Response, error) {
+	tx, err := u.txs.Request(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	defer tx.Terminate()
+	for {
+		select {
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				return res, nil
+			}
+		case <-tx.Done():
+			return nil, fmt.Errorf("no answer to %s: %w", req.Method, tx.Err())
+		case <-ctx.Done():
+			return nil, fmt.Errorf("no answer to %s: %w", req.Method, context.Cause(ctx))
+		}
+	}
+}
+
+// ping is the registrar's: any response to OPTIONS over the flow is a sign of life.
+func (u *UA) ping(ctx context.Context, f flow) error {
+	h := hopOfFlow(f)
+	if reliable(f.transport) && !u.conns.alive(f.source) {
+		return fmt.Errorf("ping %s: %w", f.source, net.ErrClosed)
+	}
+	self := sipmsg.Uri{Scheme: "sip", User: serverName, Host: u.selfAt(h).Addr().String()}
+	d := dialog{
+		CallID: newID(), LocalTag: newID(), Local: nameAddr("", &self),
+		Remote: nameAddr("", &f.contact), Target: f.contact.String(),
+	}
+	req, err := d.request(sipmsg.OPTIONS, 0)
+	if err != nil {
+		return err
+	}
+	u.dispatchable(req, h)
+	_, err = u.do(ctx, req)
+	return err
+}

@@ -1,0 +1,200 @@
+package sip
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+)
+
+// What our responses say we can do (RFC 3261 sections 20.1, 20.5).
+const (
+	allowed    = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
+	accepted   = "application/sdp, application/dtmf-relay, application/dtmf"
+	sdpType    = "application/sdp"
+	serverName = "hotline"
+)
+
+// exchange is one request being served: the request, the transaction that answers it, and who sent it.
+type exchange struct {
+	ua  *UA
+	req *sipmsg.Request
+	tx  *sipmsg.ServerTx
+	src source
+	// inDialog: the request carried a To tag. localTag is that tag, or the one all our responses bear.
+	inDialog bool
+	localTag string
+	final    atomic.Bool // a final response was given to the transaction
+}
+
+// arrived sees each message on the goroutine that read it, before the transaction layer spawns others.
+// Here alone a request may be changed: a request without a To tag is given the one that all responses
+// to it must bear (RFC 3261 section 8.2.6.2), those included that sipgo makes by itself.
+func (u *UA) arrived(msg sipmsg.Message) {
+	defer u.contain("arrived", nil)
+	req, ok := msg.(*sipmsg.Request)
+	if !ok {
+		return
+	}
+	u.metrics.request(req.Method)
+	to := req.To()
+	if to == nil || to.Params.Has("tag") || req.Method == sipmsg.ACK {
+		return
+	}
+	to.Params.Add("tag", u.tagFor(req))
+}
+
+// tagFor derives the To tag of responses to a request from what identifies its transaction, so that it
+// need not be remembered, and cannot be made up by somebody else. A CANCEL gets its INVITE's.
+func (u *UA) tagFor(req *sipmsg.Request) string {
+	mac := hmac.New(sha256.New, u.tagKey[:])
+	write := func(s string) { mac.Write([]byte(s + "\x00")) }
+	if id := req.CallID(); id != nil {
+		write(id.Value())
+	}
+	if from := req.From(); from != nil {
+		write(from.Params.GetOr("tag", ""))
+	}
+	if via := req.Via(); via != nil {
+		write(via.Params.GetOr("branch", "") + via.SentBy())
+	}
+	if seq := req.CSeq(); seq != nil {
+		write(strconv.FormatUint(uint64(seq.SeqNo), 10))
+	}
+	const length = 10 // octets; RFC 3261 section 19.3 wants at least 4 random ones
+	return hex.EncodeToString(mac.Sum(nil)[:length])
+}
+
+// serve is the one wrapper around every handler: it counts the goroutine in, contains its panic, checks
+// the request's form, and ends its transaction if nothing answered it.
+func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
+	if !u.tasks.enter() {
+		tx.Terminate()
+		return
+	}
+	defer u.tasks.leave()
+	x := &exchange{ua: u, req: req, tx: tx, src: sourceOf(req, tx.Connection().LocalAddr())}
+	defer x.finish()
+	defer u.contain(methodLabel(req.Method), func() { x.reply(sipmsg.StatusInternalServerError) })
+	if code := check(req); code != 0 {
+		x.reply(code)
+		return
+	}
+	x.localTag, _ = req.To().Params.Get("tag")
+	x.inDialog = x.localTag != u.tagFor(req)
+	if tags := unsupported(req); len(tags) > 0 && !req.IsAck() && !req.IsCancel() {
+		x.reply(sipmsg.StatusBadExtension, sipmsg.NewHeader("Unsupported", strings.Join(tags, ", ")))
+		return
+	}
+	u.dispatch(x)
+}
+
+// dispatch is the table of methods.
+func (u *UA) dispatch(x *exchange) {
+	switch x.req.Method {
+	case sipmsg.INVITE:
+		if x.inDialog {
+			u.reinvite(x)
+		} else {
+			u.incoming(x)
+		}
+	case sipmsg.ACK:
+		u.ack(x)
+	case sipmsg.BYE:
+		u.bye(x)
+	case sipmsg.CANCEL: // one that matches an INVITE is answered by its transaction
+		x.reply(sipmsg.StatusCallTransactionDoesNotExists)
+	case sipmsg.INFO:
+		u.info(x)
+	case sipmsg.OPTIONS:
+		u.options(x)
+	case sipmsg.REGISTER:
+		_ = x.send(u.registrar.handle(x.req, x.src)) // as in reply
+	default:
+		x.reply(sipmsg.StatusMethodNotAllowed, sipmsg.NewHeader("Allow", allowed))
+	}
+}
+
+// options answers what we can do, and 503 while draining (RFC 3261 section 11.2: as an INVITE would be).
+func (u *UA) options(x *exchange) {
+	switch {
+	case x.inDialog && u.legs.find(x) == nil:
+		x.reply(sipmsg.StatusCallTransactionDoesNotExists)
+	case u.draining.Load() && !x.inDialog:
+		x.reply(sipmsg.StatusServiceUnavailable)
+	default:
+		x.reply(sipmsg.StatusOK, sipmsg.NewHeader("Allow", allowed),
+			sipmsg.NewHeader("Accept", accepted), sipmsg.NewHeader("Supported", ""))
+	}
+}
+
+// reply sends a response without a body.
+func (x *exchange) reply(code int, headers ...sipmsg.Header) {
+	_ = x.send(x.response(code, nil, headers...)) // logged there; there is nobody else to tell
+}
+
+// response makes a response to the request; a body is SDP.
+func (x *exchange) response(code int, body []byte, headers ...sipmsg.Header) *sipmsg.Response {
+	res := sipmsg.NewResponseFromRequest(x.req, code, reason(code), body)
+	for _, h := range headers {
+		res.AppendHeader(h)
+	}
+	if body != nil {
+		res.AppendHeader(sipmsg.NewHeader("Content-Type", sdpType))
+	}
+	if code > sipmsg.StatusTrying {
+		res.AppendHeader(sipmsg.NewHeader("Server", serverName))
+	}
+	return res
+}
+
+// send gives a response to the transaction, unless a final one was given before. The error is the
+// transaction's: sipmsg.ErrTransactionCanceled when a CANCEL was first, or that of the socket.
+func (x *exchange) send(res *sipmsg.Response) error {
+	if x.req.IsAck() {
+		return nil // nothing answers an ACK
+	}
+	if res.StatusCode >= sipmsg.StatusOK {
+		if x.final.Swap(true) {
+			return nil
+		}
+	} else if x.final.Load() {
+		return nil
+	}
+	res.SipVersion = version
+	err := x.tx.Respond(res)
+	if errors.Is(err, sipmsg.ErrTransactionCanceled) {
+		// A CANCEL was first. sipgo nevertheless took res for what it resends; put its 487 back.
+		_ = x.tx.Respond(x.response(sipmsg.StatusRequestTerminated, nil)) // the error is the same again
+		return fmt.Errorf("respond %d: %w", res.StatusCode, err)
+	}
+	if err != nil {
+		x.ua.log.Debug("response not sent", zap.Stringer("method", x.req.Method),
+			zap.Int("code", res.StatusCode), zap.Error(err))
+		return err
+	}
+	x.ua.metrics.response(x.req.Method, res.StatusCode)
+	return nil
+}
+
+// cancelled notes that a CANCEL came in time: sipgo has answered it, and the INVITE with 487. It is called
+// inside the transaction, so it must not use it.
+func (x *exchange) cancelled() {
+	x.final.Store(true)
+	x.ua.metrics.response(sipmsg.CANCEL, sipmsg.StatusOK)
+	x.ua.metrics.response(sipmsg.INVITE, sipmsg.StatusRequestTerminated)
+}
+
+// finish ends the transaction of a request that nothing answers.
+func (x *exchange) finish() {
+	if !x.final.Load() {
+		x.tx.Terminate()
+	}
+}

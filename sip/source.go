@@ -1,0 +1,45 @@
+package sip
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// The transports this package listens on, as they stand in a Via (RFC 3261 section 20.42).
+const (
+	transportUDP = "UDP"
+	transportTCP = "TCP"
+)
+
+// source is where a message came from, as the socket says and never as a header claims.
+type source struct {
+	transport string         // transportUDP or transportTCP
+	addr      netip.AddrPort // the peer
+	local     netip.AddrPort // our end: the UDP socket's address, or the TCP connection's own
+}
+
+// sourceOf reads a received request's source; local is the address of the connection it came in on.
+// The zero addr means that the transport gave none, which only a message of our own making has.
+func sourceOf(req *sipmsg.Request, local net.Addr) source {
+	s := source{transport: strings.ToUpper(req.Transport())}
+	if ap, err := netip.ParseAddrPort(req.Source()); err == nil {
+		s.addr = unmap(ap)
+	}
+	if local != nil {
+		if ap, err := netip.ParseAddrPort(local.String()); err == nil {
+			s.local = unmap(ap)
+		}
+	}
+	return s
+}
+
+// unmap makes the two ways to write an IPv4 peer of a dual-stack socket one.
+func unmap(ap netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// reliable reports whether the transport resends by itself (RFC 3261 section 17).
+func reliable(transport string) bool { return transport != transportUDP }

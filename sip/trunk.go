@@ -1,0 +1,77 @@
+package sip
+
+import (
+	"maps"
+	"net/netip"
+
+	"hotline/call"
+)
+
+// TrunkOptions describe one trunk: who may call in without registering, and where its numbers lead.
+type TrunkOptions struct {
+	// Name is the trunk's name in records and logs.
+	Name string
+	// Allow lists the networks its calls come from. Where networks of several trunks overlap, the
+	// longest prefix decides; of equal ones the trunk named first.
+	Allow []netip.Prefix
+	// Numbers maps each number that may be dialled to where it leads.
+	Numbers map[string]call.Next
+}
+
+// trunks finds a call's trunk by the address it came from. It is immutable, so any goroutine may ask.
+type trunks struct {
+	list []*trunk
+}
+
+// trunk is one TrunkOptions, checked and copied.
+type trunk struct {
+	name    string
+	allow   []netip.Prefix
+	numbers map[string]call.Next
+}
+
+// newTrunks copies what it is given; prefixes that are not valid match nothing.
+func newTrunks(options []TrunkOptions) *trunks {
+	t := &trunks{list: make([]*trunk, 0, len(options))}
+	for _, o := range options {
+		one := &trunk{name: o.Name, numbers: maps.Clone(o.Numbers)}
+		for _, p := range o.Allow {
+			if p := unmapPrefix(p); p.IsValid() {
+				one.allow = append(one.allow, p)
+			}
+		}
+		t.list = append(t.list, one)
+	}
+	return t
+}
+
+// unmapPrefix gives a network of IPv4-mapped addresses (RFC 4291 2.5.5.2) its IPv4 form, since a
+// packet's address is compared in that form whatever socket it came in at.
+func unmapPrefix(p netip.Prefix) netip.Prefix {
+	const mapped = 96 // bits before the IPv4 address
+	if p.Addr().Is4In6() && p.Bits() >= mapped {
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+	}
+	return p
+}
+
+// match finds the trunk whose network holds addr: the longest prefix wins.
+func (t *trunks) match(addr netip.Addr) (*trunk, bool) {
+	addr = addr.Unmap().WithZone("")
+	var best *trunk
+	bits := -1
+	for _, one := range t.list {
+		for _, p := range one.allow {
+			if p.Bits() > bits && p.Contains(addr) {
+				best, bits = one, p.Bits()
+			}
+		}
+	}
+	return best, best != nil
+}
+
+// route tells where a number dialled on this trunk leads; false when the trunk does not have it.
+func (t *trunk) route(number string) (call.Next, bool) {
+	next, ok := t.numbers[number]
+	return next, ok
+}

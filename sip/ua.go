@@ -1,0 +1,225 @@
+package sip
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"hotline/call"
+)
+
+// UA is the user agent. Make it with New, run it with Run; every other method may be called from any
+// goroutine.
+type UA struct {
+	o         Options
+	log       *zap.Logger
+	metrics   *metrics
+	listeners []*listener
+	conns     *conns
+	transport *sipmsg.TransportLayer
+	txs       *sipmsg.TransactionLayer
+	registrar *registrar
+	trunks    *trunks
+	legs      *legTable
+	// door decides who may call and where the number leads. It is admit, but for a Phone.
+	door   func(x *exchange) (in call.Incoming, refused *sipmsg.Response)
+	tagKey [32]byte
+
+	calls    atomic.Int64 // INVITEs past the door whose call is not over
+	draining atomic.Bool
+
+	ctx       context.Context //nolint:containedctx // the UA's own life, from New to Close
+	cancel    context.CancelCauseFunc
+	tasks     tasks
+	closeOnce sync.Once
+	closed    chan struct{} // when Close has done all
+	closeErr  error
+	// patience is cancelled by hurry a while after Close began: what waits for a far end then gives up.
+	patience context.Context //nolint:containedctx // as ctx
+	hurry    context.CancelFunc
+}
+
+// ErrClosed: the user agent is closed, or closing.
+var ErrClosed = errors.New("sip: user agent closed")
+
+// tune sets the variables that sipgo keeps for the whole process, once.
+var tune = sync.OnceFunc(func() {
+	// sipgo refuses to send more than 200 octets below this.
+	sipmsg.UDPMTUSize = maxUDPMessage + 200
+	// What concerns a user agent goes to its own logger; the rest belongs to no one.
+	sipmsg.SetDefaultLogger(slog.New(slog.DiscardHandler))
+})
+
+// New checks the options and binds every listener; nothing is read before Run. An address that cannot
+// be had is named in the error, which wraps the system's (syscall.EADDRINUSE).
+func New(o Options) (*UA, error) {
+	tune()
+	o.setDefaults()
+	if o.Engine == nil {
+		return nil, errors.New("sip: no media engine")
+	}
+	m, err := newMetrics(o.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("register SIP metrics: %w", err)
+	}
+	u := &UA{
+		o: o, log: o.Logger, metrics: m, trunks: newTrunks(o.Trunks), legs: newLegTable(),
+		closed: make(chan struct{}),
+	}
+	u.door = u.admit
+	if _, err := rand.Read(u.tagKey[:]); err != nil {
+		return nil, fmt.Errorf("make a key for tags: %w", err)
+	}
+	ro := registrarOptions{
+		realm: o.Realm, agents: o.Agents, digest: o.Digest, minExpires: o.ExpiresMin,
+		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
+		ping: u.ping, onFlow: o.OnFlow, logger: o.Logger,
+	}
+	if err := ro.check(); err != nil {
+		return nil, fmt.Errorf("agents: %w", err)
+	}
+	u.registrar = newRegistrar(ro)
+	u.conns = newConns(u.connClosed, func() { m.drop(dropConn) })
+	if u.listeners, err = bindAll(o.Listen, u.conns); err != nil {
+		return nil, err
+	}
+	u.ctx, u.cancel = context.WithCancelCause(context.Background())
+	u.patience, u.hurry = context.WithCancel(context.Background())
+	u.wire()
+	return u, nil
+}
+
+// wire joins sipgo's layers to ours. arrived must come before the transaction layer: it sees each
+// message on the read loop's goroutine, before any other goroutine has it.
+func (u *UA) wire() {
+	log := newSIPLogger(u.log)
+	u.transport = sipmsg.NewTransportLayer(net.DefaultResolver, sipmsg.NewParser(), nil,
+		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.metrics.filter))
+	u.transport.OnMessage(u.arrived)
+	u.txs = sipmsg.NewTransactionLayer(u.transport, sipmsg.WithTransactionLayerLogger(log),
+		sipmsg.WithTransactionLayerUnhandledResponseHandler(func(*sipmsg.Response) { u.metrics.drop(dropStray) }))
+	u.txs.OnRequest(u.serve)
+}
+
+// Addrs lists what is listened on, in the order of Options.Listen, with the ports that were taken
+// where 0 was asked for.
+func (u *UA) Addrs() []netip.AddrPort {
+	out := make([]netip.AddrPort, len(u.listeners))
+	for i, l := range u.listeners {
+		out[i] = l.bound
+	}
+	return out
+}
+
+// Run serves until ctx is done or a listener fails, then closes the UA. It returns nil after ctx or
+// Close ended it. It is called once.
+func (u *UA) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(u.ctx, stop)()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, l := range u.listeners {
+		g.Go(func() error { return u.listen(l) })
+	}
+	g.Go(func() error { return u.registrar.run(ctx) })
+	g.Go(func() error {
+		<-ctx.Done()
+		return u.Close()
+	})
+	return g.Wait()
+}
+
+// listen reads one socket until it is closed.
+func (u *UA) listen(l *listener) error {
+	var err error
+	if l.packet != nil {
+		err = u.transport.ServeUDP(l.packet)
+	} else {
+		err = u.transport.ServeTCP(l.stream)
+	}
+	if u.ctx.Err() != nil {
+		return nil
+	}
+	if err == nil {
+		err = net.ErrClosed // sipgo logs why it stopped reading UDP, and does not return it
+	}
+	return fmt.Errorf("listener %s %s stopped: %w", l.transport, l.bound, err)
+}
+
+// Drain refuses new calls with 503 from now on; those that are in go on. OPTIONS are answered 503 too,
+// which takes us out of a trunk's rotation.
+func (u *UA) Drain() { u.draining.Store(true) }
+
+// hurryAfter is how long after Close began the far ends are still waited for, in T1: a BYE is sent
+// three times by then.
+const hurryAfter = 8
+
+// Close hangs up what is up, waits for the calls' owners (OnIncoming) and for all that was started,
+// and closes the sockets. A 200 whose ACK is missing is still waited for, up to 64·T1 (RFC 3261 section
+// 13.3.1.4). It is idempotent; each caller waits.
+func (u *UA) Close() error {
+	u.closeOnce.Do(func() {
+		defer close(u.closed)
+		u.draining.Store(true)
+		u.cancel(ErrClosed)
+		u.legs.hangupAll()
+		t := time.AfterFunc(hurryAfter*u.o.T1, u.hurry)
+		u.tasks.wait()
+		t.Stop()
+		u.hurry()
+		u.txs.Close()
+		u.closeErr = closeAll(u.listeners)
+		u.conns.closeAll()
+		if err := u.transport.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			u.closeErr = errors.Join(u.closeErr, fmt.Errorf("close SIP transports: %w", err))
+		}
+	})
+	<-u.closed
+	return u.closeErr
+}
+
+// background runs f on a goroutine of its own that Close waits for, its panics contained. It reports
+// false, and runs nothing, once Close has waited.
+func (u *UA) background(where string, f func()) bool {
+	if !u.tasks.enter() {
+		return false
+	}
+	go func() {
+		defer u.tasks.leave()
+		defer u.contain(where, nil)
+		f()
+	}()
+	return true
+}
+
+// contain is deferred around whatever handles one call or message. A panic ends that and nothing else:
+// it is counted by OnPanic, logged once, and then told to after, which may be nil.
+func (u *UA) contain(where string, after func()) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	u.o.OnPanic(where, v)
+	u.log.Error("panic contained", zap.String("where", where), zap.Any("panic", v), zap.Stack("stack"))
+	if after != nil {
+		after()
+	}
+}
+
+// connClosed is told of every TCP connection that ends: the flows over it are lost, and calls that
+// could only be answered over it.
+func (u *UA) connClosed(peer netip.AddrPort) {
+	u.registrar.connClosed(transportTCP, peer)
+	u.legs.connClosed(peer)
+}

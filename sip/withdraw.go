@@ -1,0 +1,82 @@
+package sip
+
+import (
+	"net/netip"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+)
+
+// withdraw takes an INVITE back: CANCEL once a provisional response has come (RFC 3261 section 9.1), and
+// an answer that crosses it is acknowledged and hung up. It returns when the INVITE has its final response,
+// or none came in 64·T1 after the CANCEL.
+func (r *ringing) withdraw() {
+	var limit <-chan time.Time
+	cancel := func() {
+		if limit == nil {
+			limit = time.After(ackWithin * r.ua.o.T1)
+			r.cancel()
+		}
+	}
+	if r.heard {
+		cancel()
+	}
+	for {
+		select {
+		case <-r.tx.Done():
+			return
+		case <-r.ua.patience.Done():
+			r.tx.Terminate()
+			return
+		case <-limit:
+			r.tx.Terminate()
+			return
+		case res := <-r.tx.Responses():
+			switch {
+			case res.IsProvisional():
+				cancel()
+			case res.IsSuccess():
+				r.dismiss(res)
+				return
+			default:
+				return
+			}
+		}
+	}
+}
+
+// cancel sends the CANCEL, in the background: the INVITE's own responses must be read meanwhile.
+func (r *ringing) cancel() {
+	r.ua.background("cancel", func() {
+		req := cancelOf(r.req)
+		if _, err := r.ua.do(r.ua.patience, req); err != nil {
+			r.ua.log.Debug("CANCEL unanswered", zap.Error(err))
+		}
+	})
+}
+
+// cancelOf makes the CANCEL of an INVITE of ours: the same in all that makes up its transaction, the
+// branch included (RFC 3261 section 9.1).
+func cancelOf(invite *sipmsg.Request) *sipmsg.Request {
+	req := sipmsg.NewRequest(sipmsg.CANCEL, *invite.Recipient.Clone())
+	req.AppendHeader(invite.Via().Clone())
+	for _, name := range []string{"route", "max-forwards", "from", "to", "call-id"} {
+		sipmsg.CopyHeaders(name, invite, req)
+	}
+	req.AppendHeader(&sipmsg.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: sipmsg.CANCEL})
+	req.SetBody(nil)
+	req.SetTransport(invite.Transport())
+	req.SetDestination(invite.Destination())
+	req.Laddr = invite.Laddr
+	return req
+}
+
+// parsePeer reads a destination that is an address; the zero value when it is a name.
+func parsePeer(dest string) netip.AddrPort {
+	ap, err := netip.ParseAddrPort(dest)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return unmap(ap)
+}

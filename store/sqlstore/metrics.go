@@ -1,0 +1,66 @@
+package sqlstore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of the writer. They count whether or not a registry takes them.
+type metrics struct {
+	commits  *prometheus.CounterVec // by outcome
+	rows     prometheus.Counter
+	duration prometheus.Histogram
+	taken    []prometheus.Collector // by the registry
+}
+
+func newMetrics() metrics {
+	return metrics{
+		commits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_store_commits_total", Help: "Transactions that wrote call records, by outcome (ok, failed).",
+		}, []string{"outcome"}),
+		rows: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_store_rows_total", Help: "Rows of call records committed.",
+		}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "hotline_store_commit_seconds",
+			Help:    "How long a transaction took, its flush to disk included.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
+	}
+}
+
+func (m *metrics) committed(took time.Duration, rows int, err error) {
+	m.duration.Observe(took.Seconds())
+	if err != nil {
+		m.commits.WithLabelValues("failed").Inc()
+		return
+	}
+	m.commits.WithLabelValues("ok").Inc()
+	m.rows.Add(float64(rows))
+}
+
+func (m *metrics) register(reg prometheus.Registerer, waiting func() int) error {
+	if reg == nil {
+		return nil
+	}
+	queued := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "hotline_store_queued_rows", Help: "Rows of call records that wait in memory for the database.",
+	}, func() float64 { return float64(waiting()) })
+	for _, c := range []prometheus.Collector{m.commits, m.rows, m.duration, queued} {
+		if err := reg.Register(c); err != nil {
+			m.unregister(reg)
+			return fmt.Errorf("register metrics of the record store: %w", err)
+		}
+		m.taken = append(m.taken, c)
+	}
+	return nil
+}
+
+func (m *metrics) unregister(reg prometheus.Registerer) {
+	for _, c := range m.taken {
+		reg.Unregister(c)
+	}
+	m.taken = nil
+}

@@ -1,0 +1,220 @@
+// Package sqlstore keeps call records in SQLite, so that one which was said to be written survives
+// kill -9 and loss of power (WAL, synchronous=FULL), and so that no call ever waits for the disk to
+// begin or to go on.
+//
+// It implements call.Records for package call and the reading port of package web. While the database
+// cannot be written (disk full, I/O error) rows wait in memory, in order, and are tried again; the
+// calls are not touched. Memory is the only bound of that queue: a spool on disk is not part of this
+// package.
+//
+// Goroutines: every exported method may be called from any goroutine. One goroutine, started by Open
+// and waited for by Close, writes; it takes all rows queued meanwhile into one transaction, so that a
+// hundred calls cost a few flushes of the disk. Readers use read-only connections of their own and
+// wait for nobody. A second goroutine touches the lock file each second: its time is when the
+// process was last alive.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// Errors that a caller tells apart.
+var (
+	// ErrClosed: the store is closed, or closed before the row could be written.
+	ErrClosed = errors.New("record store is closed")
+	// ErrLocked: another process works in the data folder.
+	ErrLocked = errors.New("data folder is in use by another process")
+	// ErrDamaged: the database file is not one, or is corrupt. It is left as it is.
+	ErrDamaged = errors.New("record database is damaged")
+	// ErrNewer: the database was written by a later version, which this one would harm.
+	ErrNewer = errors.New("record database is of a later version")
+)
+
+// Options say where records are kept. Only Path is needed.
+type Options struct {
+	// Path of the database file. Its folder is made if need be, and locked against other processes.
+	Path string
+	// Derive computes a record's derived fields again after a crash closed it; nil leaves them as
+	// they were written last.
+	Derive func(*call.Record)
+	// CloseWithin bounds how long Close tries to write what is queued when the database refuses;
+	// 0 means 5 s.
+	CloseWithin time.Duration
+	// Clock is the wall clock, for tests; nil means time.Now.
+	Clock func() time.Time
+	// Metrics takes the store's metrics; nil is silent.
+	Metrics prometheus.Registerer
+	// Logger; nil is silent.
+	Logger *zap.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.CloseWithin <= 0 {
+		o.CloseWithin = 5 * time.Second
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Derive == nil {
+		o.Derive = func(*call.Record) {}
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	return o
+}
+
+// Store keeps call records. Make one with Open.
+type Store struct {
+	o         Options
+	metrics   metrics
+	lock      *folderLock
+	write     *sql.DB // one connection, the writer's
+	read      *sql.DB
+	upsert    *sql.Stmt
+	queue     *queue
+	crowded   atomic.Bool // that many rows wait was said, and they still do
+	recovered int
+	lost      int // rows given up; the writer's until it has ended
+
+	closing context.Context // done when Close gives up writing
+	giveUp  context.CancelFunc
+	running sync.WaitGroup
+	once    sync.Once
+	closed  error
+}
+
+// Open opens or makes the database, brings it to this version's schema, and closes the records that a
+// dead process left open. Errors: ErrLocked, ErrDamaged, ErrNewer, or the system's, naming the file.
+func Open(ctx context.Context, o Options) (_ *Store, err error) {
+	o = o.withDefaults()
+	path, err := filepath.Abs(o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("find record database %s: %w", o.Path, err)
+	}
+	s := &Store{o: o, metrics: newMetrics(), queue: newQueue()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if s.lock, err = lockFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	if err = s.connect(ctx, path); err != nil {
+		return nil, explain(path, err)
+	}
+	if s.recovered, err = s.recover(ctx); err != nil {
+		return nil, explain(path, fmt.Errorf("close records left open: %w", err))
+	}
+	if err = s.metrics.register(o.Metrics, s.queue.len); err != nil {
+		return nil, err
+	}
+	s.closing, s.giveUp = context.WithCancel(context.WithoutCancel(ctx))
+	s.running.Go(s.writeAll)
+	s.running.Go(func() { s.lock.beat(s.closing, o.Logger) })
+	return s, nil
+}
+
+// connect opens the writer's and the readers' connections and migrates between the two.
+func (s *Store) connect(ctx context.Context, path string) (err error) {
+	if s.write, err = openDB(path, writing); err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	if err = migrate(ctx, s.write); err != nil {
+		return err
+	}
+	if s.upsert, err = s.write.PrepareContext(ctx, upsertSQL); err != nil {
+		return fmt.Errorf("prepare: %w", err)
+	}
+	if s.read, err = openDB(path, reading); err != nil {
+		return fmt.Errorf("open for reading: %w", err)
+	}
+	return nil
+}
+
+// Recovered is how many records Open found left open by a dead process, and closed.
+func (s *Store) Recovered() int { return s.recovered }
+
+// Begin implements call.Records.
+func (s *Store) Begin(r call.Record) { s.later(r, "begin") }
+
+// Update implements call.Records.
+func (s *Store) Update(r call.Record) { s.later(r, "update") }
+
+func (s *Store) later(r call.Record, doing string) {
+	row, err := newRow(r, false, s.o.Clock())
+	if err == nil {
+		_, err = s.put(row)
+	}
+	if err != nil {
+		s.o.Logger.Warn("call record not queued", zap.String("call", r.ID), zap.String("doing", doing), zap.Error(err))
+	}
+}
+
+// Finish implements call.Records. Errors besides call.ErrFinished: ctx's (the record is still queued),
+// ErrClosed, and the database's when it refuses this very row.
+func (s *Store) Finish(ctx context.Context, r call.Record) error {
+	row, err := newRow(r, true, s.o.Clock())
+	if err == nil {
+		row, err = s.put(row)
+	}
+	if err != nil {
+		return fmt.Errorf("finish record of call %s: %w", r.ID, err)
+	}
+	select {
+	case <-row.done:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for record of call %s, which stays queued: %w", r.ID, context.Cause(ctx))
+	}
+	if row.err != nil {
+		return fmt.Errorf("finish record of call %s: %w", r.ID, row.err)
+	}
+	return nil
+}
+
+// Close writes what is queued, for CloseWithin at the longest if the database refuses, and releases
+// the folder. It returns an error that tells how many rows were not written. Idempotent.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		s.queue.close()
+		deadline := time.AfterFunc(s.o.CloseWithin, s.giveUp)
+		s.lock.rest()
+		s.running.Wait()
+		deadline.Stop()
+		s.giveUp()
+		if s.lost > 0 {
+			s.closed = fmt.Errorf("close record database: %d rows could not be written", s.lost)
+		}
+		s.closed = errors.Join(s.closed, s.release())
+	})
+	return s.closed
+}
+
+// release lets go of whatever Open got hold of, last first.
+func (s *Store) release() error {
+	var errs []error
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if s.upsert != nil {
+		errs = append(errs, s.upsert.Close())
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+	}
+	s.metrics.unregister(s.o.Metrics)
+	return errors.Join(append(errs, s.lock.release())...)
+}

@@ -1,0 +1,150 @@
+// The live page: it draws what /events says, each second, and nothing else. Text is only ever set as
+// text, so nothing that a caller or an agent chose can become markup.
+"use strict";
+
+const queueNames = { consult: "业务咨询", repair: "故障报修", "gas-alarm": "燃气报警", complaint: "投诉建议" };
+const agentStates = { ready: "空闲", ringing: "振铃", talking: "通话", "wrap-up": "整理", paused: "暂停", offline: "离线" };
+const stages = { route: "接入", menu: "选择菜单", wait: "等待", talk: "通话", done: "结束" };
+const digits = ["零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十"];
+
+// A share at or above these is kept, or near to it.
+const keptFrom = 0.9, nearFrom = 0.8;
+// What fits on a wall; the rest is counted.
+const maxAgents = 40, maxCalls = 12;
+
+const $ = (id) => document.getElementById(id);
+
+function el(tag, className, ...children) {
+  const e = document.createElement(tag);
+  if (className) e.className = className;
+  e.append(...children);
+  return e;
+}
+
+const queueName = (name) => queueNames[name] || name;
+const chinese = (n) => digits[n] || String(n);
+
+function clockTime(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  const two = (n) => String(n).padStart(2, "0");
+  if (s >= 3600) return `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+  return `${Math.floor(s / 60)}:${two(s % 60)}`;
+}
+
+const age = (now, since) => (Date.parse(now) - Date.parse(since)) / 1000;
+
+// A share is never rounded up to a promise fully kept.
+const percent = (share) => (share >= 1 ? "100" : (Math.floor(share * 1000) / 10).toFixed(1));
+
+function drawPromise(id, title, share, missed) {
+  const card = $(id);
+  card.classList.remove("good", "near", "bad");
+  $(id + "-title").textContent = title;
+  const known = share !== null && share !== undefined;
+  if (known) card.classList.add(share >= keptFrom ? "good" : share >= nearFrom ? "near" : "bad");
+  card.querySelector(".value").textContent = known ? percent(share) : "—";
+  card.querySelector(".bar i").style.setProperty("--share", known ? share : 0);
+  card.querySelector(".note").textContent = !known ? "今日尚无数据" : missed ? `今日未达标 ${missed} 通` : "今日全部达标";
+}
+
+function drawShare(id, share) {
+  const known = share !== null && share !== undefined;
+  $(id).replaceChildren(known ? percent(share) : "—", ...(known ? [el("small", "", "%")] : []));
+}
+
+function talkTitle(seconds) {
+  return seconds % 60 === 0 ? `${chinese(seconds / 60)}分钟内解决` : `${seconds} 秒内解决`;
+}
+
+function drawToday(board) {
+  const t = board.today || {}, goal = board.targets;
+  drawPromise("rings", `${chinese(goal.rings)}声内接听`, t.rings_kept, t.rings_missed);
+  drawPromise("talk", talkTitle(goal.talk_seconds), t.talk_kept, t.talk_missed);
+  $("waiting").textContent = board.queues.reduce((n, q) => n + q.waiting, 0);
+  $("talking").textContent = board.talking;
+  $("ready").textContent = board.states.ready || 0;
+  $("offered").textContent = t.offered ?? "—";
+  drawShare("connect", t.connect_rate);
+  drawShare("level", t.service_level);
+  $("level-title").textContent = `${goal.service_level_seconds} 秒服务水平`;
+}
+
+function drawQueue(q, board) {
+  const late = q.longest_wait_seconds > board.targets.service_level_seconds;
+  const card = el("article", "queue", el("h3", "", queueName(q.name), ...(q.alarm ? [el("em", "", "优先")] : [])));
+  if (q.alarm) card.classList.add("alarm");
+  if (q.waiting > 0) card.classList.add("busy");
+  if (q.waiting > 0 && late) card.classList.add("late");
+  const row = el("div", "row", el("span", "count", String(q.waiting)), el("span", "unit", "人等待"));
+  if (q.waiting > 0) row.append(el("span", "longest", clockTime(q.longest_wait_seconds)));
+  const ready = el("b", q.agents_ready === 0 ? "none" : "", String(q.agents_ready));
+  card.append(row, el("p", "foot", "空闲坐席 ", ready, ` / 在线 ${q.agents_serving}`));
+  return card;
+}
+
+function drawQueues(board) {
+  const cards = board.queues.map((q) => drawQueue(q, board));
+  $("queues").replaceChildren(...(cards.length ? cards : [el("p", "empty", "没有队列")]));
+}
+
+function drawAgents(board) {
+  const counts = Object.keys(agentStates).filter((s) => board.states[s]);
+  $("states").replaceChildren(...counts.map((s) => el("span", "", agentStates[s] + " ", el("b", "", String(board.states[s])))));
+  const order = ["ringing", "talking", "wrap-up", "ready", "paused", "offline"];
+  const shown = board.agents.length > maxAgents
+    ? [...board.agents].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state)).slice(0, maxAgents)
+    : board.agents;
+  const items = shown.map((a) =>
+    el("li", a.state, el("b", "", a.id), el("span", "", agentStates[a.state] || a.state),
+      el("time", "", `${clockTime(age(board.now, a.since))} · 接听 ${a.calls}`)));
+  if (!items.length) items.push(el("li", "", "尚无坐席"));
+  if (shown.length < board.agents.length) items.push(el("li", "", `另有 ${board.agents.length - shown.length} 名`));
+  $("agents").replaceChildren(...items);
+}
+
+function drawCall(c, board) {
+  const seconds = age(board.now, c.since);
+  const limit = c.at === "talk" ? board.targets.talk_seconds : c.at === "wait" ? board.targets.service_level_seconds : 0;
+  const share = limit ? Math.min(1, seconds / limit) : 0;
+  const where = [c.held ? "保持" : stages[c.at] || c.at, c.queue && queueName(c.queue), c.agent && `坐席 ${c.agent}`];
+  const item = el("li", c.at, el("span", "from", c.from || "未知号码"),
+    el("span", "what", where.filter(Boolean).join(" · ")), el("span", "time", clockTime(seconds)), el("i", ""));
+  if (limit && share >= 0.8) item.classList.add(share >= 1 ? "late" : "near");
+  if (c.alarm) item.classList.add("alarm");
+  item.querySelector("i").style.setProperty("--share", share);
+  return item;
+}
+
+function drawCalls(board) {
+  const shown = board.calls.slice(0, maxCalls);
+  $("calls-total").textContent = board.total ? `共 ${board.total} 路` : "";
+  const items = shown.map((c) => drawCall(c, board));
+  if (!items.length) items.push(el("li", "empty", "当前没有来电"));
+  if (board.total > shown.length) items.push(el("li", "more", `另有 ${board.total - shown.length} 路`));
+  $("calls").replaceChildren(...items);
+}
+
+function link(text, kind) {
+  const p = $("link");
+  p.textContent = text;
+  p.className = kind ? "link " + kind : "link";
+}
+
+function draw(board) {
+  document.title = $("service").textContent = board.service || "客户服务热线";
+  $("clock").textContent = board.now.slice(11, 19);
+  if (board.ready) link("正常接听", "");
+  else link("暂停接入", "broken");
+  drawToday(board);
+  drawQueues(board);
+  drawAgents(board);
+  drawCalls(board);
+}
+
+const source = new EventSource("/events");
+source.onmessage = (event) => draw(JSON.parse(event.data));
+source.onerror = () => {
+  link("连接中断，正在重连", "broken");
+  // After an answer that is no event stream (too many watch) a browser does not try again by itself.
+  if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+};

@@ -1,0 +1,77 @@
+package web
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+)
+
+// Role is what the bearer of a token may see.
+type Role string
+
+// The roles.
+const (
+	Supervisor Role = "supervisor" // everything
+	Auditor    Role = "auditor"    // calls and recordings
+	AgentRole  Role = "agent"      // queues and agents
+)
+
+// Token lets a program or a person use the API.
+type Token struct {
+	Name  string // for logs
+	Role  Role
+	Token string // the secret; never logged
+}
+
+// hashedToken is compared by its SHA-256, so that neither length nor content shows in the time taken.
+type hashedToken struct {
+	role Role
+	sum  [sha256.Size]byte
+}
+
+// hashTokens leaves out empty tokens: an unset one opens nothing.
+func hashTokens(tokens []Token) []hashedToken {
+	var hashed []hashedToken
+	for _, t := range tokens {
+		if t.Token != "" {
+			hashed = append(hashed, hashedToken{role: t.Role, sum: sha256.Sum256([]byte(t.Token))})
+		}
+	}
+	return hashed
+}
+
+// authenticate returns the role of the request's bearer token (RFC 6750 section 2.1), or a 401.
+func (s *Server) authenticate(r *http.Request) (Role, error) {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	secret = strings.TrimSpace(secret)
+	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		return "", unauthorized("", "a bearer token is needed")
+	}
+	sum := sha256.Sum256([]byte(secret))
+	var (
+		role  Role
+		found bool
+	)
+	for _, t := range s.tokens { // all of them, so that the place in the list does not show either
+		if subtle.ConstantTimeCompare(t.sum[:], sum[:]) == 1 {
+			role, found = t.role, true
+		}
+	}
+	if !found {
+		return "", unauthorized("invalid_token", "no such token")
+	}
+	return role, nil
+}
+
+// unauthorized is a 401 with its challenge (RFC 9110 section 11.6.1, RFC 6750 section 3).
+func unauthorized(code, detail string) error {
+	challenge := `Bearer realm="hotline"`
+	if code != "" {
+		challenge += `, error="` + code + `"`
+	}
+	return &problem{
+		Status: http.StatusUnauthorized, Detail: detail,
+		header: http.Header{"Www-Authenticate": {challenge}},
+	}
+}

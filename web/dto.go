@@ -1,0 +1,187 @@
+package web
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"hotline/call"
+)
+
+// stamp is an instant as the API writes it: RFC 3339, always milliseconds, in the service's zone.
+type stamp time.Time
+
+// stampFormat is RFC 3339 (section 5.6) with exactly three decimals.
+const stampFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// MarshalJSON implements json.Marshaler.
+func (t stamp) MarshalJSON() ([]byte, error) {
+	return []byte(time.Time(t).Format(`"` + stampFormat + `"`)), nil
+}
+
+// seconds is a duration as the API writes it: seconds, rounded to milliseconds.
+type seconds float64
+
+// MarshalJSON implements json.Marshaler.
+func (s seconds) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, math.Round(float64(s)*1000)/1000, 'f', -1, 64), nil
+}
+
+// zone makes what the API writes out of what the hotline keeps, in one time zone.
+type zone struct{ *time.Location }
+
+func (z zone) at(t time.Time) stamp { return stamp(t.In(z.Location)) }
+
+func (z zone) maybe(t *time.Time) *stamp {
+	if t == nil {
+		return nil
+	}
+	s := z.at(*t)
+	return &s
+}
+
+// callDTO is a call as the API writes it. Absent instants and verdicts are null, empty lists [].
+type callDTO struct {
+	ID           string       `json:"id"`
+	From         string       `json:"from"`
+	To           string       `json:"to"`
+	Trunk        string       `json:"trunk"`
+	MenuPath     string       `json:"menu_path"`
+	Queue        string       `json:"queue"`
+	Agent        string       `json:"agent"`
+	Started      stamp        `json:"started"`
+	Accepted     *stamp       `json:"accepted"`
+	Queued       *stamp       `json:"queued"`
+	PromiseClock *stamp       `json:"promise_clock"`
+	Answered     *stamp       `json:"answered"`
+	Joined       *stamp       `json:"joined"`
+	Ended        *stamp       `json:"ended"`
+	Rings        int          `json:"rings"`
+	RingsMet     *bool        `json:"rings_met"`
+	WaitSeconds  seconds      `json:"wait_seconds"`
+	TalkSeconds  seconds      `json:"talk_seconds"`
+	HoldSeconds  seconds      `json:"hold_seconds"`
+	TalkMet      *bool        `json:"talk_met"`
+	Release      call.Release `json:"release"`
+	Result       call.Result  `json:"result"`
+	Reason       call.Reason  `json:"reason"`
+	Recording    string       `json:"recording"`
+	Unrecorded   string       `json:"unrecorded"`
+	Visits       []visitDTO   `json:"visits"`
+	Offers       []offerDTO   `json:"offers"`
+	Talks        []talkDTO    `json:"talks"`
+}
+
+type visitDTO struct {
+	Queue   string `json:"queue"`
+	Entered stamp  `json:"entered"`
+	Left    *stamp `json:"left"`
+	How     string `json:"how"`
+}
+
+type offerDTO struct {
+	Agent string `json:"agent"`
+	Queue string `json:"queue"`
+	Sent  stamp  `json:"sent"`
+	Rung  *stamp `json:"rung"`
+	Ended *stamp `json:"ended"`
+	How   string `json:"how"`
+	Rings int    `json:"rings"`
+}
+
+type talkDTO struct {
+	Agent    string       `json:"agent"`
+	Queue    string       `json:"queue"`
+	Answered stamp        `json:"answered"`
+	Joined   *stamp       `json:"joined"`
+	Ended    *stamp       `json:"ended"`
+	Release  call.Release `json:"release"`
+	Holds    []holdDTO    `json:"holds"`
+}
+
+type holdDTO struct {
+	From stamp  `json:"from"`
+	To   *stamp `json:"to"`
+}
+
+func (z zone) call(r call.Record) callDTO {
+	return callDTO{
+		ID: r.ID, From: r.From, To: r.To, Trunk: r.Trunk, MenuPath: r.MenuPath, Queue: r.Queue, Agent: r.Agent,
+		Started: z.at(r.Started), Accepted: z.maybe(r.Accepted), Queued: z.maybe(r.Queued),
+		PromiseClock: z.maybe(r.PromiseClock), Answered: z.maybe(r.Answered), Joined: z.maybe(r.Joined),
+		Ended: z.maybe(r.Ended), Rings: r.Rings, RingsMet: r.RingsMet,
+		WaitSeconds: seconds(r.WaitSeconds), TalkSeconds: seconds(r.TalkSeconds),
+		HoldSeconds: seconds(r.HoldSeconds), TalkMet: r.TalkMet,
+		Release: r.Release, Result: r.Result, Reason: r.Reason, Recording: r.Recording, Unrecorded: r.Unrecorded,
+		Visits: each(r.Visits, z.visit), Offers: each(r.Offers, z.offer), Talks: each(r.Talks, z.talk),
+	}
+}
+
+func (z zone) visit(v call.Visit) visitDTO {
+	return visitDTO{Queue: v.Queue, Entered: z.at(v.Entered), Left: z.maybe(v.Left), How: v.How}
+}
+
+func (z zone) offer(o call.Offer) offerDTO {
+	return offerDTO{
+		Agent: o.Agent, Queue: o.Queue, Sent: z.at(o.Sent), Rung: z.maybe(o.Rung), Ended: z.maybe(o.Ended),
+		How: o.How, Rings: o.Rings,
+	}
+}
+
+func (z zone) talk(t call.TalkRecord) talkDTO {
+	return talkDTO{
+		Agent: t.Agent, Queue: t.Queue, Answered: z.at(t.Answered), Joined: z.maybe(t.Joined),
+		Ended: z.maybe(t.Ended), Release: t.Release, Holds: each(t.Holds, z.hold),
+	}
+}
+
+func (z zone) hold(h call.Hold) holdDTO { return holdDTO{From: z.at(h.From), To: z.maybe(h.To)} }
+
+// agentDTO is an agent as the API writes it.
+type agentDTO struct {
+	ID     string          `json:"id"`
+	Name   string          `json:"name"`
+	State  call.AgentState `json:"state"`
+	Since  stamp           `json:"since"`
+	Skills map[string]int  `json:"skills"`
+	Call   string          `json:"call"`
+	Calls  int             `json:"calls"`
+}
+
+func (z zone) agent(a call.AgentView) agentDTO {
+	if a.Skills == nil {
+		a.Skills = map[string]int{}
+	}
+	return agentDTO{
+		ID: a.ID, Name: a.Name, State: a.State, Since: z.at(a.Since), Skills: a.Skills, Call: a.Call, Calls: a.Calls,
+	}
+}
+
+// queueDTO is a queue as the API writes it.
+type queueDTO struct {
+	Name          string  `json:"name"`
+	Strategy      string  `json:"strategy"`
+	Priority      int     `json:"priority"`
+	Waiting       int     `json:"waiting"`
+	LongestWait   seconds `json:"longest_wait_seconds"`
+	AgentsReady   int     `json:"agents_ready"`
+	AgentsServing int     `json:"agents_serving"`
+	Offering      int     `json:"offering"`
+}
+
+func queueOf(q call.QueueView) queueDTO {
+	return queueDTO{
+		Name: q.Name, Strategy: q.Strategy, Priority: q.Priority, Waiting: q.Waiting,
+		LongestWait: seconds(q.LongestWait), AgentsReady: q.AgentsReady, AgentsServing: q.AgentsServing,
+		Offering: q.Offering,
+	}
+}
+
+// each is never nil, so that JSON says [].
+func each[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, 0, len(in))
+	for _, a := range in {
+		out = append(out, f(a))
+	}
+	return out
+}

@@ -1,0 +1,235 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+const (
+	// eventEvery is how often the page is told how things stand.
+	eventEvery = time.Second
+	// summaryEvery is how often today's figures are counted again.
+	summaryEvery = 3 * time.Second
+	// eventTimeout is how long a watcher may take to read one event; a slower one is let go, and its
+	// browser connects again by itself.
+	eventTimeout = 10 * time.Second
+	// summaryTimeout bounds the count, so that a slow disk does not freeze the page.
+	summaryTimeout = 2 * time.Second
+	// maxLiveShown bounds the calls listed in one event.
+	maxLiveShown = 100
+)
+
+// events is /events: a server-sent event (WHATWG HTML, section 9.2) with the whole state each second.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case s.watchers <- struct{}{}:
+		defer func() { <-s.watchers }()
+	default:
+		return unavailable("too many watch already", nil)
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	out := http.NewResponseController(w)
+	tick := time.NewTicker(eventEvery)
+	defer tick.Stop()
+	for {
+		event, err := s.snapshot.get(r.Context(), s)
+		if err != nil {
+			return err
+		}
+		if err := s.deadline(w, eventTimeout); err != nil {
+			return err
+		}
+		if _, err := w.Write(event); err != nil {
+			return sent(err)
+		}
+		if err := out.Flush(); err != nil {
+			return sent(err)
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return nil
+		case <-s.closing:
+			return nil
+		}
+	}
+}
+
+// snapshot is the event that all watchers of one second share.
+type snapshot struct {
+	mu      sync.Mutex
+	event   []byte
+	made    time.Time
+	today   *todayDTO
+	counted time.Time
+}
+
+// get returns the event, made anew if it is of an earlier second.
+func (n *snapshot) get(ctx context.Context, s *Server) ([]byte, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := s.o.Clock()
+	if n.event != nil && now.Sub(n.made) < eventEvery*9/10 { // the tenth: two tickers are never quite alike
+		return n.event, nil
+	}
+	if n.counted.IsZero() || now.Sub(n.counted) >= summaryEvery {
+		n.today, n.counted = s.today(context.WithoutCancel(ctx), now), now
+	}
+	body, err := json.Marshal(s.board(now, n.today))
+	if err != nil {
+		return nil, fmt.Errorf("encode event: %w", err)
+	}
+	n.event, n.made = fmt.Appendf(nil, "retry: 2000\ndata: %s\n\n", body), now
+	return n.event, nil
+}
+
+// boardDTO is what the page shows. It holds no personal data.
+type boardDTO struct {
+	Service string         `json:"service"`
+	Now     stamp          `json:"now"`
+	Ready   bool           `json:"ready"`
+	Targets targetsDTO     `json:"targets"`
+	Today   *todayDTO      `json:"today"` // null when it cannot be counted
+	Queues  []queueCard    `json:"queues"`
+	Agents  []agentCard    `json:"agents"`
+	Calls   []liveCard     `json:"calls"`
+	States  map[string]int `json:"states"` // agents by state
+	Total   int            `json:"total"`  // calls in progress, of which calls lists the first
+	Talking int            `json:"talking"`
+}
+
+type targetsDTO struct {
+	Rings        int     `json:"rings"`
+	Talk         seconds `json:"talk_seconds"`
+	ServiceLevel seconds `json:"service_level_seconds"`
+}
+
+type todayDTO struct {
+	Offered      int      `json:"offered"`
+	Answered     int      `json:"answered"`
+	Abandoned    int      `json:"abandoned"`
+	RingsKept    *float64 `json:"rings_kept"` // shares are 0..1, null when nothing counts yet
+	RingsMissed  int      `json:"rings_missed"`
+	TalkKept     *float64 `json:"talk_kept"`
+	TalkMissed   int      `json:"talk_missed"`
+	ServiceLevel *float64 `json:"service_level"`
+	ConnectRate  *float64 `json:"connect_rate"`
+}
+
+type queueCard struct {
+	queueDTO
+	Alarm bool `json:"alarm"`
+}
+
+type agentCard struct {
+	ID    string          `json:"id"`
+	State call.AgentState `json:"state"`
+	Since stamp           `json:"since"`
+	Calls int             `json:"calls"`
+}
+
+type liveCard struct {
+	From  string    `json:"from"` // masked
+	Queue string    `json:"queue"`
+	Agent string    `json:"agent"`
+	At    call.Kind `json:"at"`
+	Held  bool      `json:"held"`
+	Since stamp     `json:"since"` // of what the call is at
+	Alarm bool      `json:"alarm"`
+}
+
+// board is how things stand now: alarms first, then what is longest.
+func (s *Server) board(now time.Time, today *todayDTO) boardDTO {
+	z := s.zone()
+	b := boardDTO{
+		Service: s.o.Service, Now: z.at(now), Ready: s.o.Ready() == nil, Today: today,
+		Targets: targetsDTO{s.o.AnswerRings, seconds(s.o.Talk.Seconds()), seconds(s.o.ServiceLevel.Seconds())},
+		States:  make(map[string]int),
+	}
+	alarms := make(map[string]bool)
+	b.Queues = each(s.o.Queues(), func(q call.QueueView) queueCard {
+		alarms[q.Name] = q.Priority >= s.o.AlarmPriority
+		return queueCard{queueDTO: queueOf(q), Alarm: alarms[q.Name]}
+	})
+	slices.SortStableFunc(b.Queues, func(a, b queueCard) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Name, b.Name))
+	})
+	b.Agents = each(s.o.Agents(), func(a call.AgentView) agentCard {
+		b.States[string(a.State)]++
+		return agentCard{ID: a.ID, State: a.State, Since: z.at(a.Since), Calls: a.Calls}
+	})
+	slices.SortFunc(b.Agents, func(a, b agentCard) int { return cmp.Compare(a.ID, b.ID) })
+	b.Calls = each(s.o.Live(), func(l call.Live) liveCard { return z.live(l, alarms) })
+	slices.SortStableFunc(b.Calls, func(a, b liveCard) int {
+		if a.Alarm != b.Alarm {
+			return map[bool]int{true: -1, false: 1}[a.Alarm]
+		}
+		return time.Time(a.Since).Compare(time.Time(b.Since))
+	})
+	b.Total = len(b.Calls)
+	for _, c := range b.Calls {
+		if c.At == call.Talk {
+			b.Talking++
+		}
+	}
+	b.Calls = b.Calls[:min(len(b.Calls), maxLiveShown)]
+	return b
+}
+
+// live is one call in progress: where it stands is its last visit or talk, not its first.
+func (z zone) live(l call.Live, alarms map[string]bool) liveCard {
+	r := l.Record
+	c := liveCard{From: call.Mask(r.From), At: l.At, Held: l.Held, Since: z.at(r.Started)}
+	if n := len(r.Visits); n > 0 {
+		c.Queue = r.Visits[n-1].Queue
+		if l.At == call.Wait {
+			c.Since = z.at(r.Visits[n-1].Entered)
+		}
+	}
+	if n := len(r.Talks); n > 0 && l.At == call.Talk {
+		c.Queue, c.Agent, c.Since = r.Talks[n-1].Queue, r.Talks[n-1].Agent, z.at(r.Talks[n-1].Answered)
+	}
+	c.Alarm = alarms[c.Queue]
+	return c
+}
+
+// today counts the calls since midnight; nil when the store cannot tell.
+func (s *Server) today(ctx context.Context, now time.Time) *todayDTO {
+	if s.o.Records == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, summaryTimeout)
+	defer cancel()
+	year, month, day := now.In(s.o.Location).Date()
+	n, err := s.o.Records.Summary(ctx, time.Date(year, month, day, 0, 0, 0, 0, s.o.Location), s.o.ServiceLevel)
+	if err != nil {
+		s.o.Logger.Warn("today's calls not counted", zap.Error(err))
+		return nil
+	}
+	known := func(share float64, ok bool) *float64 {
+		if !ok {
+			return nil
+		}
+		return &share
+	}
+	return &todayDTO{
+		Offered: n.Offered, Answered: n.Answered, Abandoned: n.Abandoned,
+		RingsKept: known(n.RingsKept()), RingsMissed: n.RingsMissed,
+		TalkKept: known(n.TalkKept()), TalkMissed: n.TalkMissed,
+		ServiceLevel: known(n.ServiceLevel()), ConnectRate: known(n.ConnectRate()),
+	}
+}

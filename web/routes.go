@@ -1,0 +1,198 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+)
+
+// handle answers one route; an error becomes a problem, a *problem the one it says.
+type handle func(w http.ResponseWriter, r *http.Request) error
+
+// route is one line of the table. Every route is read with GET and HEAD; open ones need no token.
+type route struct {
+	pattern string
+	open    bool
+	roles   []Role // besides Supervisor
+	handle  handle
+}
+
+func (s *Server) table() []route {
+	return []route{
+		{pattern: "/{$}", open: true, handle: s.page},
+		{pattern: "/assets/{name}", open: true, handle: s.asset},
+		{pattern: "/events", open: true, handle: s.events},
+		{pattern: "/healthz", open: true, handle: s.healthz},
+		{pattern: "/readyz", open: true, handle: s.readyz},
+		{pattern: "/metrics", open: true, handle: s.scrape()},
+		{pattern: "/api/v1/calls", roles: []Role{Auditor}, handle: s.calls},
+		{pattern: "/api/v1/calls/{id}", roles: []Role{Auditor}, handle: s.call},
+		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
+		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
+		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
+	}
+}
+
+// routes builds the handler of everything.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	for _, rt := range s.table() {
+		mux.Handle(rt.pattern, s.wrap(rt))
+	}
+	mux.Handle("/", s.wrap(route{pattern: "unknown", open: true, handle: func(http.ResponseWriter, *http.Request) error {
+		return notFound("nothing is served here")
+	}}))
+	return mux
+}
+
+// wrap puts a route behind what all have in common: limits, headers, method, token, role, errors,
+// and a recover.
+func (s *Server) wrap(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sw := &statusWriter{ResponseWriter: w}
+		defer func() { s.metrics.answered(rt.pattern, sw.status) }()
+		defer s.contain(sw, r)
+		r.Body = http.MaxBytesReader(sw, r.Body, maxBody)
+		secure(sw.Header())
+		if err := s.admit(rt, r); err != nil {
+			s.fail(sw, r, err)
+			return
+		}
+		if err := rt.handle(sw, r); err != nil {
+			s.fail(sw, r, err)
+		}
+	})
+}
+
+// secure sets the headers of every answer: the page runs nothing but its own files, and is put in
+// nobody's frame.
+func secure(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
+		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// admit checks method, token and role. An unknown method is refused before the token is looked at.
+func (s *Server) admit(rt route, r *http.Request) error {
+	known := rt.pattern != "unknown"
+	if known && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return &problem{
+			Status: http.StatusMethodNotAllowed, Detail: "this can only be read",
+			header: http.Header{"Allow": {"GET, HEAD"}},
+		}
+	}
+	if rt.open && !strings.HasPrefix(r.URL.Path, "/api/") {
+		return nil
+	}
+	role, err := s.authenticate(r) // also for unknown paths of the API: what exists is not told to strangers
+	if err != nil {
+		return err
+	}
+	if known && role != Supervisor && !slices.Contains(rt.roles, role) {
+		return &problem{Status: http.StatusForbidden, Detail: "the token's role may not see this"}
+	}
+	return nil
+}
+
+// contain turns a panic into a 500, so that it ends one request.
+func (s *Server) contain(w *statusWriter, r *http.Request) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if fault == http.ErrAbortHandler { //nolint:errorlint // net/http's own way to say: drop the connection
+		panic(fault)
+	}
+	s.o.Panicked()
+	s.o.Logger.Error("panic in a web handler", zap.Any("panic", fault), zap.String("path", r.URL.Path),
+		zap.ByteString("stack", debug.Stack()))
+	if w.status == 0 {
+		problem{Status: http.StatusInternalServerError, Detail: "a fault of ours; it is logged"}.write(w, r, s.o.Logger)
+	}
+}
+
+// fail answers with what err says, and logs what is our fault.
+func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
+	var p *problem
+	if !errors.As(err, &p) {
+		p = &problem{Status: http.StatusInternalServerError, Detail: "a fault of ours; it is logged"}
+	}
+	if p.Status == http.StatusInternalServerError && r.Context().Err() == nil {
+		s.o.Logger.Error("web request failed", zap.String("path", r.URL.Path), zap.Error(err))
+	}
+	if w.status == 0 {
+		p.write(w, r, s.o.Logger)
+	}
+}
+
+// scrape is /metrics. It shows no personal data (no label holds any), so it needs no token.
+func (s *Server) scrape() handle {
+	h := promhttp.HandlerFor(s.o.Gatherer, promhttp.HandlerOpts{
+		ErrorLog: zap.NewStdLog(s.o.Logger.Named("metrics")), ErrorHandling: promhttp.ContinueOnError,
+	})
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+// healthz says that the process is alive, and nothing more.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, status{Status: "ok"})
+}
+
+// readyz says whether calls are taken: 503 while starting and while draining.
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) error {
+	if err := s.o.Ready(); err != nil {
+		return unavailable("not ready: "+err.Error(), err)
+	}
+	return writeJSON(w, status{Status: "ready"})
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+// writeJSON answers 200; what was asked of the API is nobody's to keep.
+func writeJSON(w http.ResponseWriter, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, err = w.Write(append(body, '\n'))
+	return sent(err)
+}
+
+// statusWriter remembers the status that was sent; 0 while none was.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(code int) {
+	if w.status == 0 {
+		w.status = code
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

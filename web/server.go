@@ -1,0 +1,190 @@
+// Package web is what people and programs see of the hotline over HTTP: the API, the live page, health
+// and metrics. Package cmd/hotline wires it to the store, the desk and the calls, by functions that
+// return snapshots; it changes nothing anywhere.
+//
+// The page and its events need no token and show no personal data: callers' numbers are masked, agents
+// are shown by id (工号) alone. The API needs a bearer token (RFC 6750), and a role that may.
+//
+// Goroutines: handlers run on those of net/http and share only what a mutex or an atomic guards. The
+// functions in Options are called from them, several at once. Events cost nothing while nobody
+// watches: there is no goroutine of their own, the watchers share one snapshot a second.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// Records are read, never written. Package store.
+type Records interface {
+	// List returns a page, newest first, and the cursor of the next one; empty when there is none.
+	// Errors: call.ErrBadCursor.
+	List(ctx context.Context, q call.Query) (page []call.Record, next string, err error)
+	// Get returns one record. Errors: call.ErrNotFound.
+	Get(ctx context.Context, id string) (call.Record, error)
+	// Summary counts the calls that began at since or later; within is the service level's time.
+	Summary(ctx context.Context, since time.Time, within time.Duration) (call.Summary, error)
+}
+
+// Options wire the server. Records is needed; every function left nil shows nothing.
+type Options struct {
+	// Listener is where Run serves; Run closes it.
+	Listener net.Listener
+	// Service is the hotline's name, shown on the page.
+	Service string
+	// Location is the time zone of all times shown, and of "today"; nil means UTC.
+	Location *time.Location
+	// AnswerRings and Talk are the two promises, ServiceLevel the service level's time.
+	AnswerRings  int
+	Talk         time.Duration
+	ServiceLevel time.Duration
+	// AlarmPriority is the queue priority from which on a queue is shown as an alarm; 0 means 100.
+	AlarmPriority int
+	// Tokens may use the API; one with an empty token opens nothing.
+	Tokens []Token
+	// MaxWatchers bounds the connections to /events; 0 means 64.
+	MaxWatchers int
+	// Records of calls.
+	Records Records
+	// Recording opens a recording by the name in its record, and says when it was written. Errors: one
+	// that wraps fs.ErrNotExist.
+	Recording func(name string) (io.ReadSeekCloser, time.Time, error)
+	// Live are the calls in progress, Queues and Agents all there are. The slices are the server's.
+	Live   func() []call.Live
+	Queues func() []call.QueueView
+	Agents func() []call.AgentView
+	// Ready says why the hotline takes no calls; nil error when it does.
+	Ready func() error
+	// Panicked is told that a handler panicked (and was contained), to be counted.
+	Panicked func()
+	// Gatherer is shown at /metrics; nil shows none. Metrics takes the server's own; nil is silent.
+	Gatherer prometheus.Gatherer
+	Metrics  prometheus.Registerer
+	// Logger; nil is silent.
+	Logger *zap.Logger
+	// Clock is the wall clock, for tests; nil means time.Now.
+	Clock func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	if o.AlarmPriority == 0 {
+		o.AlarmPriority = 100
+	}
+	if o.MaxWatchers <= 0 {
+		o.MaxWatchers = 64
+	}
+	if o.Live == nil {
+		o.Live = func() []call.Live { return nil }
+	}
+	if o.Queues == nil {
+		o.Queues = func() []call.QueueView { return nil }
+	}
+	if o.Agents == nil {
+		o.Agents = func() []call.AgentView { return nil }
+	}
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
+	}
+	if o.Panicked == nil {
+		o.Panicked = func() {}
+	}
+	if o.Gatherer == nil {
+		o.Gatherer = prometheus.NewRegistry()
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return o
+}
+
+// Limits of one request. A recording and the events set their own.
+const (
+	headerTimeout  = 5 * time.Second
+	requestTimeout = 30 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeader      = 16 << 10 // octets
+	maxBody        = 64 << 10 // octets; no request has one that means anything
+	closeWithin    = 5 * time.Second
+)
+
+// Server serves the hotline over HTTP. Make one with New.
+type Server struct {
+	o        Options
+	tokens   []hashedToken
+	metrics  metrics
+	handler  http.Handler
+	watchers chan struct{} // holds one token for each
+	snapshot snapshot
+	closing  chan struct{} // closed when Run ends: events end
+	once     sync.Once
+	timeout  time.Duration // of one request; tests shorten it
+}
+
+// New returns a server that does not listen yet; Handler can be used at once.
+func New(o Options) *Server {
+	o = o.withDefaults()
+	s := &Server{
+		o:        o,
+		tokens:   hashTokens(o.Tokens),
+		metrics:  newMetrics(),
+		watchers: make(chan struct{}, o.MaxWatchers),
+		closing:  make(chan struct{}),
+		timeout:  requestTimeout,
+	}
+	s.handler = s.routes()
+	return s
+}
+
+// Handler is everything the server answers, for tests and for a server of somebody else.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Run serves on Options.Listener until ctx is done; then requests in progress get 5 s to end, and
+// events end at once. It returns nil when all ended well.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.metrics.register(s.o.Metrics, func() int { return len(s.watchers) }); err != nil {
+		return errors.Join(err, s.o.Listener.Close())
+	}
+	defer s.metrics.unregister(s.o.Metrics)
+	srv := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       s.timeout,
+		WriteTimeout:      s.timeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          zap.NewStdLog(s.o.Logger.Named("http")),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(s.o.Listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve http on %s: %w", s.o.Listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	s.once.Do(func() { close(s.closing) })
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	err := srv.Shutdown(ending)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("end http requests: %w", err), srv.Close())
+	}
+	<-served // always http.ErrServerClosed now
+	return err
+}
