@@ -16,8 +16,8 @@ type agent struct {
 	flow   bool
 	paused bool
 	legs   []*busy
-	// offer is the one whose phone is, or may still be, ringing: a withdrawn offer stays here until
-	// the phone is free again.
+	// offer is the one whose phone is, or may still be, ringing: one that was closed meanwhile stays
+	// here until the phone is free again, or two calls could meet on it.
 	offer *offer
 	// wrapUntil and restUntil are when wrap-up, and the delay after an offer that failed, end.
 	wrapUntil, restUntil time.Time
@@ -89,8 +89,8 @@ func (d *desk) refresh(a *agent) {
 	d.enlist(a, state == call.AgentReady)
 }
 
-// setFlow takes in that an agent's flow came up or was lost. An offer on a lost flow fails at once,
-// and the agent does not wait for the lost phone to confirm; a live leg goes on.
+// setFlow takes in that an agent's flow came up or was lost. An offer on a lost flow fails at once; a
+// live leg goes on.
 func (d *desk) setFlow(a *agent, up bool) {
 	if a.flow == up {
 		return
@@ -99,9 +99,8 @@ func (d *desk) setFlow(a *agent, up bool) {
 	if up {
 		a.idle = later(d.now, a.wrapUntil)
 	}
-	if o := a.offer; !up && o != nil {
-		a.offer = nil
-		d.fail(o, call.CauseUnreachable, d.now)
+	if !up && a.offer != nil {
+		d.fail(a.offer, call.CauseUnreachable, d.now)
 	}
 	d.refresh(a)
 }

@@ -17,8 +17,8 @@ const (
 
 // bench is a desk without its goroutine: 1,000 agents of three queues each, all paused, and 10,000
 // callers who wait.
-func bench(b testing.TB) *desk {
-	b.Helper()
+func bench(tb testing.TB) *desk {
+	tb.Helper()
 	o := Options{Phones: silent{}}
 	for i := range benchQueues {
 		o.Queues = append(o.Queues, Queue{Name: fmt.Sprint("queue-", i), Priority: i % 3})
@@ -31,7 +31,7 @@ func bench(b testing.TB) *desk {
 		o.Agents = append(o.Agents, Agent{ID: fmt.Sprint(8000 + i), Skills: skills})
 	}
 	if err := o.complete(); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	d := newDesk(&o, newFigures(newLoad(time.Now())), func(message) bool { return true })
 	start := d.now

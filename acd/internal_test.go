@@ -282,8 +282,54 @@ func TestMatchAgreesWithScan(t *testing.T) {
 		c, with := d.touched.first()
 		require.Same(t, a, with)
 		require.Same(t, d.naive(a), c)
-		c.want().remove(c)
+		d.drop(c)
 		a.paused = true
 		d.refresh(a)
 	}
+}
+
+// stubborn is a phone that goes on ringing after it was withdrawn, until it is told to stop.
+type stubborn chan struct{}
+
+func (s stubborn) Ring(ctx context.Context, _ call.RingRequest) (call.Leg, error) {
+	<-ctx.Done()
+	<-s
+	return nil, &call.RingError{Why: call.CauseWithdrawn}
+}
+
+// TestReservedUntilPhoneIsFree: after a withdrawal the agent is offered nothing, whatever the flow does
+// and however long it takes, until the phone has stopped ringing.
+func TestReservedUntilPhoneIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		phone := make(stubborn)
+		c, err := New(Options{
+			Queues: []Queue{{Name: "repair"}}, Phones: phone,
+			Agents: []Agent{{ID: "8001", Skills: map[string]int{"repair": 5}}},
+		})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := make(chan error, 1)
+		go func() { ran <- c.Run(ctx) }()
+		c.Flow("8001", true)
+		first, err := c.Join(t.Context(), call.Ticket{CallID: "c1", Queue: "repair"})
+		require.NoError(t, err)
+		synctest.Wait()
+		require.True(t, first.Leave(call.CauseCancel))
+		second, err := c.Join(t.Context(), call.Ticket{CallID: "c2", Queue: "repair"})
+		require.NoError(t, err)
+		c.Flow("8001", false)
+		c.Flow("8001", true)
+		<-time.After(10 * time.Second)
+		synctest.Wait()
+		require.Equal(t, call.AgentRinging, c.Agents()[0].State)
+		_, offers := second.Visit()
+		require.Empty(t, offers)
+		phone <- struct{}{}
+		synctest.Wait()
+		_, offers = second.Visit()
+		require.Len(t, offers, 1)
+		cancel()
+		phone <- struct{}{}
+		require.NoError(t, <-ran)
+	})
 }

@@ -151,9 +151,7 @@ func (d *desk) expire(o *offer) {
 func (d *desk) rang(o *offer, leg call.Leg, failed *call.RingError, at time.Time) {
 	d.ringing--
 	a := o.agent
-	if a.offer == o {
-		a.offer = nil
-	}
+	a.offer = nil
 	switch {
 	case leg != nil && o.open:
 		d.answered(o, leg, at)

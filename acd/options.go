@@ -73,8 +73,9 @@ func (r Ring) Cycle() time.Duration { return r.On + r.Off }
 // Phones rings agents' phones. Package sip.
 type Phones interface {
 	// Ring rings one agent's phone until it answers, fails, or ctx is cancelled. Cancelled with a
-	// [call.CancelCause], it withdraws for that reason and returns once the phone is free again; an
-	// answer that crosses is hung up by Ring, or else returned, and then hung up by the desk.
+	// [call.CancelCause], it withdraws for that reason and returns once the phone is free again (its
+	// final response, or the flow lost, or a bounded time): until then the desk keeps the agent
+	// reserved. An answer that crosses is hung up by Ring, or else returned, and then by the desk.
 	// The error is a [*call.RingError]; any other counts as unreachable. The leg's Answer returns the
 	// instant its 200 arrived, as Answer on an answered leg does.
 	Ring(ctx context.Context, r call.RingRequest) (call.Leg, error)

@@ -135,6 +135,7 @@ func (c *Call) start(ctx context.Context, s media.Stream, notice *media.Clip, cl
 	return p
 }
 
+// clips finds prompts to be said once each, in order: what goes on for ever is asked for by itself.
 func (c *Call) clips(prompts []string) ([]media.Clip, error) {
 	clips := make([]media.Clip, 0, len(prompts))
 	for _, name := range prompts {
@@ -142,6 +143,7 @@ func (c *Call) clips(prompts []string) ([]media.Clip, error) {
 		if err != nil {
 			return nil, fmt.Errorf("prompt %q: %w", name, err)
 		}
+		clip.Loop = false
 		clips = append(clips, clip)
 	}
 	return clips, nil

@@ -149,7 +149,9 @@ func (s Summary) ServiceLevelOfAnswered() (level float64, ok bool) {
 func (s Summary) ConnectRate() (rate float64, ok bool) { return share(s.Answered, s.Offered) }
 
 // RingsKept is the share of verdicts on the first promise that say it was kept, 0..1.
-func (s Summary) RingsKept() (kept float64, ok bool) { return share(s.RingsMet, s.RingsMet+s.RingsMissed) }
+func (s Summary) RingsKept() (kept float64, ok bool) {
+	return share(s.RingsMet, s.RingsMet+s.RingsMissed)
+}
 
 // TalkKept is the share of verdicts on the second promise that say it was kept, 0..1.
 func (s Summary) TalkKept() (kept float64, ok bool) { return share(s.TalkMet, s.TalkMet+s.TalkMissed) }

@@ -29,17 +29,28 @@ type waiting struct {
 
 // wait seats the caller, says what a waiting caller hears, and goes on when an agent answers. A caller
 // who came by a direct number is rung, and answered when an agent is, or after one ring.
-func wait(ctx context.Context, c *Call, at Next) Next {
+func wait(ctx context.Context, c *Call, at Next) (next Next) {
+	entered := time.Now()
 	seat, err := c.x.Desk.Join(c.life(ctx), Ticket{
 		CallID: c.id, Queue: at.Queue, Agent: at.Agent, From: c.rec.From,
-		Prefer: c.codec(), Entered: time.Now(), Front: at.Front,
+		Prefer: c.codec(), Entered: entered, Front: at.Front,
 	})
 	if err != nil {
 		return c.failed(err, ReasonNoQueue)
 	}
+	c.rec.Visits = append(c.rec.Visits, Visit{Queue: at.Queue, Entered: entered})
+	c.publish()
 	w := &waiting{c: c, at: at, seat: seat}
-	defer w.leave(CauseWithdrawn)
-	defer w.hush()
+	defer func() {
+		w.hush()
+		w.leave(w.why(next))
+	}()
+	return w.run(ctx)
+}
+
+// run waits until the stay is over.
+func (w *waiting) run(ctx context.Context) Next {
+	c := w.c
 	var oneRing <-chan time.Time
 	if c.rec.Accepted == nil {
 		if err := c.caller.Ring(); err != nil {
@@ -53,12 +64,7 @@ func wait(ctx context.Context, c *Call, at Next) Next {
 	}
 	for {
 		select {
-		case a := <-seat.Answered():
-			w.close()
-			if c.caller.Context().Err() != nil {
-				w.tooLate(a, CauseBye)
-				return c.callerEnd()
-			}
+		case a := <-w.seat.Answered():
 			return w.answered(a)
 		case cmd := <-c.mailbox:
 			if next, moved := c.handle(cmd); moved {
@@ -66,28 +72,49 @@ func wait(ctx context.Context, c *Call, at Next) Next {
 			}
 			c.keys = c.keys[:0] // a waiting caller has no choices yet
 		case <-c.gone():
-			w.leave(CauseCancel)
 			return c.callerEnd()
 		case <-ctx.Done():
 			return c.failed(cause(ctx), ReasonShutdown)
 		case <-oneRing:
-			if err := c.answer(); err != nil {
-				return c.failed(err, ReasonCallerLost)
-			}
-			if err := w.say(ctx); err != nil {
+			if err := w.pickUp(ctx); err != nil {
 				return c.failed(err, ReasonNoPrompt)
 			}
 		case <-w.talking:
-			err := w.saying.err
-			w.hush()
-			if err == nil {
-				err = w.say(ctx)
-			}
-			if err != nil {
+			if err := w.sayAgain(ctx); err != nil {
 				return c.failed(err, ReasonNoPrompt)
 			}
 		}
 	}
+}
+
+// why is the cause with which the seat is given up when the call goes elsewhere.
+func (w *waiting) why(next Next) Cause {
+	switch {
+	case w.c.caller != nil && w.c.caller.Context().Err() != nil:
+		return CauseCancel
+	case next.End.Reason == ReasonShutdown:
+		return CauseShutdown
+	default:
+		return CauseWithdrawn
+	}
+}
+
+// pickUp answers a caller who has been rung long enough, so that they hear something.
+func (w *waiting) pickUp(ctx context.Context) error {
+	if err := w.c.answer(); err != nil {
+		return err
+	}
+	return w.say(ctx)
+}
+
+// sayAgain goes on with the next round, if the one that ended did so well.
+func (w *waiting) sayAgain(ctx context.Context) error {
+	err := w.saying.err
+	w.hush()
+	if err != nil {
+		return err
+	}
+	return w.say(ctx)
 }
 
 // say begins a round of what the waiting caller hears: first an apology if an agent was lost, then the
@@ -114,8 +141,13 @@ func (w *waiting) hush() {
 	}
 }
 
-// answered takes the agent who answered into the call.
+// answered takes the agent who answered into the call, if the caller lived to hear it.
 func (w *waiting) answered(a Answer) Next {
+	w.close()
+	if w.c.caller.Context().Err() != nil {
+		w.tooLate(a, CauseBye)
+		return w.c.callerEnd()
+	}
 	w.c.adopt(a.Leg)
 	w.c.rec.Talks = append(w.c.rec.Talks, TalkRecord{Agent: a.Agent, Queue: a.Queue, Answered: a.At, Holds: []Hold{}})
 	return Next{Kind: Talk, Queue: a.Queue, Agent: a.Agent, Leg: a.Leg.ID()}
@@ -143,7 +175,7 @@ func (w *waiting) tooLate(a Answer, why Cause) {
 func (w *waiting) close() {
 	w.ended = true
 	visit, offers := w.seat.Visit()
-	w.c.rec.Visits = append(w.c.rec.Visits, visit)
+	w.c.rec.Visits[len(w.c.rec.Visits)-1] = visit
 	w.c.rec.Offers = append(w.c.rec.Offers, offers...)
 	if at := w.seat.PromiseClock(); w.c.rec.PromiseClock == nil && !at.IsZero() {
 		w.c.rec.PromiseClock = &at

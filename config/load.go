@@ -18,7 +18,7 @@ const maxFile = 1 << 20
 // Load reads and checks a file, with secrets from the process's environment. Its error wraps what the
 // file system said, or is [Problems].
 func Load(path string) (_ *Config, err error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names it
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the configuration: %w", err)
 	}

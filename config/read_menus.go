@@ -22,10 +22,7 @@ func (r *reader) menus(v value) {
 			field{"tries", func(v value) { v.integer(&m.Tries, 1, 10) }},
 			field{"keys", func(v value) { m.Keys = r.keys(v) }},
 			field{"otherwise", func(v value) {
-				// The key stands in a map only because destination fills maps.
-				ways := map[string]Destination{}
-				v.destination(ways, "")
-				if d, ok := ways[""]; ok {
+				if d, ok := v.destination(); ok {
 					m.Otherwise = d
 				}
 			}},
@@ -40,8 +37,11 @@ func (r *reader) menus(v value) {
 func (r *reader) keys(v value) map[string]Destination {
 	keys := map[string]Destination{}
 	v.entries(func(key string, child value) {
-		if child.name(key, keyShape) {
-			child.destination(keys, key)
+		if !child.name(key, keyShape) {
+			return
+		}
+		if d, ok := child.destination(); ok {
+			keys[key] = d
 		}
 	})
 	return keys
@@ -71,14 +71,13 @@ func (r *reader) queues(v value) {
 	})
 }
 
-// destination reads where something leads into ways[key]. Whether the place exists is checked when all
-// places are known.
-func (v value) destination(ways map[string]Destination, key string) {
+// destination reads where something leads. Whether the place exists is checked when all places are
+// known.
+func (v value) destination() (d Destination, ok bool) {
 	if v.empty() {
 		v.lose("nothing", wantDestination)
-		return
+		return d, false
 	}
-	var d Destination
 	before := len(v.r.problems)
 	v.fields(
 		field{"menu", func(v value) { v.text(&d.Menu, nameShape) }},
@@ -86,7 +85,7 @@ func (v value) destination(ways map[string]Destination, key string) {
 	)
 	if len(v.r.problems) > before {
 		v.lost()
-		return
+		return d, false
 	}
 	if (d.Menu == "") == (d.Queue == "") {
 		found := "neither a menu nor a queue"
@@ -94,7 +93,7 @@ func (v value) destination(ways map[string]Destination, key string) {
 			found = "both a menu and a queue"
 		}
 		v.lose(found, wantDestination)
-		return
+		return d, false
 	}
-	ways[key] = d
+	return d, true
 }

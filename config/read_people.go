@@ -96,8 +96,11 @@ func (r *reader) trunks(v value) {
 			field{"allow", func(v value) { t.Allow = r.allow(v) }},
 			field{"numbers", func(v value) {
 				v.entries(func(number string, child value) {
-					if child.name(number, numberShape) {
-						child.destination(t.Numbers, number)
+					if !child.name(number, numberShape) {
+						return
+					}
+					if d, ok := child.destination(); ok {
+						t.Numbers[number] = d
 					}
 				})
 			}},

@@ -83,7 +83,7 @@ func envName(text string) (string, bool) {
 }
 
 func readSecretFile(path string) (_ string, err error) {
-	f, err := os.Open(path) //nolint:gosec // the operator's own configuration names it
+	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("secret cannot be read: %w", err)
 	}

@@ -80,6 +80,9 @@ type Stream interface {
 	// ctx's cause, or ErrClosed. It replaces what another Play was sending (that Play returns
 	// ErrReplaced). A clip with Loop never ends by itself.
 	Play(ctx context.Context, clips ...Clip) error
+	// SendKey presses a key towards the far end (RFC 4733), in place of what another Play was sending,
+	// and returns when its end was sent, or as Play does. Errors also: ErrNoKeys.
+	SendKey(ctx context.Context, k Key) error
 	// OnKey sets the function that is told each key the far end presses, once per key. The method
 	// (RFC 4733, SIP INFO) first seen on the leg wins and the others are ignored. Nil forgets.
 	OnKey(f func(Key))

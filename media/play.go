@@ -12,7 +12,11 @@ func (s *stream) Play(ctx context.Context, clips ...Clip) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	r := newReel(clips)
+	return s.run(ctx, newReel(clips))
+}
+
+// run puts a reel on and waits until it is over, or ctx is; a nil reel is over at once.
+func (s *stream) run(ctx context.Context, r *reel) error {
 	if err := s.load(r); err != nil || r == nil {
 		return err
 	}
@@ -73,10 +77,16 @@ func (s *stream) turn(due time.Time, frame []byte) {
 	}
 	s.playMu.Lock()
 	r, last := s.reel, false
-	if r != nil {
+	if r != nil && r.press == nil {
 		last = r.read(frame)
 	}
 	s.playMu.Unlock()
+	if r != nil && r.press != nil {
+		if r.press.step(s.out, due) {
+			s.finish(r)
+		}
+		return
+	}
 	if r == nil {
 		if !s.live.Load() {
 			return

@@ -4,6 +4,8 @@ package media
 type reel struct {
 	clips []Clip
 	at    int // in clips[0]
+	// press is a key to send, then there are no clips; only the wheel touches it.
+	press *press
 	// done is sent why the Play ends, once.
 	done chan error
 }

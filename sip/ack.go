@@ -29,9 +29,9 @@ func (l *leg) accept(x *exchange, body []byte, delayed bool) error {
 	res := x.response(sipmsg.StatusOK, body, l.contact(),
 		sipmsg.NewHeader("Allow", allowed), sipmsg.NewHeader("Supported", ""))
 	w := &ackWait{seq: x.req.CSeq().SeqNo, delayed: delayed, got: make(chan struct{})}
-	l.ack = w
+	l.acks[w.seq] = w
 	if err := x.send(res); err != nil {
-		l.ack = nil
+		delete(l.acks, w.seq)
 		return fmt.Errorf("send 200: %w", err)
 	}
 	if !l.ua.background("resend", func() { l.resend(x, res, w) }) {
@@ -78,9 +78,7 @@ func (l *leg) resend(x *exchange, res *sipmsg.Response, w *ackWait) {
 // unacknowledged ends a leg whose 200 got no ACK.
 func (l *leg) unacknowledged(w *ackWait, why call.Cause) {
 	l.mu.Lock()
-	if l.ack == w {
-		l.ack = nil
-	}
+	delete(l.acks, w.seq)
 	l.mu.Unlock()
 	if l.end(call.LegEnd{By: call.Far, Why: why, At: time.Now()}) {
 		l.release()
@@ -98,12 +96,12 @@ func (u *UA) ack(x *exchange) {
 // acked matches an ACK with the 200 that waits for it; a repeated one changes nothing.
 func (l *leg) acked(req *sipmsg.Request) {
 	l.mu.Lock()
-	w := l.ack
-	if w == nil || w.seq != req.CSeq().SeqNo {
+	w := l.acks[req.CSeq().SeqNo]
+	if w == nil {
 		l.mu.Unlock()
 		return
 	}
-	l.ack = nil
+	delete(l.acks, w.seq)
 	close(w.got)
 	l.mu.Unlock()
 	if !w.delayed || l.ctx.Err() != nil {

@@ -35,7 +35,7 @@ func check(req *sipmsg.Request) int {
 		return sipmsg.StatusBadRequest
 	}
 	switch req.Recipient.Scheme {
-	case "sip", "sips", "tel", "":
+	case schemeSIP, "sips", "tel", "":
 		return 0
 	default:
 		return statusUnsupportedScheme

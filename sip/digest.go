@@ -16,16 +16,19 @@ import (
 	"github.com/icholy/digest"
 )
 
+// algorithmMD5 is the one every phone has.
+const algorithmMD5 = "md5"
+
 // The digest algorithms that can be offered, by their names in the configuration, and as the
 // Algorithm parameter spells them (RFC 8760 section 2.3, RFC 7616 section 3.3).
 var digestAlgorithms = map[string]string{
-	"md5":         "MD5",
+	algorithmMD5:  "MD5",
 	"sha-256":     "SHA-256",
 	"sha-512-256": "SHA-512-256",
 }
 
-// defaultDigest is offered when nothing else is said: every phone has it.
-var defaultDigest = []string{"md5"}
+// defaultDigest is offered when nothing else is said.
+var defaultDigest = []string{algorithmMD5}
 
 // algorithmsOf spells the names of a configuration as the wire does. Errors: a name that is unknown.
 func algorithmsOf(names []string) ([]string, error) {

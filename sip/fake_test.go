@@ -39,6 +39,13 @@ func (e *fakeEngine) Bridge(media.Stream, media.Stream, media.Tap) (func(), erro
 
 func (e *fakeEngine) Close() error { return nil }
 
+// refuse has every later Open fail.
+func (e *fakeEngine) refuse(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.none = err
+}
+
 func (e *fakeEngine) opened() []*fakeStream {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -138,3 +145,5 @@ func (s *fakeStream) Close() error {
 }
 
 var errFake = errors.New("fake")
+
+func (s *fakeStream) SendKey(context.Context, media.Key) error { return nil }

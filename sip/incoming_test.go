@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 func TestCallAnsweredAndHungUpByCaller(t *testing.T) {
 	t.Parallel()
-	legs := make(chan call.Leg, 1)
+	legs := make(chan call.Leg, 4)
 	for _, network := range []string{"udp", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(legs) })
@@ -41,7 +42,7 @@ func TestCallAnsweredAndHungUpByCaller(t *testing.T) {
 
 func TestCallHungUpByUs(t *testing.T) {
 	t.Parallel()
-	legs := make(chan call.Leg, 1)
+	legs := make(chan call.Leg, 4)
 	r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(legs) })
 	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	k.answered()
@@ -65,7 +66,7 @@ func TestCallHungUpByUs(t *testing.T) {
 // As callee no BYE before the ACK (RFC 3261 section 15): it is sent when the ACK comes.
 func TestHangupBeforeAckWaits(t *testing.T) {
 	t.Parallel()
-	legs := make(chan call.Leg, 1)
+	legs := make(chan call.Leg, 4)
 	r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(legs) })
 	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	k.invite()
@@ -79,7 +80,7 @@ func TestHangupBeforeAckWaits(t *testing.T) {
 // The 200 is resent after T1, 2·T1, 4·T1, 8·T1, 8·T1… and after 64·T1 the leg ends with a BYE.
 func TestUnacknowledged200(t *testing.T) {
 	t.Parallel()
-	legs := make(chan call.Leg, 1)
+	legs := make(chan call.Leg, 4)
 	for _, network := range []string{"udp", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +141,7 @@ func TestCancel(t *testing.T) {
 // A CANCEL that finds the INVITE answered changes nothing (RFC 3261 section 9.2).
 func TestCancelAfter200(t *testing.T) {
 	t.Parallel()
-	legs := make(chan call.Leg, 1)
+	legs := make(chan call.Leg, 4)
 	r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(legs) })
 	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	k.invite()
@@ -158,40 +159,51 @@ func TestCancelAfter200(t *testing.T) {
 // In the instant of the answer: whichever is first, both sides agree, and the wire says one thing.
 func TestCancelCrossesAnswer(t *testing.T) {
 	t.Parallel()
-	type outcome struct{ err error }
-	outcomes := make(chan outcome, 1)
+	type outcome struct {
+		from string
+		err  error
+	}
+	const rounds = 40
+	outcomes := make(chan outcome, rounds)
 	r := newRig(t, func(o *Options) {
 		o.OnIncoming = func(_ context.Context, in call.Incoming) {
 			_ = in.Leg.Ring()
 			_, err := in.Leg.Answer()
-			outcomes <- outcome{err}
+			outcomes <- outcome{in.From, err}
 			if err == nil {
 				<-in.Leg.Context().Done()
 			}
 		}
 	})
-	for range 40 {
+	heard := make(map[string]bool) // by caller: answered, as the wire says
+	for i := range rounds {
+		from := fmt.Sprint("1390000", i)
 		k := newPeer(t, "udp", r.udp()).dialog(testNumber)
-		k.invite()
+		k.invite("P-Asserted-Identity: <sip:" + from + "@x>")
 		k.cancel()
 		w := k.p.expect("SIP/2.0", "INVITE")
 		for strings.HasPrefix(w.start, "SIP/2.0 1") {
 			w = k.p.expect("SIP/2.0", "INVITE")
 		}
 		k.ack(w, "")
-		if got := next(t, outcomes); got.err != nil {
+		heard[from] = strings.HasPrefix(w.start, "SIP/2.0 200")
+		if heard[from] {
+			k.request("BYE", "")
+			k.p.status("BYE", 200)
+		} else {
 			require.True(t, strings.HasPrefix(w.start, "SIP/2.0 487"), w.start)
-			continue
 		}
-		require.True(t, strings.HasPrefix(w.start, "SIP/2.0 200"), w.start)
-		k.request("BYE", "")
-		k.p.status("BYE", 200)
+	}
+	require.Eventually(t, func() bool { return r.calls.Load() == 0 }, testWait, time.Millisecond)
+	close(outcomes)
+	for o := range outcomes {
+		require.Equal(t, heard[o.from], o.err == nil, o.from)
 	}
 }
 
 func TestRefusedAtTheDoor(t *testing.T) {
 	t.Parallel()
-	busy := make(chan struct{})
+
 	for _, c := range []struct {
 		name   string
 		change func(o *Options)
@@ -206,8 +218,8 @@ func TestRefusedAtTheDoor(t *testing.T) {
 		{name: "no trunk", change: func(o *Options) { o.Trunks = nil }, number: testNumber, sdp: sdpGood, code: 403},
 		{name: "no codec", number: testNumber, sdp: sdpNone, code: 488},
 		{name: "malformed offer", number: testNumber, sdp: sdpBad, code: 400},
-		{name: "no ports", before: func(r *rig) { r.engine.none = media.ErrNoPorts }, number: testNumber, sdp: sdpGood, code: 503},
-		{name: "engine broken", before: func(r *rig) { r.engine.none = errFake }, number: testNumber, sdp: sdpGood, code: 500},
+		{name: "no ports", before: func(r *rig) { r.engine.refuse(media.ErrNoPorts) }, number: testNumber, sdp: sdpGood, code: 503},
+		{name: "engine broken", before: func(r *rig) { r.engine.refuse(errFake) }, number: testNumber, sdp: sdpGood, code: 500},
 		{name: "draining", before: func(r *rig) { r.Drain() }, number: testNumber, sdp: sdpGood, code: 503},
 		{name: "escaped number", number: "%39%36777", sdp: sdpGood, code: 486},
 		{name: "busy", number: testNumber, sdp: sdpGood, code: 486},
@@ -234,12 +246,12 @@ func TestRefusedAtTheDoor(t *testing.T) {
 			}
 		})
 	}
-	close(busy)
+
 }
 
 func TestMaxCalls(t *testing.T) {
 	t.Parallel()
-	legs := make(chan call.Leg, 1)
+	legs := make(chan call.Leg, 4)
 	r := newRig(t, func(o *Options) { o.MaxCalls, o.OnIncoming = 1, untilOver(legs) })
 	first := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	first.answered()
@@ -258,7 +270,7 @@ func TestMaxCalls(t *testing.T) {
 // Without an offer the 200 bears ours, and the ACK the answer (RFC 3261 section 13.2.1).
 func TestDelayedOffer(t *testing.T) {
 	t.Parallel()
-	legs := make(chan call.Leg, 1)
+	legs := make(chan call.Leg, 4)
 	r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(legs) })
 	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	k.request("INVITE", "")
@@ -362,7 +374,7 @@ func TestMergedAndRetransmitted(t *testing.T) {
 
 func TestCloseHangsUp(t *testing.T) {
 	t.Parallel()
-	legs := make(chan call.Leg, 1)
+	legs := make(chan call.Leg, 4)
 	r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(legs) })
 	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	k.answered()

@@ -43,6 +43,7 @@ func (u *UA) bye(x *exchange) {
 	ringing := l.answeredAt.IsZero()
 	l.mu.Unlock()
 	first := l.end(call.LegEnd{By: call.Far, Why: call.CauseBye, At: at})
+	u.legs.remove(l)
 	x.reply(sipmsg.StatusOK)
 	if ringing { // an early dialog's INVITE is still owed its response
 		l.invite.reply(sipmsg.StatusRequestTerminated)
@@ -50,7 +51,6 @@ func (u *UA) bye(x *exchange) {
 	if first {
 		l.release()
 	}
-	u.legs.remove(l)
 }
 
 // info takes a key pressed (RFC 6086; the bodies are those that phones send, registered nowhere).

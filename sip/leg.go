@@ -35,11 +35,13 @@ type leg struct {
 	answer     []byte
 	progressed bool      // a 18x or the 200 was sent
 	answeredAt time.Time // when the 200 was sent or received; zero before
-	ack        *ackWait  // a 200 of ours is waiting for its ACK
 	reoffering bool      // a re-INVITE is with the owner
 	farGone    bool      // the far end's BYE came: ours is not wanted
 	byeSent    bool
 	gone       chan struct{} // closed with farGone
+	// acks are the 200s of ours that wait for their ACK, by CSeq: the INVITE's, and a re-INVITE's, which may
+	// come before the INVITE's ACK does.
+	acks map[uint32]*ackWait
 
 	attachMu sync.Mutex // held while post runs; a leaf in the order of locks
 	post     func(call.Command) bool
@@ -52,7 +54,7 @@ var errAnswered = errors.New("sip: leg is answered")
 
 // newLeg enters a leg in the table. The dialog's tags must be known.
 func (u *UA) newLeg(d dialog, stream media.Stream) *leg {
-	l := &leg{ua: u, id: call.LegID(newID()), key: d.id(), d: d, stream: stream, gone: make(chan struct{})}
+	l := &leg{ua: u, id: call.LegID(newID()), key: d.id(), d: d, stream: stream, gone: make(chan struct{}), acks: make(map[uint32]*ackWait)}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	stream.OnKey(func(k media.Key) {
 		l.deliver(call.KeyPressed{Leg: l.id, Key: k, At: time.Now()})
@@ -122,11 +124,11 @@ func (l *leg) contact() sipmsg.Header {
 func (l *leg) Answer() (time.Time, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.answeredAt.IsZero() {
-		return l.answeredAt, nil
-	}
 	if l.ctx.Err() != nil {
 		return time.Time{}, fmt.Errorf("answer: %w", context.Cause(l.ctx))
+	}
+	if !l.answeredAt.IsZero() {
+		return l.answeredAt, nil
 	}
 	body, delayed := l.answer, l.answer == nil
 	if delayed {
@@ -151,7 +153,7 @@ func (l *leg) Hangup(why call.Cause) {
 	}
 	l.release()
 	l.mu.Lock()
-	ringing, waiting := l.answeredAt.IsZero(), l.ack != nil
+	ringing, waiting := l.answeredAt.IsZero(), len(l.acks) > 0
 	l.mu.Unlock()
 	switch {
 	case ringing:

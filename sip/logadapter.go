@@ -84,15 +84,20 @@ func (a *logAdapter) Handle(_ context.Context, rec slog.Record) error {
 	if entry == nil {
 		return nil
 	}
-	unlogged, ok := a.quota.take(rec.Message)
+	n, ok := a.quota.take(rec.Message)
 	if !ok {
 		return nil
 	}
-	if unlogged > 0 {
-		fields = append(fields, zap.Int("unlogged", unlogged))
-	}
-	entry.Write(fields...)
+	entry.Write(append(fields, unlogged(n))...)
 	return nil
+}
+
+// unlogged says how many lines were left out, if any were.
+func unlogged(n int) zap.Field {
+	if n == 0 {
+		return zap.Skip()
+	}
+	return zap.Int("unlogged", n)
 }
 
 // WithAttrs implements slog.Handler.

@@ -17,6 +17,7 @@ const (
 	dropConn     = "connection"     // too many TCP connections
 	methodOther  = "other"
 	metricPrefix = "hotline"
+	metricSIP    = "sip"
 )
 
 // metrics of the user agent; all are silent without a registry.
@@ -30,15 +31,15 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: metricPrefix, Subsystem: "sip", Name: "requests_total",
+			Namespace: metricPrefix, Subsystem: metricSIP, Name: "requests_total",
 			Help: "SIP requests received, by method; retransmissions count.",
 		}, []string{"method"}),
 		responses: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: metricPrefix, Subsystem: "sip", Name: "responses_total",
+			Namespace: metricPrefix, Subsystem: metricSIP, Name: "responses_total",
 			Help: "SIP responses sent, by method of the request and status; retransmissions do not count.",
 		}, []string{"method", "code"}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: metricPrefix, Subsystem: "sip", Name: "dropped_total",
+			Namespace: metricPrefix, Subsystem: metricSIP, Name: "dropped_total",
 			Help: "What arrived and was dropped unanswered, by reason.",
 		}, []string{"reason"}),
 		postDial: prometheus.NewHistogram(prometheus.HistogramOpts{

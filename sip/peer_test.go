@@ -261,7 +261,7 @@ func (k *talk) answered() wire {
 }
 
 // respond answers a request that came, literally.
-func (p *peer) respond(req wire, code int, phrase, tag, body string, extra ...string) {
+func (p *peer) respond(req wire, code int, phrase, tag, body string) {
 	p.t.Helper()
 	to := req.header("to")
 	if tag != "" && !strings.Contains(to, "tag=") {
@@ -273,7 +273,6 @@ func (p *peer) respond(req wire, code int, phrase, tag, body string, extra ...st
 	}
 	lines = append(lines, "From: "+req.header("from"), "To: "+to, "Call-ID: "+req.header("call-id"),
 		"CSeq: "+req.header("cseq"), fmt.Sprintf("Contact: <sip:8001@%s>", p.addr()))
-	lines = append(lines, extra...)
 	if body != "" {
 		lines = append(lines, sdpHeader)
 	}

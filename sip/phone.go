@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -42,11 +43,13 @@ type PhonesOptions struct {
 // Make them with NewPhones, add each with Add, run them with Run. All methods may be called from any
 // goroutine.
 type Phones struct {
-	o      PhonesOptions
-	ua     *UA
-	hop    hop
-	mu     sync.Mutex
-	phones map[string]*Phone
+	o       PhonesOptions
+	ua      *UA
+	hop     hop
+	self    netip.AddrPort // as the server is to see it
+	reading chan struct{}  // closed when the socket is being read
+	mu      sync.Mutex
+	phones  map[string]*Phone
 }
 
 // PhoneOptions describe one phone.
@@ -81,7 +84,7 @@ func NewPhones(o PhonesOptions) (*Phones, error) {
 	if o.Transport == "" {
 		o.Transport = "udp"
 	}
-	s := &Phones{o: o, phones: make(map[string]*Phone)}
+	s := &Phones{o: o, reading: make(chan struct{}), phones: make(map[string]*Phone)}
 	ua, err := New(Options{
 		Listen: []Listener{{Network: o.Transport, Address: o.Address}},
 		Engine: o.Engine, OnIncoming: s.incoming, T1: o.T1, Logger: o.Logger,
@@ -91,11 +94,42 @@ func NewPhones(o PhonesOptions) (*Phones, error) {
 	}
 	ua.door = s.admit
 	s.ua = ua
+	if l := ua.listeners[0]; l.packet != nil {
+		l.packet = &firstRead{PacketConn: l.packet, begun: sync.OnceFunc(func() { close(s.reading) })}
+	} else {
+		close(s.reading) // phones make their connection themselves
+	}
 	s.hop = hop{transport: strings.ToUpper(o.Transport), dest: o.Server.String(), ours: ua.Addrs()[0]}
+	s.self = ua.selfAt(s.hop)
 	return s, nil
 }
 
-// Run serves the phones until ctx is done, then closes them. It is called once.
+// firstRead tells when a socket is read for the first time: before that sipgo does not know it, and would
+// open another to send by.
+type firstRead struct {
+	net.PacketConn
+	begun func()
+}
+
+func (f *firstRead) ReadFrom(p []byte) (int, net.Addr, error) {
+	f.begun()
+	return f.PacketConn.ReadFrom(p)
+}
+
+// ready waits until the phones can send.
+func (s *Phones) ready(ctx context.Context) error {
+	select {
+	case <-s.reading:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.ua.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// Run serves the phones until ctx is done, then closes them. It is called once; Register and Dial
+// wait for it.
 func (s *Phones) Run(ctx context.Context) error { return s.ua.Run(ctx) }
 
 // Close hangs up all calls and waits for everything that the phones started. Registrations are left to expire, as
@@ -103,7 +137,7 @@ func (s *Phones) Run(ctx context.Context) error { return s.ua.Run(ctx) }
 func (s *Phones) Close() error { return s.ua.Close() }
 
 // Addr is where the phones are.
-func (s *Phones) Addr() netip.AddrPort { return s.hop.ours }
+func (s *Phones) Addr() netip.AddrPort { return s.self }
 
 // errUserTaken: a set has one phone for each user.
 var errUserTaken = errors.New("sip: a phone of that user is there already")
@@ -128,10 +162,21 @@ func (s *Phones) Add(o PhoneOptions) (*Phone, error) {
 	return p, nil
 }
 
+// Remove forgets a phone. Its calls go on until they end; a registration is left to expire.
+func (s *Phones) Remove(user string) {
+	s.mu.Lock()
+	p := s.phones[user]
+	delete(s.phones, user)
+	s.mu.Unlock()
+	if p != nil {
+		p.halt()
+	}
+}
+
 // at is the address of a user at the phone's server, or of the server itself for "".
 func (p *Phone) at(user string) sipmsg.Uri {
 	server := p.set.o.Server
-	return sipmsg.Uri{Scheme: "sip", User: user, Host: server.Addr().String(), Port: int(server.Port())}
+	return sipmsg.Uri{Scheme: schemeSIP, User: user, Host: server.Addr().String(), Port: int(server.Port())}
 }
 
 // phone finds the phone that a user names.

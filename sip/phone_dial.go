@@ -25,6 +25,9 @@ type DialOptions struct {
 // once when ctx is done; the CANCEL is then seen to in the background. The error is always a
 // *call.RingError. A challenge is answered with the phone's password.
 func (p *Phone) Dial(ctx context.Context, number string, o DialOptions) (call.Leg, error) {
+	if err := p.set.ready(ctx); err != nil {
+		return nil, &call.RingError{Why: withdrawnFor(ctx), At: time.Now()}
+	}
 	if o.From == "" {
 		o.From = p.o.User
 	}

@@ -72,7 +72,7 @@ func (a *phoneAuth) credentials(method sipmsg.RequestMethod, uri, user, password
 // Register registers the phone and keeps it registered, refreshing in good time, until Unregister or
 // the end of the set. It returns when the server has answered. Errors: *StatusError; those of the
 // transport; ctx's cause.
-func (p *Phone) Register(ctx context.Context) error {
+func (p *Phone) Register(ctx context.Context) error { //nolint:contextcheck // the refreshing outlives ctx
 	p.registering.Lock()
 	defer p.registering.Unlock()
 	granted, err := p.register(ctx, p.o.Expires)
@@ -89,14 +89,21 @@ func (p *Phone) Register(ctx context.Context) error {
 
 // Unregister takes the phone's registration back. Errors: as Register.
 func (p *Phone) Unregister(ctx context.Context) error {
+	p.halt()
+	p.registering.Lock()
+	defer p.registering.Unlock()
+	_, err := p.register(ctx, 0)
+	return err
+}
+
+// halt stops the refreshing.
+func (p *Phone) halt() {
 	p.registering.Lock()
 	defer p.registering.Unlock()
 	if p.stop != nil {
 		p.stop()
 		p.stop = nil
 	}
-	_, err := p.register(ctx, 0)
-	return err
 }
 
 // refresh registers again when four fifths of what was granted have gone by.
@@ -153,13 +160,16 @@ func (p *Phone) register(ctx context.Context, expires time.Duration) (granted ti
 
 // sendRegister sends one REGISTER and returns its final response.
 func (p *Phone) sendRegister(ctx context.Context, expires time.Duration) (*sipmsg.Response, error) {
+	if err := p.set.ready(ctx); err != nil {
+		return nil, err
+	}
 	req, err := p.d.request(sipmsg.REGISTER, 0)
 	if err != nil {
 		return nil, err
 	}
 	h := p.set.hop
-	self := p.set.ua.selfAt(h)
-	contact := sipmsg.Uri{Scheme: "sip", User: p.o.User, Host: self.Addr().String(), Port: int(self.Port())}
+	self := p.set.self
+	contact := sipmsg.Uri{Scheme: schemeSIP, User: p.o.User, Host: self.Addr().String(), Port: int(self.Port())}
 	if reliable(h.transport) {
 		contact.UriParams.Add("transport", strings.ToLower(h.transport))
 	}

@@ -33,8 +33,7 @@ func (r *registrar) identify(req *sipmsg.Request, claimed string) (agent string,
 		return "", r.challenge(req, claimed, true)
 	case credentialsWrong:
 		if n, ok := r.quota.take("wrong credentials"); ok {
-			r.o.logger.Warn("wrong credentials", zap.String("source", req.Source()),
-				zap.Stringer("method", req.Method), zap.Int("unlogged", n))
+			r.o.logger.Warn("wrong credentials", zap.String("source", req.Source()), unlogged(n))
 		}
 		return "", r.challenge(req, claimed, false)
 	}

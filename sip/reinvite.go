@@ -39,7 +39,12 @@ func (u *UA) reinvite(x *exchange) {
 	if l == nil {
 		return
 	}
-	if !l.beginReoffer() {
+	switch l.beginReoffer() {
+	case 0:
+	case sipmsg.StatusRequestPending:
+		x.reply(sipmsg.StatusRequestPending)
+		return
+	default:
 		x.reply(sipmsg.StatusInternalServerError, retryLater())
 		return
 	}
@@ -64,15 +69,22 @@ func retryLater() sipmsg.Header {
 	return sipmsg.NewHeader("Retry-After", strconv.Itoa(rand.IntN(retryMost+1))) //nolint:gosec // spread, not secret
 }
 
-// beginReoffer reports whether a re-INVITE may begin: the dialog is confirmed, and none is under way.
-func (l *leg) beginReoffer() bool {
+// beginReoffer returns 0 when a re-INVITE may begin, else the status that it is owed: 500 while the one
+// before has no final response (RFC 3261 section 14.2), 491 while an offer of ours, in a 200, has no answer
+// (RFC 5407 section 3.1.4). A missing ACK alone is no obstacle: it may be on its way, or lost.
+func (l *leg) beginReoffer() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.answeredAt.IsZero() || l.ack != nil || l.reoffering || l.ctx.Err() != nil {
-		return false
+	if l.answeredAt.IsZero() || l.reoffering || l.ctx.Err() != nil {
+		return sipmsg.StatusInternalServerError
+	}
+	for _, w := range l.acks {
+		if w.delayed {
+			return sipmsg.StatusRequestPending
+		}
 	}
 	l.reoffering = true
-	return true
+	return 0
 }
 
 func (l *leg) endReoffer() {

@@ -23,11 +23,11 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	self := u.selfAt(hopOfFlow(f)).Addr().String()
-	from := sipmsg.Uri{Scheme: "sip", User: plain(r.From), Host: self}
+	from := sipmsg.Uri{Scheme: schemeSIP, User: plain(r.From), Host: self}
 	if from.User == "" {
 		from.User = anonymous
 	}
-	to := sipmsg.Uri{Scheme: "sip", User: r.Agent, Host: self}
+	to := sipmsg.Uri{Scheme: schemeSIP, User: r.Agent, Host: self}
 	l, err := u.invite(ctx, outgoing{
 		target: f.contact, from: nameAddr(r.Display, &from), to: nameAddr("", &to),
 		hop: hopOfFlow(f), agent: r.Agent,
@@ -199,8 +199,7 @@ func (r *ringing) provisional(res *sipmsg.Response, at time.Time) {
 
 // withdrawnFor is why a ring was withdrawn.
 func withdrawnFor(ctx context.Context) call.Cause {
-	var c call.CancelCause
-	if errors.As(context.Cause(ctx), &c) {
+	if c, ok := errors.AsType[call.CancelCause](context.Cause(ctx)); ok {
 		return c.Why
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -10,6 +10,9 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
+// schemeSIP is that of every address we write.
+const schemeSIP = "sip"
+
 // hop is the way a request of ours leaves: by which of our sockets, to where.
 type hop struct {
 	transport string
@@ -82,8 +85,11 @@ func (u *UA) selfAt(h hop) netip.AddrPort {
 // routedFrom asks the host which address it would send from. Nothing is sent: connecting a UDP socket
 // only looks up the route. def is returned when there is none.
 func routedFrom(dest string, def netip.Addr) netip.Addr {
-	var d net.Dialer
-	c, err := d.DialContext(context.Background(), "udp", dest)
+	peer, err := netip.ParseAddrPort(dest)
+	if err != nil {
+		return def // a name; no look-up is worth it here
+	}
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(peer))
 	if err != nil {
 		return def
 	}
@@ -96,7 +102,7 @@ func routedFrom(dest string, def netip.Addr) netip.Addr {
 
 // contactAt is our Contact towards h.
 func (u *UA) contactAt(h hop) sipmsg.Header {
-	uri := sipmsg.Uri{Scheme: "sip", User: serverName, Host: u.selfAt(h).Addr().String(), Port: int(u.selfAt(h).Port())}
+	uri := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: u.selfAt(h).Addr().String(), Port: int(u.selfAt(h).Port())}
 	if h.transport != transportUDP {
 		uri.UriParams.Add("transport", strings.ToLower(h.transport))
 	}
@@ -145,7 +151,7 @@ func (u *UA) ping(ctx context.Context, f flow) error {
 	if reliable(f.transport) && !u.conns.alive(f.source) {
 		return fmt.Errorf("ping %s: %w", f.source, net.ErrClosed)
 	}
-	self := sipmsg.Uri{Scheme: "sip", User: serverName, Host: u.selfAt(h).Addr().String()}
+	self := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: u.selfAt(h).Addr().String()}
 	d := dialog{
 		CallID: newID(), LocalTag: newID(), Local: nameAddr("", &self),
 		Remote: nameAddr("", &f.contact), Target: f.contact.String(),

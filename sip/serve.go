@@ -98,7 +98,7 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 
 // dispatch is the table of methods.
 func (u *UA) dispatch(x *exchange) {
-	switch x.req.Method {
+	switch x.req.Method { //nolint:exhaustive // what is not served is one case
 	case sipmsg.INVITE:
 		if x.inDialog {
 			u.reinvite(x)
@@ -155,18 +155,21 @@ func (x *exchange) response(code int, body []byte, headers ...sipmsg.Header) *si
 	return res
 }
 
-// send gives a response to the transaction, unless a final one was given before. The error is the
-// transaction's: sipmsg.ErrTransactionCanceled when a CANCEL was first, or that of the socket.
+// errFinal: the request has had its final response, ours or the one that sipgo gives to a CANCEL.
+var errFinal = errors.New("sip: request was answered before")
+
+// send gives a response to the transaction. Errors: errFinal; sipmsg.ErrTransactionCanceled when a
+// CANCEL was first; that of the socket.
 func (x *exchange) send(res *sipmsg.Response) error {
 	if x.req.IsAck() {
 		return nil // nothing answers an ACK
 	}
 	if res.StatusCode >= sipmsg.StatusOK {
 		if x.final.Swap(true) {
-			return nil
+			return errFinal
 		}
 	} else if x.final.Load() {
-		return nil
+		return errFinal
 	}
 	res.SipVersion = version
 	err := x.tx.Respond(res)

@@ -50,7 +50,7 @@ type UA struct {
 	hurry    context.CancelFunc
 }
 
-// ErrClosed: the user agent is closed, or closing.
+// ErrClosed is what is returned when the user agent is closed, or closing.
 var ErrClosed = errors.New("sip: user agent closed")
 
 // tune sets the variables that sipgo keeps for the whole process, once.
@@ -127,7 +127,7 @@ func (u *UA) Addrs() []netip.AddrPort {
 func (u *UA) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	defer context.AfterFunc(u.ctx, stop)()
+	defer context.AfterFunc(u.ctx, stop)() //nolint:contextcheck // Close ends Run too
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range u.listeners {
 		g.Go(func() error { return u.listen(l) })
@@ -148,13 +148,15 @@ func (u *UA) listen(l *listener) error {
 	} else {
 		err = u.transport.ServeTCP(l.stream)
 	}
-	if u.ctx.Err() != nil {
-		return nil
-	}
 	if err == nil {
 		err = net.ErrClosed // sipgo logs why it stopped reading UDP, and does not return it
 	}
-	return fmt.Errorf("listener %s %s stopped: %w", l.transport, l.bound, err)
+	select {
+	case <-u.ctx.Done(): // Close closed it
+		return nil
+	default:
+		return fmt.Errorf("listener %s %s stopped: %w", l.transport, l.bound, err)
+	}
 }
 
 // Drain refuses new calls with 503 from now on; those that are in go on. OPTIONS are answered 503 too,

@@ -108,6 +108,11 @@ func (s *Stream) begin(name string) {
 	}
 }
 
+// SendKey implements media.Stream.
+func (s *Stream) SendKey(ctx context.Context, k media.Key) error {
+	return s.Play(ctx, media.Clip{Name: "key " + k.String(), ALaw: make([]byte, media.SampleRate/10)})
+}
+
 // OnKey implements media.Stream.
 func (s *Stream) OnKey(f func(media.Key)) {
 	s.mu.Lock()

@@ -34,6 +34,7 @@ type console struct {
 // cli is the command line.
 type cli struct {
 	Serve serveCmd `cmd:"" help:"Answer the hotline. Without --config, the reference hotline on loopback."`
+	Demo  demoCmd  `cmd:"" help:"Serve on free ports with simulated callers and agents, and show it live."`
 	Init  initCmd  `cmd:"" help:"Write a configuration to start from, with this machine's address and random passwords."`
 	Check checkCmd `cmd:"" help:"Check a configuration: every problem at once, with its line."`
 }

@@ -80,7 +80,7 @@ func StartBaresip(tb testing.TB, o BaresipOptions) *Baresip {
 	b.process.await(tb, "baresip is ready")
 	b.control = dialControl(tb, fmt.Sprintf("127.0.0.1:%d", first+controlOffset))
 	if o.Register {
-		b.process.await(tb, "registered successfully")
+		b.process.await(tb, "} 200 OK (")
 	}
 	return b
 }

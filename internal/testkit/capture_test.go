@@ -48,6 +48,8 @@ func TestCaptureSeesACall(t *testing.T) {
 				switch {
 				case p.Event == 7:
 					events++
+				case p.PayloadType == 8 && len(p.Payload) != 160:
+					require.Fail(t, "not 20 ms", "%d octets", len(p.Payload))
 				case p.PayloadType == 8 && port >= callee.RTPFirst && port <= callee.RTPLast:
 					there++
 				case p.PayloadType == 8:

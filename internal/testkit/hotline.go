@@ -139,3 +139,9 @@ func (h *Hotline) Capture() *Capture {
 	h.tb.Helper()
 	return StartCapture(h.tb, []PortRange{{h.SIPPort, h.SIPPort}}, []PortRange{h.MediaPorts})
 }
+
+// Ready is whether /readyz says so: false while it drains, and once it has ended.
+func (h *Hotline) Ready() bool {
+	status, _, err := h.try("/readyz")
+	return err == nil && status == http.StatusOK
+}

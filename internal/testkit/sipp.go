@@ -168,7 +168,7 @@ func (s *Sipp) start(scenario, transport string, data any, args ...string) {
 		"-sf", file, "-t", mode, "-i", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-bind_local",
 		"-mi", "127.0.0.1", "-mp", fmt.Sprint(s.MediaPort), "-cp", fmt.Sprint(s.Port + sippControlOffset),
 		"-trace_msg", "-message_file", s.log("messages"), "-trace_err", "-error_file", s.log("errors"),
-		"-nostdin", "-timeout", "170s", "-timeout_error",
+		"-aa", "-nostdin", "-timeout", "170s", "-timeout_error",
 	}, args...)
 	cmd := exec.Command("sipp", args...) //nolint:noctx // cleanup ends it by its group
 	cmd.Dir = s.dir

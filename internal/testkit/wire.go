@@ -3,6 +3,7 @@ package testkit
 import (
 	"bufio"
 	"bytes"
+	"encoding/hex"
 	"encoding/xml"
 	"fmt"
 	"net/netip"
@@ -48,6 +49,8 @@ type RTPPacket struct {
 	Marker      bool
 	// Event is the code of a telephone-event (RFC 4733 section 2.3), −1 for audio.
 	Event int
+	// Payload is the audio.
+	Payload []byte
 }
 
 // pdml is tshark's XML. Unlike its columns it keeps apart several messages in one TCP segment.
@@ -141,7 +144,7 @@ func (c *Capture) messages(p pdml) []SIPPacket {
 // rtpColumns are the fields asked of tshark for each RTP packet, in the order RTP reads them.
 var rtpColumns = []string{
 	"frame.time_epoch", "ip.src", "udp.srcport", "ip.dst", "udp.dstport",
-	"rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type", "rtp.marker", "rtpevent.event_id",
+	"rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type", "rtp.marker", "rtpevent.event_id", "rtp.payload",
 }
 
 // RTP returns all RTP packets captured, in order, without RTCP. It stops the capture.
@@ -155,6 +158,7 @@ func (c *Capture) RTP() []RTPPacket {
 	args = append(args, "-o", "rtpevent.event_payload_type_value:101")
 	var found []RTPPacket
 	lines := bufio.NewScanner(bytes.NewReader(c.tshark(args...)))
+	lines.Buffer(nil, 1<<20) // a line has a packet's payload in hexadecimal
 	for lines.Scan() {
 		f := strings.Split(lines.Text(), "|")
 		if len(f) != len(rtpColumns) {
@@ -168,6 +172,11 @@ func (c *Capture) RTP() []RTPPacket {
 		if f[10] != "" {
 			p.Event = c.number(f[10])
 		}
+		payload, err := hex.DecodeString(strings.ReplaceAll(f[11], ":", ""))
+		if err != nil {
+			c.tb.Fatalf("tshark's payload: %v", err)
+		}
+		p.Payload = payload
 		// RTCP seen as RTP has these types (RFC 5761 section 4).
 		if p.PayloadType < 64 || p.PayloadType > 95 {
 			found = append(found, p)

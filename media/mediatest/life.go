@@ -56,11 +56,11 @@ func hold(t *testing.T, newEngine Make) {
 	require.True(t, s.Held())
 	require.Contains(t, p.Call(s, "c=IN IP4 0.0.0.0"), "a=recvonly")
 	require.True(t, s.Held())
+	require.Equal(t, out, s.Stats().PacketsOut)
 	require.Contains(t, p.Call(s, "a=recvonly"), "a=sendonly")
 	require.False(t, s.Held())
 	require.Contains(t, p.Call(s, "a=sendonly"), "a=recvonly")
 	held := s.Stats().PacketsOut
-	require.Less(t, held-out, uint64(10))
 	// Held from here on: what another stream plays meanwhile is the clock.
 	other, err := e.Open(media.StreamOptions{})
 	require.NoError(t, err)

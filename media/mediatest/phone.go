@@ -3,6 +3,7 @@ package mediatest
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"strings"
@@ -244,10 +245,29 @@ func (p *Phone) Heard(packets []Packet) []byte {
 	}
 	if p.Codec == media.PCMU {
 		for i, code := range audio {
-			audio[i] = alawOf(ulawLinear(code))
+			audio[i] = alawOf[code]
 		}
 	}
 	return audio
+}
+
+// The nearest code of the other law for each code: searched for, free of any arithmetic that package
+// media might share.
+var (
+	ulawOf = nearest(linear, ulawLinear)
+	alawOf = nearest(ulawLinear, linear)
+)
+
+func nearest(from, to func(byte) float64) (table [256]byte) {
+	for code := range table {
+		value, distance := from(byte(code)), math.Inf(1)
+		for other := range table {
+			if d := math.Abs(value - to(byte(other))); d < distance {
+				table[code], distance = byte(other), d
+			}
+		}
+	}
+	return table
 }
 
 // coded turns A-law into a codec.
@@ -257,23 +277,9 @@ func coded(alaw []byte, codec media.Codec) []byte {
 	}
 	audio := make([]byte, len(alaw))
 	for i, code := range alaw {
-		audio[i] = nearest(linear(code), ulawLinear)
+		audio[i] = ulawOf[code]
 	}
 	return audio
-}
-
-// alawOf is the A-law code nearest to a linear value.
-func alawOf(value float64) byte { return nearest(value, linear) }
-
-// nearest searches a code; slow, and free of any arithmetic that package media might share.
-func nearest(value float64, expand func(byte) float64) byte {
-	best, distance := byte(0), 1e9
-	for code := range 256 {
-		if d := max(value-expand(byte(code)), expand(byte(code))-value); d < distance {
-			best, distance = byte(code), d
-		}
-	}
-	return best
 }
 
 // ulawLinear expands a µ-law code (ITU-T G.711), on the scale of linear.

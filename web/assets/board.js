@@ -97,8 +97,8 @@ function drawAgents(board) {
   const items = shown.map((a) =>
     el("li", a.state, el("b", "", a.id), el("span", "", agentStates[a.state] || a.state),
       el("time", "", `${clockTime(age(board.now, a.since))} · 接听 ${a.calls}`)));
-  if (!items.length) items.push(el("li", "", "尚无坐席"));
-  if (shown.length < board.agents.length) items.push(el("li", "", `另有 ${board.agents.length - shown.length} 名`));
+  if (!items.length) items.push(el("li", "empty", "尚无坐席"));
+  if (shown.length < board.agents.length) items.push(el("li", "more", `另有 ${board.agents.length - shown.length} 名`));
   $("agents").replaceChildren(...items);
 }
 
@@ -106,7 +106,7 @@ function drawCall(c, board) {
   const seconds = age(board.now, c.since);
   const limit = c.at === "talk" ? board.targets.talk_seconds : c.at === "wait" ? board.targets.service_level_seconds : 0;
   const share = limit ? Math.min(1, seconds / limit) : 0;
-  const where = [c.held ? "保持" : stages[c.at] || c.at, c.queue && queueName(c.queue), c.agent && `坐席 ${c.agent}`];
+  const where = [c.held ? "保持" : stages[c.at] || c.at, c.queue && queueName(c.queue), c.agent];
   const item = el("li", c.at, el("span", "from", c.from || "未知号码"),
     el("span", "what", where.filter(Boolean).join(" · ")), el("span", "time", clockTime(seconds)), el("i", ""));
   if (limit && share >= 0.8) item.classList.add(share >= 1 ? "late" : "near");

@@ -1,0 +1,94 @@
+package call_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/call"
+)
+
+// A cursor comes back from clients: whatever they send is a place in the listing or ErrBadCursor.
+func FuzzParseCursor(f *testing.F) {
+	f.Add(call.Cursor{Started: time.Unix(1, 2), ID: "a b"}.String())
+	f.Add("")
+	f.Add("MSB4")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := call.ParseCursor(text)
+		if err != nil {
+			require.ErrorIs(t, err, call.ErrBadCursor)
+			return
+		}
+		again, err := call.ParseCursor(c.String())
+		require.NoError(t, err)
+		require.True(t, c.Started.Equal(again.Started))
+		require.Equal(t, c.ID, again.ID)
+	})
+}
+
+func TestSummaryShares(t *testing.T) {
+	_, ok := call.Summary{}.ServiceLevel()
+	require.False(t, ok, "nothing of nothing is no share")
+	s := call.Summary{
+		Offered: 10, Answered: 6, Abandoned: 4, AnsweredWithin: 3, AbandonedAfter: 2,
+		RingsMet: 3, RingsMissed: 1, TalkMet: 1, TalkMissed: 3,
+	}
+	for name, c := range map[string]struct {
+		share func() (float64, bool)
+		want  float64
+	}{
+		"service level":             {s.ServiceLevel, 3.0 / 8},
+		"service level of answered": {s.ServiceLevelOfAnswered, 0.5},
+		"connect rate":              {s.ConnectRate, 0.6},
+		"rings kept":                {s.RingsKept, 0.75},
+		"talk kept":                 {s.TalkKept, 0.25},
+	} {
+		got, ok := c.share()
+		require.True(t, ok, name)
+		require.InDelta(t, c.want, got, 1e-9, name)
+	}
+}
+
+func TestSummaryCount(t *testing.T) {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	yes, no := true, false
+	for name, c := range map[string]struct {
+		r    call.Record
+		want call.Summary
+	}{
+		"in a menu":           {call.Record{}, call.Summary{}},
+		"left in a menu":      {call.Record{Ended: &at, Result: call.Abandoned}, call.Summary{}},
+		"waiting":             {call.Record{Queue: "q"}, call.Summary{}},
+		"talking":             {call.Record{Queue: "q", Answered: &at, WaitSeconds: 15, RingsMet: &yes}, call.Summary{Offered: 1, Answered: 1, AnsweredWithin: 1, RingsMet: 1}},
+		"answered late":       {call.Record{Queue: "q", Answered: &at, Ended: &at, Result: call.Answered, WaitSeconds: 15.001, RingsMet: &no, TalkMet: &no}, call.Summary{Offered: 1, Answered: 1, RingsMissed: 1, TalkMissed: 1}},
+		"abandoned in time":   {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, WaitSeconds: 15}, call.Summary{Offered: 1, Abandoned: 1}},
+		"abandoned late":      {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, WaitSeconds: 16}, call.Summary{Offered: 1, Abandoned: 1, AbandonedAfter: 1}},
+		"failed while it sat": {call.Record{Queue: "q", Ended: &at, Result: call.Failed, WaitSeconds: 16}, call.Summary{Offered: 1}},
+	} {
+		var got call.Summary
+		got.Count(c.r, 15*time.Second)
+		require.Equal(t, c.want, got, name)
+	}
+}
+
+// The end of a crashed call is the latest instant that anybody knows of.
+func TestCloseCrashed(t *testing.T) {
+	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	held := start.Add(time.Minute)
+	r := call.Record{
+		Started: start,
+		Talks:   []call.TalkRecord{{Agent: "8002", Answered: start.Add(time.Second), Holds: []call.Hold{{From: held}}}},
+	}
+	for last, want := range map[time.Time]time.Time{{}: held, start: held, held.Add(time.Hour): held.Add(time.Hour)} {
+		crashed := r
+		crashed.Talks = []call.TalkRecord{r.Talks[0]}
+		crashed.Talks[0].Holds = []call.Hold{r.Talks[0].Holds[0]}
+		crashed.CloseCrashed(last)
+		require.Equal(t, want, *crashed.Ended)
+		require.Equal(t, want, *crashed.Talks[0].Ended)
+		require.Equal(t, want, *crashed.Talks[0].Holds[0].To)
+		require.Equal(t, call.Answered, crashed.Result)
+		require.Equal(t, call.ReasonCrash, crashed.Reason)
+	}
+}

@@ -1,0 +1,82 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// ErrNoKeys: the far end did not agree to telephone-events, or k is no key.
+var ErrNoKeys = errors.New("media: key cannot be sent")
+
+const (
+	// keyTurns is how many frames a key of ours lasts, 100 ms: more than any detector needs.
+	keyTurns = 5
+	// endTurns is how often its end is said (RFC 4733 section 2.5.1.4).
+	endTurns = 3
+	// keyVolume is its power in −dBm0 (RFC 4733 section 2.3.5).
+	keyVolume = 10
+)
+
+// press is one key being sent, in place of a reel's clips.
+type press struct {
+	event byte
+	turn  int // of keyTurns and then endTurns
+}
+
+// SendKey implements Stream.
+func (s *stream) SendKey(ctx context.Context, k Key) error {
+	event := bytes.IndexByte([]byte(eventKeys), byte(k))
+	if a := s.agreement.Load(); event < 0 || a == nil || !a.hasEvent {
+		return fmt.Errorf("key %q: %w", k, ErrNoKeys)
+	}
+	return s.run(ctx, &reel{press: &press{event: byte(event)}, done: make(chan error, 1)})
+}
+
+// step sends the packet that is due and reports whether it was the last.
+func (p *press) step(o *sender, due time.Time) (last bool) {
+	p.turn++
+	o.event(due, p.event, p.turn)
+	return p.turn == keyTurns+endTurns
+}
+
+// event sends one packet of a telephone-event: its timestamp is that of its beginning, its duration
+// grows, and the last are marked as its end (RFC 4733 section 2.5.1).
+func (o *sender) event(now time.Time, event byte, turn int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.open() || !o.agreed.hasEvent {
+		return
+	}
+	o.relay.on, o.talking = false, false
+	if turn == 1 {
+		o.pressed, _ = o.clock(now)
+	}
+	lasted := min(turn, keyTurns) * frameSamples
+	payload := o.buf[rtpHeaderSize : rtpHeaderSize+4]
+	payload[0], payload[1] = event, keyVolume
+	if turn > keyTurns {
+		payload[1] |= 0x80
+	}
+	binary.BigEndian.PutUint16(payload[2:], uint16(lasted))
+	o.number++
+	o.next = o.pressed + uint32(turn*frameSamples)
+	o.send(rtp.Header{
+		Version: 2, Marker: turn == 1, PayloadType: o.agreed.event,
+		SequenceNumber: o.number, Timestamp: o.pressed, SSRC: o.ssrc,
+	}, len(payload))
+}
+
+// EncodeALaw encodes linear samples as G.711 A-law (ITU-T G.711, table 1a).
+func EncodeALaw(pcm []int16) []byte {
+	alaw := make([]byte, len(pcm))
+	for i, s := range pcm {
+		alaw[i] = encodeALaw(s)
+	}
+	return alaw
+}

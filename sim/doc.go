@@ -1,0 +1,7 @@
+// Package sim has people who are not there: callers who dial, listen, press a key, wait as long as their
+// patience lasts, talk and hang up; and agents at softphones who let it ring a little and answer. They
+// make real SIP calls and send real RTP over whatever network the hotline listens on. The demo shows
+// them; load tests use them.
+//
+// Every person is a goroutine; World.Run waits for all of them.
+package sim

@@ -1,0 +1,314 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/icholy/digest"
+	"github.com/stretchr/testify/require"
+
+	"hotline/call"
+)
+
+// register registers the peer as agent 8001, with digest, and waits for the flow to be up.
+func (p *peer) register(r *rig) {
+	p.t.Helper()
+	k := p.dialog("8001")
+	line := func(extra ...string) {
+		k.seq++
+		msg := k.message("REGISTER", k.seq, newBranch(), "", extra...)
+		msg = strings.Replace(msg, "From: <sip:13900001234@", "From: <sip:8001@", 1)
+		p.write(strings.Replace(msg, "Contact: <sip:caller@", "Contact: <sip:8001@", 1))
+	}
+	line()
+	w := p.status("REGISTER", 401)
+	c, err := digest.ParseChallenge(w.header("www-authenticate"))
+	require.NoError(p.t, err)
+	creds, err := digest.Digest(c, digest.Options{
+		Method: "REGISTER", URI: fmt.Sprintf("sip:8001@%s", p.to), Username: "8001", Password: "one", Count: 1,
+	})
+	require.NoError(p.t, err)
+	line("Authorization: " + creds.String())
+	p.status("REGISTER", 200)
+	require.Equal(p.t, "8001 true", next(p.t, r.flows))
+}
+
+type rung struct {
+	leg call.Leg
+	err error
+}
+
+// ring rings 8001 in the background.
+func (r *rig) ring(ctx context.Context, progress func(int, time.Time)) <-chan rung {
+	out := make(chan rung, 1)
+	go func() {
+		l, err := r.Ring(ctx, call.RingRequest{
+			Agent: "8001", From: "13900001234", Display: "张\"三", CallID: "c1", Progress: progress,
+		})
+		out <- rung{l, err}
+	}()
+	return out
+}
+
+func TestRingAnswered(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, nil)
+			to := r.udp()
+			if network == "tcp" {
+				to = r.tcp()
+			}
+			p := newPeer(t, network, to)
+			p.register(r)
+			codes := make(chan int, 4)
+			out := r.ring(t.Context(), func(code int, at time.Time) {
+				require.WithinDuration(t, time.Now(), at, testWait)
+				codes <- code
+			})
+			inv := p.expect("INVITE sip:8001@"+p.addr(), "INVITE")
+			require.Contains(t, inv.header("from"), `"张三" <sip:13900001234@`)
+			require.Equal(t, sdpOurs, inv.body)
+			p.respond(inv, 100, "Trying", "", "")
+			p.respond(inv, 180, "Ringing", "a1", "")
+			require.Equal(t, 180, next(t, codes))
+			p.respond(inv, 200, "OK", "a1", sdpGood)
+			ack := p.expect("ACK sip:8001@", "ACK")
+			require.Equal(t, "a1", ack.tag("to"))
+			require.Equal(t, strings.Fields(inv.header("cseq"))[0], strings.Fields(ack.header("cseq"))[0])
+			require.NotEqual(t, inv.header("via"), ack.header("via"))
+			got := next(t, out)
+			require.NoError(t, got.err)
+			p.respond(inv, 200, "OK", "a1", sdpGood) // as if the ACK were lost
+			require.Equal(t, ack.raw, p.expect("ACK", "ACK").raw, "a repeated 200 is acknowledged again")
+			_, err := got.leg.Answer()
+			require.NoError(t, err)
+			require.ErrorIs(t, got.leg.Ring(), errAnswered)
+			got.leg.Hangup(call.CauseBye)
+			p.respond(p.expect("BYE sip:8001@", "BYE"), 200, "OK", "", "")
+		})
+	}
+}
+
+func TestRingHungUpByAgent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	out := r.ring(t.Context(), nil)
+	inv := p.expect("INVITE", "INVITE")
+	p.respond(inv, 200, "OK", "a1", sdpGood)
+	p.expect("ACK", "ACK")
+	leg := next(t, out).leg
+	p.byeAs(inv, "a1")
+	p.status("BYE", 200)
+	e := ended(t, leg)
+	require.Equal(t, call.Far, e.By)
+	require.Equal(t, call.CauseBye, e.Why)
+}
+
+// byeAs hangs up the dialog that the peer's 2xx to inv made.
+func (p *peer) byeAs(inv wire, tag string) {
+	p.t.Helper()
+	p.write(strings.Join([]string{
+		fmt.Sprintf("BYE sip:hotline@%s SIP/2.0", p.to),
+		fmt.Sprintf("Via: SIP/2.0/%s %s;rport;branch=%s", p.transport(), p.addr(), newBranch()),
+		"Max-Forwards: 70", "From: " + inv.header("to") + ";tag=" + tag, "To: " + inv.header("from"),
+		"Call-ID: " + inv.header("call-id"), "CSeq: 1 BYE", "Content-Length: 0",
+	}, "\r\n") + "\r\n\r\n")
+}
+
+func TestRingRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	for code, why := range map[int]call.Cause{
+		486: call.CauseBusy, 603: call.CauseDeclined, 480: call.CauseDeclined, 404: call.CauseUnreachable,
+		500: call.CauseUnreachable, 302: call.CauseUnreachable, 401: call.CauseDeclined,
+	} {
+		out := r.ring(t.Context(), nil)
+		inv := p.expect("INVITE", "INVITE")
+		p.respond(inv, code, "No", "a1", "")
+		p.expect("ACK", "ACK")
+		var re *call.RingError
+		require.ErrorAs(t, next(t, out).err, &re)
+		require.Equal(t, why, re.Why, code)
+		require.Equal(t, code, re.Code)
+	}
+}
+
+func TestRingNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	_, err := r.Ring(t.Context(), call.RingRequest{Agent: "8001"})
+	var re *call.RingError
+	require.ErrorAs(t, err, &re)
+	require.Equal(t, call.CauseUnreachable, re.Why)
+}
+
+// Over TCP the flow goes with its connection, at once.
+func TestRingAfterConnectionClosed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	p := newPeer(t, "tcp", r.tcp())
+	p.register(r)
+	require.NoError(t, p.conn.Close())
+	require.Equal(t, "8001 false", next(t, r.flows))
+	_, err := r.Ring(t.Context(), call.RingRequest{Agent: "8001"})
+	require.Error(t, err)
+}
+
+func TestRingWithdrawn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	withdraw := func(why call.Cause) (context.Context, func()) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		return ctx, func() { cancel(call.CancelCause{Why: why}) }
+	}
+	requireWhy := func(out <-chan rung, why call.Cause) {
+		var re *call.RingError
+		require.ErrorAs(t, next(t, out).err, &re)
+		require.Equal(t, why, re.Why)
+	}
+
+	// After a provisional response: CANCEL, with the INVITE's branch.
+	ctx, cancel := withdraw(call.CauseElsewhere)
+	rings := make(chan int, 1)
+	out := r.ring(ctx, func(code int, _ time.Time) { rings <- code })
+	inv := p.expect("INVITE", "INVITE")
+	p.respond(inv, 180, "Ringing", "a1", "")
+	next(t, rings)
+	cancel()
+	requireWhy(out, call.CauseElsewhere)
+	c := p.expect("CANCEL sip:8001@", "CANCEL")
+	require.Equal(t, inv.header("via"), c.header("via"))
+	p.respond(c, 200, "OK", "a1", "")
+	p.respond(inv, 487, "Request Terminated", "a1", "")
+	p.expect("ACK", "ACK")
+
+	// Before one: the CANCEL waits for it (RFC 3261 section 9.1).
+	ctx, cancel = withdraw(call.CauseWithdrawn)
+	out = r.ring(ctx, nil)
+	inv = p.expect("INVITE", "INVITE")
+	cancel()
+	requireWhy(out, call.CauseWithdrawn)
+	p.silence(100*time.Millisecond, "CANCEL")
+	p.respond(inv, 180, "Ringing", "a2", "")
+	c = p.expect("CANCEL", "CANCEL")
+	// An answer that crosses the CANCEL is acknowledged and hung up.
+	p.respond(inv, 200, "OK", "a2", sdpGood)
+	p.respond(c, 200, "OK", "a2", "")
+	require.Equal(t, "a2", p.expect("ACK", "ACK").tag("to"))
+	bye := p.expect("BYE", "BYE")
+	require.Equal(t, "a2", bye.tag("to"))
+	p.respond(bye, 200, "OK", "", "")
+
+	// A deadline is an agent who did not answer.
+	short, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	out = r.ring(short, nil)
+	inv = p.expect("INVITE", "INVITE")
+	requireWhy(out, call.CauseNoAnswer)
+	p.respond(inv, 486, "Busy", "a3", "")
+	p.expect("ACK", "ACK")
+}
+
+// Behind a fork a second phone may answer too: it is acknowledged and hung up, and the first is not.
+func TestRingForked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	out := r.ring(t.Context(), nil)
+	inv := p.expect("INVITE", "INVITE")
+	p.respond(inv, 200, "OK", "a1", sdpGood)
+	require.Equal(t, "a1", p.expect("ACK", "ACK").tag("to"))
+	p.respond(inv, 200, "OK", "b2", sdpGood)
+	require.Equal(t, "b2", p.expect("ACK", "ACK").tag("to"))
+	bye := p.expect("BYE", "BYE")
+	require.Equal(t, "b2", bye.tag("to"))
+	p.respond(bye, 200, "OK", "", "")
+	leg := next(t, out).leg
+	require.NoError(t, leg.Context().Err())
+	leg.Hangup(call.CauseBye)
+	bye = p.expect("BYE", "BYE")
+	require.Equal(t, "a1", bye.tag("to"))
+	p.respond(bye, 200, "OK", "", "")
+}
+
+func TestRingAnswerUnusable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	out := r.ring(t.Context(), nil)
+	inv := p.expect("INVITE", "INVITE")
+	p.respond(inv, 200, "OK", "a1", sdpNone)
+	p.expect("ACK", "ACK")
+	p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
+	var re *call.RingError
+	require.ErrorAs(t, next(t, out).err, &re)
+	require.Equal(t, call.CauseUnreachable, re.Why)
+}
+
+// A source that holds an agent's flow is an agent first: it must prove it, though the trunk would let it in.
+func TestAgentCallsIn(t *testing.T) {
+	t.Parallel()
+	got := make(chan call.Incoming, 1)
+	r := newRig(t, func(o *Options) {
+		o.Trunks[0].Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		o.OnIncoming = func(_ context.Context, in call.Incoming) {
+			got <- in
+			in.Leg.Hangup(call.CauseDeclined)
+		}
+	})
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	k := p.dialog(testNumber)
+	invite := func(extra ...string) {
+		k.seq++
+		k.branch = newBranch()
+		msg := k.message("INVITE", k.seq, k.branch, sdpGood, append(extra, sdpHeader)...)
+		p.write(strings.Replace(msg, "From: <sip:13900001234@", "From: <sip:8001@", 1))
+	}
+	invite()
+	w := p.status("INVITE", 401)
+	k.ack(w, "")
+	k.toTag = ""
+	c, err := digest.ParseChallenge(w.header("www-authenticate"))
+	require.NoError(t, err)
+	creds, err := digest.Digest(c, digest.Options{
+		Method: "INVITE", URI: fmt.Sprintf("sip:%s@%s", testNumber, p.to), Username: "8001", Password: "one", Count: 1,
+	})
+	require.NoError(t, err)
+	invite("Authorization: " + creds.String())
+	k.ack(p.status("INVITE", 603), "")
+	in := next(t, got)
+	require.Equal(t, "8001", in.Agent)
+	require.Empty(t, in.Trunk)
+}
+
+// The registrar's pings are OPTIONS over the flow, and any answer is a sign of life.
+func TestPing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	f, ok := r.registrar.lookup("8001")
+	require.True(t, ok)
+	done := make(chan error, 1)
+	go func() { done <- r.ping(t.Context(), f) }()
+	p.respond(p.expect("OPTIONS sip:8001@"+p.addr(), "OPTIONS"), 486, "Busy", "x", "")
+	require.NoError(t, next(t, done))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, r.ping(ctx, f), context.DeadlineExceeded)
+}

@@ -1,0 +1,184 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hotline/call"
+)
+
+func (brokenRecords) List(context.Context, call.Query) ([]call.Record, string, error) {
+	return nil, "", errDisk
+}
+
+func (brokenRecords) Get(context.Context, string) (call.Record, error) {
+	return call.Record{}, errDisk
+}
+
+func (brokenRecords) Summary(context.Context, time.Time, time.Duration) (call.Summary, error) {
+	return call.Summary{}, errDisk
+}
+
+// serve runs a server on loopback; stop ends it and returns what Run returned.
+func serve(t *testing.T, o Options, change func(*Server)) (url string, stop func() error) {
+	t.Helper()
+	var err error
+	o.Listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := New(o)
+	if change != nil {
+		change(s)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		return <-done
+	})
+	t.Cleanup(func() { assert.NoError(t, stop()) })
+	return "http://" + o.Listener.Addr().String(), stop
+}
+
+// watch opens /events.
+func watch(t *testing.T, url string) (*http.Response, *bufio.Scanner) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/events", nil)
+	require.NoError(t, err)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(r)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, res.Body.Close()) })
+	return res, bufio.NewScanner(res.Body)
+}
+
+// nextEvent reads one event; ok is false at the end of the stream.
+func nextEvent(t *testing.T, lines *bufio.Scanner) (b map[string]any, raw string, ok bool) {
+	t.Helper()
+	for lines.Scan() {
+		if data, found := strings.CutPrefix(lines.Text(), "data: "); found {
+			require.NoError(t, json.Unmarshal([]byte(data), &b))
+			return b, data, true
+		}
+	}
+	return nil, "", false
+}
+
+func TestEventGolden(t *testing.T) {
+	url, _ := serve(t, fakeHotline(t), nil)
+	res, lines := watch(t, url)
+	require.Equal(t, "text/event-stream", res.Header.Get("Content-Type"))
+	_, raw, ok := nextEvent(t, lines)
+	require.True(t, ok)
+	golden(t, "event.json", []byte(raw))
+}
+
+// What is shown without a token holds no number, no name and no call's id.
+func TestEventsHoldNoPersonalData(t *testing.T) {
+	url, _ := serve(t, fakeHotline(t), nil)
+	_, lines := watch(t, url)
+	_, raw, ok := nextEvent(t, lines)
+	require.True(t, ok)
+	for _, secret := range []string{"13912345678", "13700001111", "李强", "张敏", `"c2"`} {
+		assert.NotContains(t, raw, secret)
+	}
+	assert.Contains(t, raw, "139******78")
+}
+
+// The stream goes on past the server's time limits for requests, and ends at once with the server.
+func TestEventsGoOnAndEnd(t *testing.T) {
+	o := fakeHotline(t)
+	o.Clock = nil
+	url, stop := serve(t, o, func(s *Server) { s.timeout = 100 * time.Millisecond })
+	_, lines := watch(t, url)
+	var seen []any
+	for range 3 {
+		b, _, ok := nextEvent(t, lines)
+		require.True(t, ok)
+		seen = append(seen, b["now"])
+	}
+	require.NotEqual(t, seen[0], seen[1])
+	require.NotEqual(t, seen[1], seen[2])
+	require.NoError(t, stop())
+	_, _, ok := nextEvent(t, lines)
+	require.False(t, ok)
+}
+
+// Watchers are bounded; one that leaves makes room.
+func TestWatchersAreBounded(t *testing.T) {
+	o := fakeHotline(t)
+	o.MaxWatchers = 1
+	var server *Server
+	url, _ := serve(t, o, func(s *Server) { server = s })
+	first, lines := watch(t, url)
+	_, _, ok := nextEvent(t, lines)
+	require.True(t, ok)
+	second, _ := watch(t, url)
+	require.Equal(t, http.StatusServiceUnavailable, second.StatusCode)
+	require.Equal(t, "application/problem+json", second.Header.Get("Content-Type"))
+	require.NoError(t, first.Body.Close())
+	require.Eventually(t, func() bool { return len(server.watchers) == 0 }, 10*time.Second, 5*time.Millisecond)
+	third, _ := watch(t, url)
+	require.Equal(t, http.StatusOK, third.StatusCode)
+}
+
+// Nothing is asked of the hotline while nobody watches, and many watchers cost what one does.
+func TestWatchersShareOneSnapshot(t *testing.T) {
+	o := fakeHotline(t)
+	var asked atomic.Int64
+	queues := o.Queues
+	o.Queues = func() []call.QueueView {
+		asked.Add(1)
+		return queues()
+	}
+	url, _ := serve(t, o, nil)
+	require.Zero(t, asked.Load())
+	for range 10 {
+		_, lines := watch(t, url)
+		_, _, ok := nextEvent(t, lines)
+		require.True(t, ok)
+	}
+	require.EqualValues(t, 1, asked.Load(), "the clock of this test stands still")
+}
+
+// Without the store the page goes on, and says that today is unknown.
+func TestEventsWithoutStore(t *testing.T) {
+	o := fakeHotline(t)
+	o.Records = brokenRecords{}
+	url, _ := serve(t, o, nil)
+	_, lines := watch(t, url)
+	b, _, ok := nextEvent(t, lines)
+	require.True(t, ok)
+	require.Nil(t, b["today"])
+	require.NotEmpty(t, b["queues"])
+}
+
+// A hotline with nothing in it has empty lists, not nulls that would break the page.
+func TestEmptyBoard(t *testing.T) {
+	url, _ := serve(t, Options{}, nil)
+	_, lines := watch(t, url)
+	b, _, ok := nextEvent(t, lines)
+	require.True(t, ok)
+	for _, list := range []string{"queues", "agents", "calls"} {
+		require.NotNil(t, b[list], list)
+		require.Empty(t, b[list], list)
+	}
+}
+
+func TestRunNamesAFailedListener(t *testing.T) {
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, ln.Close())
+	require.ErrorContains(t, New(Options{Listener: ln}).Run(t.Context()), ln.Addr().String())
+}
