@@ -108,10 +108,9 @@ func (c *Call) gone() <-chan struct{} {
 // callerEnd is the Next of a call whose caller's leg has ended.
 func (c *Call) callerEnd() Next {
 	end, _ := EndOf(c.caller)
-	switch {
-	case end.By == System:
+	if end.By == System {
 		c.release(BySystem)
-	default:
+	} else {
 		c.release(ByCaller)
 	}
 	if end.Why == CauseBye || end.Why == CauseCancel {
@@ -183,7 +182,7 @@ func (c *Call) publish() {
 	c.x.Records.Update(r)
 }
 
-// sleepless is a timer's channel, or nil for a wait that never ends.
+// after is a timer's channel, or nil for a wait that never ends.
 func after(d time.Duration) (<-chan time.Time, func() bool) {
 	if d < 0 {
 		return nil, func() bool { return false }

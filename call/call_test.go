@@ -48,8 +48,12 @@ func TestRingsOf(t *testing.T) {
 		elapsed time.Duration
 		rings   int
 	}{
-		{-time.Second, 1}, {0, 1}, {5*time.Second - 1, 1}, {5 * time.Second, 2},
-		{15*time.Second - 1, 3}, {15 * time.Second, 4},
+		{-time.Second, 1},
+		{0, 1},
+		{5*time.Second - 1, 1},
+		{5 * time.Second, 2},
+		{15*time.Second - 1, 3},
+		{15 * time.Second, 4},
 	} {
 		require.Equal(t, c.rings, call.RingsOf(c.elapsed, cycle), c.elapsed)
 	}

@@ -10,14 +10,14 @@ import (
 // the goroutine that owns the call. Exactly the types below implement it.
 type Command interface{ command() }
 
-// KeyPressed: a party pressed a key.
+// KeyPressed says that a party pressed a key.
 type KeyPressed struct {
 	Leg LegID
 	Key media.Key
 	At  time.Time
 }
 
-// Reoffered: a party's phone sent a new offer in a re-INVITE (hold, resume, codec, address). The owner
+// Reoffered says that a party's phone sent a new offer in a re-INVITE (hold, resume, codec, address). The owner
 // calls Accept, which answers it, or Refuse; one of the two, once.
 type Reoffered struct {
 	Leg LegID
@@ -27,7 +27,7 @@ type Reoffered struct {
 	Refuse func(why Cause)
 }
 
-// HangUp: end the call (drain's deadline, an operator).
+// HangUp ends the call (drain's deadline, an operator).
 type HangUp struct {
 	Why Reason
 }

@@ -29,7 +29,7 @@ func (c *Call) finish(ctx context.Context, end End) {
 	c.rec.Ended = &ended
 	c.rec.Result, c.rec.Reason = end.Result, end.Reason
 	Derive(&c.rec, c.x.Targets)
-	c.x.metrics.finished(&c.rec, c.x.Targets)
+	c.x.metrics.finished(&c.rec)
 	c.x.metrics.move(c.at.Kind, Done)
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
@@ -45,12 +45,11 @@ func (c *Call) finish(ctx context.Context, end End) {
 // endLegs hangs up whatever is still up, and returns when the call ended.
 func (c *Call) endLegs(end End) time.Time {
 	why := CauseBye
-	switch end.Reason {
-	case ReasonShutdown:
+	switch {
+	case end.Reason == ReasonShutdown:
 		why = CauseShutdown
-	case ReasonPanic, ReasonBug, ReasonBadRoute, ReasonNoMenu, ReasonNoQueue, ReasonNoPrompt, ReasonBridge:
+	case end.Result == Failed:
 		why = CauseError
-	default:
 	}
 	ended := time.Now()
 	if c.caller != nil {

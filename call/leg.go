@@ -90,8 +90,7 @@ func EndOf(l Leg) (LegEnd, bool) {
 	if ctx.Err() == nil {
 		return LegEnd{}, false
 	}
-	var e *LegEnd
-	if errors.As(context.Cause(ctx), &e) {
+	if e, ok := errors.AsType[*LegEnd](context.Cause(ctx)); ok {
 		return *e, true
 	}
 	return LegEnd{By: System, Why: CauseError, At: time.Now()}, true
@@ -119,7 +118,7 @@ type RingError struct {
 
 func (e *RingError) Error() string { return fmt.Sprintf("ring failed: %s (%d)", e.Why, e.Code) }
 
-// CauseError wraps a Cause so that it can cancel a context: the ring whose context is cancelled with
+// CancelCause wraps a Cause so that it can cancel a context: the ring whose context is cancelled with
 // it is withdrawn for that reason.
 type CancelCause struct{ Why Cause }
 

@@ -14,32 +14,35 @@ type metrics struct {
 	rings, wait, talk               *prometheus.HistogramVec
 }
 
+// byQueue is the label of a call's first queue.
+const byQueue = "queue"
+
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_calls_total", Help: "Calls finished, by first queue and result.",
-		}, []string{"queue", "result"}),
+		}, []string{byQueue, "result"}),
 		active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hotline_calls_active", Help: "Calls in progress, by stage.",
 		}, []string{"state"}),
 		rings: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "hotline_answer_rings", Help: "Rings until an agent answered, of the promise clock.",
 			Buckets: prometheus.LinearBuckets(1, 1, 10),
-		}, []string{"queue"}),
+		}, []string{byQueue}),
 		answerTarget: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_answer_target_total", Help: "Calls by whether the phone was answered within the rings promised.",
-		}, []string{"queue", "met"}),
+		}, []string{byQueue, "met"}),
 		wait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "hotline_wait_seconds", Help: "From entering the queue to the agent's answer or the caller's leaving.",
 			Buckets: []float64{1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600},
-		}, []string{"queue"}),
+		}, []string{byQueue}),
 		talk: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "hotline_talk_seconds", Help: "From the agent's answer to the end of the agent's part, holds included.",
 			Buckets: []float64{5, 10, 20, 30, 60, 90, 120, 150, 180, 240, 300, 600, 1200},
-		}, []string{"queue"}),
+		}, []string{byQueue}),
 		talkTarget: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_talk_target_total", Help: "Joined calls by whether they were solved within the time promised.",
-		}, []string{"queue", "met"}),
+		}, []string{byQueue, "met"}),
 	}
 	for k := range moves {
 		if k != Done {
@@ -66,7 +69,7 @@ func (m *metrics) move(from, to Kind) {
 	}
 }
 
-func (m *metrics) finished(r *Record, t Targets) {
+func (m *metrics) finished(r *Record) {
 	m.calls.WithLabelValues(r.Queue, string(r.Result)).Inc()
 	if len(r.Visits) > 0 {
 		m.wait.WithLabelValues(r.Queue).Observe(r.WaitSeconds)

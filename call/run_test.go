@@ -68,6 +68,7 @@ type stage struct {
 }
 
 func newStage(t *testing.T) *stage {
+	t.Helper()
 	s := &stage{
 		t: t, start: time.Now(), desk: &calltest.Desk{Queues: map[string]bool{"repair": true, "gas-alarm": true}},
 		bridge: &calltest.Bridger{}, rec: &recorder{}, agents: map[string]*calltest.Leg{},
@@ -308,6 +309,7 @@ func (r *records) Finish(_ context.Context, rec call.Record) error {
 }
 
 func (r *records) finished(t *testing.T) call.Record {
+	t.Helper()
 	require.Equal(t, 1, r.begun, "begun once")
 	require.Len(t, r.last, 1, "finished exactly once")
 	require.Zero(t, r.afterFinished, "nothing written after the end")

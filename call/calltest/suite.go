@@ -34,6 +34,7 @@ func SuiteLeg(t *testing.T, rig func(t *testing.T) Rig) {
 }
 
 func farHangup(t *testing.T, r Rig) {
+	t.Helper()
 	require.NotEmpty(t, r.Leg.ID())
 	_, over := call.EndOf(r.Leg)
 	require.False(t, over, "a fresh leg is up")
@@ -51,6 +52,7 @@ func farHangup(t *testing.T, r Rig) {
 }
 
 func hangup(t *testing.T, r Rig) {
+	t.Helper()
 	_, err := r.Leg.Answer()
 	require.NoError(t, err)
 	r.Leg.Hangup(call.CauseBye)
@@ -61,6 +63,7 @@ func hangup(t *testing.T, r Rig) {
 }
 
 func answer(t *testing.T, r Rig) {
+	t.Helper()
 	require.NoError(t, r.Leg.Ring())
 	require.NoError(t, r.Leg.Ring(), "ringing again is allowed")
 	first, err := r.Leg.Answer()
@@ -72,6 +75,7 @@ func answer(t *testing.T, r Rig) {
 }
 
 func owners(t *testing.T, r Rig) {
+	t.Helper()
 	_, err := r.Leg.Answer()
 	require.NoError(t, err)
 	old, next := make(chan call.Command, 8), make(chan call.Command, 8)
