@@ -19,7 +19,10 @@ const (
 
 // filter refuses, before anything is parsed or remembered, datagrams that cannot be a message of ours.
 // It is called by sipgo's read loops, which an error would end: it never returns one.
-func (m *metrics) filter(info sipmsg.TransportReadProps, data []byte) ([]byte, error) {
+func (u *UA) filter(info sipmsg.TransportReadProps, data []byte) ([]byte, error) {
+	if u.deaf.Load() {
+		return nil, nil
+	}
 	if _, ok := info.LocalAddr.(*net.UDPAddr); !ok {
 		return data, nil // a stream's reads are not messages; the stream parser has its bounds
 	}
@@ -27,7 +30,7 @@ func (m *metrics) filter(info sipmsg.TransportReadProps, data []byte) ([]byte, e
 		return nil, nil // keep-alive (RFC 5626 section 3.5.1 has it for streams; phones send it here too)
 	}
 	if why := refuseDatagram(data); why != "" {
-		m.drop(why)
+		u.metrics.drop(why)
 		return nil, nil
 	}
 	return data, nil

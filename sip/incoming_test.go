@@ -246,7 +246,6 @@ func TestRefusedAtTheDoor(t *testing.T) {
 			}
 		})
 	}
-
 }
 
 func TestMaxCalls(t *testing.T) {

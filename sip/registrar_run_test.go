@@ -90,14 +90,18 @@ func TestPingsAtOnce(t *testing.T) {
 	})
 }
 
-// TestPingOfOldFlow: a ping that fails after the phone has moved says nothing of where it is now.
+// TestPingOfOldFlow: a ping or a call that fails after the phone has moved says nothing of where it is now.
 func TestPingOfOldFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := netip.MustParseAddrPort("192.0.2.7:5071")
+		began := time.Now()
+		var pinged, told []string
 		r := newRegistrar(registrarOptions{
 			agents: manyAgents(1),
+			onFlow: func(_ string, up bool) { told = append(told, fmt.Sprint(up)) },
 			ping: func(ctx context.Context, f flow) error {
 				if f.source != old {
+					pinged = append(pinged, time.Since(began).String())
 					return nil
 				}
 				<-ctx.Done()
@@ -111,10 +115,13 @@ func TestPingOfOldFlow(t *testing.T) {
 		require.True(t, ok)
 		bindAgent(t, r, "8000", "UDP", "192.0.2.9:6000", 2)
 		r.failed("8000", gone)
-		time.Sleep(time.Minute)
 		f, ok := r.lookup("8000")
 		require.True(t, ok)
 		require.Equal(t, "192.0.2.9:6000", f.source.String())
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []string{"35s", "50s"}, pinged, "no sooner for what the old flow did")
+		require.Equal(t, []string{"true"}, told)
 	})
 }
 

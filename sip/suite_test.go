@@ -21,6 +21,7 @@ import (
 func TestLegSuite(t *testing.T) {
 	t.Parallel()
 	calltest.SuiteLeg(t, func(t *testing.T) calltest.Rig {
+		t.Helper()
 		legs := make(chan call.Leg, 1)
 		r := newRig(t, func(o *Options) {
 			o.OnIncoming = func(_ context.Context, in call.Incoming) {

@@ -38,6 +38,7 @@ type UA struct {
 
 	calls    atomic.Int64 // INVITEs past the door whose call is not over
 	draining atomic.Bool
+	deaf     atomic.Bool // nothing read is handed on any more
 
 	ctx       context.Context //nolint:containedctx // the UA's own life, from New to Close
 	cancel    context.CancelCauseFunc
@@ -105,7 +106,7 @@ func New(o Options) (*UA, error) {
 func (u *UA) wire() {
 	log := newSIPLogger(u.log)
 	u.transport = sipmsg.NewTransportLayer(net.DefaultResolver, sipmsg.NewParser(), nil,
-		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.metrics.filter))
+		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.filter))
 	u.transport.OnMessage(u.arrived)
 	u.txs = sipmsg.NewTransactionLayer(u.transport, sipmsg.WithTransactionLayerLogger(log),
 		sipmsg.WithTransactionLayerUnhandledResponseHandler(func(*sipmsg.Response) { u.metrics.drop(dropStray) }))
@@ -167,6 +168,10 @@ func (u *UA) Drain() { u.draining.Store(true) }
 // three times by then.
 const hurryAfter = 8
 
+// settle is how long messages already handed to sipgo's goroutines, which nobody can wait for, may take to
+// reach serve before the sockets go: sipgo would open a new socket for the answer of a later one.
+const settle = 20 * time.Millisecond
+
 // Close hangs up what is up, waits for the calls' owners (OnIncoming) and for all that was started,
 // and closes the sockets. A 200 whose ACK is missing is still waited for, up to 64·T1 (RFC 3261 section
 // 13.3.1.4). It is idempotent; each caller waits.
@@ -180,6 +185,8 @@ func (u *UA) Close() error {
 		u.tasks.wait()
 		t.Stop()
 		u.hurry()
+		u.deaf.Store(true)
+		<-time.After(settle)
 		u.txs.Close()
 		u.closeErr = closeAll(u.listeners)
 		u.conns.closeAll()

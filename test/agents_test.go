@@ -81,12 +81,32 @@ func TestNobodyThere(t *testing.T) {
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true})
-	wrong := testkit.StartBaresip(t, testkit.BaresipOptions{User: "8002", Password: "two?", Registrar: h.SIP})
-	wrong.Command("uareg", "60")
-	require.Contains(t, wrong.Await(testkit.RegisterFail, testkit.RegisterOK).Type, "FAIL")
+	testkit.StartBaresip(t, testkit.BaresipOptions{
+		User: "8002", Password: "two?", Registrar: h.SIP, RegisterFails: true,
+	})
 	for _, a := range h.Agents() {
 		require.Equal(t, "offline", a.State, a.ID)
 	}
+}
+
+// TestAnotherMake: linphonec registers and answers as baresip does.
+func TestAnotherMake(t *testing.T) {
+	t.Parallel()
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true})
+	phone := testkit.StartLinphonec(t, testkit.LinphonecOptions{
+		User: "8002", Password: passwords["8002"], Registrar: h.SIP, Tone: agentTone,
+	})
+	h.AwaitAgent("8002", "ready")
+	c := caller(t, testkit.BaresipOptions{})
+	c.Dial(h.Number("96110"))
+	talk(t, h, 2*time.Second)
+	c.Hangup()
+	r := over(t, h)
+	require.Equal(t, "answered", r.Result)
+	phone.Quit()
+	h.AwaitAgent("8002", "offline")
+	hears(t, testkit.ReadWAV(t, c.Heard()).Channels[0], agentTone, callerTone)
+	hears(t, testkit.ReadWAV(t, phone.Heard()).Channels[0], callerTone, agentTone)
 }
 
 // TestRingAll: two phones answer in the same instant. One is joined; the other's 200 is ACKed, as every

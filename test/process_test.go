@@ -48,7 +48,7 @@ func TestDrain(t *testing.T) {
 	late := testkit.StartCaller(t, testkit.SippCaller{To: h.SIP, Number: "96110", From: "13900005678", Expect: 503})
 	require.Zero(t, late.Wait(), late.Messages())
 	require.NotContains(t, late.Messages(), "Retry-After")
-	talk(t, h, time.Second)
+	talk(t, h, 2*time.Second)
 	c.Hangup()
 	phone.Await(testkit.CallClosed)
 	require.Zero(t, h.ExitCode())

@@ -51,8 +51,16 @@ func serve(t *testing.T, o Options, change func(*Server)) (url string, stop func
 	return "http://" + o.Listener.Addr().String(), stop
 }
 
+// watcher is a connection to /events.
+type watcher struct {
+	status int
+	kind   string // Content-Type
+	lines  *bufio.Scanner
+	leave  func() error
+}
+
 // watch opens /events.
-func watch(t *testing.T, url string) (*http.Response, *bufio.Scanner) {
+func watch(t *testing.T, url string) watcher {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/events", nil)
 	require.NoError(t, err)
@@ -60,7 +68,7 @@ func watch(t *testing.T, url string) (*http.Response, *bufio.Scanner) {
 	res, err := client.Do(r)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, res.Body.Close()) })
-	return res, bufio.NewScanner(res.Body)
+	return watcher{res.StatusCode, res.Header.Get("Content-Type"), bufio.NewScanner(res.Body), res.Body.Close}
 }
 
 // nextEvent reads one event; ok is false at the end of the stream.
@@ -77,9 +85,9 @@ func nextEvent(t *testing.T, lines *bufio.Scanner) (b map[string]any, raw string
 
 func TestEventGolden(t *testing.T) {
 	url, _ := serve(t, fakeHotline(t), nil)
-	res, lines := watch(t, url)
-	require.Equal(t, "text/event-stream", res.Header.Get("Content-Type"))
-	_, raw, ok := nextEvent(t, lines)
+	w := watch(t, url)
+	require.Equal(t, "text/event-stream", w.kind)
+	_, raw, ok := nextEvent(t, w.lines)
 	require.True(t, ok)
 	golden(t, "event.json", []byte(raw))
 }
@@ -87,7 +95,7 @@ func TestEventGolden(t *testing.T) {
 // What is shown without a token holds no number, no name and no call's id.
 func TestEventsHoldNoPersonalData(t *testing.T) {
 	url, _ := serve(t, fakeHotline(t), nil)
-	_, lines := watch(t, url)
+	lines := watch(t, url).lines
 	_, raw, ok := nextEvent(t, lines)
 	require.True(t, ok)
 	for _, secret := range []string{"13912345678", "13700001111", "李强", "张敏", `"c2"`} {
@@ -101,7 +109,7 @@ func TestEventsGoOnAndEnd(t *testing.T) {
 	o := fakeHotline(t)
 	o.Clock = nil
 	url, stop := serve(t, o, func(s *Server) { s.timeout = 100 * time.Millisecond })
-	_, lines := watch(t, url)
+	lines := watch(t, url).lines
 	var seen []any
 	for range 3 {
 		b, _, ok := nextEvent(t, lines)
@@ -121,16 +129,16 @@ func TestWatchersAreBounded(t *testing.T) {
 	o.MaxWatchers = 1
 	var server *Server
 	url, _ := serve(t, o, func(s *Server) { server = s })
-	first, lines := watch(t, url)
-	_, _, ok := nextEvent(t, lines)
+	first := watch(t, url)
+	_, _, ok := nextEvent(t, first.lines)
 	require.True(t, ok)
-	second, _ := watch(t, url)
-	require.Equal(t, http.StatusServiceUnavailable, second.StatusCode)
-	require.Equal(t, "application/problem+json", second.Header.Get("Content-Type"))
-	require.NoError(t, first.Body.Close())
+	second := watch(t, url)
+	require.Equal(t, http.StatusServiceUnavailable, second.status)
+	require.Equal(t, "application/problem+json", second.kind)
+	require.NoError(t, first.leave())
 	require.Eventually(t, func() bool { return len(server.watchers) == 0 }, 10*time.Second, 5*time.Millisecond)
-	third, _ := watch(t, url)
-	require.Equal(t, http.StatusOK, third.StatusCode)
+	third := watch(t, url)
+	require.Equal(t, http.StatusOK, third.status)
 }
 
 // Nothing is asked of the hotline while nobody watches, and many watchers cost what one does.
@@ -145,7 +153,7 @@ func TestWatchersShareOneSnapshot(t *testing.T) {
 	url, _ := serve(t, o, nil)
 	require.Zero(t, asked.Load())
 	for range 10 {
-		_, lines := watch(t, url)
+		lines := watch(t, url).lines
 		_, _, ok := nextEvent(t, lines)
 		require.True(t, ok)
 	}
@@ -157,7 +165,7 @@ func TestEventsWithoutStore(t *testing.T) {
 	o := fakeHotline(t)
 	o.Records = brokenRecords{}
 	url, _ := serve(t, o, nil)
-	_, lines := watch(t, url)
+	lines := watch(t, url).lines
 	b, _, ok := nextEvent(t, lines)
 	require.True(t, ok)
 	require.Nil(t, b["today"])
@@ -167,7 +175,7 @@ func TestEventsWithoutStore(t *testing.T) {
 // A hotline with nothing in it has empty lists, not nulls that would break the page.
 func TestEmptyBoard(t *testing.T) {
 	url, _ := serve(t, Options{}, nil)
-	_, lines := watch(t, url)
+	lines := watch(t, url).lines
 	b, _, ok := nextEvent(t, lines)
 	require.True(t, ok)
 	for _, list := range []string{"queues", "agents", "calls"} {

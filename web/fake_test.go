@@ -45,8 +45,10 @@ func fakeHotline(t *testing.T) Options {
 		Service: "城市燃气服务热线", Location: now.Location(), AnswerRings: 3, Talk: 3 * time.Minute,
 		ServiceLevel: 15 * time.Second, Records: store,
 		Tokens: []Token{
-			{Name: "ops", Role: Supervisor, Token: supervisorToken}, {Name: "audit", Role: Auditor, Token: auditorToken},
-			{Name: "desk", Role: AgentRole, Token: agentToken}, {Name: "unset", Role: Supervisor},
+			{Name: "ops", Role: Supervisor, Token: supervisorToken},
+			{Name: "audit", Role: Auditor, Token: auditorToken},
+			{Name: "desk", Role: AgentRole, Token: agentToken},
+			{Name: "unset", Role: Supervisor},
 		},
 		Recording: func(name string) (io.ReadSeekCloser, time.Time, error) {
 			if name != "c1.wav" {

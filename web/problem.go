@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 
 	"go.uber.org/zap"
@@ -47,9 +48,7 @@ func (p problem) write(w http.ResponseWriter, r *http.Request, log *zap.Logger) 
 		log.Error("problem not encoded", zap.Error(err))
 	}
 	h := w.Header()
-	for key, values := range p.header {
-		h[key] = values
-	}
+	maps.Copy(h, p.header)
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Del("Content-Disposition")

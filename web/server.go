@@ -185,6 +185,8 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		err = errors.Join(fmt.Errorf("end http requests: %w", err), srv.Close())
 	}
-	<-served // always http.ErrServerClosed now
+	if why := <-served; !errors.Is(why, http.ErrServerClosed) {
+		err = errors.Join(err, why)
+	}
 	return err
 }

@@ -22,6 +22,8 @@ type BaresipOptions struct {
 	// registered when StartBaresip returns. Empty: its own address.
 	Registrar string
 	Register  bool
+	// RegisterFails: it tries to register, and was refused when StartBaresip returns.
+	RegisterFails bool
 	// Transport is udp (also when empty) or tcp.
 	Transport string
 	// Auto: it answers every call at once. Otherwise it rings until Accept or Hangup.
@@ -79,8 +81,12 @@ func StartBaresip(tb testing.TB, o BaresipOptions) *Baresip {
 	b.process = startProcess(tb, "baresip "+o.User, cmd)
 	b.process.await(tb, "baresip is ready")
 	b.control = dialControl(tb, fmt.Sprintf("127.0.0.1:%d", first+controlOffset))
+	// Not the events: they may have passed before the control was connected.
 	if o.Register {
 		b.process.await(tb, "} 200 OK (")
+	}
+	if o.RegisterFails {
+		b.process.await(tb, "} 40") // 401 again, or 403
 	}
 	return b
 }
@@ -135,7 +141,7 @@ func (b *Baresip) account() string {
 	if o.Auto {
 		parts[3] = "answermode=auto"
 	}
-	if o.Register {
+	if o.Register || o.RegisterFails {
 		parts[4] = "regint=60"
 	}
 	if o.Password != "" {

@@ -20,11 +20,10 @@ import (
 const victimEnv = "HOTLINE_TEST_VICTIM"
 
 // victim leaves calls open in each state a call can be in, says so, and waits to be killed.
-func victim(path string) int {
+func victim(path string) error {
 	s, err := Open(context.Background(), Options{Path: path})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return err
 	}
 	s.Begin(storetest.Begun("menu", storetest.Day))
 	waiting := storetest.Begun("waiting", storetest.Day)
@@ -34,10 +33,9 @@ func victim(path string) int {
 	s.Update(waiting)
 	s.Update(talking())
 	if err := s.Finish(context.Background(), storetest.Full("finished")); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return err
 	}
-	fmt.Fprintln(os.Stdout, "ready")
+	_, _ = os.Stdout.WriteString("ready\n")
 	select {}
 }
 

@@ -24,7 +24,7 @@ func (s *Store) List(ctx context.Context, q call.Query) (page []call.Record, nex
 	if err != nil {
 		return nil, "", fmt.Errorf("list call records: %w", err)
 	}
-	defer rows.Close()
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var text string
 		if err := rows.Scan(&text); err != nil {

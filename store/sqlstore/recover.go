@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -43,13 +44,12 @@ type left struct {
 	updated time.Time
 }
 
-func (s *Store) leftOpen(ctx context.Context) ([]left, error) {
+func (s *Store) leftOpen(ctx context.Context) (open []left, err error) {
 	rows, err := s.write.QueryContext(ctx, `SELECT record, updated FROM calls WHERE finished = 0`)
 	if err != nil {
 		return nil, fmt.Errorf("find open records: %w", err)
 	}
-	defer rows.Close()
-	var open []left
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var (
 			text    string

@@ -81,13 +81,14 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// code is SQLite's primary result code of an error (its extended code without the upper bits).
-func code(err error) (int, bool) {
+// code is SQLite's primary result code of an error (its extended code without the upper bits),
+// 0 for an error that is not SQLite's.
+func code(err error) int {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
-		return 0, false
+		return 0
 	}
-	return e.Code() & 0xff, true
+	return e.Code() & 0xff
 }
 
 // ownFault reports whether a row was refused for what it is, so that to try again is useless. SQLite
@@ -96,13 +97,13 @@ func ownFault(err error) bool {
 	if errors.Is(err, call.ErrFinished) {
 		return true
 	}
-	c, _ := code(err)
+	c := code(err)
 	return c == sqlite3.SQLITE_CONSTRAINT || c == sqlite3.SQLITE_MISMATCH || c == sqlite3.SQLITE_TOOBIG
 }
 
 // explain names the file, and for one that is damaged says what a person can do.
 func explain(path string, err error) error {
-	if c, _ := code(err); c == sqlite3.SQLITE_CORRUPT || c == sqlite3.SQLITE_NOTADB {
+	if c := code(err); c == sqlite3.SQLITE_CORRUPT || c == sqlite3.SQLITE_NOTADB {
 		return fmt.Errorf("%w: %s: %w; nothing was deleted: to start with an empty one, move it aside with its "+
 			"-wal and -shm, as in: mv %[2]s %[2]s.damaged; to save what it holds: sqlite3 %[2]s.damaged .recover",
 			ErrDamaged, path, err)

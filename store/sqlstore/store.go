@@ -89,8 +89,7 @@ type Store struct {
 	recovered int
 	lost      int // rows given up; the writer's until it has ended
 
-	closing context.Context // done when Close gives up writing
-	giveUp  context.CancelFunc
+	giveUp  context.CancelFunc // ends what Close waits for
 	running sync.WaitGroup
 	once    sync.Once
 	closed  error
@@ -122,9 +121,10 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err = s.metrics.register(o.Metrics, s.queue.len); err != nil {
 		return nil, err
 	}
-	s.closing, s.giveUp = context.WithCancel(context.WithoutCancel(ctx))
-	s.running.Go(s.writeAll)
-	s.running.Go(func() { s.lock.beat(s.closing, o.Logger) })
+	running, giveUp := context.WithCancel(context.WithoutCancel(ctx)) // what is queued outlives ctx
+	s.giveUp = giveUp
+	s.running.Go(func() { s.writeAll(running) })
+	s.running.Go(func() { s.lock.beat(running, o.Logger) })
 	return s, nil
 }
 

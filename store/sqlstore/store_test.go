@@ -23,7 +23,8 @@ import (
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(victimEnv); path != "" {
-		os.Exit(victim(path))
+		fmt.Fprintln(os.Stderr, victim(path)) // it returns only when it failed
+		os.Exit(1)
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -30,15 +30,16 @@ func (s *Store) put(r *row) (*row, error) {
 	return placed, err
 }
 
-// writeAll is the writer goroutine. It ends when the queue is closed and empty, or when Close gave up.
-func (s *Store) writeAll() {
+// writeAll is the writer goroutine. It ends when the queue is closed and empty, or soon after ctx is
+// done because Close gave up.
+func (s *Store) writeAll(ctx context.Context) {
 	for open := true; open; {
 		<-s.queue.wake
 		var rows []*row
 		if rows, open = s.queue.take(); len(rows) == 0 {
 			continue
 		}
-		err := s.commitUntilDone(rows)
+		err := s.commitUntilDone(ctx, rows)
 		if err != nil {
 			for _, r := range rows {
 				r.err = fmt.Errorf("%w: %w", ErrClosed, err)
@@ -55,11 +56,11 @@ func (s *Store) writeAll() {
 }
 
 // commitUntilDone writes the rows in one transaction, again and again until it succeeds. The error is
-// the database's last one, once Close gave up.
-func (s *Store) commitUntilDone(rows []*row) error {
+// the database's last one, once ctx is done.
+func (s *Store) commitUntilDone(ctx context.Context, rows []*row) error {
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		began := time.Now()
-		err := s.commit(s.closing, rows)
+		err := s.commit(ctx, rows)
 		s.metrics.committed(time.Since(began), len(rows), err)
 		if err == nil {
 			return nil
@@ -71,7 +72,7 @@ func (s *Store) commitUntilDone(rows []*row) error {
 		retry := time.NewTimer(wait)
 		select {
 		case <-retry.C:
-		case <-s.closing.Done():
+		case <-ctx.Done():
 			retry.Stop()
 			return err
 		}
