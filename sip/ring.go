@@ -14,9 +14,11 @@ import (
 	"hotline/media"
 )
 
-// Ring rings an agent's phone over its registered flow, and returns the leg when it answers. It returns
-// at once when ctx is done, with the call.CancelCause that ended ctx as the reason; the CANCEL, and what
-// an answer that crosses it needs, are seen to in the background. The error is always a *call.RingError.
+// Ring rings an agent's phone over its registered flow, and returns the leg when it answers. When ctx is
+// done the INVITE is taken back, with the call.CancelCause that ended ctx as the reason, and Ring returns
+// when the phone is free again, so that the next INVITE cannot overtake the CANCEL; a phone that does
+// not say so is waited for during freeWithin·T1 at most. An answer that crosses is acknowledged and hung
+// up here. The error is always a *call.RingError.
 func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 	f, ok := u.registrar.lookup(r.Agent)
 	if !ok || reliable(f.transport) && !u.conns.alive(f.source) {
@@ -150,11 +152,9 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.ua.background("withdraw", r.withdraw)
-			return nil, &call.RingError{Why: withdrawnFor(ctx), At: time.Now()}
+			return nil, r.takeBack(withdrawnFor(ctx))
 		case <-r.ua.ctx.Done():
-			r.ua.background("withdraw", r.withdraw)
-			return nil, &call.RingError{Why: call.CauseWithdrawn, At: time.Now()}
+			return nil, r.takeBack(call.CauseWithdrawn)
 		case <-r.tx.Done():
 			return nil, r.silent()
 		case res := <-r.tx.Responses():

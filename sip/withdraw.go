@@ -6,7 +6,29 @@ import (
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
+
+	"hotline/call"
 )
+
+// freeWithin is how long, in T1, a ring that was taken back holds its phone to be busy: a CANCEL is sent
+// three times by then.
+const freeWithin = 8
+
+// takeBack withdraws the INVITE, and waits a while for the phone to be free.
+func (r *ringing) takeBack(why call.Cause) error {
+	taken := &call.RingError{Why: why, At: time.Now()}
+	free := make(chan struct{})
+	if !r.ua.background("withdraw", func() { defer close(free); r.withdraw() }) {
+		return taken
+	}
+	limit := time.NewTimer(freeWithin * r.ua.o.T1)
+	defer limit.Stop()
+	select {
+	case <-free:
+	case <-limit.C:
+	}
+	return taken
+}
 
 // withdraw takes an INVITE back: CANCEL once a provisional response has come (RFC 3261 section 9.1), and
 // an answer that crosses it is acknowledged and hung up. It returns when the INVITE has its final response,

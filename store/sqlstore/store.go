@@ -85,7 +85,8 @@ type Store struct {
 	read      *sql.DB
 	upsert    *sql.Stmt
 	queue     *queue
-	crowded   atomic.Bool // that many rows wait was said, and they still do
+	many      int         // rows waiting that are worth a line in the log
+	crowded   atomic.Bool // it was said, and they still wait
 	recovered int
 	lost      int // rows given up; the writer's until it has ended
 
@@ -103,7 +104,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("find record database %s: %w", o.Path, err)
 	}
-	s := &Store{o: o, metrics: newMetrics(), queue: newQueue()}
+	s := &Store{o: o, metrics: newMetrics(), queue: newQueue(), many: manyWaiting}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())

@@ -24,7 +24,7 @@ const manyWaiting = 10_000
 // put queues a row, and says once in the log that too many wait.
 func (s *Store) put(r *row) (*row, error) {
 	placed, waiting, err := s.queue.put(r)
-	if waiting >= manyWaiting && s.crowded.CompareAndSwap(false, true) {
+	if waiting >= s.many && s.crowded.CompareAndSwap(false, true) {
 		s.o.Logger.Error("call records wait in memory for the database", zap.Int("waiting", waiting))
 	}
 	return placed, err

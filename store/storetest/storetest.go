@@ -52,10 +52,12 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("SummaryAgreesWithRecords", func(t *testing.T) { testSummary(t, open) })
 }
 
-// The suite's queues.
+// The suite's queues, and calls that several cases look for.
 const (
 	repair  = "repair"
 	consult = "consult"
+	oldest  = "oldest"
+	latest  = "latest"
 )
 
 // Full is a finished record in which every field is set.
@@ -240,10 +242,9 @@ func testPages(t *testing.T, s Store) {
 
 func testFilters(t *testing.T, s Store) {
 	t.Helper()
-	first := Full("first")
-	other := Full("other")
-	other.Queue, other.Agent, other.Started = consult, "8001", Day.Add(time.Hour)
-	for _, r := range []call.Record{first, other, ended("refused", Day.Add(2*time.Hour), call.Refused)} {
+	early, later := Full(oldest), Full(latest)
+	later.Queue, later.Agent, later.Started = consult, "8001", Day.Add(time.Hour)
+	for _, r := range []call.Record{early, later, ended("refused", Day.Add(2*time.Hour), call.Refused)} {
 		require.NoError(t, s.Finish(t.Context(), r))
 	}
 	s.Begin(Begun("live", Day.Add(3*time.Hour)))
@@ -252,13 +253,13 @@ func testFilters(t *testing.T, s Store) {
 		q    call.Query
 		want []string
 	}{
-		"all":              {call.Query{}, []string{"live", "refused", "other", "first", "old"}},
-		"result":           {call.Query{Result: call.Answered}, []string{"other", "first"}},
-		"queue":            {call.Query{Queue: repair}, []string{"first"}},
-		"agent":            {call.Query{Agent: "8001"}, []string{"other"}},
+		"all":              {call.Query{}, []string{"live", "refused", latest, oldest, "old"}},
+		"result":           {call.Query{Result: call.Answered}, []string{latest, oldest}},
+		"queue":            {call.Query{Queue: repair}, []string{oldest}},
+		"agent":            {call.Query{Agent: "8001"}, []string{latest}},
 		"from is included": {call.Query{From: Day.Add(2 * time.Hour)}, []string{"live", "refused"}},
 		"to is not":        {call.Query{To: Day}, []string{"old"}},
-		"span":             {call.Query{From: Day, To: Day.Add(time.Hour)}, []string{"first"}},
+		"span":             {call.Query{From: Day, To: Day.Add(time.Hour)}, []string{oldest}},
 		"together":         {call.Query{Queue: repair, Agent: "8001"}, nil},
 		"hostile":          {call.Query{Queue: "' OR 1=1 --"}, nil},
 	} {
@@ -285,7 +286,7 @@ func testBadCursor(t *testing.T, s Store) {
 
 func testConcurrent(t *testing.T, s Store) {
 	t.Helper()
-	const calls, moves = 50, 10
+	const calls, moves = 30, 5
 	var all sync.WaitGroup
 	for i := range calls {
 		all.Go(func() {
