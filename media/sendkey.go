@@ -31,6 +31,9 @@ type press struct {
 
 // SendKey implements Stream.
 func (s *stream) SendKey(ctx context.Context, k Key) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	event := bytes.IndexByte([]byte(eventKeys), byte(k))
 	if a := s.agreement.Load(); event < 0 || a == nil || !a.hasEvent {
 		return fmt.Errorf("key %q: %w", k, ErrNoKeys)

@@ -15,10 +15,11 @@ const (
 
 // sourceLock decides whose RTP is the far end's, and where ours goes (symmetric RTP, RFC 4961).
 //
-// The address in the SDP, and the host that the signalling comes from, are trusted: the first packet
+// The address in the SDP is trusted most, then the host that the signalling comes from: the first packet
 // from either locks the source. Any other must send strangerRun packets in sequence, and never takes
-// the place of a locked source. A trusted source displaces a stranger at once, and another
-// trusted one after that has been silent for lockPatience and with strangerRun packets in sequence.
+// the place of a locked source. A source trusted more displaces one trusted less at once (a late packet
+// of another call from the same host must not lock the phone itself out), and one trusted as much after
+// that has been silent for lockPatience and with strangerRun packets in sequence.
 // A new offer or answer opens the lock again. Not safe for concurrent use.
 type sourceLock struct {
 	signalling netip.Addr
@@ -64,21 +65,29 @@ func (l *sourceLock) admit(from netip.AddrPort, ssrc uint32, number uint16, now 
 }
 
 func (l *sourceLock) mayLock(from netip.AddrPort, ssrc uint32, number uint16, now time.Time) bool {
-	trusted := l.trusts(from)
+	trust := l.trust(from)
 	if !l.locked.IsValid() {
-		return trusted || l.inSequence(from, ssrc, number)
+		return trust > 0 || l.inSequence(from, ssrc, number)
 	}
-	if trusted && !l.trusts(l.locked) {
+	if trust > l.trust(l.locked) {
 		return true
 	}
-	if !trusted && from.Addr() != l.locked.Addr() {
+	if trust == 0 && from.Addr() != l.locked.Addr() {
 		return false
 	}
 	return l.inSequence(from, ssrc, number) && now.Sub(l.heard) >= lockPatience
 }
 
-func (l *sourceLock) trusts(from netip.AddrPort) bool {
-	return from == l.described || l.signalling.IsValid() && from.Addr() == l.signalling
+// trust is 2 for the address in the SDP, 1 for the host of the signalling, 0 for a stranger.
+func (l *sourceLock) trust(from netip.AddrPort) int {
+	switch {
+	case from == l.described:
+		return 2
+	case l.signalling.IsValid() && from.Addr() == l.signalling:
+		return 1
+	default:
+		return 0
+	}
 }
 
 // inSequence counts the packets that one candidate sends without a gap.

@@ -37,6 +37,9 @@ func TestSourceLock(t *testing.T) {
 		"second trusted while the first sends": {
 			{described, 1, 0, 1, described}, {nat, 50, 0, 0, described}, {described, 1, 0, 1, described},
 		},
+		"described displaces the host's other port": {
+			{nat, 3, 0, 3, nat}, {described, 1, 0, 1, described}, {nat, 3, 0, 0, described},
+		},
 		"second trusted after silence": {{described, 1, 0, 1, described}, {nat, 5, lockPatience, 1, nat}},
 		"NAT gives a new port":         {{nat, 3, 0, 3, nat}, {nat2, 6, lockPatience, 2, nat2}, {nat, 1, 0, 0, nat2}},
 		"stranger's NAT does too":      {{stranger, 5, 0, 1, stranger}, {stranger2, 5, lockPatience, 1, stranger2}},

@@ -102,15 +102,28 @@ func keysOnce(t *testing.T, newEngine Make) {
 	t.Helper()
 	s, p := stream(t, open(t, newEngine), media.PCMA)
 	heard := keys(s)
-	p.Press(1, 5, nil)
-	p.Press(1, 5, nil)                                 // "11" is two
-	p.Press(2, 5, func(i int) bool { return i < 4 })   // its beginning lost
-	p.Press(2, 5, func(i int) bool { return i >= 4 })  // its end lost
-	p.Press(16, 5, nil)                                // a flash is no key
-	p.Press(10, 300, nil)                              // six seconds are one key
-	p.Press(15, 1, func(i int) bool { return i != 2 }) // one packet of it came
+	var sent uint64
+	// press waits until what it sent was heard: a burst must not overflow a socket whose reader has no
+	// processor for a while.
+	press := func(event byte, packets int, lost func(int) bool) {
+		t.Helper()
+		p.Press(event, packets, lost)
+		for i := range packets + 2 {
+			if lost == nil || !lost(i) {
+				sent++
+			}
+		}
+		eventually(t, s, func(st media.Stats) bool { return st.PacketsIn >= sent })
+	}
+	press(1, 5, nil)
+	press(1, 5, nil)                                 // "11" is two
+	press(2, 5, func(i int) bool { return i < 4 })   // its beginning lost
+	press(2, 5, func(i int) bool { return i >= 4 })  // its end lost
+	press(16, 5, nil)                                // a flash is no key
+	press(10, 150, nil)                              // three seconds are one key
+	press(15, 1, func(i int) bool { return i != 2 }) // one packet of it came
 	for event := range byte(16) {
-		p.Press(event, 1, nil)
+		press(event, 1, nil)
 	}
 	require.Equal(t, "1122*D"+"0123456789*#ABCD", pressed(t, heard, 6+16))
 	s.OnKey(nil)

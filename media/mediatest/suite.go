@@ -41,6 +41,7 @@ func Run(t *testing.T, newEngine Make) {
 		"source is locked":                       sourceLocked,
 		"source by signalling":                   sourceSignalling,
 		"source opened by an offer":              sourceOpened,
+		"keys are sent":                          keysSent,
 		"keys once":                              keysOnce,
 		"keys by the first method":               keysFirstMethod,
 		"keys and calls from their function":     keysReentrant,
@@ -64,7 +65,7 @@ var loopback = netip.MustParseAddr("127.0.0.1")
 // open makes an engine with the suite's options, changed by change.
 func open(t *testing.T, newEngine Make, change ...func(*media.Options)) media.Engine {
 	t.Helper()
-	o := media.Options{Address: loopback, Ports: media.PortRange{Lo: 21000, Hi: 21999}, Rest: time.Millisecond}
+	o := media.Options{Address: loopback, Ports: media.PortRange{Lo: 18000, Hi: 18999}, Rest: time.Millisecond}
 	for _, c := range change {
 		c(&o)
 	}
