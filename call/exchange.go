@@ -62,7 +62,7 @@ func NewExchange(o Options) (*Exchange, error) {
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}
 	}
-	m, err := newMetrics(o.Registry)
+	m, err := newMetrics(o.Registry, o.Queues)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 
@@ -17,7 +18,11 @@ type metrics struct {
 // byQueue is the label of a call's first queue.
 const byQueue = "queue"
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+// noQueue labels a call that entered none.
+const noQueue = "none"
+
+// newMetrics begins every counter of the queues named at zero, so that the first event is a rise.
+func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*metrics, error) {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_calls_total", Help: "Calls finished, by first queue and result.",
@@ -49,6 +54,15 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			m.active.WithLabelValues(string(k))
 		}
 	}
+	for q := range queues {
+		for _, r := range []Result{Answered, Abandoned, Refused, Failed} {
+			m.calls.WithLabelValues(q, string(r))
+		}
+		for _, met := range []string{"true", "false"} {
+			m.answerTarget.WithLabelValues(q, met)
+			m.talkTarget.WithLabelValues(q, met)
+		}
+	}
 	if reg == nil {
 		return m, nil
 	}
@@ -70,20 +84,21 @@ func (m *metrics) move(from, to Kind) {
 }
 
 func (m *metrics) finished(r *Record) {
-	m.calls.WithLabelValues(r.Queue, string(r.Result)).Inc()
+	queue := cmp.Or(r.Queue, noQueue)
+	m.calls.WithLabelValues(queue, string(r.Result)).Inc()
 	if len(r.Visits) > 0 {
-		m.wait.WithLabelValues(r.Queue).Observe(r.WaitSeconds)
+		m.wait.WithLabelValues(queue).Observe(r.WaitSeconds)
 	}
 	if r.Answered != nil && r.PromiseClock != nil {
-		m.rings.WithLabelValues(r.Queue).Observe(float64(r.Rings))
+		m.rings.WithLabelValues(queue).Observe(float64(r.Rings))
 	}
 	if r.RingsMet != nil {
-		m.answerTarget.WithLabelValues(r.Queue, strconv.FormatBool(*r.RingsMet)).Inc()
+		m.answerTarget.WithLabelValues(queue, strconv.FormatBool(*r.RingsMet)).Inc()
 	}
 	if len(r.Talks) > 0 {
-		m.talk.WithLabelValues(r.Queue).Observe(r.TalkSeconds)
+		m.talk.WithLabelValues(queue).Observe(r.TalkSeconds)
 	}
 	if r.TalkMet != nil {
-		m.talkTarget.WithLabelValues(r.Queue, strconv.FormatBool(*r.TalkMet)).Inc()
+		m.talkTarget.WithLabelValues(queue, strconv.FormatBool(*r.TalkMet)).Inc()
 	}
 }
