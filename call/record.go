@@ -48,7 +48,7 @@ type Visit struct {
 	Queue   string     `json:"queue"`
 	Entered time.Time  `json:"entered"`
 	Left    *time.Time `json:"left"`
-	How     string     `json:"how"` // answered, abandoned, moved, shutdown; empty while it lasts
+	How     string     `json:"how"` // answered, abandoned, moved, shutdown, crash; empty while it lasts
 }
 
 // Offer is one agent's phone being rung for the call.
@@ -58,7 +58,7 @@ type Offer struct {
 	Sent  time.Time  `json:"sent"` // our INVITE
 	Rung  *time.Time `json:"rung"` // first 18x
 	Ended *time.Time `json:"ended"`
-	How   string     `json:"how"`   // answered, refused, busy, unanswered, unreachable, withdrawn
+	How   string     `json:"how"`   // answered, refused, busy, unanswered, unreachable, withdrawn, crash
 	Rings int        `json:"rings"` // of this offer: from its own first 18x
 }
 

@@ -3,5 +3,7 @@
 // make real SIP calls and send real RTP over whatever network the hotline listens on. The demo shows
 // them; load tests use them.
 //
-// Every person is a goroutine; World.Run waits for all of them.
+// Goroutines: every person is one, and World.Run waits for all of them. A World's other methods may be
+// called from any goroutine. What the people share is the random numbers and the list of callers,
+// behind the World's mutex.
 package sim

@@ -3,6 +3,8 @@ package sim
 import (
 	"context"
 	"fmt"
+	"math"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,11 +14,27 @@ import (
 	"hotline/sip"
 )
 
-// How long a caller listens to the menu before the key, and the press of a phone's refusal is shown.
 const (
+	// listens is about how long a caller hears the menu before the key.
 	listens = 3 * time.Second
+	// dialFor is how long a caller lets it ring.
 	dialFor = 40 * time.Second
+	// greeting is the share of the mean talk that the shortest talk lasts.
+	greeting = 0.25
+	// forever is until the other hangs up.
+	forever = time.Duration(math.MaxInt64)
 )
+
+// begin has one more caller call. The caller lives until the far end, patience or the world's end: the
+// end of arrivals is not theirs, so ctx is that of Run.
+func (w *World) begin(ctx context.Context) {
+	w.dialled.Add(1)
+	w.calling.Add(1)
+	w.wg.Go(func() {
+		defer w.calling.Add(-1)
+		w.call(ctx)
+	})
+}
 
 // call is one caller's life: dial, listen, choose, wait, talk, hang up.
 func (w *World) call(ctx context.Context) {
@@ -25,13 +43,13 @@ func (w *World) call(ctx context.Context) {
 	defer w.forget(number)
 	phone, err := w.callers.Add(sip.PhoneOptions{User: number})
 	if err != nil {
+		w.refused.Add(1)
 		w.log.Warn("no phone for a caller", zap.Error(err))
 		return
 	}
 	defer w.callers.Remove(number)
 	dialling, cancel := context.WithTimeoutCause(ctx, dialFor, call.CancelCause{Why: call.CauseCancel})
 	defer cancel()
-	w.dialled.Add(1)
 	leg, err := phone.Dial(dialling, choice.Number, sip.DialOptions{Prefer: media.PCMA})
 	if err != nil {
 		w.refused.Add(1)
@@ -39,15 +57,16 @@ func (w *World) call(ctx context.Context) {
 		return
 	}
 	defer leg.Hangup(call.CauseBye)
-	if choice.Key != 0 {
-		if !w.during(ctx, leg, nil, w.about(listens)) {
-			return
-		}
-		if err := leg.Audio().SendKey(ctx, choice.Key); err != nil {
-			return
-		}
+	if choice.Key != 0 && !w.press(ctx, leg, choice.Key) {
+		w.lost.Add(1)
+		return
 	}
 	w.waitAndTalk(ctx, leg, joined)
+}
+
+// press listens a while, and presses a key. It reports whether the leg and the world lasted so long.
+func (w *World) press(ctx context.Context, leg call.Leg, key media.Key) bool {
+	return during(ctx, leg, w.about(listens)) && leg.Audio().SendKey(ctx, key) == nil
 }
 
 // waitAndTalk waits for an agent as long as patience lasts, and then talks.
@@ -60,37 +79,43 @@ func (w *World) waitAndTalk(ctx context.Context, leg call.Leg, joined <-chan str
 		w.gaveUp.Add(1)
 		return
 	case <-leg.Context().Done():
+		w.lost.Add(1)
 		return
 	case <-ctx.Done():
+		w.lost.Add(1)
 		return
 	}
 	w.answered.Add(1)
-	if w.during(ctx, leg, []media.Clip{w.voice()}, w.exponential(w.o.Talk)+5*time.Second) {
+	if during(ctx, leg, w.talk(), w.speaks(caller)) {
 		w.talked.Add(1)
 	}
 }
 
-// during plays to a leg for a time, and reports whether the leg and the world lasted so long.
-func (w *World) during(ctx context.Context, leg call.Leg, clips []media.Clip, d time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
+// during plays clips to a leg for a time, and reports whether the leg and the world lasted so long.
+func during(ctx context.Context, leg call.Leg, d time.Duration, clips ...media.Clip) bool {
+	var playing sync.WaitGroup
+	defer playing.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	if len(clips) > 0 {
-		w.wg.Go(func() { _ = leg.Audio().Play(ctx, clips...) }) // ends with ctx or with the leg
+		// Its error says how it ended: with ctx, or with the leg, which is looked at below.
+		playing.Go(func() { _ = leg.Audio().Play(ctx, clips...) })
 	}
+	t := time.NewTimer(d)
+	defer t.Stop()
 	select {
+	case <-t.C:
+		return true
 	case <-leg.Context().Done():
 		return false
 	case <-ctx.Done():
-		return context.Cause(ctx) == context.DeadlineExceeded
+		return false
 	}
 }
 
 // agent registers an agent whose phone answers by itself after a while.
 func (w *World) agent(ctx context.Context, set *sip.Phones, a Agent) error {
-	phone, err := set.Add(sip.PhoneOptions{
-		User: a.ID, Password: a.Password,
-		OnIncoming: func(ctx context.Context, in call.Incoming) { w.serve(ctx, in) },
-	})
+	phone, err := set.Add(sip.PhoneOptions{User: a.ID, Password: a.Password, OnIncoming: w.serve})
 	if err != nil {
 		return err
 	}
@@ -100,25 +125,26 @@ func (w *World) agent(ctx context.Context, set *sip.Phones, a Agent) error {
 	return nil
 }
 
-// serve is an agent's part of one call: let it ring, answer, talk until the caller hangs up.
+// serve is an agent's part of one call: let it ring, answer, talk until the caller hangs up. Run by the
+// phone, which ends ctx when it is closed.
 func (w *World) serve(ctx context.Context, in call.Incoming) {
 	if err := in.Leg.Ring(); err != nil {
-		return
+		return // cancelled already
 	}
-	if !w.during(ctx, in.Leg, nil, w.about(w.o.Pickup)) {
+	rings := w.about(w.o.Pickup)
+	if w.away() {
+		w.missed.Add(1)
+		rings = forever
+	}
+	if !during(ctx, in.Leg, rings) {
 		return
 	}
 	if _, err := in.Leg.Answer(); err != nil {
-		return
+		return // cancelled in that instant
 	}
 	defer in.Leg.Hangup(call.CauseBye)
 	w.meet(in.From)
-	voice := w.voice()
-	w.wg.Go(func() { _ = in.Leg.Audio().Play(in.Leg.Context(), voice) }) // ends with the leg
-	select {
-	case <-in.Leg.Context().Done():
-	case <-ctx.Done():
-	}
+	during(ctx, in.Leg, forever, w.speaks(agent))
 }
 
 // newCaller gives a caller a number, by which the agent who answers finds them: people who are not
@@ -133,6 +159,7 @@ func (w *World) newCaller() (number string, joined <-chan struct{}) {
 	return number, c
 }
 
+// meet tells a caller that an agent answered.
 func (w *World) meet(number string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

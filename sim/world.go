@@ -16,85 +16,55 @@ import (
 	"hotline/sip"
 )
 
-// Choice is one thing callers call about.
-type Choice struct {
-	Number string    // dialled
-	Key    media.Key // pressed in the menu; 0 presses none
-	Weight int       // how often, among the others
-}
-
-// Agent is a simulated agent.
-type Agent struct{ ID, Password string }
-
-// Options of a World.
-type Options struct {
-	// Hotline is where its SIP listens, over UDP.
-	Hotline netip.AddrPort
-	// Local is the address the phones bind; zero means the hotline's own (loopback).
-	Local netip.Addr
-	// Engine carries the phones' audio: one of its own, not the hotline's.
-	Engine media.Engine
-	// PerMinute is how many callers dial in a minute, on average; they come at random (Poisson).
-	PerMinute float64
-	Choices   []Choice
-	Agents    []Agent
-	// Talk is the mean time that caller and agent talk; Patience the mean time a caller waits, from
-	// the choice on. Both vary from person to person.
-	Talk, Patience time.Duration
-	// Pickup is the mean time an agent lets it ring.
-	Pickup time.Duration
-	// Seed makes two worlds alike; 0 takes one by chance.
-	Seed uint64
-	// Logger; nil is silent.
-	Logger *zap.Logger
-}
-
-// Figures count what the people of a world have seen.
-type Figures struct{ Dialled, Answered, GaveUp, Refused, Talked int64 }
-
-// World is the people.
+// World is the people. Make one with New, and Run it.
 type World struct {
 	o       Options
 	log     *zap.Logger
 	callers *sip.Phones
 	agents  []*sip.Phones
-	voices  []media.Clip
+	voices  [2][]media.Clip // of callers, of agents
 
 	mu     sync.Mutex
 	rand   *rand.Rand
 	joined map[string]chan struct{} // by caller's number: closed when an agent answered
 	number int
 
-	dialled, answered, gaveUp, refused, talked atomic.Int64
-	wg                                         sync.WaitGroup
+	dialled, calling, refused, gaveUp, lost, answered, talked, missed atomic.Int64
+	wg                                                                sync.WaitGroup
 }
 
-// voiceCount and voiceLength are the speeches that all people share.
+// The sides of a talk.
 const (
-	voiceCount  = 4
-	voiceLength = 8 * time.Second
+	caller = iota
+	agent
 )
 
+// voiceCount voices are shared by all people of a side. They take turns: in a round of two turns the
+// agent speaks first.
+const (
+	voiceCount = 4
+	turn       = 4 * time.Second
+)
+
+// openingGap is the longest time between the first callers, who are as many as there are agents: a hotline
+// that has just opened is not quiet for long.
+const openingGap = time.Second / 2
+
 // New binds the phones' sockets: one that all callers share, as a carrier's trunk does, and one for each
-// agent.
+// agent. Errors: ErrBadOptions; those of the sockets. What it returns must be Run, which closes them.
 func New(o Options) (*World, error) {
-	if o.Seed == 0 {
-		o.Seed = rand.Uint64()
-	}
-	if o.Logger == nil {
-		o.Logger = zap.NewNop()
-	}
-	if !o.Local.IsValid() {
-		o.Local = o.Hotline.Addr()
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
 	}
 	w := &World{
 		o: o, log: o.Logger, joined: make(map[string]chan struct{}),
 		rand: rand.New(rand.NewPCG(o.Seed, o.Seed>>1)),
 	}
 	for range voiceCount {
-		w.voices = append(w.voices, Speech(w.rand, 110+120*w.rand.Float64(), voiceLength))
+		w.voices[caller] = append(w.voices[caller], w.voice(false))
+		w.voices[agent] = append(w.voices[agent], w.voice(true))
 	}
-	var err error
 	if w.callers, err = w.phones(); err != nil {
 		return nil, fmt.Errorf("callers: %w", err)
 	}
@@ -109,26 +79,44 @@ func New(o Options) (*World, error) {
 	return w, nil
 }
 
+// voice is a turn of speech and a turn of silence, or the other way round.
+func (w *World) voice(first bool) media.Clip {
+	speech := Speech(w.rand, 110+120*w.rand.Float64(), turn).ALaw
+	speech = speech[:min(len(speech), samples(turn.Seconds()))]
+	silence := media.EncodeALaw(make([]int16, 2*samples(turn.Seconds())-len(speech)))
+	if first {
+		return media.Clip{Name: "agent's voice", ALaw: slices.Concat(speech, silence), Loop: true}
+	}
+	return media.Clip{Name: "caller's voice", ALaw: slices.Concat(silence, speech), Loop: true}
+}
+
 func (w *World) phones() (*sip.Phones, error) {
 	return sip.NewPhones(sip.PhonesOptions{
 		Address: netip.AddrPortFrom(w.o.Local, 0), Server: w.o.Hotline, Engine: w.o.Engine, Logger: w.log,
 	})
 }
 
+// close hangs up all phones, at the same time: each may have far ends to wait for.
 func (w *World) close() {
-	for _, p := range slices.Concat(w.agents, []*sip.Phones{w.callers}) {
-		if err := p.Close(); err != nil {
-			w.log.Warn("phones not closed", zap.Error(err))
-		}
+	var all sync.WaitGroup
+	for _, p := range w.everybody() {
+		all.Go(func() {
+			if err := p.Close(); err != nil {
+				w.log.Warn("phones not closed", zap.Error(err))
+			}
+		})
 	}
+	all.Wait()
 }
 
+func (w *World) everybody() []*sip.Phones { return append(slices.Clone(w.agents), w.callers) }
+
 // Run has agents register and callers call until ctx ends; then everybody hangs up, and it returns when
-// they all have. It is called once.
+// they all have. It is called once. Errors: an agent who cannot register.
 func (w *World) Run(ctx context.Context) error {
 	defer w.wg.Wait()
 	defer w.close()
-	for _, p := range slices.Concat(w.agents, []*sip.Phones{w.callers}) {
+	for _, p := range w.everybody() {
 		w.wg.Go(func() {
 			if err := p.Run(ctx); err != nil {
 				w.log.Warn("phones stopped", zap.Error(err))
@@ -137,39 +125,49 @@ func (w *World) Run(ctx context.Context) error {
 	}
 	for i, a := range w.o.Agents {
 		if err := w.agent(ctx, w.agents[i], a); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
 			return fmt.Errorf("agent %s: %w", a.ID, err)
 		}
 	}
 	w.arrivals(ctx)
+	<-ctx.Done()
 	return nil
 }
 
-// arrivals begins callers, until ctx ends: at first one after the other, as many as there are agents, as
-// when a hotline opens in the morning, and then at random times.
+// arrivals begins callers until ctx or their time ends.
 func (w *World) arrivals(ctx context.Context) {
+	coming := ctx
+	if w.o.For > 0 {
+		var cancel context.CancelFunc
+		coming, cancel = context.WithTimeout(ctx, w.o.For)
+		defer cancel()
+	}
 	mean := time.Duration(float64(time.Minute) / w.o.PerMinute)
 	for n := 0; ; n++ {
 		gap := w.exponential(mean)
 		if n < len(w.agents) {
-			gap = min(gap, time.Second/2)
+			gap = min(gap, openingGap)
 		}
-		if !w.pause(ctx, gap) {
+		if !pause(coming, gap) {
 			return
 		}
-		w.wg.Go(func() { w.call(ctx) })
+		w.begin(ctx)
 	}
 }
 
 // Figures so far.
 func (w *World) Figures() Figures {
 	return Figures{
-		Dialled: w.dialled.Load(), Answered: w.answered.Load(), GaveUp: w.gaveUp.Load(),
-		Refused: w.refused.Load(), Talked: w.talked.Load(),
+		Dialled: w.dialled.Load(), Calling: w.calling.Load(), Refused: w.refused.Load(),
+		GaveUp: w.gaveUp.Load(), Lost: w.lost.Load(), Answered: w.answered.Load(),
+		Talked: w.talked.Load(), Missed: w.missed.Load(),
 	}
 }
 
 // pause waits, and reports whether ctx is still alive.
-func (w *World) pause(ctx context.Context, d time.Duration) bool {
+func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -187,6 +185,12 @@ func (w *World) exponential(mean time.Duration) time.Duration {
 	return time.Duration(min(w.rand.ExpFloat64(), 5) * float64(mean))
 }
 
+// talk is how long two people have to say to each other.
+func (w *World) talk() time.Duration {
+	least := time.Duration(greeting * float64(w.o.Talk))
+	return least + w.exponential(w.o.Talk-least)
+}
+
 // about is a random time within half of a given one, either way.
 func (w *World) about(d time.Duration) time.Duration {
 	w.mu.Lock()
@@ -194,14 +198,21 @@ func (w *World) about(d time.Duration) time.Duration {
 	return time.Duration((0.5 + w.rand.Float64()) * float64(d))
 }
 
-func (w *World) voice() media.Clip {
+// away reports whether an agent is not at the desk.
+func (w *World) away() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	v := w.voices[w.rand.IntN(len(w.voices))]
-	v.Loop = true
-	return v
+	return w.rand.Float64() < w.o.Miss
 }
 
+// speaks is the voice of a person on a side of a talk.
+func (w *World) speaks(side int) media.Clip {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.voices[side][w.rand.IntN(voiceCount)]
+}
+
+// choose picks a choice by weight.
 func (w *World) choose() Choice {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -209,11 +220,10 @@ func (w *World) choose() Choice {
 	for _, c := range w.o.Choices {
 		sum += c.Weight
 	}
-	n := w.rand.IntN(max(sum, 1))
-	for _, c := range w.o.Choices {
-		if n -= c.Weight; n < 0 {
-			return c
-		}
-	}
-	return Choice{}
+	n := w.rand.IntN(sum)
+	i := slices.IndexFunc(w.o.Choices, func(c Choice) bool {
+		n -= c.Weight
+		return n < 0
+	})
+	return w.o.Choices[i]
 }

@@ -24,7 +24,7 @@ func TestAgentDoesNotAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true})
+			h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true, Ping: "10m"})
 			first.phone.User, first.phone.Password, first.phone.Registrar = "8002", passwords["8002"], h.SIP
 			phone := testkit.StartAgent(t, first.phone)
 			h.AwaitAgent("8002", "ready")
@@ -113,7 +113,7 @@ func TestAnotherMake(t *testing.T) {
 // 2xx must be (RFC 3261 section 13.2.2.4), and its call ended with BYE.
 func TestRingAll(t *testing.T) {
 	t.Parallel()
-	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true})
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true, Ping: "10m"})
 	var ports []int
 	for _, id := range []string{"8003", "8004"} {
 		phone := testkit.StartAgent(t, testkit.SippAgent{

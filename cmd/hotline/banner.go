@@ -2,45 +2,90 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
+
+	"hotline/config"
 )
 
-// banner tells a person how to register a softphone, what to dial, and where to look.
-func banner(w io.Writer, a *app) {
+// agentsShown is how many agents the banner lists.
+const agentsShown = 8
+
+// banner tells a person how to register a softphone, what to dial, and where to look. The file is the
+// configuration's; without one it is the reference.
+func banner(a *app, file string) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("%s is answering.", a.cfg.Service.Name)
 	p("")
-	server := a.ua.Addrs()[0]
-	p("  Softphones of agents register at %s:", server)
+	p("  Register a softphone as an agent")
 	for i, l := range a.cfg.SIP.Listen {
-		p("    %s %s", l.Network, a.ua.Addrs()[i])
+		p("    server    %s  over %s", a.reachedAt(i), strings.ToUpper(l.Network))
 	}
 	for i, g := range a.cfg.Agents {
-		if i == 4 {
-			p("    ... and %d more", len(a.cfg.Agents)-i)
+		if i == agentsShown {
+			p("              ... and %d more", len(a.cfg.Agents)-i)
 			break
 		}
-		p("    user %-8s password as configured   skills: %s", g.ID,
-			strings.Join(slices.Sorted(maps.Keys(g.Skills)), ", "))
+		p("    user      %s", cells(g.ID, 10, g.Name, 12, strings.Join(slices.Sorted(maps.Keys(g.Skills)), ", "), 60))
 	}
-	p("  Numbers to dial, from an address that a trunk allows:")
+	if file == "" {
+		p("    password  that of the reference hotline: one, two, three, four, in this order")
+	} else {
+		p("    password  see agents in %s", file)
+	}
+	p("")
 	for _, t := range a.cfg.Trunks {
+		p("  Ring the hotline from %s (trunk %s; no registration, no password)", list(t.Allow), t.Name)
 		for _, number := range slices.Sorted(maps.Keys(t.Numbers)) {
-			to := t.Numbers[number]
-			p("    sip:%s@%s   %s", number, server, strings.TrimSpace(to.Menu+" "+to.Queue))
+			p("    %-36s %s", fmt.Sprintf("sip:%s@%s", number, a.reachedAt(0)), leads(t.Numbers[number]))
 		}
 	}
-	p("  The wall:    http://%s/", a.http.Addr())
-	p("  The API:     http://%s/api/v1/calls", a.http.Addr())
+	p("")
+	p("  The wall    http://%s/", a.http.Addr())
+	p("  The API     http://%s/api/v1/calls  with a bearer token of http.tokens", a.http.Addr())
 	for _, t := range a.cfg.GeneratedTokens() {
-		p("    token %q was not set; until the next start it is: %s", t.Name, t.Token.Reveal())
+		p("              token %q is not set; until the next start it is %s", t.Name, t.Token.Reveal())
 	}
 	p("")
-	p("  Ctrl-C drains and stops; twice, at once.")
+	if a.onLoopback() {
+		p("  Only phones on this machine reach it. For others: hotline init -o hotline.yaml")
+	}
+	p("  Ctrl-C lets live calls end and stops; twice, at once.")
 	p("")
-	_, _ = io.WriteString(w, b.String()) // nobody to tell when the terminal is gone
+	return b.String()
+}
+
+// reachedAt is where peers reach a listener.
+func (a *app) reachedAt(i int) netip.AddrPort {
+	bound, told := a.ua.Addrs()[i], a.cfg.SIP.Listen[i].Advertise
+	if !told.IsValid() {
+		return bound
+	}
+	if told.Port() == 0 {
+		return netip.AddrPortFrom(told.Addr(), bound.Port())
+	}
+	return told
+}
+
+func (a *app) onLoopback() bool {
+	return !slices.ContainsFunc(a.ua.Addrs(), func(l netip.AddrPort) bool { return !l.Addr().IsLoopback() })
+}
+
+// leads says where a number leads.
+func leads(d config.Destination) string {
+	if d.Menu != "" {
+		return "menu " + d.Menu
+	}
+	return "queue " + d.Queue
+}
+
+func list(prefixes []netip.Prefix) string {
+	words := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		words[i] = p.String()
+	}
+	return strings.Join(words, ", ")
 }

@@ -24,8 +24,29 @@ type demoCmd struct {
 	Keep bool          `help:"Keep the data folder: records, recordings, log."`
 }
 
-// The demo drains quickly: nobody real is cut off.
-const demoDrain = time.Second
+const (
+	// demoDrain is short: nobody real is cut off.
+	demoDrain = time.Second
+	// The people of the demo: how long they wait and let it ring on average, and how often an agent is
+	// not at the desk. With 20 callers a minute, 4 agents and talks of 20 s, queues grow and shrink.
+	demoPatience = 90 * time.Second
+	demoPickup   = 5 * time.Second
+	demoMiss     = 0.05
+)
+
+// demoPorts are the phones' own; the hotline's are those of the reference. Ports that are taken are
+// passed over.
+var demoPorts = media.PortRange{Lo: 26000, Hi: 29999}
+
+// demoChoices are what people call about: mostly bills and boilers, now and then gas.
+var demoChoices = []sim.Choice{
+	{Number: "96777", Key: '1', Weight: 8},
+	{Number: "96777", Key: '2', Weight: 6},
+	{Number: "96777", Key: '4', Weight: 3},
+	{Number: "96777", Weight: 1},
+	{Number: "96777", Key: '3', Weight: 1},
+	{Number: "96119", Weight: 1},
+}
 
 // Run implements the command.
 func (d *demoCmd) Run(con *console) (err error) {
@@ -36,9 +57,13 @@ func (d *demoCmd) Run(con *console) (err error) {
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo: %w", err)
 	}
-	if !d.Keep {
-		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	}
+	defer func() {
+		if d.Keep {
+			con.say("kept in %s\n", folder)
+			return
+		}
+		err = errors.Join(err, os.RemoveAll(folder))
+	}()
 	logFile, err := os.Create(filepath.Join(folder, "hotline.log"))
 	if err != nil {
 		return fmt.Errorf("make the demo's log: %w", err)
@@ -56,8 +81,7 @@ func (d *demoCmd) Run(con *console) (err error) {
 	if err != nil {
 		return err
 	}
-	err = d.show(con, a, folder)
-	return errors.Join(err, a.shutdown(con, true))
+	return errors.Join(d.show(con, a), a.shutdown(con.signals, true))
 }
 
 // demoConfig is the reference hotline on free ports, with its data in a folder of its own.
@@ -76,12 +100,8 @@ func demoConfig(folder string) (*config.Config, error) {
 	return cfg, nil
 }
 
-// demoPorts are the phones' own; the hotline's are those of the reference. Ports that are taken are
-// passed over.
-var demoPorts = media.PortRange{Lo: 26000, Hi: 29999}
-
-// show runs the people and the table until a signal or the time given.
-func (d *demoCmd) show(con *console, a *app, folder string) (err error) {
+// show runs the people and the table until a signal or the time given, and then has everybody hang up.
+func (d *demoCmd) show(con *console, a *app) (err error) {
 	engine, err := media.NewPortable(media.Options{
 		Address: a.cfg.Media.Address, Ports: demoPorts, Logger: a.log.Named("sim-media"),
 	})
@@ -93,26 +113,27 @@ func (d *demoCmd) show(con *console, a *app, folder string) (err error) {
 	if err != nil {
 		return fmt.Errorf("simulated people: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- world.Run(ctx) }()
-	defer func() {
-		cancel()
-		err = errors.Join(err, <-done)
+	ctx, leave := context.WithCancel(context.Background())
+	var failure error
+	gone := make(chan struct{}) // closed when the people are; then failure is set
+	go func() {
+		defer close(gone)
+		failure = world.Run(ctx)
 	}()
-	t := &table{con: con, app: a, world: world, folder: folder, begun: time.Now()}
-	return t.run(d.For, done)
+	defer func() {
+		leave()
+		<-gone
+		err = errors.Join(err, failure)
+	}()
+	t := &table{con: con, app: a, world: world, begun: time.Now()}
+	return t.run(d.For, gone)
 }
 
 func (d *demoCmd) people(a *app, engine media.Engine) sim.Options {
 	o := sim.Options{
 		Hotline: a.ua.Addrs()[0], Engine: engine, PerMinute: d.Rate, Talk: d.Talk,
-		Patience: 90 * time.Second, Pickup: 5 * time.Second, Logger: a.log.Named("sim").WithOptions(zap.IncreaseLevel(zap.WarnLevel)),
-		Choices: []sim.Choice{
-			{Number: "96777", Key: '1', Weight: 8}, {Number: "96777", Key: '2', Weight: 6},
-			{Number: "96777", Key: '4', Weight: 3}, {Number: "96777", Weight: 1},
-			{Number: "96777", Key: '3', Weight: 1}, {Number: "96119", Weight: 1},
-		},
+		Patience: demoPatience, Pickup: demoPickup, Miss: demoMiss, Choices: demoChoices,
+		Logger: a.log.Named("sim").WithOptions(zap.IncreaseLevel(zap.WarnLevel)),
 	}
 	for _, g := range a.cfg.Agents {
 		o.Agents = append(o.Agents, sim.Agent{ID: g.ID, Password: g.Password.Reveal()})

@@ -2,11 +2,11 @@
 // recorder and its pages in one program.
 //
 // main.go has the command line and its exit codes, run.go the order in which a process starts and
-// stops, wire.go the one place that picks backends.
+// stops, wire.go the one place that picks backends. Everything is wired on the goroutine of the command;
+// from then on only the parts have goroutines, each ended by its step.
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +29,16 @@ type console struct {
 	out, err io.Writer
 	// signals carries SIGINT and SIGTERM: the first asks to drain, the second to stop now.
 	signals <-chan os.Signal
+}
+
+// say writes what a person asked for.
+func (c *console) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.out, format, args...) // nobody to tell when the terminal is gone
+}
+
+// complain writes what is wrong.
+func (c *console) complain(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.err, format, args...) // as in say
 }
 
 // cli is the command line.
@@ -54,24 +64,22 @@ func run(args []string, con *console) int {
 		kong.Description("A customer-service hotline: callers, queues, agents, and two promises kept."),
 		kong.Writers(con.out, con.err),
 		kong.Exit(func(code int) { exit = code }),
-		kong.UsageOnError(),
-		kong.Bind(con),
 	)
 	if err != nil {
-		fmt.Fprintln(con.err, "hotline:", err)
+		con.complain("hotline: %v\n", err)
 		return exitFault
 	}
-	kctx, err := parser.Parse(args)
+	command, err := parser.Parse(args)
 	if exit >= 0 { // --help
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(con.err, "hotline: %v\nhotline --help tells what there is.\n", err)
+		con.complain("hotline: %v\nhotline --help tells what there is.\n", err)
 		return exitUsage
 	}
-	if err := kctx.Run(con); err != nil {
+	if err := command.Run(con); err != nil {
 		if !errors.Is(err, errSaid) {
-			fmt.Fprintln(con.err, "hotline:", err)
+			con.complain("hotline: %v\n", err)
 		}
 		return exitFault
 	}
@@ -80,16 +88,3 @@ func run(args []string, con *console) int {
 
 // errSaid is the error of a command that has told the person everything already.
 var errSaid = errors.New("said already")
-
-// untilSignal is a context that ends with the first signal. The channel keeps the second.
-func untilSignal(con *console) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		select {
-		case <-con.signals:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
-}

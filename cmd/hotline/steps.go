@@ -4,39 +4,42 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 )
 
-// steps is what a process has started and must stop: named, last in, first out, each within a time of
-// its own. One that fails or hangs does not keep the rest from being stopped.
+// steps is what a process has started and must stop: named, last in, first out, each within stopWithin.
+// One that fails or hangs does not keep the rest from being stopped. Its methods are called from one
+// goroutine at a time.
 type steps struct {
 	log  *zap.Logger
-	list []stopStep
+	list []step
 }
 
-type stopStep struct {
-	name   string
-	within time.Duration
-	stop   func(context.Context) error
+type step struct {
+	name string
+	stop func() error
 }
 
-// stopWithin bounds a step that has no time of its own.
-const stopWithin = 10 * time.Second
+// stopWithin bounds a step. SIP waits 4 s for far ends that do not answer a BYE, the recorder 10 s for a
+// disk, the store 5 s.
+const stopWithin = 15 * time.Second
 
-func (s *steps) add(name string, within time.Duration, stop func(context.Context) error) {
-	s.list = append(s.list, stopStep{name: name, within: within, stop: stop})
+var (
+	errEnded = errors.New("ended by itself")
+	errHangs = errors.New("did not stop in time")
+)
+
+// add adds a step; stop is called once.
+func (s *steps) add(name string, stop func() error) {
+	s.list = append(s.list, step{name: name, stop: stop})
 }
 
-// addClose adds a step that is a plain Close.
-func (s *steps) addClose(name string, stop func() error) {
-	s.add(name, stopWithin, func(context.Context) error { return stop() })
-}
-
-// background runs f until it is stopped; the step cancels it and waits. Its error while it is not being
-// stopped goes to failed.
+// background runs f until it is stopped; the step cancels it and waits. If f ends before, failed is told
+// so, and the step has nothing more to say.
 func (s *steps) background(name string, failed func(error), f func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var (
@@ -47,50 +50,45 @@ func (s *steps) background(name string, failed func(error), f func(context.Conte
 		err = f(ctx)
 		if ctx.Err() == nil {
 			if err == nil {
-				err = errors.New("ended by itself")
+				err = errEnded
 			}
 			failed(fmt.Errorf("%s: %w", name, err))
+			err = nil
 		} else if errors.Is(err, context.Canceled) {
 			err = nil
 		}
 	})
-	s.addClose(name, func() error {
+	s.add(name, func() error {
 		cancel()
 		wg.Wait()
 		return err
 	})
 }
 
-// stop stops everything, and returns every step's error.
-func (s *steps) stop(ctx context.Context) error {
+// stop stops everything, and returns every step's error. It is done once: a second call does nothing.
+func (s *steps) stop() error {
 	var errs []error
-	for i := len(s.list) - 1; i >= 0; i-- {
-		step := s.list[i]
-		if err := s.one(ctx, step); err != nil {
+	for _, step := range slices.Backward(s.list) {
+		begun := time.Now()
+		if err := step.within(stopWithin); err != nil {
 			errs = append(errs, fmt.Errorf("stop %s: %w", step.name, err))
 		}
+		s.log.Debug("stopped", zap.String("step", step.name), zap.Duration("took", time.Since(begun)))
 	}
 	s.list = nil
 	return errors.Join(errs...)
 }
 
-func (s *steps) one(ctx context.Context, step stopStep) error {
-	if step.within > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), step.within)
-		defer cancel()
-	}
-	begun := time.Now()
+// within stops one. A step that hangs keeps its goroutine: the process is about to end.
+func (s step) within(d time.Duration) error {
 	done := make(chan error, 1)
-	go func() { done <- step.stop(ctx) }()
+	go func() { done <- s.stop() }()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
 	case err := <-done:
-		s.log.Debug("stopped", zap.String("step", step.name), zap.Duration("took", time.Since(begun)))
 		return err
-	case <-ctx.Done():
-		if step.within == 0 { // its own ctx is its deadline: it ends when told
-			return <-done
-		}
-		return fmt.Errorf("not within %s", step.within)
+	case <-timer.C:
+		return fmt.Errorf("%w (%s)", errHangs, d)
 	}
 }

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"slices"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
 	"hotline/acd"
@@ -27,76 +26,9 @@ import (
 	"hotline/web"
 )
 
-// app is the hotline as a value: everything wired, by this file alone.
-type app struct {
-	cfg      *config.Config
-	log      *zap.Logger
-	registry *prometheus.Registry
-	panics   prometheus.Counter
-	steps    steps
-	failed   chan error // of a part that ended by itself
-	draining atomic.Bool
-
-	store    *sqlstore.Store
-	recorder *recorder.Recorder
-	engine   media.Engine
-	prompts  *prompts.Set
-	center   *acd.Center
-	exchange *call.Exchange
-	ua       *sip.UA
-	web      *web.Server
-	http     net.Listener
-}
-
-// newApp wires and starts everything. On an error what was started is stopped again.
-func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
-	a := &app{
-		cfg: cfg, log: log, registry: prometheus.NewRegistry(), failed: make(chan error, 8),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hotline_panics_total", Help: "Faults contained to one call, message or request.",
-		}),
-	}
-	a.steps.log = log
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.steps.stop(context.Background()))
-		}
-	}()
-	a.registry.MustRegister(a.panics, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, part := range []struct {
-		name string
-		open func() error
-	}{
-		{"call records", a.openStore},
-		{"recorder", a.openRecorder},
-		{"media", a.openMedia},
-		{"prompts", a.openPrompts},
-		{"web", a.openWeb},
-		{"SIP", a.openSIP},
-		{"queues", a.openDesk},
-		{"calls", a.openExchange},
-	} {
-		if err := part.open(); err != nil {
-			return nil, fmt.Errorf("start %s: %w", part.name, err)
-		}
-	}
-	a.run()
-	return a, nil
-}
-
-// run starts what serves, once everything is wired. The last started is the first stopped: SIP, so that
-// nothing new comes, then the desk, then the pages.
-func (a *app) run() {
-	fail := func(err error) { a.failed <- err }
-	a.steps.background("web", fail, a.web.Run)
-	a.steps.background("queues", fail, a.center.Run)
-	a.steps.background("SIP", fail, a.ua.Run)
-}
-
 func (a *app) openStore() (err error) {
 	if err := os.MkdirAll(a.cfg.Data, 0o750); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+		return fmt.Errorf("make the data folder %s: %w", a.cfg.Data, err)
 	}
 	targets := a.targets()
 	a.store, err = sqlstore.Open(context.Background(), sqlstore.Options{
@@ -107,7 +39,7 @@ func (a *app) openStore() (err error) {
 	if err != nil {
 		return err
 	}
-	a.steps.addClose("call records", a.store.Close)
+	a.steps.add("call records", a.store.Close)
 	if n := a.store.Recovered(); n > 0 {
 		a.log.Warn("closed the records of calls that a crash cut off", zap.Int("calls", n))
 	}
@@ -118,15 +50,25 @@ func (a *app) openRecorder() (err error) {
 	if !a.cfg.Recorder.Enabled {
 		return nil
 	}
+	dir := filepath.Join(a.cfg.Data, "recordings")
 	a.recorder, err = recorder.New(recorder.Options{
-		Dir: filepath.Join(a.cfg.Data, "recordings"), Location: a.cfg.Service.Timezone,
+		Dir: dir, Location: a.cfg.Service.Timezone,
 		Logger: a.log.Named("recorder"), Registry: a.registry,
 	})
 	if err != nil {
 		return err
 	}
-	a.steps.addClose("recorder", a.recorder.Close)
-	return nil
+	a.steps.add("recorder", a.recorder.Close)
+	return writable(dir)
+}
+
+// writable makes sure that calls can be recorded before the first one comes.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("the folder of recordings cannot be written: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func (a *app) openMedia() error {
@@ -143,34 +85,53 @@ func (a *app) openMedia() error {
 		return err
 	}
 	a.engine = engine
-	a.steps.addClose("media", engine.Close)
+	a.steps.add("media", engine.Close)
 	return nil
 }
 
+// errNoPrompt: a prompt is named that is nowhere.
+var errNoPrompt = errors.New("no prompt")
+
+// openPrompts reads the prompts and the menus, and sees that every prompt that is named is there.
 func (a *app) openPrompts() (err error) {
-	a.prompts, err = prompts.New(prompts.Options{
-		Folder: a.cfg.Prompts.Folder, Language: a.cfg.Service.Language, Logger: a.log.Named("prompts"),
-	})
+	folder, language := a.cfg.Prompts.Folder, a.cfg.Service.Language
+	a.prompts, err = prompts.New(prompts.Options{Folder: folder, Language: language, Logger: a.log.Named("prompts")})
 	if err != nil {
 		return err
 	}
+	if folder == "" {
+		folder = "<prompts.folder>"
+	}
 	var missing []error
-	for name, q := range a.cfg.Queues {
-		if !a.prompts.Has(q.WaitPrompt) {
-			missing = append(missing, fmt.Errorf("queue %s: no prompt %q", name, q.WaitPrompt))
+	for _, name := range slices.Sorted(maps.Keys(a.cfg.Queues)) {
+		if prompt := a.cfg.Queues[name].WaitPrompt; !a.prompts.Has(prompt) {
+			missing = append(missing, fmt.Errorf("queues.%s.wait_prompt: %w %q; want one that is built in, or a file %s",
+				name, errNoPrompt, prompt, filepath.Join(folder, language, prompt+".wav")))
 		}
 	}
-	return errors.Join(missing...)
+	a.menus, err = a.readMenus()
+	return errors.Join(append(missing, err)...)
+}
+
+// roles are what a token may see. The page and /metrics are open to all, so a token of role metrics is
+// one that can be given to a scraper which insists on sending one: it opens nothing else.
+var roles = map[config.Role]web.Role{
+	config.Supervisor: web.Supervisor,
+	config.Auditor:    web.Auditor,
+	config.AgentRole:  web.AgentRole,
+	config.MetricsTap: "metrics",
 }
 
 func (a *app) openWeb() (err error) {
-	a.http, err = net.Listen("tcp", a.cfg.HTTP.Listen.String())
+	var lc net.ListenConfig
+	a.http, err = lc.Listen(context.Background(), "tcp", a.cfg.HTTP.Listen.String())
 	if err != nil {
-		return fmt.Errorf("listen on http.listen: %w", err)
+		return fmt.Errorf("http.listen: %w", err)
 	}
+	a.steps.add("HTTP socket", func() error { return closed(a.http.Close()) })
 	tokens := make([]web.Token, 0, len(a.cfg.HTTP.Tokens))
 	for _, t := range a.cfg.HTTP.Tokens {
-		tokens = append(tokens, web.Token{Name: t.Name, Role: web.Role(t.Role), Token: t.Token.Reveal()})
+		tokens = append(tokens, web.Token{Name: t.Name, Role: roles[t.Role], Token: t.Token.Reveal()})
 	}
 	a.web = web.New(web.Options{
 		Listener: a.http, Service: a.cfg.Service.Name, Location: a.cfg.Service.Timezone,
@@ -186,27 +147,20 @@ func (a *app) openWeb() (err error) {
 	return nil
 }
 
+// closed is the error of a Close by which somebody else came first, and all is well.
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
 func (a *app) recording(name string) (io.ReadSeekCloser, time.Time, error) {
 	if a.recorder == nil {
 		return nil, time.Time{}, os.ErrNotExist
 	}
 	f, modified, _, err := a.recorder.Open(name)
 	return f, modified, err
-}
-
-// errDraining is what /readyz says from the first signal on.
-var errDraining = errors.New("draining: no new calls are taken")
-
-func (a *app) ready() error {
-	if a.draining.Load() {
-		return errDraining
-	}
-	return nil
-}
-
-func (a *app) panicked(where string, _ any) {
-	a.panics.Inc()
-	a.log.Warn("fault contained", zap.String("where", where))
 }
 
 func (a *app) openSIP() (err error) {
@@ -238,16 +192,8 @@ func (a *app) openSIP() (err error) {
 	if err != nil {
 		return err
 	}
-	a.steps.addClose("SIP sockets", a.ua.Close)
+	a.steps.add("SIP sockets", a.ua.Close)
 	return nil
-}
-
-// incoming runs a call to its end. An agent who calls the hotline is busy meanwhile.
-func (a *app) incoming(ctx context.Context, in call.Incoming) {
-	if in.Agent != "" {
-		a.center.Engaged(in.Agent, in.Leg)
-	}
-	a.exchange.Serve(ctx, in)
 }
 
 func (a *app) openDesk() (err error) {
@@ -270,13 +216,9 @@ func (a *app) openDesk() (err error) {
 	return err
 }
 
-func (a *app) openExchange() error {
-	menus, err := a.menus()
-	if err != nil {
-		return fmt.Errorf("menus: %w", err)
-	}
+func (a *app) openExchange() (err error) {
 	o := call.Options{
-		Menus: menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts,
+		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts,
 		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
 		OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 	}
@@ -290,7 +232,7 @@ func (a *app) openExchange() error {
 	return err
 }
 
-func (a *app) menus() (*ivr.Menus, error) {
+func (a *app) readMenus() (*ivr.Menus, error) {
 	menus := make(map[string]ivr.MenuOptions, len(a.cfg.Menus))
 	for name, m := range a.cfg.Menus {
 		keys := make(map[string]call.Next, len(m.Keys))

@@ -41,8 +41,8 @@ type Baresip struct {
 	// URI is its own address, and Port the port of it.
 	URI  string
 	Port int
-	// RTPFirst and RTPLast are the ports its audio uses.
-	RTPFirst, RTPLast int
+	// RTP are the ports its audio uses.
+	RTP PortRange
 
 	tb      testing.TB
 	dir     string
@@ -68,10 +68,10 @@ func StartBaresip(tb testing.TB, o BaresipOptions) *Baresip {
 	Require(tb, "baresip")
 	first := FreePorts(tb, rtpOffset+rtpPorts)
 	o.User = orElse(o.User, "phone")
-	o.Transport = orElse(o.Transport, "udp")
+	o.Transport = orElse(o.Transport, overUDP)
 	b := &Baresip{
 		URI:  fmt.Sprintf("sip:%s@127.0.0.1:%d", o.User, first),
-		Port: first, RTPFirst: first + rtpOffset, RTPLast: first + rtpOffset + rtpPorts - 1,
+		Port: first, RTP: PortRange{first + rtpOffset, first + rtpOffset + rtpPorts - 1},
 		tb: tb, dir: tb.TempDir(), options: o,
 	}
 	b.writeFiles(first + controlOffset)
@@ -86,7 +86,7 @@ func StartBaresip(tb testing.TB, o BaresipOptions) *Baresip {
 		b.process.await(tb, "} 200 OK (")
 	}
 	if o.RegisterFails {
-		b.process.await(tb, "} 40") // 401 again, or 403
+		b.process.await(tb, "reg: sip:") // and why; success is said otherwise
 	}
 	return b
 }
@@ -110,7 +110,7 @@ func (b *Baresip) writeFiles(controlPort int) {
 		fmt.Sprintf("sip_listen 127.0.0.1:%d", b.Port),
 		"net_interface 127.0.0.1", // the address: the name lo fails
 		"audio_source aufile," + tone,
-		fmt.Sprintf("rtp_ports %d-%d", b.RTPFirst, b.RTPLast),
+		fmt.Sprintf("rtp_ports %d-%d", b.RTP.First, b.RTP.Last),
 		"module_path " + baresipModules(b.tb),
 		"module g711.so", "module aufile.so", "module sndfile.so",
 		"snd_path " + filepath.Join(b.dir, "rec"),

@@ -14,11 +14,6 @@ import (
 	"time"
 )
 
-// PortRange is a range of ports, both ends in it.
-type PortRange struct{ First, Last int }
-
-func (r PortRange) has(port int) bool { return r.First <= port && port <= r.Last }
-
 // Capture records what passes over the loopback interface: the wire's own truth, to hold records and
 // recordings against.
 type Capture struct {

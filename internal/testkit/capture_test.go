@@ -17,7 +17,7 @@ func TestCaptureSeesACall(t *testing.T) {
 			caller := StartBaresip(t, BaresipOptions{User: "13900000000", Tone: 440, Transport: transport})
 			c := StartCapture(t,
 				[]PortRange{{callee.Port, callee.Port}, {caller.Port, caller.Port}},
-				[]PortRange{{callee.RTPFirst, callee.RTPLast}, {caller.RTPFirst, caller.RTPLast}})
+				[]PortRange{callee.RTP, caller.RTP})
 			caller.Dial(callee.URI + ";transport=" + transport)
 			caller.Await(CallEstablished)
 			caller.SendDigit('7')
@@ -44,13 +44,12 @@ func TestCaptureSeesACall(t *testing.T) {
 
 			there, back, events := 0, 0, 0
 			for _, p := range c.RTP() {
-				port := int(p.Dst.Port())
 				switch {
 				case p.Event == 7:
 					events++
 				case p.PayloadType == 8 && len(p.Payload) != 160:
 					require.Fail(t, "not 20 ms", "%d octets", len(p.Payload))
-				case p.PayloadType == 8 && port >= callee.RTPFirst && port <= callee.RTPLast:
+				case p.PayloadType == 8 && callee.RTP.Has(p.Dst.Port()):
 					there++
 				case p.PayloadType == 8:
 					back++

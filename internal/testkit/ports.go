@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -19,6 +20,18 @@ const (
 	blocks     = 100
 )
 
+// Transports of SIP, as URIs and the kernel name them.
+const (
+	overUDP = "udp"
+	overTCP = "tcp"
+)
+
+// PortRange is a range of ports, both ends in it.
+type PortRange struct{ First, Last int }
+
+// Has reports whether a port is in the range.
+func (r PortRange) Has(port uint16) bool { return r.First <= int(port) && int(port) <= r.Last }
+
 // FreePorts returns the first of n ports (at most 200) in a row that are free for UDP and TCP on
 // 127.0.0.1. They stay the test's until its end, also against tests of other processes.
 func FreePorts(tb testing.TB, n int) int {
@@ -26,13 +39,12 @@ func FreePorts(tb testing.TB, n int) int {
 	if n < 1 || n > blockPorts {
 		tb.Fatalf("%d ports wanted; a block has %d", n, blockPorts)
 	}
-	dir := filepath.Join(os.TempDir(), "hotline-test-ports")
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Dir(lockPath(firstPort)), 0o777); err != nil {
 		tb.Fatalf("make a folder for port locks: %v", err)
 	}
 	for _, block := range rand.Perm(blocks) {
 		first := firstPort + block*blockPorts
-		lock, err := lockFile(filepath.Join(dir, fmt.Sprint(first)))
+		lock, err := lockFile(lockPath(first))
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			continue
 		}
@@ -48,6 +60,11 @@ func FreePorts(tb testing.TB, n int) int {
 	}
 	tb.Fatalf("no %d free ports in a row", n)
 	return 0
+}
+
+// lockPath is the file that stands for a block of ports.
+func lockPath(first int) string {
+	return filepath.Join(os.TempDir(), "hotline-test-ports", fmt.Sprint(first))
 }
 
 // lockFile takes the lock that a file stands for; the kernel frees it when the process ends, however
@@ -92,4 +109,23 @@ func free(port int) bool {
 		return false
 	}
 	return errors.Join(u.Close(), t.Close()) == nil
+}
+
+// bound reports whether a process listens on an IPv4 port, by the kernel's own list (Linux's proc(5)).
+// Trying to bind it would be in the way of the one that is about to.
+func bound(tb testing.TB, network string, port int) bool {
+	tb.Helper()
+	table, err := os.ReadFile("/proc/net/" + network)
+	if err != nil {
+		tb.Fatalf("read the kernel's list of ports: %v", err)
+	}
+	const listening, unconnected = "0A", "07" // of TCP, and of UDP
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line)
+		if len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) &&
+			(f[3] == listening || f[3] == unconnected) {
+			return true
+		}
+	}
+	return false
 }

@@ -67,8 +67,7 @@ func (p *process) signal(sig syscall.Signal) {
 // code waits for the end and returns the exit code; −1 when a signal ended it.
 func (p *process) code() int {
 	<-p.exited
-	var exit *exec.ExitError
-	if errors.As(p.err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](p.err); ok {
 		return exit.ExitCode()
 	}
 	if p.err != nil {

@@ -4,7 +4,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,20 +115,13 @@ func StartAgent(tb testing.TB, a SippAgent) *Sipp {
 		a.Pcap = s.writePcap(RTPScript{Tone: a.Tone, Length: toneSeconds * time.Second})
 	}
 	if a.Registrar != "" {
-		s.start("register", "udp", a, "-m", "1", a.Registrar)
+		s.start("register", overUDP, a, "-m", "1", a.Registrar)
 		if code := s.process.code(); code != 0 {
 			tb.Fatalf("register %s: sipp ended with %d\n%s", a.User, code, s.Messages())
 		}
 	}
 	s.start("agent", a.Transport, a, "-m", fmt.Sprint(max(a.Calls, 1)))
-	Within(tb, Patience, "sipp to listen", func() bool {
-		// Bound means that another cannot.
-		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: s.Port})
-		if err != nil {
-			return true
-		}
-		return a.Transport != "tcp" && conn.Close() != nil
-	})
+	Within(tb, Patience, "sipp to listen", func() bool { return bound(tb, orElse(a.Transport, overUDP), s.Port) })
 	return s
 }
 
@@ -161,7 +153,7 @@ func (s *Sipp) start(scenario, transport string, data any, args ...string) {
 		s.tb.Fatalf("write scenario %s: %v", scenario, err)
 	}
 	mode := "u1"
-	if transport == "tcp" {
+	if transport == overTCP {
 		mode = "t1"
 	}
 	args = append([]string{

@@ -128,9 +128,9 @@ func (c *Capture) messages(p pdml) []SIPPacket {
 		found = append(found, m)
 	}
 	_, tcp := under["tcp.srcport"]
-	layer := "udp"
+	layer := overUDP
 	if tcp {
-		layer = "tcp"
+		layer = overTCP
 	}
 	for i := range found {
 		found[i].TCP = tcp

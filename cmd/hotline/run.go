@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"hotline/acd"
+	"hotline/call"
+	"hotline/config"
+	"hotline/ivr"
+	"hotline/media"
+	"hotline/media/prompts"
+	"hotline/recorder"
+	"hotline/sip"
+	"hotline/store/sqlstore"
+	"hotline/web"
+)
+
+// app is the hotline as a value: everything wired, by wire.go alone.
+type app struct {
+	cfg      *config.Config
+	log      *zap.Logger
+	registry *prometheus.Registry
+	panics   prometheus.Counter
+	steps    steps
+	failed   chan error // of a part that ended by itself; it has room for all
+	draining atomic.Bool
+
+	store    *sqlstore.Store
+	recorder *recorder.Recorder // nil when nothing is recorded
+	engine   media.Engine
+	prompts  *prompts.Set
+	menus    *ivr.Menus
+	center   *acd.Center
+	exchange *call.Exchange
+	ua       *sip.UA
+	web      *web.Server
+	http     net.Listener
+}
+
+// newApp wires and starts everything. On an error what was started is stopped again.
+func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
+	a := &app{
+		cfg: cfg, log: log, registry: prometheus.NewRegistry(), failed: make(chan error, maxParts),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_panics_total", Help: "Faults contained to one call, message or request.",
+		}),
+	}
+	a.steps.log = log
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.steps.stop())
+		}
+	}()
+	a.registry.MustRegister(a.panics, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// First what needs nothing but the configuration, so that a fault there is told before a disk or a
+	// socket is touched; then the data folder, which keeps a second process out; SIP's sockets late.
+	for _, part := range []struct {
+		name string
+		open func() error
+	}{
+		{"prompts and menus", a.openPrompts},
+		{"call records", a.openStore},
+		{"recorder", a.openRecorder},
+		{"media", a.openMedia},
+		{"web", a.openWeb},
+		{"SIP", a.openSIP},
+		{"queues", a.openDesk},
+		{"calls", a.openExchange},
+	} {
+		if err := part.open(); err != nil {
+			return nil, fmt.Errorf("start %s: %w", part.name, err)
+		}
+	}
+	a.start()
+	return a, nil
+}
+
+// maxParts bounds the parts that start runs.
+const maxParts = 8
+
+// start runs what serves, once everything is wired. The last started is the first stopped: SIP, so that
+// nothing new comes, then the desk, then the pages.
+func (a *app) start() {
+	fail := func(err error) { a.failed <- err }
+	a.steps.background("web", fail, a.web.Run)
+	a.steps.background("queues", fail, a.center.Run)
+	a.steps.background("SIP", fail, a.ua.Run)
+}
+
+// serve waits for a signal, or for a part to fail, and takes everything down in order.
+func (a *app) serve(con *console) error {
+	var failure error
+	select {
+	case s := <-con.signals:
+		a.log.Info("draining: no new calls", zap.Stringer("signal", s), zap.Duration("at most", a.cfg.Drain))
+	case failure = <-a.failed:
+		a.log.Error("a part failed; shutting down", zap.Error(failure))
+	}
+	return errors.Join(failure, a.shutdown(con.signals, failure == nil))
+}
+
+// shutdown refuses new calls, lets the live ones go on for as long as the drain allows if it is patient,
+// and stops everything.
+func (a *app) shutdown(signals <-chan os.Signal, patient bool) error {
+	a.draining.Store(true)
+	a.ua.Drain()
+	within := a.cfg.Drain
+	if !patient {
+		within = 0
+	}
+	return errors.Join(a.drain(signals, within), a.steps.stop())
+}
+
+// drain waits for the live calls. The time's end, a signal or the failure of a part hangs them up; such a
+// failure is returned.
+func (a *app) drain(signals <-chan os.Signal, within time.Duration) (failure error) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	over := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case s := <-signals:
+			a.log.Warn("second signal: hanging up", zap.Stringer("signal", s))
+		case failure = <-a.failed:
+			a.log.Error("a part failed; hanging up", zap.Error(failure))
+		case <-over:
+		}
+		cancel()
+	})
+	begun := time.Now()
+	cut := a.exchange.Drain(ctx)
+	close(over)
+	watch.Wait()
+	a.log.Info("drained", zap.Duration("took", time.Since(begun)), zap.Int("hung up", cut))
+	return failure
+}
+
+// errDraining is what /readyz says from the first signal on.
+var errDraining = errors.New("draining: no new calls are taken")
+
+func (a *app) ready() error {
+	if a.draining.Load() {
+		return errDraining
+	}
+	return nil
+}
+
+// panicked counts a fault that a part contained. The part has logged it, with its stack.
+func (a *app) panicked(where string, _ any) {
+	a.panics.Inc()
+	a.log.Warn("fault contained", zap.String("where", where))
+}
+
+// incoming runs a call to its end. An agent who calls the hotline is busy meanwhile.
+func (a *app) incoming(ctx context.Context, in call.Incoming) {
+	if in.Agent != "" {
+		a.center.Engaged(in.Agent, in.Leg) //nolint:contextcheck // a leg's end is read from its own context
+	}
+	a.exchange.Serve(ctx, in)
+}
