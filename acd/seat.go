@@ -42,6 +42,7 @@ const (
 type seat struct {
 	cycle    time.Duration
 	answered chan call.Answer
+	changed  chan struct{} // holds one token when something changed that was not seen
 	// gone tells the desk that the place was given up; called once, without the lock.
 	gone func()
 
@@ -56,12 +57,24 @@ func newSeat(t call.Ticket, cycle time.Duration) *seat {
 	return &seat{
 		cycle:    cycle,
 		answered: make(chan call.Answer, 1),
+		changed:  make(chan struct{}, 1),
 		visit:    call.Visit{Queue: t.Queue, Entered: t.Entered},
 	}
 }
 
 // Answered implements [call.Seat].
 func (s *seat) Answered() <-chan call.Answer { return s.answered }
+
+// Changed implements [call.Seat].
+func (s *seat) Changed() <-chan struct{} { return s.changed }
+
+// tell puts the token there, unless it is.
+func (s *seat) tell() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
 
 // Leave implements [call.Seat].
 func (s *seat) Leave(why call.Cause) (won bool) {
@@ -132,6 +145,7 @@ func (s *seat) offer(agent string, sent time.Time) (index int, ok bool) {
 		return 0, false
 	}
 	s.offers = append(s.offers, call.Offer{Agent: agent, Queue: s.visit.Queue, Sent: sent})
+	s.tell()
 	return len(s.offers) - 1, true
 }
 
@@ -145,6 +159,7 @@ func (s *seat) progress(index, code int, at time.Time) {
 	}
 	if o.Rung == nil {
 		o.Rung = new(at)
+		s.tell()
 	}
 	first := o.Sent.Equal(s.offers[0].Sent)
 	if first && (code == 180 || code == 183) && (s.rang.IsZero() || at.Before(s.rang)) {
@@ -189,6 +204,7 @@ func (s *seat) endLocked(o *call.Offer, how string, at time.Time) {
 		return
 	}
 	o.Ended, o.How = new(at), how
+	s.tell()
 	if o.Rung != nil {
 		o.Rings = int(max(0, at.Sub(*o.Rung))/s.cycle) + 1
 	}

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,16 +16,18 @@ import (
 // belongs to the goroutine that runs Run, but for the mailbox, which anybody may post to, and live,
 // the copy that others read.
 type Call struct {
-	x       *Exchange
-	id      string
-	log     *zap.Logger
+	x   *Exchange
+	id  string
+	log *zap.Logger
+
+	postMu  sync.Mutex // guards shut, and lets nothing into the mailbox after it
+	shut    bool
 	mailbox chan Command
 
 	at        Next
 	caller    Leg // nil before a callback reached its caller
 	legs      map[LegID]Leg
 	keys      []media.Key // pressed by the caller and not taken yet
-	told      bool        // that the call is recorded
 	moved     Next        // where a command sent the call, with ErrMoved
 	rec       Record
 	recording Recording
@@ -36,8 +39,13 @@ type Call struct {
 // ID of the call, everywhere the same.
 func (c *Call) ID() string { return c.id }
 
-// post puts a command in the mailbox, unless it is full.
+// post puts a command in the mailbox, unless it is full or the call is over.
 func (c *Call) post(cmd Command) bool {
+	c.postMu.Lock()
+	defer c.postMu.Unlock()
+	if c.shut {
+		return false
+	}
 	select {
 	case c.mailbox <- cmd:
 		return true
@@ -46,9 +54,16 @@ func (c *Call) post(cmd Command) bool {
 	}
 }
 
-// shut makes room for a HangUp even in a full mailbox: at shutdown nothing else matters.
-func (c *Call) shut() {
-	for !c.post(HangUp{Why: ReasonShutdown}) {
+// cut makes room for a HangUp even in a full mailbox: at shutdown nothing else matters.
+func (c *Call) cut() {
+	c.postMu.Lock()
+	defer c.postMu.Unlock()
+	for !c.shut {
+		select {
+		case c.mailbox <- HangUp{Why: ReasonShutdown}:
+			return
+		default:
+		}
 		select {
 		case cmd := <-c.mailbox:
 			refuse(cmd)
@@ -105,6 +120,9 @@ func (c *Call) gone() <-chan struct{} {
 	return c.caller.Context().Done()
 }
 
+// left reports whether there was a caller whose leg has ended.
+func (c *Call) left() bool { return c.caller != nil && c.caller.Context().Err() != nil }
+
 // callerEnd is the Next of a call whose caller's leg has ended.
 func (c *Call) callerEnd() Next {
 	end, _ := EndOf(c.caller)
@@ -112,6 +130,9 @@ func (c *Call) callerEnd() Next {
 		c.release(BySystem)
 	} else {
 		c.release(ByCaller)
+	}
+	if end.Why == CauseShutdown {
+		return c.over(ReasonShutdown)
 	}
 	if end.Why == CauseBye || end.Why == CauseCancel {
 		return c.over(ReasonCallerHangup)
@@ -121,9 +142,8 @@ func (c *Call) callerEnd() Next {
 
 // over is the Next that ends the call; the result follows from what happened so far.
 func (c *Call) over(why Reason) Next {
-	joined := slices.ContainsFunc(c.rec.Talks, func(t TalkRecord) bool { return t.Joined != nil })
 	switch {
-	case joined:
+	case c.rec.wasJoined():
 		return DoneWith(Answered, why)
 	case why == ReasonCallerHangup || why == ReasonCallerLost:
 		return DoneWith(Abandoned, why)
@@ -160,17 +180,23 @@ func (c *Call) adopt(l Leg) {
 
 // drop ends a leg and lets it go. It returns how it ended, which may have been before.
 func (c *Call) drop(l Leg, why Cause) LegEnd {
+	l.Attach(nil)
 	l.Hangup(why)
 	end, _ := EndOf(l)
 	delete(c.legs, l.ID())
 	return end
 }
 
-// enter begins a stage: it is the one place where a move is published and written down.
-func (c *Call) enter(at Next) {
+// enter begins a stage: it is the one place where a move is published and written down. It returns the
+// move as it is written, with nothing in it that only this process would know.
+func (c *Call) enter(at Next) Next {
+	if at.Kind == Wait && at.Entered.IsZero() {
+		at.Entered = time.Now()
+	}
 	c.x.metrics.move(c.at.Kind, at.Kind)
 	c.at = at
 	c.publish()
+	return at
 }
 
 // publish shows the call as it is now to those who watch, and to the store, so that a crash loses

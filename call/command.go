@@ -27,14 +27,23 @@ type Reoffered struct {
 	Refuse func(why Cause)
 }
 
+// MediaChanged says that a party's phone answered an offer of ours in its ACK (a re-INVITE without one,
+// RFC 3261 section 14.1), and whether it holds us now.
+type MediaChanged struct {
+	Leg  LegID
+	Held bool
+	At   time.Time
+}
+
 // HangUp ends the call (drain's deadline, an operator).
 type HangUp struct {
 	Why Reason
 }
 
-func (KeyPressed) command() {}
-func (Reoffered) command()  {}
-func (HangUp) command()     {}
+func (KeyPressed) command()   {}
+func (Reoffered) command()    {}
+func (MediaChanged) command() {}
+func (HangUp) command()       {}
 
 // mailboxSize bounds what may wait for a call's owner: type-ahead of a caller in menus and a burst of
 // re-INVITEs fit; a flood does not, and its sender is told to try later.

@@ -80,6 +80,11 @@ func deriveRings(r *Record, t Targets) {
 	}
 }
 
+// wasJoined reports whether an agent and the caller ever heard each other.
+func (r *Record) wasJoined() bool {
+	return slices.ContainsFunc(r.Talks, func(t TalkRecord) bool { return t.Joined != nil })
+}
+
 // clone copies a record so that the copy shares nothing that its owner will change.
 func (r *Record) clone() Record {
 	c := *r

@@ -10,6 +10,8 @@ var (
 	ErrMoved = errors.New("call moved by a command")
 	// ErrNoMenu: no menu of that name.
 	ErrNoMenu = errors.New("no such menu")
+	// errFault: a panic was contained.
+	errFault = errors.New("a fault of ours")
 	// ErrNoQueue: no queue of that name.
 	ErrNoQueue = errors.New("no such queue")
 )

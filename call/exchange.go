@@ -51,6 +51,7 @@ type Exchange struct {
 
 	mu    sync.Mutex
 	calls map[string]*Call
+	cut   bool      // no call may go on
 	idle  sync.Cond // signalled when calls becomes empty
 }
 
@@ -121,15 +122,16 @@ func (x *Exchange) Live() []Live {
 }
 
 // Drain waits until no call is left. When ctx is done first, the calls that are left are hung up with
-// ReasonShutdown, and Drain waits for their records. It returns how many had to be hung up. No call
-// may be begun any more when it is called.
+// ReasonShutdown, as is any that comes later, and Drain waits for their records. It returns how many
+// had to be hung up.
 func (x *Exchange) Drain(ctx context.Context) (cut int) {
 	defer context.AfterFunc(ctx, func() {
 		x.mu.Lock()
 		defer x.mu.Unlock()
+		x.cut = true
 		for _, c := range x.calls {
 			cut++
-			c.shut()
+			c.cut()
 		}
 	})()
 	x.mu.Lock()
@@ -144,6 +146,9 @@ func (x *Exchange) add(c *Call) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.calls[c.id] = c
+	if x.cut { // it slipped in while the door was being closed
+		c.cut()
+	}
 }
 
 func (x *Exchange) remove(c *Call) {

@@ -23,14 +23,16 @@ func (c *Call) finish(ctx context.Context, end End) {
 	if c.caller != nil {
 		c.release(BySystem)
 	}
-	ended := c.endLegs(end)
-	c.closeMailbox()
-	c.closeRecording(ended)
+	ended := time.Now()
+	c.contained("legs", func() { ended = c.endLegs(end) })
+	c.contained("mailbox", c.closeMailbox)
+	c.x.metrics.move(c.at.Kind, Done)
+	c.live.Store(nil) // what follows may have to wait for a disk, and nobody is on the line
+	c.contained("recording", func() { c.closeRecording(ended) })
 	c.rec.Ended = &ended
 	c.rec.Result, c.rec.Reason = end.Result, end.Reason
 	Derive(&c.rec, c.x.Targets)
 	c.x.metrics.finished(&c.rec)
-	c.x.metrics.move(c.at.Kind, Done)
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
 	err := c.x.Records.Finish(done, c.rec.clone())
@@ -68,9 +70,11 @@ func (c *Call) endLegs(end End) time.Time {
 	return ended
 }
 
-// closeMailbox lets go of what nobody will act on any more. Legs are down, so nothing new comes but
-// what is in flight, and its sender has a timeout of its own.
+// closeMailbox lets nothing in any more, and answers what nobody will act on.
 func (c *Call) closeMailbox() {
+	c.postMu.Lock()
+	c.shut = true
+	c.postMu.Unlock()
 	for {
 		select {
 		case cmd := <-c.mailbox:
@@ -85,6 +89,9 @@ func (c *Call) closeMailbox() {
 func (c *Call) closeRecording(ended time.Time) {
 	if c.recording == nil {
 		return
+	}
+	if !c.rec.wasJoined() { // joining failed: there is nothing in it
+		c.rec.Recording, c.rec.Unrecorded = "", "not joined"
 	}
 	for _, t := range slices.Backward(c.rec.Talks) {
 		if t.Joined != nil && t.Ended != nil {
@@ -102,7 +109,7 @@ func (c *Call) closeRecording(ended time.Time) {
 func (c *Call) logLine() {
 	r := &c.rec
 	c.log.Info("call",
-		zap.String("from", Mask(r.From)), zap.String("to", r.To), zap.String("menu_path", r.MenuPath),
+		zap.String("from", Mask(r.From)), zap.String("to", r.To),
 		zap.String("queue", r.Queue), zap.String("agent", r.Agent),
 		zap.String("result", string(r.Result)), zap.String("reason", string(r.Reason)),
 		zap.String("release", string(r.Release)), zap.Int("rings", r.Rings),

@@ -99,15 +99,23 @@ func (c *Call) play(ctx context.Context, prompts ...string) (*playing, error) {
 	if err != nil {
 		return nil, err
 	}
-	var notice *media.Clip
-	if c.x.Recorder != nil && !c.told {
-		clip, err := c.x.Prompts.Clip(noticePrompt)
-		if err != nil {
-			return nil, fmt.Errorf("say that the call is recorded: %w", err)
-		}
-		notice = &clip
+	notice, err := c.notice()
+	if err != nil {
+		return nil, err
 	}
 	return c.start(ctx, c.caller.Audio(), notice, clips...), nil
+}
+
+// notice is what says that the call is recorded, while that is due.
+func (c *Call) notice() (*media.Clip, error) {
+	if c.x.Recorder == nil || c.rec.NoticeHeard {
+		return nil, nil
+	}
+	clip, err := c.x.Prompts.Clip(noticePrompt)
+	if err != nil {
+		return nil, fmt.Errorf("say that the call is recorded: %w", err)
+	}
+	return &clip, nil
 }
 
 // start plays clips on a stream; when the notice was played to its end, the call is told.
@@ -118,21 +126,29 @@ func (c *Call) start(ctx context.Context, s media.Stream, notice *media.Clip, cl
 	p.stop = func() {
 		cancel()
 		<-p.done
-		c.told = c.told || heard
+		c.rec.NoticeHeard = c.rec.NoticeHeard || heard
 	}
 	go func() {
 		defer close(p.done)
-		if notice != nil {
-			if p.err = s.Play(ctx, *notice); p.err != nil {
-				return
-			}
-			heard = true
-		}
-		if len(clips) > 0 {
-			p.err = s.Play(ctx, clips...)
-		}
+		p.err = errFault // unless the function below returns
+		c.contained("play", func() { heard, p.err = say(ctx, s, notice, clips) })
 	}()
 	return p
+}
+
+// say plays the notice, if it is due, and then clips; heard tells whether the notice was played to its
+// end.
+func say(ctx context.Context, s media.Stream, notice *media.Clip, clips []media.Clip) (heard bool, err error) {
+	if notice != nil {
+		if err := s.Play(ctx, *notice); err != nil {
+			return false, err
+		}
+		heard = true
+	}
+	if len(clips) > 0 {
+		err = s.Play(ctx, clips...)
+	}
+	return heard, err
 }
 
 // clips finds prompts to be said once each, in order: what goes on for ever is asked for by itself.

@@ -1,6 +1,9 @@
 package call
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Kind names a stage of a call.
 type Kind string
@@ -26,8 +29,12 @@ type Next struct {
 	Agent string `json:"agent,omitempty"`
 	// Leg is the agent's leg (Talk); the call's own table of legs has it.
 	Leg LegID `json:"leg,omitempty"`
-	// Front asks for the head of the queue (Wait): a caller whose agent was lost.
+	// Entered is when the queue was entered (Wait); zero means now. It keeps a place over a restart.
+	Entered time.Time `json:"entered,omitzero"`
+	// Front asks for the head of the queue (Wait).
 	Front bool `json:"front,omitempty"`
+	// Lost says that an agent was lost (Wait): the caller hears an apology.
+	Lost bool `json:"lost,omitempty"`
 	// End is the verdict (Done).
 	End End `json:"end,omitzero"`
 }

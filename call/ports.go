@@ -64,6 +64,9 @@ type Seat interface {
 	// Leave gives the place up and reports whether leaving won. Idempotent: a later call returns
 	// what the first did. It does not block.
 	Leave(why Cause) (won bool)
+	// Changed has a token when an offer began, rang or ended since the last one was taken: Visit and
+	// PromiseClock then tell more than before.
+	Changed() <-chan struct{}
 	// Visit is the stay as the record wants it: offers in order, and how it ended. It is complete
 	// once the seat has ended (Answered was read, or Leave returned true).
 	Visit() (Visit, []Offer)

@@ -26,6 +26,8 @@ type Record struct {
 	Recording string  `json:"recording"` // name; empty when there is none
 	// Unrecorded says why a joined call has no whole recording; empty when it has.
 	Unrecorded string `json:"unrecorded,omitempty"`
+	// NoticeHeard: the caller heard to its end that the call is recorded.
+	NoticeHeard bool `json:"notice_heard,omitempty"`
 	// PromiseClock is when the first promise's clock began, see Seat.
 	PromiseClock *time.Time `json:"promise_clock"`
 

@@ -165,12 +165,12 @@ func share(part, whole int) (float64, bool) {
 
 // CloseCrashed finishes a record that a dead process left open. The call ended at the latest instant
 // known: last (when the process was last known to live; may be zero) or the latest time in the record.
-// What was open within it ends then too. A call that an agent had answered stays answered.
+// What was open within it ends then too. A call whose parties were joined stays answered.
 func (r *Record) CloseCrashed(last time.Time) {
 	end := r.latest(last)
 	r.Ended, r.Release, r.Reason = &end, BySystem, ReasonCrash
 	r.Result = Failed
-	if len(r.Talks) > 0 || r.Answered != nil {
+	if r.wasJoined() {
 		r.Result = Answered
 	}
 	for i := range r.Visits {

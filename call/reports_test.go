@@ -75,10 +75,10 @@ func TestSummaryCount(t *testing.T) {
 // The end of a crashed call is the latest instant that anybody knows of.
 func TestCloseCrashed(t *testing.T) {
 	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	held := start.Add(time.Minute)
+	held, joined := start.Add(time.Minute), start.Add(2*time.Second)
 	r := call.Record{
 		Started: start,
-		Talks:   []call.TalkRecord{{Agent: "8002", Answered: start.Add(time.Second), Holds: []call.Hold{{From: held}}}},
+		Talks:   []call.TalkRecord{{Agent: "8002", Answered: start.Add(time.Second), Joined: &joined, Holds: []call.Hold{{From: held}}}},
 	}
 	for last, want := range map[time.Time]time.Time{{}: held, start: held, held.Add(time.Hour): held.Add(time.Hour)} {
 		crashed := r
@@ -91,4 +91,7 @@ func TestCloseCrashed(t *testing.T) {
 		require.Equal(t, call.Answered, crashed.Result)
 		require.Equal(t, call.ReasonCrash, crashed.Reason)
 	}
+	r.Talks[0].Joined = nil
+	r.CloseCrashed(held)
+	require.Equal(t, call.Failed, r.Result, "an agent who answered, but was not joined, served nobody")
 }

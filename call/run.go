@@ -31,7 +31,7 @@ func Run(ctx context.Context, c *Call, at Next) {
 	defer c.x.remove(c)
 	c.begin()
 	for at.Kind != Done {
-		c.enter(at)
+		at = c.enter(at)
 		next := step(ctx, c, at)
 		if !Allowed(at.Kind, next.Kind) {
 			c.log.Error("forbidden move", zap.String("from", string(at.Kind)), zap.String("to", string(next.Kind)))
@@ -58,4 +58,16 @@ func step(ctx context.Context, c *Call, at Next) (next Next) {
 		return c.over(ReasonBug)
 	}
 	return s(ctx, c, at)
+}
+
+// contained does one thing of a call's end; a panic in it must not keep the rest from being done.
+func (c *Call) contained(what string, f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.log.Error("panic at a call's end", zap.String("in", what),
+				zap.String("panic", fmt.Sprint(v)), zap.ByteString("stack", debug.Stack()))
+			c.x.OnPanic("call/"+what, v)
+		}
+	}()
+	f()
 }

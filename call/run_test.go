@@ -126,6 +126,20 @@ func (s *stage) act(what string, args []string) {
 		s.agents[args[0]].End(call.Far, call.Cause(args[1]))
 	case "hold", "resume":
 		require.True(s.t, <-s.agents[args[0]].Reoffer(what == "hold"))
+	case "resumed-by-ack": // an offer of ours was answered in the ACK
+		l := s.agents[args[0]]
+		require.True(s.t, l.Post(call.MediaChanged{Leg: l.ID(), Held: false, At: time.Now()}))
+	case "resume-and-bye": // both are there when the call looks
+		l := s.agents[args[0]]
+		require.True(s.t, l.Post(call.Reoffered{
+			Leg: l.ID(), At: time.Now(), Refuse: func(call.Cause) {},
+			Accept: func() (bool, error) { l.End(call.Far, call.CauseBye); return false, nil },
+		}))
+	case "offers": // as those who watch see them now
+		live := s.x.Live()
+		require.Len(s.t, live, 1)
+		require.Equal(s.t, args[0], fmt.Sprint(len(live[0].Record.Offers)))
+		require.NotNil(s.t, live[0].Record.PromiseClock)
 	case "expect": // expect caller hears please-wait
 		require.Equal(s.t, strings.Join(args[2:], " "), s.caller.Stream().Playing())
 	case "joined":

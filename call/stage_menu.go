@@ -23,18 +23,18 @@ func route(_ context.Context, c *Call, at Next) Next {
 // menu answers the caller and lets them choose.
 func menu(ctx context.Context, c *Call, at Next) Next {
 	if err := c.answer(); err != nil {
-		return c.failed(err, ReasonCallerLost)
+		return c.failed(ctx, err, ReasonCallerLost)
 	}
 	next, err := c.x.Menus.Walk(ctx, c, at.Menu)
 	if err != nil {
-		return c.failed(err, ReasonNoPrompt)
+		return c.failed(ctx, err, ReasonNoPrompt)
 	}
 	return next
 }
 
 // failed is the Next after an error of a line: the caller may have left, or a command may have moved
 // the call; anything else ends it for the reason given.
-func (c *Call) failed(err error, why Reason) Next {
+func (c *Call) failed(ctx context.Context, err error, why Reason) Next {
 	if errors.Is(err, ErrMoved) {
 		return c.moved
 	}
@@ -47,7 +47,7 @@ func (c *Call) failed(err error, why Reason) Next {
 	if errors.Is(err, ErrNoQueue) {
 		why = ReasonNoQueue
 	}
-	if errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil {
 		why = ReasonShutdown
 	}
 	c.log.Error("call cannot go on", zap.String("reason", string(why)), zap.Error(err))

@@ -17,49 +17,57 @@ const (
 )
 
 // talking is one agent's part of a call, while it lasts.
+//
+// What the parties hear follows from two facts in the record, so that a talk can be taken up from it:
+// whether they were joined, and whether a hold is open.
 type talking struct {
-	c        *Call
-	at       Next
-	agent    Leg
-	talk     int // its index in the record's talks
-	unbridge func()
+	c     *Call
+	at    Next
+	agent Leg
+	talk  int // its index in the record's talks
+	// apart takes down what the parties hear: the bridge, or music for a caller on hold.
+	apart func()
 }
 
 // talk speaks the agent's number to both parties, joins them, and watches until one of them leaves. An
 // agent's end is a result: a call whose agent was lost goes back to the head of the queue.
-func talk(ctx context.Context, c *Call, at Next) Next {
+func talk(ctx context.Context, c *Call, at Next) (next Next) {
 	agent, ok := c.legs[at.Leg]
-	if !ok {
-		return c.failed(fmt.Errorf("talk: agent's leg %q is not the call's", at.Leg), ReasonBug)
+	if !ok || c.caller == nil || len(c.rec.Talks) == 0 {
+		return c.failed(ctx, fmt.Errorf("talk: no agent's leg %q, caller or talk in the call", at.Leg), ReasonBug)
 	}
-	t := &talking{c: c, at: at, agent: agent, talk: len(c.rec.Talks) - 1, unbridge: func() {}}
-	next := t.run(ctx)
-	t.part(next)
-	return next
+	t := &talking{c: c, at: at, agent: agent, talk: len(c.rec.Talks) - 1, apart: func() {}}
+	defer func() { t.part(next) }()
+	if err := c.answer(); err != nil {
+		return c.failed(ctx, err, ReasonCallerLost)
+	}
+	if t.record().Joined == nil {
+		if next, ok := t.announce(ctx); !ok {
+			return next
+		}
+	}
+	return t.run(ctx)
 }
 
+func (t *talking) record() *TalkRecord { return &t.c.rec.Talks[t.talk] }
+
+// run is the talk after the announcement.
 func (t *talking) run(ctx context.Context) Next {
 	c := t.c
-	if err := c.answer(); err != nil {
-		return c.failed(err, ReasonCallerLost)
-	}
-	if next, ok := t.announce(ctx); !ok {
-		return next
-	}
-	if err := t.join(time.Now()); err != nil {
-		return c.failed(err, ReasonBridge)
+	if err := t.connect(ctx); err != nil {
+		return t.broken(ctx, err)
 	}
 	for {
 		select {
 		case cmd := <-c.mailbox:
-			if r, ok := cmd.(Reoffered); ok && r.Leg == t.agent.ID() {
-				if err := t.reoffered(ctx, r); err != nil {
-					return c.failed(err, ReasonBridge)
-				}
-				break
-			}
-			if next, moved := c.handle(cmd); moved {
+			changed, next, moved := t.handle(cmd)
+			if moved {
 				return next
+			}
+			if changed {
+				if err := t.connect(ctx); err != nil {
+					return t.broken(ctx, err)
+				}
 			}
 			c.keys = c.keys[:0]
 		case <-c.gone():
@@ -67,8 +75,20 @@ func (t *talking) run(ctx context.Context) Next {
 		case <-t.agent.Context().Done():
 			return t.agentEnd()
 		case <-ctx.Done():
-			return c.failed(cause(ctx), ReasonShutdown)
+			return c.failed(ctx, cause(ctx), ReasonShutdown)
 		}
+	}
+}
+
+// broken is the Next after the parties could not be joined: mostly one of them has just left.
+func (t *talking) broken(ctx context.Context, err error) Next {
+	switch {
+	case t.c.left():
+		return t.c.callerEnd()
+	case t.agent.Context().Err() != nil:
+		return t.agentEnd()
+	default:
+		return t.c.failed(ctx, err, ReasonBridge)
 	}
 }
 
@@ -76,35 +96,26 @@ func (t *talking) run(ctx context.Context) Next {
 // a caller who has not heard it. ok is false when the call went elsewhere meanwhile.
 func (t *talking) announce(ctx context.Context) (next Next, ok bool) {
 	c := t.c
-	before, err := c.clips([]string{numberBefore})
+	clips, err := t.announcement()
 	if err != nil {
-		return c.failed(err, ReasonNoPrompt), false
+		return c.failed(ctx, err, ReasonNoPrompt), false
 	}
-	last, err := c.clips([]string{numberAfter})
+	notice, err := c.notice()
 	if err != nil {
-		return c.failed(err, ReasonNoPrompt), false
+		return c.failed(ctx, err, ReasonNoPrompt), false
 	}
-	clips := append(append(before, c.x.Prompts.Digits(t.at.Agent)...), last...)
-	var notice []string
-	if c.x.Recorder != nil && !c.told {
-		notice = []string{noticePrompt}
+	forAgent := clips
+	if notice != nil { // so that both hear the number at the same time
+		forAgent = append([]media.Clip{*notice}, clips...)
 	}
-	first, err := c.clips(notice)
-	if err != nil {
-		return c.failed(err, ReasonNoPrompt), false
-	}
-	toAgent := c.start(ctx, t.agent.Audio(), nil, append(first, clips...)...)
+	toAgent := c.start(ctx, t.agent.Audio(), nil, forAgent...)
 	defer toAgent.stop()
-	var due *media.Clip
-	if len(first) > 0 {
-		due = &first[0]
-	}
-	toCaller := c.start(ctx, c.caller.Audio(), due, clips...)
+	toCaller := c.start(ctx, c.caller.Audio(), notice, clips...)
 	defer toCaller.stop()
 	for {
 		select {
 		case cmd := <-c.mailbox:
-			if next, moved := c.handle(cmd); moved {
+			if _, next, moved := t.handle(cmd); moved {
 				return next, false
 			}
 		case <-c.gone():
@@ -113,128 +124,162 @@ func (t *talking) announce(ctx context.Context) (next Next, ok bool) {
 			return t.agentEnd(), false
 		case <-toCaller.done:
 			if toCaller.err != nil {
-				return c.failed(toCaller.err, ReasonNoPrompt), false
+				return t.broken(ctx, toCaller.err), false
 			}
 			return Next{}, true
 		}
 	}
 }
 
-// join bridges the parties, and begins the recording at the first join of a call.
-func (t *talking) join(now time.Time) error {
+func (t *talking) announcement() ([]media.Clip, error) {
+	clips, err := t.c.clips([]string{numberBefore})
+	if err != nil {
+		return nil, err
+	}
+	last, err := t.c.clips([]string{numberAfter})
+	if err != nil {
+		return nil, err
+	}
+	return append(append(clips, t.c.x.Prompts.Digits(t.at.Agent)...), last...), nil
+}
+
+// handle acts on a command. changed says that what the parties hear must follow.
+func (t *talking) handle(cmd Command) (changed bool, next Next, moved bool) {
+	switch cmd := cmd.(type) {
+	case Reoffered:
+		if cmd.Leg != t.agent.ID() {
+			break
+		}
+		held, err := cmd.Accept()
+		if err != nil {
+			t.c.log.Info("agent's re-offer not accepted", zap.String("agent", t.at.Agent), zap.Error(err))
+			return false, Next{}, false
+		}
+		return t.hold(held, cmd.At), Next{}, false
+	case MediaChanged:
+		if cmd.Leg == t.agent.ID() {
+			return t.hold(cmd.Held, cmd.At), Next{}, false
+		}
+	}
+	next, moved = t.c.handle(cmd)
+	return false, next, moved
+}
+
+// hold writes down that the agent put the caller on hold, or took it back (RFC 3264 section 8.4), and
+// reports whether that is new.
+func (t *talking) hold(held bool, at time.Time) (changed bool) {
+	if held == t.c.held {
+		return false
+	}
+	t.c.held = held
+	talk := t.record()
+	if held {
+		talk.Holds = append(talk.Holds, Hold{From: at})
+	} else {
+		talk.Holds[len(talk.Holds)-1].To = &at
+	}
+	return true
+}
+
+// connect has the parties hear what they should: each other, or, while the agent holds, music.
+func (t *talking) connect(ctx context.Context) error {
+	t.apart()
+	t.apart = func() {}
+	if t.c.held {
+		t.music(ctx)
+		t.c.publish()
+		return nil
+	}
+	now := time.Now()
+	if err := t.bridge(t.recorder(now)); err != nil {
+		return err
+	}
+	if talk := t.record(); talk.Joined == nil {
+		talk.Joined = &now
+	}
+	t.c.publish()
+	return nil
+}
+
+// music plays to a caller on hold. Without it they would hear silence, which is no reason to lose them.
+func (t *talking) music(ctx context.Context) {
+	music, err := t.c.x.Prompts.Clip(holdMusic)
+	if err != nil {
+		t.c.log.Error("no music for a caller on hold", zap.Error(err))
+		return
+	}
+	music.Loop = true
+	t.apart = t.c.start(ctx, t.c.caller.Audio(), nil, music).stop
+}
+
+// recorder is the call's recording, which begins at its first join; nil when there is none.
+func (t *talking) recorder(now time.Time) media.Tap {
 	c := t.c
 	if c.recording == nil && c.x.Recorder != nil && c.rec.Unrecorded == "" {
 		r, err := c.x.Recorder.Start(c.id, now)
 		if err != nil {
 			c.rec.Unrecorded = "not started"
 			c.log.Error("call is not recorded", zap.Error(err))
-		} else {
-			c.recording = r
-			c.rec.Recording = r.Name()
+			return nil
 		}
+		c.recording, c.rec.Recording = r, r.Name()
 	}
-	if err := t.bridge(); err != nil {
-		return err
+	if c.recording == nil {
+		return nil
 	}
-	c.rec.Talks[t.talk].Joined = &now
-	c.publish()
-	return nil
+	return c.recording
 }
 
-func (t *talking) bridge() error {
-	var tap media.Tap
-	if t.c.recording != nil {
-		tap = t.c.recording
-	}
+func (t *talking) bridge(tap media.Tap) error {
 	unbridge, err := t.c.x.Bridge.Bridge(t.c.caller.Audio(), t.agent.Audio(), tap)
 	if err != nil {
 		return fmt.Errorf("join caller and agent: %w", err)
 	}
-	t.unbridge = unbridge
+	t.apart = unbridge
 	return nil
-}
-
-// reoffered answers the agent's re-INVITE. When it puts the caller on hold the caller hears music until
-// it is taken back, and the record has how long that was (RFC 3264 section 8.4).
-func (t *talking) reoffered(ctx context.Context, r Reoffered) error {
-	c := t.c
-	held, err := r.Accept()
-	if err != nil {
-		c.log.Info("agent's re-offer not accepted", zap.String("agent", t.at.Agent), zap.Error(err))
-		return nil
-	}
-	switch {
-	case held && !c.held:
-		t.hold(ctx, r.At)
-	case !held && c.held:
-		t.resume(r.At)
-		if err := t.bridge(); err != nil {
-			return err
-		}
-	}
-	c.publish()
-	return nil
-}
-
-func (t *talking) hold(ctx context.Context, at time.Time) {
-	c := t.c
-	t.unbridge()
-	c.held = true
-	talk := &c.rec.Talks[t.talk]
-	talk.Holds = append(talk.Holds, Hold{From: at})
-	music, err := c.x.Prompts.Clip(holdMusic)
-	if err != nil {
-		c.log.Error("no music for a caller on hold", zap.Error(err))
-		t.unbridge = func() {}
-		return
-	}
-	music.Loop = true
-	p := c.start(ctx, c.caller.Audio(), nil, music)
-	t.unbridge = p.stop
-}
-
-func (t *talking) resume(at time.Time) {
-	t.unbridge()
-	t.unbridge = func() {}
-	t.c.held = false
-	holds := t.c.rec.Talks[t.talk].Holds
-	holds[len(holds)-1].To = &at
 }
 
 // agentEnd is the Next after the agent's leg ended: after a talk the call is over; an agent lost before
 // it, or not by hanging up, sends the caller back to the head of the queue.
 func (t *talking) agentEnd() Next {
-	c := t.c
+	c, talk := t.c, t.record()
 	end, _ := EndOf(t.agent)
-	talk := &c.rec.Talks[t.talk]
-	if talk.Joined != nil && end.By == Far && end.Why == CauseBye {
+	switch {
+	case end.Why == CauseShutdown:
+		c.release(BySystem)
+		return c.over(ReasonShutdown)
+	case talk.Joined != nil && end.By == Far && end.Why == CauseBye:
 		talk.Release = ByAgent
 		c.release(ByAgent)
 		return c.over(ReasonAgentHangup)
 	}
-	talk.Release = BySystem
 	c.log.Warn("agent lost, caller back to the head of the queue",
 		zap.String("agent", t.at.Agent), zap.String("cause", string(end.Why)))
-	return Next{Kind: Wait, Queue: t.at.Queue, Front: true}
+	return Next{Kind: Wait, Queue: t.at.Queue, Front: true, Lost: true}
 }
 
-// part takes the parties apart and writes the talk's end.
+// part takes the parties apart and writes the talk's end: the agent's, or the caller's if that was
+// first.
 func (t *talking) part(next Next) {
 	c := t.c
-	t.unbridge()
+	t.apart()
 	why := CauseBye
 	if next.End.Reason == ReasonShutdown {
 		why = CauseShutdown
 	}
-	end := c.drop(t.agent, why)
-	if c.held {
-		t.c.held = false
-		holds := c.rec.Talks[t.talk].Holds
-		holds[len(holds)-1].To = &end.At
+	ended := c.drop(t.agent, why).At
+	if c.left() {
+		if end, _ := EndOf(c.caller); end.At.Before(ended) {
+			ended = end.At
+		}
 	}
-	talk := &c.rec.Talks[t.talk]
-	talk.Ended = &end.At
+	t.hold(false, ended)
+	talk := t.record()
+	talk.Ended = &ended
 	if talk.Release == "" {
 		talk.Release = c.rec.Release
+	}
+	if talk.Release == "" { // the call goes on without this agent
+		talk.Release = BySystem
 	}
 }

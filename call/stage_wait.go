@@ -21,6 +21,8 @@ type waiting struct {
 	c       *Call
 	at      Next
 	seat    Seat
+	visit   int // the stay's index in the record's visits
+	offers  int // how many offers the record had before it
 	saying  *playing
 	talking chan struct{} // saying's done, nil while nothing is said
 	rounds  int           // of prompt and music begun
@@ -28,19 +30,18 @@ type waiting struct {
 }
 
 // wait seats the caller, says what a waiting caller hears, and goes on when an agent answers. A caller
-// who came by a direct number is rung, and answered when an agent is, or after one ring.
+// who came by a direct number is rung, and answered when an agent is, or after one ring. A callback has
+// no caller yet: nobody is rung and nothing is said.
 func wait(ctx context.Context, c *Call, at Next) (next Next) {
-	entered := time.Now()
 	seat, err := c.x.Desk.Join(c.life(ctx), Ticket{
 		CallID: c.id, Queue: at.Queue, Agent: at.Agent, From: c.rec.From,
-		Prefer: c.codec(), Entered: entered, Front: at.Front,
+		Prefer: c.codec(), Entered: at.Entered, Front: at.Front,
 	})
 	if err != nil {
-		return c.failed(err, ReasonNoQueue)
+		return c.failed(ctx, err, ReasonNoQueue)
 	}
-	c.rec.Visits = append(c.rec.Visits, Visit{Queue: at.Queue, Entered: entered})
-	c.publish()
-	w := &waiting{c: c, at: at, seat: seat}
+	w := &waiting{c: c, at: at, seat: seat, visit: c.visit(at), offers: len(c.rec.Offers)}
+	w.note()
 	defer func() {
 		w.hush()
 		w.leave(w.why(next))
@@ -48,24 +49,36 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 	return w.run(ctx)
 }
 
+// visit is the index of the stay that begins: the one that a restart left open, or a new one.
+func (c *Call) visit(at Next) int {
+	last := len(c.rec.Visits) - 1
+	if last >= 0 && c.rec.Visits[last].Left == nil && c.rec.Visits[last].Queue == at.Queue {
+		return last
+	}
+	c.rec.Visits = append(c.rec.Visits, Visit{Queue: at.Queue, Entered: at.Entered})
+	return last + 1
+}
+
 // run waits until the stay is over.
 func (w *waiting) run(ctx context.Context) Next {
 	c := w.c
 	var oneRing <-chan time.Time
-	if c.rec.Accepted == nil {
+	if c.caller != nil && c.rec.Accepted == nil {
 		if err := c.caller.Ring(); err != nil {
-			return c.failed(err, ReasonCallerLost)
+			return c.failed(ctx, err, ReasonCallerLost)
 		}
 		var stop func() bool
 		oneRing, stop = after(c.x.Targets.Cycle)
 		defer stop()
 	} else if err := w.say(ctx); err != nil {
-		return c.failed(err, ReasonNoPrompt)
+		return c.failed(ctx, err, ReasonNoPrompt)
 	}
 	for {
 		select {
 		case a := <-w.seat.Answered():
 			return w.answered(a)
+		case <-w.seat.Changed():
+			w.note()
 		case cmd := <-c.mailbox:
 			if next, moved := c.handle(cmd); moved {
 				return next
@@ -74,14 +87,14 @@ func (w *waiting) run(ctx context.Context) Next {
 		case <-c.gone():
 			return c.callerEnd()
 		case <-ctx.Done():
-			return c.failed(cause(ctx), ReasonShutdown)
+			return c.failed(ctx, cause(ctx), ReasonShutdown)
 		case <-oneRing:
 			if err := w.pickUp(ctx); err != nil {
-				return c.failed(err, ReasonNoPrompt)
+				return c.failed(ctx, err, ReasonNoPrompt)
 			}
 		case <-w.talking:
 			if err := w.sayAgain(ctx); err != nil {
-				return c.failed(err, ReasonNoPrompt)
+				return c.failed(ctx, err, ReasonNoPrompt)
 			}
 		}
 	}
@@ -90,10 +103,10 @@ func (w *waiting) run(ctx context.Context) Next {
 // why is the cause with which the seat is given up when the call goes elsewhere.
 func (w *waiting) why(next Next) Cause {
 	switch {
-	case w.c.caller != nil && w.c.caller.Context().Err() != nil:
-		return CauseCancel
 	case next.End.Reason == ReasonShutdown:
 		return CauseShutdown
+	case w.c.left():
+		return CauseCancel
 	default:
 		return CauseWithdrawn
 	}
@@ -120,8 +133,11 @@ func (w *waiting) sayAgain(ctx context.Context) error {
 // say begins a round of what the waiting caller hears: first an apology if an agent was lost, then the
 // queue's prompt and music. A round that ends is followed by the next; an answer cuts it short.
 func (w *waiting) say(ctx context.Context) error {
+	if w.c.caller == nil {
+		return nil
+	}
 	prompts := []string{w.c.x.Queues[w.at.Queue].WaitPrompt, holdMusic}
-	if w.at.Front && w.rounds == 0 {
+	if w.at.Lost && w.rounds == 0 {
 		prompts = slices.Insert(prompts, 0, lostApology)
 	}
 	w.rounds++
@@ -143,12 +159,12 @@ func (w *waiting) hush() {
 
 // answered takes the agent who answered into the call, if the caller lived to hear it.
 func (w *waiting) answered(a Answer) Next {
+	w.c.adopt(a.Leg) // first of all: from here on the call's end is the leg's too, whatever happens
 	w.close()
-	if w.c.caller.Context().Err() != nil {
+	if w.c.left() {
 		w.tooLate(a, CauseBye)
 		return w.c.callerEnd()
 	}
-	w.c.adopt(a.Leg)
 	w.c.rec.Talks = append(w.c.rec.Talks, TalkRecord{Agent: a.Agent, Queue: a.Queue, Answered: a.At, Holds: []Hold{}})
 	return Next{Kind: Talk, Queue: a.Queue, Agent: a.Agent, Leg: a.Leg.ID()}
 }
@@ -160,25 +176,38 @@ func (w *waiting) leave(why Cause) {
 		return
 	}
 	if !w.seat.Leave(why) {
-		w.tooLate(<-w.seat.Answered(), why)
+		a := <-w.seat.Answered()
+		w.c.adopt(a.Leg)
+		w.tooLate(a, why)
 	}
 	w.close()
 }
 
 // tooLate frees an agent whose answer the caller did not live to hear.
 func (w *waiting) tooLate(a Answer, why Cause) {
-	a.Leg.Hangup(why)
+	w.c.drop(a.Leg, why)
 	w.c.log.Info("caller left in the instant of the answer", zap.String("agent", a.Agent))
 }
 
-// close writes the stay into the record.
+// close writes the stay's end into the record.
 func (w *waiting) close() {
 	w.ended = true
+	w.copy()
+}
+
+// note writes the stay as it is now into the record, and shows it.
+func (w *waiting) note() {
+	w.copy()
+	w.c.publish()
+}
+
+func (w *waiting) copy() {
+	r := &w.c.rec
 	visit, offers := w.seat.Visit()
-	w.c.rec.Visits[len(w.c.rec.Visits)-1] = visit
-	w.c.rec.Offers = append(w.c.rec.Offers, offers...)
-	if at := w.seat.PromiseClock(); w.c.rec.PromiseClock == nil && !at.IsZero() {
-		w.c.rec.PromiseClock = &at
+	r.Visits[w.visit] = visit
+	r.Offers = append(r.Offers[:w.offers], offers...)
+	if at := w.seat.PromiseClock(); r.PromiseClock == nil && !at.IsZero() {
+		r.PromiseClock = &at
 	}
 }
 

@@ -22,7 +22,7 @@ func (d *Desk) Join(_ context.Context, t call.Ticket) (call.Seat, error) {
 	if !d.Queues[t.Queue] {
 		return nil, call.ErrNoQueue
 	}
-	s := &Seat{Ticket: t, desk: d, answered: make(chan call.Answer, 1)}
+	s := &Seat{Ticket: t, desk: d, answered: make(chan call.Answer, 1), changed: make(chan struct{}, 1)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seats = append(d.seats, s)
@@ -48,6 +48,7 @@ type Seat struct {
 	Ticket   call.Ticket
 	desk     *Desk
 	answered chan call.Answer
+	changed  chan struct{}
 
 	mu          sync.Mutex
 	done, won   bool
@@ -61,6 +62,10 @@ func (s *Seat) Ring(agent string) {
 	defer s.mu.Unlock()
 	s.rang = time.Now()
 	s.offer = call.Offer{Agent: agent, Queue: s.Ticket.Queue, Sent: s.rang, Rung: new(s.rang)}
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
 }
 
 // Answer has the agent answer with a leg. It reports whether the answer won.
@@ -75,6 +80,9 @@ func (s *Seat) Answer(agent string, l call.Leg) bool {
 	s.answered <- call.Answer{Agent: agent, Queue: s.Ticket.Queue, Leg: l, At: s.ended}
 	return true
 }
+
+// Changed implements call.Seat.
+func (s *Seat) Changed() <-chan struct{} { return s.changed }
 
 // Answered implements call.Seat.
 func (s *Seat) Answered() <-chan call.Answer { return s.answered }
@@ -101,7 +109,10 @@ func (s *Seat) Visit() (call.Visit, []call.Offer) {
 	if s.won {
 		how = "abandoned"
 	}
-	v := call.Visit{Queue: s.Ticket.Queue, Entered: s.Ticket.Entered, Left: new(s.ended), How: how}
+	v := call.Visit{Queue: s.Ticket.Queue, Entered: s.Ticket.Entered}
+	if s.done {
+		v.Left, v.How = new(s.ended), how
+	}
 	if s.offer.Agent == "" {
 		return v, nil
 	}

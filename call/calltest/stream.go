@@ -166,6 +166,13 @@ func (b *Bridger) Bridge(x, y media.Stream, tap media.Tap) (func(), error) {
 	}
 	pair := [2]media.Stream{x, y}
 	b.joined[pair] = tap
+	// A closed stream cannot be joined, as in the real engine.
+	for _, s := range pair {
+		if s.(*Stream).over() {
+			delete(b.joined, pair)
+			return nil, media.ErrClosed
+		}
+	}
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -178,4 +185,13 @@ func (b *Bridger) Joined() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.joined)
+}
+
+func (s *Stream) over() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
 }
