@@ -32,6 +32,8 @@ type Call struct {
 	rec       Record
 	recording Recording
 	held      bool // by the agent
+	// apologised: the caller was told that the first promise was broken.
+	apologised bool
 
 	live atomic.Pointer[Live]
 }

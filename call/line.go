@@ -14,6 +14,12 @@ const noticePrompt = "recorded"
 
 var _ Line = (*Call)(nil)
 
+// NeededPrompts are the prompts that calls say whatever the configuration is, besides the digits of
+// agents' numbers. A hotline without one of them would fail in the middle of a call.
+func NeededPrompts() []string {
+	return []string{noticePrompt, holdMusic, lostApology, lateApology, numberBefore, numberAfter}
+}
+
 // Ask implements Line.
 func (c *Call) Ask(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
 	if k, ok := c.takeKey(); ok {

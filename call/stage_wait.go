@@ -14,6 +14,7 @@ import (
 const (
 	holdMusic   = "hold-music"
 	lostApology = "apology-lost"
+	lateApology = "apology-late"
 )
 
 // waiting is one stay in a queue, while it lasts.
@@ -25,8 +26,10 @@ type waiting struct {
 	offers  int // how many offers the record had before it
 	saying  *playing
 	talking chan struct{} // saying's done, nil while nothing is said
-	rounds  int           // of prompt and music begun
-	ended   bool          // the seat has; its visit is in the record
+	sorry   string        // what the next round begins with
+	late    <-chan time.Time
+	unlate  func() bool // stops the timer behind late
+	ended   bool        // the seat has; its visit is in the record
 }
 
 // wait seats the caller, says what a waiting caller hears, and goes on when an agent answers. A caller
@@ -40,9 +43,16 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 	if err != nil {
 		return c.failed(ctx, err, ReasonNoQueue)
 	}
-	w := &waiting{c: c, at: at, seat: seat, visit: c.visit(at), offers: len(c.rec.Offers)}
+	w := &waiting{
+		c: c, at: at, seat: seat, visit: c.visit(at), offers: len(c.rec.Offers),
+		unlate: func() bool { return false },
+	}
+	if at.Lost {
+		w.sorry = lostApology
+	}
 	w.note()
 	defer func() {
+		w.unlate()
 		w.hush()
 		w.leave(w.why(next))
 	}()
@@ -92,6 +102,10 @@ func (w *waiting) run(ctx context.Context) Next {
 			if err := w.pickUp(ctx); err != nil {
 				return c.failed(ctx, err, ReasonNoPrompt)
 			}
+		case <-w.late:
+			if err := w.apologise(ctx); err != nil {
+				return c.failed(ctx, err, ReasonNoPrompt)
+			}
 		case <-w.talking:
 			if err := w.sayAgain(ctx); err != nil {
 				return c.failed(ctx, err, ReasonNoPrompt)
@@ -120,6 +134,28 @@ func (w *waiting) pickUp(ctx context.Context) error {
 	return w.say(ctx)
 }
 
+// watch sets the timer for the instant from which the first promise can no longer be kept.
+func (w *waiting) watch() {
+	clock := w.c.rec.PromiseClock
+	if w.late != nil || w.c.apologised || clock == nil || len(w.c.rec.Talks) > 0 {
+		return // set, said, not begun, or kept by an answer
+	}
+	t := w.c.x.Targets
+	lost := clock.Add(time.Duration(t.Rings) * t.Cycle)
+	w.late, w.unlate = after(max(0, time.Until(lost)))
+}
+
+// apologise tells a caller whose promise was broken so, once.
+func (w *waiting) apologise(ctx context.Context) error {
+	w.late, w.c.apologised = nil, true
+	if w.c.caller == nil || w.c.rec.Accepted == nil {
+		return nil
+	}
+	w.hush()
+	w.sorry = lateApology
+	return w.say(ctx)
+}
+
 // sayAgain goes on with the next round, if the one that ended did so well.
 func (w *waiting) sayAgain(ctx context.Context) error {
 	err := w.saying.err
@@ -130,17 +166,17 @@ func (w *waiting) sayAgain(ctx context.Context) error {
 	return w.say(ctx)
 }
 
-// say begins a round of what the waiting caller hears: first an apology if an agent was lost, then the
+// say begins a round of what the waiting caller hears: first an apology if one is due, then the
 // queue's prompt and music. A round that ends is followed by the next; an answer cuts it short.
 func (w *waiting) say(ctx context.Context) error {
 	if w.c.caller == nil {
 		return nil
 	}
 	prompts := []string{w.c.x.Queues[w.at.Queue].WaitPrompt, holdMusic}
-	if w.at.Lost && w.rounds == 0 {
-		prompts = slices.Insert(prompts, 0, lostApology)
+	if w.sorry != "" {
+		prompts = slices.Insert(prompts, 0, w.sorry)
+		w.sorry = ""
 	}
-	w.rounds++
 	p, err := w.c.play(ctx, prompts...)
 	if err != nil {
 		return err
@@ -198,6 +234,7 @@ func (w *waiting) close() {
 // note writes the stay as it is now into the record, and shows it.
 func (w *waiting) note() {
 	w.copy()
+	w.watch()
 	w.c.publish()
 }
 

@@ -142,6 +142,9 @@ func (s *Stream) Accept([]byte) error { return nil }
 // Answer implements media.Stream.
 func (s *Stream) Answer([]byte) ([]byte, error) { return []byte("answer"), nil }
 
+// Propose implements media.Stream.
+func (s *Stream) Propose([]byte) ([]byte, func(), error) { return []byte("answer"), func() {}, nil }
+
 // Codec implements media.Stream.
 func (s *Stream) Codec() media.Codec { return media.PCMA }
 
