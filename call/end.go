@@ -7,7 +7,6 @@ type Result string
 const (
 	Answered  Result = "answered"  // an agent and the caller were joined
 	Abandoned Result = "abandoned" // the caller left before an agent answered
-	Refused   Result = "refused"   // the hotline did not take the call
 	Failed    Result = "failed"    // the hotline could not go on
 )
 
@@ -28,7 +27,6 @@ const (
 	ReasonPanic        Reason = "panic"          // a fault in one call's handling, contained to it
 	ReasonBug          Reason = "forbidden-move" // a stage asked for a move the table does not have
 	ReasonBridge       Reason = "bridge"         // caller and agent could not be joined
-	ReasonMenuEnd      Reason = "menu-end"       // a menu's own end
 )
 
 // Release is who ended the call first.

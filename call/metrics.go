@@ -55,7 +55,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		}
 	}
 	for q := range queues {
-		for _, r := range []Result{Answered, Abandoned, Refused, Failed} {
+		for _, r := range []Result{Answered, Abandoned, Failed} {
 			m.calls.WithLabelValues(q, string(r))
 		}
 		for _, met := range []string{"true", "false"} {

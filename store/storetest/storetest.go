@@ -173,7 +173,7 @@ func testCopiedWhenGiven(t *testing.T, s Store) {
 
 func testFinishWithoutBegin(t *testing.T, s Store) {
 	t.Helper()
-	want := ended("a", Day, call.Refused)
+	want := ended("a", Day, call.Failed)
 	require.NoError(t, s.Finish(t.Context(), want))
 	got, err := s.Get(t.Context(), "a")
 	require.NoError(t, err)
@@ -215,7 +215,7 @@ func testPages(t *testing.T, s Store) {
 	t.Helper()
 	const calls = 25
 	for i := range calls { // pairs share an instant: the id decides
-		r := ended(fmt.Sprintf("%02d", i), Day.Add(time.Duration(i/2)*time.Nanosecond), call.Refused)
+		r := ended(fmt.Sprintf("%02d", i), Day.Add(time.Duration(i/2)*time.Nanosecond), call.Failed)
 		require.NoError(t, s.Finish(t.Context(), r))
 	}
 	for _, limit := range []int{1, 2, 7, calls - 1, calls, calls + 1} {
@@ -244,7 +244,7 @@ func testFilters(t *testing.T, s Store) {
 	t.Helper()
 	early, later := Full(oldest), Full(latest)
 	later.Queue, later.Agent, later.Started = consult, "8001", Day.Add(time.Hour)
-	for _, r := range []call.Record{early, later, ended("refused", Day.Add(2*time.Hour), call.Refused)} {
+	for _, r := range []call.Record{early, later, ended("refused", Day.Add(2*time.Hour), call.Failed)} {
 		require.NoError(t, s.Finish(t.Context(), r))
 	}
 	s.Begin(Begun("live", Day.Add(3*time.Hour)))
@@ -351,7 +351,7 @@ func testSummary(t *testing.T, open func(t *testing.T) Store) {
 			s.Update(last) // the Finish below waits for all of them
 			want.Count(last, within)
 		}
-		final := ended(fmt.Sprint(round, "-last"), since, call.Refused)
+		final := ended(fmt.Sprint(round, "-last"), since, call.Failed)
 		require.NoError(rt, s.Finish(t.Context(), final))
 		want.Count(final, within)
 		before, err := s.Summary(t.Context(), since.AddDate(0, 0, 1), within)
@@ -373,7 +373,7 @@ func drawRecord(rt *rapid.T, id string, since time.Time) call.Record {
 	}
 	r := Begun(id, since.Add(time.Duration(rapid.IntRange(0, 3600).Draw(rt, "started"))*time.Second))
 	r.Queue = rapid.SampledFrom([]string{"", repair, "gas-alarm"}).Draw(rt, "queue")
-	r.Result = rapid.SampledFrom([]call.Result{"", call.Answered, call.Abandoned, call.Refused, call.Failed}).Draw(rt, "result")
+	r.Result = rapid.SampledFrom([]call.Result{"", call.Answered, call.Abandoned, call.Failed, call.Failed}).Draw(rt, "result")
 	r.WaitSeconds = rapid.Float64Range(0, 60).Draw(rt, "wait")
 	r.RingsMet, r.TalkMet = verdict("rings"), verdict("talk")
 	if rapid.Bool().Draw(rt, "answered") {
