@@ -1,7 +1,12 @@
+// Package hotline_test holds the tree against its own rules.
 package hotline_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,7 +47,7 @@ var only = map[string]string{
 
 // TestWhoMayImportWhom holds the tree against the map.
 func TestWhoMayImportWhom(t *testing.T) {
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
 	require.NoError(t, err)
 	seen := 0
 	for line := range strings.Lines(string(out)) {
@@ -64,7 +69,43 @@ func TestWhoMayImportWhom(t *testing.T) {
 	require.Greater(t, seen, 5, "the map was held against something")
 }
 
+var (
+	begins = regexp.MustCompile(`(?m)^\s*go |\.Go\(`)
+	looks  = regexp.MustCompile(`goleak\.Verify|\bMain\(m\)`) // the second is testkit's
+)
+
+// TestLeaksAreLookedFor: a folder that begins goroutines, and has tests, looks in them for goroutines left
+// behind. Suites have no tests of their own: their users look.
+func TestLeaksAreLookedFor(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f",
+		`{{.Dir}}|{{join .GoFiles " "}}|{{join .TestGoFiles " "}} {{join .XTestGoFiles " "}}`, "./...").Output()
+	require.NoError(t, err)
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		parts := strings.Split(line, "|")
+		dir, source, tests := parts[0], strings.Fields(parts[1]), strings.Fields(parts[2])
+		if len(tests) == 0 || !anyHas(t, dir, source, begins) {
+			continue
+		}
+		seen++
+		if !anyHas(t, dir, tests, looks) {
+			t.Errorf("%s begins goroutines, and no test of it calls goleak", dir)
+		}
+	}
+	require.Greater(t, seen, 5, "something was looked at")
+}
+
+func anyHas(t *testing.T, dir string, files []string, pattern *regexp.Regexp) bool {
+	t.Helper()
+	return slices.ContainsFunc(files, func(name string) bool {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		return pattern.Match(text)
+	})
+}
+
 func checkImport(t *testing.T, folder, imp string, may []string) {
+	t.Helper()
 	if dep, ours := strings.CutPrefix(imp, "hotline/"); ours {
 		for _, m := range may {
 			if m == dep || m == "*" {

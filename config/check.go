@@ -10,4 +10,5 @@ func (r *reader) check() {
 	r.checkAgents()
 	r.checkRoutes()
 	r.checkSafety()
+	r.checkPrompts()
 }

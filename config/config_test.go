@@ -124,6 +124,12 @@ func TestEmptyFileIsReference(t *testing.T) {
 	}
 }
 
+// 0s is no rest, which is not the default.
+func TestNoRest(t *testing.T) {
+	require.Equal(t, 5*time.Second, parse(t, "", nil).Media.Rest)
+	require.Zero(t, parse(t, "media: {rest: 0s}", nil).Media.Rest)
+}
+
 func TestReferenceFromEnvironment(t *testing.T) {
 	t.Setenv("HOTLINE_TOKEN", "from-outside")
 	c, err := config.Reference()
@@ -153,15 +159,15 @@ func TestLoad(t *testing.T) {
 	path := filepath.Join(dir, "hotline.yaml")
 	text := fmt.Sprintf("http: {tokens: [{name: ops, role: agent, token: %q}]}", "file:"+secret)
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	c, err := config.Load(path)
+	c, err := config.Load(path, nil)
 	require.NoError(t, err)
 	require.Equal(t, "from-file", c.HTTP.Tokens[0].Token.Reveal())
 
-	_, err = config.Load(filepath.Join(dir, "none.yaml"))
+	_, err = config.Load(filepath.Join(dir, "none.yaml"), nil)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
 	require.NoError(t, os.WriteFile(path, []byte("sipp: {}\n"), 0o600))
-	_, err = config.Load(path)
+	_, err = config.Load(path, nil)
 	var problems config.Problems
 	require.ErrorAs(t, err, &problems)
 	require.Equal(t, path, problems[0].File)
@@ -294,4 +300,46 @@ func FuzzParse(f *testing.F) {
 			last = p.Line
 		}
 	})
+}
+
+// Prompts that are not there are told with everything else, each where it is named.
+func TestPromptsAreChecked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hotline.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(`prompts: {folder: own}
+trunks:
+  - {name: city, allow: [127.0.0.0/8], numbers: {"96777": {menu: main}}}
+menus:
+  main:
+    prompt: hullo
+    keys: {"1": {queue: repair}}
+    otherwise: {queue: repare}
+queues:
+  repair: {wait_prompt: music}
+`), 0o600))
+	find := func(folder, language string, names ...string) (missing []string, err error) {
+		require.Equal(t, "own", folder)
+		require.Equal(t, "zh", language)
+		if len(names) == 0 {
+			return []string{"recorded"}, nil
+		}
+		return names, nil
+	}
+	_, err := config.Load(path, find)
+	var problems config.Problems
+	require.ErrorAs(t, err, &problems)
+	var got []string
+	for _, p := range problems {
+		got = append(got, fmt.Sprintf("%d %s: %s", p.Line, p.Path, p.Found))
+	}
+	require.Equal(t, []string{
+		`1 service.language: no prompt "recorded" in this language`,
+		`6 menus.main.prompt: no prompt "hullo"`,
+		`8 menus.main.otherwise: no queue "repare"`,
+		`10 queues.repair.wait_prompt: no prompt "music"`,
+	}, got)
+	require.Contains(t, problems[1].Want, filepath.Join("own", "zh", "hullo.wav"))
+
+	broken := func(string, string, ...string) ([]string, error) { return nil, errors.New("own/zh/x.wav: 44100 Hz") }
+	_, err = config.Load(path, broken)
+	require.ErrorContains(t, err, "1:19: prompts.folder: own/zh/x.wav: 44100 Hz")
 }

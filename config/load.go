@@ -15,9 +15,9 @@ import (
 // maxFile bounds a configuration, in bytes. A hotline of a thousand agents needs a tenth of it.
 const maxFile = 1 << 20
 
-// Load reads and checks a file, with secrets from the process's environment. Its error wraps what the
-// file system said, or is [Problems].
-func Load(path string) (_ *Config, err error) {
+// Load reads and checks a file, with secrets from the process's environment, and prompts by find; nil
+// leaves prompts unchecked. Its error wraps what the file system said, or is [Problems].
+func Load(path string, find PromptFinder) (_ *Config, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the configuration: %w", err)
@@ -28,18 +28,22 @@ func Load(path string) (_ *Config, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	return Parse(path, data, os.LookupEnv)
+	return parse(path, data, os.LookupEnv, find)
 }
 
 // Parse reads and checks a configuration: one YAML document of at most 1 MiB. The name stands in
 // problems; env looks secrets up, nil means none is set. An error is [Problems], with everything that
 // is wrong, unless the system gave no randomness for a token.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
+	return parse(name, data, env, nil)
+}
+
+func parse(name string, data []byte, env func(string) (string, bool), find PromptFinder) (*Config, error) {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
 	r := &reader{
-		file: name, env: env, cfg: defaults(), marks: map[string]mark{"": {1, 1}},
+		file: name, env: env, find: find, cfg: defaults(), marks: map[string]mark{"": {1, 1}},
 		broken: map[string]bool{}, lost: map[string]bool{}, gaps: map[string]bool{},
 	}
 	if root := r.document(data); root != nil {

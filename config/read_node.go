@@ -21,6 +21,7 @@ type reader struct {
 	broken, lost, gaps map[string]bool
 	// suggested counts suggestions, see suggest.
 	suggested int
+	find      PromptFinder // nil: prompts are not checked
 	// marks is where each path stands in the file; a default has none.
 	marks map[string]mark
 	// timezone is loaded when all is read, so that a file which names none needs no database.

@@ -89,7 +89,7 @@ type Media struct {
 	Ports     PortRange
 	// Codecs in order of preference; never empty.
 	Codecs []Codec
-	// Rest is how long a port stays unused after a call; key `media.rest`, 0s to 5m, default 5s.
+	// Rest is how long a port stays unused after a call; key `media.rest`, 0s (not at all) to 5m, default 5s.
 	Rest time.Duration
 }
 
@@ -132,7 +132,7 @@ const (
 	Supervisor Role = "supervisor"
 	AgentRole  Role = "agent"
 	Auditor    Role = "auditor"
-	MetricsTap Role = "metrics"
+	MetricsTap Role = "metrics" // opens nothing that is not open: for a scraper that must send a token
 )
 
 // Dial is one kind of number that the hotline may call. None: it never calls out.

@@ -7,7 +7,7 @@
 //
 // Goroutines: every method of [Engine] and [Stream] may be called from any goroutine. An engine
 // calls [Tap] and key functions from its own goroutines, one packet of one stream at a time; they
-// must not block.
+// must not block. One that panics costs its stream, which is closed, and no other.
 package media
 
 import (
@@ -57,6 +57,10 @@ type StreamOptions struct {
 	// Prefer is the codec to put first in an offer (the other leg's, so that packets pass through);
 	// empty means the engine's order.
 	Prefer Codec
+	// OnFault, if not nil, is told once that a fault of ours (a panic, contained) has closed the stream, so
+	// that its leg can be ended: nobody is heard on it any more. It is called from an engine goroutine,
+	// may call the stream, and must not block.
+	OnFault func()
 }
 
 // Stream is one leg's audio: a socket, what was agreed by offer and answer, what is played to the
@@ -71,6 +75,11 @@ type Stream interface {
 	// Answer takes the far end's offer, first or later (hold), and returns our answer (RFC 3264
 	// sections 6 and 8). Errors: ErrBadSDP, ErrNotAcceptable; then what was agreed before still holds.
 	Answer(offer []byte) (answer []byte, err error)
+	// Propose is Answer that changes nothing yet: what was agreed before holds until commit is called,
+	// which is to be done when the answer has been sent. A later offer whose answer did not get out leaves
+	// the session as it was (RFC 3261 section 14.1). A commit overtaken by another offer, answer or commit
+	// does nothing. Errors: as Answer; commit is then nil.
+	Propose(offer []byte) (answer []byte, commit func(), err error)
 	// Held reports whether the far end's last description wants no audio from us (sendonly,
 	// inactive, or c=0.0.0.0).
 	Held() bool

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// DefaultRest is how long a port pair rests when Options.Rest is zero.
+// DefaultRest is how long a port pair rests on a hotline whose operator says nothing of it.
 const DefaultRest = 5 * time.Second
 
 // ErrBadOptions is why an engine cannot be made from its Options; what wraps it names the option.
@@ -30,10 +30,14 @@ type Options struct {
 	// Ports holds the pairs (even RTP, odd RTCP above it: RFC 3550 section 11).
 	Ports PortRange
 	// Rest is how long a pair is left alone after its stream closed: packets of the old call that are
-	// still under way must not be heard in the next one. Zero means DefaultRest.
+	// still under way must not be heard in the next one. Zero means none, for tests; DefaultRest suits
+	// the network.
 	Rest time.Duration
 	// Codecs offered and accepted, in order of preference. Empty means PCMA, PCMU.
 	Codecs []Codec
+	// OnPanic, if not nil, is told of each fault that was contained to one stream, which is then closed:
+	// where, and what was recovered. It is called from engine goroutines and must not block.
+	OnPanic func(where string, v any)
 	// Logger; nil is silent.
 	Logger *zap.Logger
 	// Registry for metrics; nil is silent.
@@ -64,9 +68,6 @@ func (o Options) checked() (Options, error) {
 	if o.Rest < 0 {
 		fault("rest %v is negative", o.Rest)
 	}
-	if o.Rest == 0 {
-		o.Rest = DefaultRest
-	}
 	if len(o.Codecs) == 0 {
 		o.Codecs = []Codec{PCMA, PCMU}
 	}
@@ -78,6 +79,9 @@ func (o Options) checked() (Options, error) {
 		if slices.Contains(o.Codecs[:i], c) {
 			fault("codec %q stands twice", c)
 		}
+	}
+	if o.OnPanic == nil {
+		o.OnPanic = func(string, any) {}
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()

@@ -75,12 +75,7 @@ func (s *stream) turn(due time.Time, frame []byte) {
 	if s.bridged.Load() != nil {
 		return
 	}
-	s.playMu.Lock()
-	r, last := s.reel, false
-	if r != nil && r.press == nil {
-		last = r.read(frame)
-	}
-	s.playMu.Unlock()
+	r, last := s.unreel(frame)
 	if r != nil && r.press != nil {
 		if r.press.step(s.out, due) {
 			s.finish(r)
@@ -97,6 +92,16 @@ func (s *stream) turn(due time.Time, frame []byte) {
 	if last {
 		s.finish(r)
 	}
+}
+
+// unreel is the reel that plays, if one does; its next frame, if it has clips, and whether that is the last.
+func (s *stream) unreel(frame []byte) (r *reel, last bool) {
+	s.playMu.Lock()
+	defer s.playMu.Unlock()
+	if s.reel != nil && s.reel.press == nil {
+		last = s.reel.read(frame)
+	}
+	return s.reel, last
 }
 
 // finish ends a Play whose last sample has been sent, unless something else just did.

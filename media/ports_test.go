@@ -51,6 +51,16 @@ func TestPortPoolRests(t *testing.T) {
 	})
 }
 
+// Without a rest a pair can be used again at once.
+func TestPortPoolWithoutRest(t *testing.T) {
+	p := newPortPool(PortRange{20000, 20001}, 0)
+	for range 3 {
+		port, err := p.take(bindAny)
+		require.NoError(t, err)
+		p.release(port)
+	}
+}
+
 func TestPortPoolBindFails(t *testing.T) {
 	p := newPortPool(PortRange{20000, 20009}, time.Second)
 	port, err := p.take(func(port uint16) error {

@@ -41,7 +41,6 @@ type sender struct {
 	base    uint32    // its timestamp
 	next    uint32    // timestamp that follows the audio sent so far
 	talking bool      // the last frame of ours was of a clip
-	pressed uint32    // timestamp of the key of ours being sent
 
 	relay relay
 

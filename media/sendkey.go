@@ -11,7 +11,7 @@ import (
 	"github.com/pion/rtp"
 )
 
-// ErrNoKeys: the far end did not agree to telephone-events, or k is no key.
+// ErrNoKeys says that the far end did not agree to telephone-events, or that it is no key.
 var ErrNoKeys = errors.New("media: key cannot be sent")
 
 const (
@@ -25,8 +25,10 @@ const (
 
 // press is one key being sent, in place of a reel's clips.
 type press struct {
-	event byte
-	turn  int // of keyTurns and then endTurns
+	event   byte
+	turn    int    // of keyTurns and then endTurns
+	start   uint32 // the timestamp of all its packets, once turn is not 0
+	unheard int    // turns in which it could not begin
 }
 
 // SendKey implements Stream.
@@ -41,38 +43,44 @@ func (s *stream) SendKey(ctx context.Context, k Key) error {
 	return s.run(ctx, &reel{press: &press{event: byte(event)}, done: make(chan error, 1)})
 }
 
-// step sends the packet that is due and reports whether it was the last.
-func (p *press) step(o *sender, due time.Time) (last bool) {
+// step sends the packet that is due and reports whether the key is over. A key begins when the far end
+// listens, so that it has one beginning and its whole length; one to which nobody listens for as long as it
+// would have lasted is over unheard, as a clip would be.
+func (p *press) step(o *sender, due time.Time) (over bool) {
+	if !o.event(due, p) && p.turn == 0 {
+		p.unheard++
+		return p.unheard == keyTurns+endTurns
+	}
 	p.turn++
-	o.event(due, p.event, p.turn)
 	return p.turn == keyTurns+endTurns
 }
 
-// event sends one packet of a telephone-event: its timestamp is that of its beginning, its duration
-// grows, and the last are marked as its end (RFC 4733 section 2.5.1).
-func (o *sender) event(now time.Time, event byte, turn int) {
+// event sends the next packet of a telephone-event, if the far end listens: its timestamp is that of its
+// beginning, its duration grows, and the last are marked as its end (RFC 4733 section 2.5.1).
+func (o *sender) event(now time.Time, p *press) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.open() || !o.agreed.hasEvent {
-		return
+		return false
 	}
 	o.relay.on, o.talking = false, false
-	if turn == 1 {
-		o.pressed, _ = o.clock(now)
+	if p.turn == 0 {
+		p.start, _ = o.clock(now)
 	}
-	lasted := min(turn, keyTurns) * frameSamples
+	turn := p.turn + 1
 	payload := o.buf[rtpHeaderSize : rtpHeaderSize+4]
-	payload[0], payload[1] = event, keyVolume
+	payload[0], payload[1] = p.event, keyVolume
 	if turn > keyTurns {
 		payload[1] |= 0x80
 	}
-	binary.BigEndian.PutUint16(payload[2:], uint16(lasted))
+	binary.BigEndian.PutUint16(payload[2:], uint16(min(turn, keyTurns)*frameSamples))
 	o.number++
-	o.next = o.pressed + uint32(turn*frameSamples)
+	o.next = p.start + uint32(turn*frameSamples)
 	o.send(rtp.Header{
 		Version: 2, Marker: turn == 1, PayloadType: o.agreed.event,
-		SequenceNumber: o.number, Timestamp: o.pressed, SSRC: o.ssrc,
+		SequenceNumber: o.number, Timestamp: p.start, SSRC: o.ssrc,
 	}, len(payload))
+	return true
 }
 
 // EncodeALaw encodes linear samples as G.711 A-law (ITU-T G.711, table 1a).

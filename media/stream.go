@@ -19,6 +19,7 @@ type stream struct {
 	engine    *Portable
 	rtp, rtcp *net.UDPConn
 	local     netip.AddrPort
+	onFault   func()
 	in        *receiver
 	out       *sender
 	keys      keypad
@@ -30,6 +31,7 @@ type stream struct {
 
 	sdpMu     sync.Mutex
 	sdp       negotiator
+	turns     uint64                    // of offers and answers that changed sdp
 	agreement atomic.Pointer[agreement] // written under sdpMu
 
 	playMu sync.Mutex
@@ -39,6 +41,7 @@ type stream struct {
 	untilReport int // turns of the wheel, which alone touches it
 
 	closing  sync.Once
+	faulted  sync.Once
 	closeErr error
 }
 
@@ -60,6 +63,7 @@ func (s *stream) bind(port uint16) error {
 
 func (s *stream) begin(o StreamOptions, port uint16) {
 	s.local = netip.AddrPortFrom(s.engine.o.Address, port)
+	s.onFault = o.OnFault
 	s.sdp = s.engine.negotiator(o, port)
 	s.out = newSender(s.write)
 	s.untilReport = 1 + rand.IntN(reportTurns()) // the first one sooner
@@ -102,8 +106,10 @@ func (s *stream) readRTP() {
 	s.engine.log.Error("RTP socket fails, reading given up", zap.Stringer("local", s.local))
 }
 
-// datagram takes one datagram all the way.
+// datagram takes one datagram all the way. What panics on it, a tap or a key function among others, costs
+// this stream and no other.
 func (s *stream) datagram(p *rtp.Packet, b, scratch []byte, from netip.AddrPort) {
+	defer s.contain("media: packet")
 	now := time.Now()
 	h := s.in.datagram(p, b, from, now)
 	if h.kind == payloadNone {
@@ -138,6 +144,7 @@ func (s *stream) drainRTCP() {
 func (s *stream) Offer() ([]byte, error) {
 	s.sdpMu.Lock()
 	defer s.sdpMu.Unlock()
+	s.turns++
 	return s.sdp.offer()
 }
 
@@ -149,6 +156,7 @@ func (s *stream) Accept(answer []byte) error {
 	if err != nil {
 		return fmt.Errorf("accept answer: %w", err)
 	}
+	s.turns++
 	s.agree(a)
 	s.live.Store(true)
 	return nil
@@ -158,12 +166,49 @@ func (s *stream) Accept(answer []byte) error {
 func (s *stream) Answer(offer []byte) ([]byte, error) {
 	s.sdpMu.Lock()
 	defer s.sdpMu.Unlock()
-	answer, a, err := s.sdp.answer(offer)
+	next, answer, err := s.propose(offer)
 	if err != nil {
-		return nil, fmt.Errorf("answer offer: %w", err)
+		return nil, err
 	}
-	s.agree(a)
+	s.settle(next)
 	return answer, nil
+}
+
+// Propose implements Stream.
+func (s *stream) Propose(offer []byte) ([]byte, func(), error) {
+	s.sdpMu.Lock()
+	defer s.sdpMu.Unlock()
+	next, answer, err := s.propose(offer)
+	if err != nil {
+		return nil, nil, err
+	}
+	base := s.turns
+	commit := func() {
+		s.sdpMu.Lock()
+		defer s.sdpMu.Unlock()
+		if s.turns == base {
+			s.settle(next)
+		}
+	}
+	return answer, commit, nil
+}
+
+// propose answers an offer with a copy of the negotiator, which it returns: taking it up is settle's. The
+// caller holds sdpMu.
+func (s *stream) propose(offer []byte) (next negotiator, answer []byte, err error) {
+	next = s.sdp
+	answer, _, err = next.answer(offer)
+	if err != nil {
+		return next, nil, fmt.Errorf("answer offer: %w", err)
+	}
+	return next, answer, nil
+}
+
+// settle takes up what a negotiator has agreed on. The caller holds sdpMu.
+func (s *stream) settle(next negotiator) {
+	s.turns++
+	s.sdp = next
+	s.agree(next.agreed)
 }
 
 func (s *stream) agree(a *agreement) {

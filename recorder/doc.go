@@ -23,10 +23,16 @@
 // While the disk stalls, a window grows to maxPairs (16 s, 256 KiB) and then audio is dropped and
 // counted. Only Start and Close wait for the disk, for a bounded time.
 //
+// # Keeping
+//
+// Recordings older than Options.Keep are deleted, by whole days, file by file: those files alone whose name
+// this package gave, in its day folders. What else lies there is nobody's to delete, and keeps its folder.
+//
 // # Goroutines
 //
 // Every method may be called from any goroutine. A recording has two locks: disk, held over file
-// operations, and mu, held for copies only; disk is taken first. New starts the flusher; Start and
-// Close each run their disk work in a short goroutine, so that their callers can stop waiting for it.
-// Recorder.Close waits for them all.
+// operations, and mu, held for copies only; disk is taken first. New starts the flusher and the keeper,
+// which deletes old recordings; Start and Close each run their disk work in a short goroutine, so that
+// their callers can stop waiting for it. Recorder.Close waits for them all. A panic in any of them costs one
+// recording, or one round of the keeper.
 package recorder

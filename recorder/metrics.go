@@ -17,6 +17,7 @@ const (
 type metrics struct {
 	outcomes *prometheus.CounterVec
 	dropped  prometheus.Counter
+	deleted  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -29,6 +30,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "hotline_recording_dropped_seconds_total",
 			Help: "Audio of one side dropped because the disk stalled for too long.",
 		}),
+		deleted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_recordings_deleted_total",
+			Help: "Recordings deleted because they had been kept for as long as they are to be.",
+		}),
 	}
 	for _, o := range []string{outcomeOK, outcomeFailed, outcomeRecovered} {
 		m.outcomes.WithLabelValues(o)
@@ -36,7 +41,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	if err := errors.Join(reg.Register(m.outcomes), reg.Register(m.dropped)); err != nil {
+	if err := errors.Join(reg.Register(m.outcomes), reg.Register(m.dropped), reg.Register(m.deleted)); err != nil {
 		return nil, fmt.Errorf("register the recorder's metrics: %w", err)
 	}
 	return m, nil

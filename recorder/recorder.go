@@ -52,6 +52,9 @@ var (
 	ErrDropped = errors.New("recorder: audio dropped while the disk stalled")
 	// ErrBadEnd: the end lies before the join; the file has what had been written by then.
 	ErrBadEnd = errors.New("recorder: the end lies before the join")
+	// ErrFault: the recording met a fault of ours (a panic, contained to it); the file has what had been
+	// written by then.
+	ErrFault = errors.New("recorder: fault in a recording")
 	// ErrTooLong: the recording reached the 4 GiB (74 hours) that a WAV file can hold.
 	ErrTooLong = errors.New("recorder: longer than a WAV file can be")
 )
@@ -66,16 +69,40 @@ type Options struct {
 	// Dir is the folder of recordings; it is made if need be, mode 0750. It may be a symbolic link,
 	// but no link below it is followed out of it.
 	Dir string
-	// Location decides the day whose folder a recording lies in; nil means that of the join's time.
+	// Location decides the day whose folder a recording lies in; nil means that of the join's time, and
+	// for Keep the system's.
 	Location *time.Location
+	// Keep is how long recordings are kept: those of a day that ended longer ago are deleted, at the start
+	// and then once a day. 0 or less keeps them for ever.
+	Keep time.Duration
 	// OnError, if not nil, is told once of each recording that ended before its call did, when that
 	// happens. It is called from the recorder's goroutines and must not block. The same error is
 	// returned by Start or Close.
 	OnError func(call string, err error)
+	// OnPanic, if not nil, is told of each fault that was contained to one recording, or to one round of
+	// deleting old ones: where, and what was recovered. It is called from the recorder's goroutines and
+	// must not block.
+	OnPanic func(where string, v any)
+	// Clock is the wall clock by which recordings grow old, for tests; nil means time.Now.
+	Clock func() time.Time
 	// Logger; nil is silent.
 	Logger *zap.Logger
-	// Registry for hotline_recordings_total and hotline_recording_dropped_seconds_total; nil is silent.
+	// Registry for hotline_recordings_total, hotline_recordings_deleted_total and
+	// hotline_recording_dropped_seconds_total; nil is silent.
 	Registry prometheus.Registerer
+}
+
+func (o Options) withDefaults() Options {
+	if o.OnPanic == nil {
+		o.OnPanic = func(string, any) {}
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	return o
 }
 
 // Recorder writes recordings. It implements call.Recorder.
@@ -83,6 +110,7 @@ type Recorder struct {
 	root     *os.Root
 	location *time.Location
 	onError  func(string, error)
+	onPanic  func(string, any)
 	log      *zap.Logger
 	metrics  *metrics
 	openFile func(name string) (file, error) // makes a new file; tests put a failing disk here
@@ -92,18 +120,17 @@ type Recorder struct {
 	closed bool
 
 	stop context.CancelFunc
-	work sync.WaitGroup // the flusher, and the disk work of Start and Close
+	work sync.WaitGroup // the flusher, the keeper, and the disk work of Start and Close
 }
 
 var _ call.Recorder = (*Recorder)(nil)
 
 // New makes the folder, repairs what a crash left in it (see [Recover]; what cannot be repaired is
-// logged and left alone), and starts the flusher. The caller must Close it.
+// logged and left alone), and starts the flusher and, when recordings are not kept for ever, the keeper. The
+// caller must Close it.
 // Errors: the folder cannot be made or opened; the registry already has the metrics.
 func New(o Options) (*Recorder, error) {
-	if o.Logger == nil {
-		o.Logger = zap.NewNop()
-	}
+	o = o.withDefaults()
 	m, err := newMetrics(o.Registry)
 	if err != nil {
 		return nil, err
@@ -125,11 +152,15 @@ func New(o Options) (*Recorder, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Recorder{
-		root: root, location: o.Location, onError: o.OnError, log: o.Logger, metrics: m,
+		root: root, location: o.Location, onError: o.OnError, onPanic: o.OnPanic, log: o.Logger, metrics: m,
 		active: map[*recording]struct{}{}, stop: stop,
 	}
 	r.openFile = r.openNew
 	r.work.Go(func() { r.flusher(ctx) })
+	if o.Keep > 0 {
+		k := keeper{recorder: r, keep: o.Keep, clock: o.Clock}
+		r.work.Go(func() { k.run(ctx) })
+	}
 	return r, nil
 }
 
@@ -159,7 +190,7 @@ func (r *Recorder) Start(callID string, joined time.Time) (call.Recording, error
 		r.metrics.count(ErrClosed)
 		return nil, fmt.Errorf("start the recording of call %s: %w", callID, ErrClosed)
 	}
-	err := r.patiently(startPatience, c.create)
+	err := r.patiently(startPatience, func() error { return c.contained("recorder: start", c.create) })
 	switch {
 	case errors.Is(err, ErrStalled):
 		r.log.Warn("disk is slow: recording begins in memory", zap.String("call", callID))
@@ -243,6 +274,12 @@ func (r *Recorder) due(now time.Time, to []*recording) []*recording {
 		}
 	}
 	return to
+}
+
+// panicked logs and counts a fault that was contained.
+func (r *Recorder) panicked(where string, v any, of ...zap.Field) {
+	r.log.Error("panic contained", append(of, zap.String("where", where), zap.Any("panic", v), zap.Stack("stack"))...)
+	r.onPanic(where, v)
 }
 
 func (r *Recorder) forget(c *recording) {

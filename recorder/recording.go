@@ -120,7 +120,23 @@ func (r *recording) turn(buf []byte) {
 	}
 	defer r.disk.Unlock()
 	// The recording remembers an error, and has told OnError.
-	_ = r.flush(samples(time.Since(r.joined)), buf)
+	_ = r.contained("recorder: flush", func() error { return r.flush(samples(time.Since(r.joined)), buf) })
+}
+
+// contained does a piece of a recording's work; a panic in it ends that recording and no other. Every lock
+// is released by a defer, so none is held here but disk, which fail does not need.
+func (r *recording) contained(where string, work func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = r.fault(where, v)
+		}
+	}()
+	return work()
+}
+
+func (r *recording) fault(where string, v any) error {
+	r.recorder.panicked(where, v, zap.String("call", r.call))
+	return r.fail(fmt.Errorf("%s: call %s: %w: %v", where, r.call, ErrFault, v))
 }
 
 // flush carries what is unsaved before position end to the file, in pieces of at most len(buf). An error
@@ -218,7 +234,9 @@ func (r *recording) fail(err error) error {
 // it), ErrDropped, ErrBadEnd. Closed again, it returns what it did the first time.
 func (r *recording) Close(end time.Time) error {
 	r.closing.Do(func() {
-		r.outcome = r.recorder.patiently(closePatience, func() error { return r.finish(end) })
+		r.outcome = r.recorder.patiently(closePatience, func() error {
+			return r.contained("recorder: close", func() error { return r.finish(end) })
+		})
 		r.recorder.metrics.count(r.outcome)
 	})
 	return r.outcome
@@ -250,16 +268,28 @@ func (r *recording) finish(end time.Time) error {
 }
 
 // conclude brings the file to its end, and to the disk, and closes it. One that failed before is closed
-// with what it has.
-func (r *recording) conclude(end int64) error {
+// with what it has, and so is one that fails now.
+func (r *recording) conclude(end int64) (err error) {
 	r.disk.Lock()
 	defer r.disk.Unlock()
+	defer func() { err = errors.Join(err, r.shut()) }()
 	var bad error
 	if end < 0 {
 		// Nobody wants audio destroyed by a wrong clock: what is there is kept.
 		end, bad = r.length, ErrBadEnd
 	}
-	err := r.flush(end, make([]byte, flushBytes))
+	err = r.flush(end, make([]byte, flushBytes))
+	r.mu.Lock()
+	f := r.file
+	r.mu.Unlock()
+	if err == nil && f != nil && r.length > end {
+		err = r.cut(f, end)
+	}
+	return errors.Join(bad, err)
+}
+
+// shut brings what the file has to the disk, and lets go of the file and of the window.
+func (r *recording) shut() (err error) {
 	r.mu.Lock()
 	f := r.file
 	r.file, r.window = nil, window{}
@@ -267,10 +297,8 @@ func (r *recording) conclude(end int64) error {
 	if f == nil {
 		return nil
 	}
-	if err == nil && r.length > end {
-		err = r.cut(f, end)
-	}
-	return errors.Join(bad, err, f.Sync(), f.Close())
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return f.Sync()
 }
 
 // cut takes away what was written beyond the end.

@@ -55,13 +55,16 @@ func recoverRoot(root *os.Root) (repaired []string, err error) {
 
 // newestDays lists the newest day folders, newest first.
 func newestDays(tree fs.FS) ([]string, error) {
-	days, err := fs.Glob(tree, "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]")
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(days)
+	days, err := dayFolders(tree)
 	slices.Reverse(days)
-	return days[:min(len(days), recoverDays)], nil
+	return days[:min(len(days), recoverDays)], err
+}
+
+// dayFolders lists all day folders, oldest first.
+func dayFolders(tree fs.FS) ([]string, error) {
+	days, err := fs.Glob(tree, "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]")
+	slices.Sort(days)
+	return days, err
 }
 
 // repair sets a file's sizes right, if they are not.

@@ -3,31 +3,51 @@
 # it may (root, or sudo without a password), and says what is missing where it may not.
 set -euo pipefail
 
-# program:package
-peers=(baresip:baresip linphonec:linphone-cli sipp:sip-tester tshark:tshark sox:sox ss:iproute2 gcc:gcc)
+# program:packages. The race detector needs a C compiler and the C library's headers.
+peers=(
+	baresip:baresip
+	linphonec:linphone-cli
+	sipp:sip-tester
+	tshark:tshark
+	dumpcap:wireshark-common
+	sox:sox
+	ss:iproute2
+	gcc:gcc,libc6-dev
+)
 
 missing=() packages=()
-for p in "${peers[@]}"; do
-	if ! command -v "${p%%:*}" >/dev/null 2>&1; then
-		missing+=("${p%%:*}")
-		packages+=("${p##*:}")
-	fi
-done
-[ "${#missing[@]}" -eq 0 ] && exit 0
+look() {
+	missing=() packages=()
+	local p
+	for p in "${peers[@]}"; do
+		if ! command -v "${p%%:*}" >/dev/null 2>&1; then
+			missing+=("${p%%:*}")
+			# shellcheck disable=SC2206 # packages are separated by commas
+			packages+=(${p##*:})
+		fi
+	done
+	packages=("${packages[@]//,/ }")
+}
 
+# complain tells a person what to do, and ends.
+complain() {
+	echo "The tests need these programs, which are missing: ${missing[*]}" >&2
+	echo "$1 Install them (Debian packages: ${packages[*]}) and run again." >&2
+	exit 1
+}
+
+look
+[ "${#missing[@]}" -eq 0 ] && exit 0
+command -v apt-get >/dev/null 2>&1 || complain "There is no apt-get here."
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-	if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
-		as_root=(sudo -n)
-	else
-		as_root=(false)
-	fi
-fi
-if [ "${as_root[0]:-}" = false ] || ! command -v apt-get >/dev/null 2>&1; then
-	echo "The tests need these programs, which are missing: ${missing[*]}" >&2
-	echo "Install them (Debian packages: ${packages[*]}) and run again." >&2
-	exit 1
+	sudo -n true 2>/dev/null || complain "This is not root, and sudo wants a password."
+	as_root=(sudo -n)
 fi
 echo "installing ${packages[*]}"
 "${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+# shellcheck disable=SC2068 # an entry may be several packages
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+	apt-get install -y -qq --no-install-recommends ${packages[@]} >/dev/null
+look
+[ "${#missing[@]}" -eq 0 ] || complain "They were installed, and are not on the PATH."

@@ -114,15 +114,15 @@ func during(ctx context.Context, leg call.Leg, d time.Duration, clips ...media.C
 }
 
 // agent registers an agent whose phone answers by itself after a while.
-func (w *World) agent(ctx context.Context, set *sip.Phones, a Agent) error {
+func (w *World) agent(ctx context.Context, set *sip.Phones, a Agent) (*sip.Phone, error) {
 	phone, err := set.Add(sip.PhoneOptions{User: a.ID, Password: a.Password, OnIncoming: w.serve})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := phone.Register(ctx); err != nil {
-		return fmt.Errorf("register: %w", err)
+		return nil, fmt.Errorf("register: %w", err)
 	}
-	return nil
+	return phone, nil
 }
 
 // serve is an agent's part of one call: let it ring, answer, talk until the caller hangs up. Run by the

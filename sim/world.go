@@ -22,6 +22,7 @@ type World struct {
 	log     *zap.Logger
 	callers *sip.Phones
 	agents  []*sip.Phones
+	present []*sip.Phone    // of the agents who have registered; Run's own
 	voices  [2][]media.Clip // of callers, of agents
 
 	mu     sync.Mutex
@@ -71,7 +72,7 @@ func New(o Options) (*World, error) {
 	for range o.Agents {
 		p, err := w.phones()
 		if err != nil {
-			w.close()
+			w.close(context.Background())
 			return nil, fmt.Errorf("agents: %w", err)
 		}
 		w.agents = append(w.agents, p)
@@ -96,13 +97,29 @@ func (w *World) phones() (*sip.Phones, error) {
 	})
 }
 
-// close hangs up all phones, at the same time: each may have far ends to wait for.
-func (w *World) close() {
+// leaveWithin is how long an agent's phone tries to take its registration back.
+const leaveWithin = time.Second
+
+// close hangs up the callers' phones and then, once the hotline has heard that and has taken back what was
+// offered, has the agents leave, who would else be gone before they are told.
+func (w *World) close(ctx context.Context) {
+	end := func(p *sip.Phones) {
+		if err := p.Close(); err != nil {
+			w.log.Warn("phones not closed", zap.Error(err))
+		}
+	}
+	end(w.callers)
+	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
+	defer cancel()
 	var all sync.WaitGroup
-	for _, p := range w.everybody() {
+	for i, p := range w.agents {
 		all.Go(func() {
-			if err := p.Close(); err != nil {
-				w.log.Warn("phones not closed", zap.Error(err))
+			defer end(p)
+			if i >= len(w.present) {
+				return
+			}
+			if err := w.present[i].Unregister(ctx); err != nil {
+				w.log.Warn("agent did not sign off", zap.Error(err))
 			}
 		})
 	}
@@ -111,25 +128,28 @@ func (w *World) close() {
 
 func (w *World) everybody() []*sip.Phones { return append(slices.Clone(w.agents), w.callers) }
 
-// Run has agents register and callers call until ctx ends; then everybody hangs up, and it returns when
-// they all have. It is called once. Errors: an agent who cannot register.
+// Run has agents register and callers call until ctx ends; then everybody hangs up, the agents sign off,
+// and it returns when they all have. It is called once. Errors: an agent who cannot register.
 func (w *World) Run(ctx context.Context) error {
+	outlasting := context.WithoutCancel(ctx) // the world's end, so that it can be told to the hotline
 	defer w.wg.Wait()
-	defer w.close()
+	defer w.close(outlasting)
 	for _, p := range w.everybody() {
 		w.wg.Go(func() {
-			if err := p.Run(ctx); err != nil {
+			if err := p.Run(outlasting); err != nil { // close ends it
 				w.log.Warn("phones stopped", zap.Error(err))
 			}
 		})
 	}
 	for i, a := range w.o.Agents {
-		if err := w.agent(ctx, w.agents[i], a); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		phone, err := w.agent(ctx, w.agents[i], a)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("agent %s: %w", a.ID, err)
 		}
+		w.present = append(w.present, phone)
 	}
 	w.arrivals(ctx)
 	<-ctx.Done()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,8 @@ const fastT1 = 50 * time.Millisecond
 type hotline struct {
 	ua     *sip.UA
 	engine media.Engine
-	ring   bool // agents are rung
+	ring   bool        // agents are rung
+	up     atomic.Bool // the agent is registered
 
 	mu    sync.Mutex
 	keys  []media.Key
@@ -91,6 +93,7 @@ func startHotline(t *testing.T, ring bool) *hotline {
 			},
 		}},
 		OnIncoming: h.serve,
+		OnFlow:     func(_ string, up bool) { h.up.Store(up) },
 	})
 	require.NoError(t, err)
 	ran := make(chan error, 1)
@@ -129,7 +132,7 @@ func (h *hotline) serve(_ context.Context, in call.Incoming) {
 		<-in.Leg.Context().Done()
 		return
 	}
-	h.connect(in)
+	h.connect(in) //nolint:contextcheck // a call lives as long as its caller's leg
 }
 
 func (h *hotline) connect(in call.Incoming) {
@@ -137,8 +140,7 @@ func (h *hotline) connect(in call.Incoming) {
 	if err != nil {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		var why *call.RingError
-		if errors.As(err, &why) {
+		if why, ok := errors.AsType[*call.RingError](err); ok {
 			h.agent[why.Why]++
 		}
 		return
@@ -206,7 +208,9 @@ func TestCalls(t *testing.T) {
 		require.Equal(t, media.Key('2'), k)
 	}
 	require.NotEmpty(t, h.pressed())
+	require.True(t, h.up.Load(), "the agent is there")
 	require.Less(t, leave(), stopsWithin)
+	testkit.Within(t, patience, "the agent to have signed off", func() bool { return !h.up.Load() })
 	f := w.Figures()
 	require.Zero(t, f.Calling, "all have hung up")
 	require.Zero(t, f.GaveUp)

@@ -41,8 +41,9 @@ func (l *leg) accept(x *exchange, body []byte, delayed bool) error {
 }
 
 // resend repeats the 200 until its ACK, over TCP too, since a proxy on the way may speak UDP (RFC 3261
-// section 13.3.1.4): after T1, then twice that, up to T2. Without an ACK in 64·T1 the leg ends with a BYE.
-// It also sends the BYE of a leg that was hung up meanwhile.
+// section 13.3.1.4): after T1, then twice that, up to T2. Without an ACK in 64·T1, or
+// in the time that a closing user agent has, the leg ends with a BYE. It also sends the BYE of a leg that
+// was hung up meanwhile.
 func (l *leg) resend(x *exchange, res *sipmsg.Response, w *ackWait) {
 	t1 := l.ua.o.T1
 	deadline := time.NewTimer(ackWithin * t1)
@@ -71,6 +72,9 @@ func (l *leg) resend(x *exchange, res *sipmsg.Response, w *ackWait) {
 		case <-deadline.C:
 			l.unacknowledged(w, call.CauseNoAck)
 			return
+		case <-l.ua.patience.Done():
+			l.unacknowledged(w, call.CauseShutdown)
+			return
 		}
 	}
 }
@@ -93,7 +97,8 @@ func (u *UA) ack(x *exchange) {
 	}
 }
 
-// acked matches an ACK with the 200 that waits for it; a repeated one changes nothing.
+// acked matches an ACK with the 200 that waits for it; a repeated one changes nothing. The owner is told
+// of the answer to our offer that it may bear.
 func (l *leg) acked(req *sipmsg.Request) {
 	l.mu.Lock()
 	w := l.acks[req.CSeq().SeqNo]
@@ -110,5 +115,9 @@ func (l *leg) acked(req *sipmsg.Request) {
 	if err := l.stream.Accept(req.Body()); err != nil {
 		l.ua.log.Info("answer in ACK not usable", zap.String("leg", string(l.id)), zap.Error(err))
 		l.Hangup(call.CauseError)
+		return
+	}
+	if !l.deliver(call.MediaChanged{Leg: l.id, Held: l.stream.Held(), At: arrivedAt(req)}) {
+		l.ua.log.Info("nobody was told of an answer in an ACK", zap.String("leg", string(l.id)))
 	}
 }

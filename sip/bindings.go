@@ -59,11 +59,14 @@ type binding struct {
 type bindings struct {
 	byAgent map[string]*binding
 	byFlow  map[flowKey][]*binding
+	byHost  map[netip.Addr]int // how many are there
 	serial  uint64
 }
 
 func newBindings() *bindings {
-	return &bindings{byAgent: make(map[string]*binding), byFlow: make(map[flowKey][]*binding)}
+	return &bindings{
+		byAgent: make(map[string]*binding), byFlow: make(map[flowKey][]*binding), byHost: make(map[netip.Addr]int),
+	}
 }
 
 // get returns the agent's binding while it lasts.
@@ -103,6 +106,7 @@ func (t *bindings) put(b *binding) (old *binding) {
 	key := keyOf(b.flow.transport, b.flow.source)
 	t.byAgent[b.agent] = b
 	t.byFlow[key] = append(t.byFlow[key], b)
+	t.byHost[key.source.Addr()]++
 	return old
 }
 
@@ -119,6 +123,11 @@ func (t *bindings) remove(agent string) *binding {
 		delete(t.byFlow, key)
 	} else {
 		t.byFlow[key] = rest
+	}
+	if host := key.source.Addr(); t.byHost[host] > 1 {
+		t.byHost[host]--
+	} else {
+		delete(t.byHost, host)
 	}
 	return b
 }

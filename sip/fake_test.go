@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -66,6 +67,9 @@ type fakeStream struct {
 	once   sync.Once
 	closed chan struct{}
 	keys   chan media.Key
+	// proposing, if not nil, is called by Propose; answer, if not empty, is what it returns.
+	proposing func()
+	answer    string
 
 	mu       sync.Mutex
 	held     bool
@@ -73,28 +77,50 @@ type fakeStream struct {
 	onKey    func(media.Key)
 }
 
-func (s *fakeStream) judge(sdp []byte) error {
+func judge(sdp []byte) error {
 	switch {
 	case !strings.HasPrefix(string(sdp), "v=0"):
 		return media.ErrBadSDP
 	case strings.Contains(string(sdp), "nothing-acceptable"):
 		return media.ErrNotAcceptable
 	}
+	return nil
+}
+
+func (s *fakeStream) take(sdp []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held = strings.Contains(string(sdp), "a=sendonly")
 	s.accepted = string(sdp)
+}
+
+func (s *fakeStream) Offer() ([]byte, error) { return []byte(sdpOurs), nil }
+
+func (s *fakeStream) Accept(sdp []byte) error {
+	if err := judge(sdp); err != nil {
+		return err
+	}
+	s.take(sdp)
 	return nil
 }
 
-func (s *fakeStream) Offer() ([]byte, error)  { return []byte(sdpOurs), nil }
-func (s *fakeStream) Accept(sdp []byte) error { return s.judge(sdp) }
-
 func (s *fakeStream) Answer(sdp []byte) ([]byte, error) {
-	if err := s.judge(sdp); err != nil {
+	answer, commit, err := s.Propose(sdp)
+	if err != nil {
 		return nil, err
 	}
-	return []byte(sdpOurs), nil
+	commit()
+	return answer, nil
+}
+
+func (s *fakeStream) Propose(sdp []byte) ([]byte, func(), error) {
+	if s.proposing != nil {
+		s.proposing()
+	}
+	if err := judge(sdp); err != nil {
+		return nil, nil, err
+	}
+	return []byte(cmp.Or(s.answer, sdpOurs)), func() { s.take(sdp) }, nil
 }
 
 func (s *fakeStream) Held() bool {

@@ -1,11 +1,6 @@
 package sip
 
-import (
-	"bytes"
-	"net"
-
-	sipmsg "github.com/emiago/sipgo/sip"
-)
+import "bytes"
 
 const (
 	// maxDatagram is the largest UDP message read, in octets. Far above any request of a phone, and
@@ -16,25 +11,6 @@ const (
 	// (RFC 3261 section 18.1.1 wants TCP instead, which most phones behind UDP cannot be reached by).
 	maxUDPMessage = 8 << 10
 )
-
-// filter refuses, before anything is parsed or remembered, datagrams that cannot be a message of ours.
-// It is called by sipgo's read loops, which an error would end: it never returns one.
-func (u *UA) filter(info sipmsg.TransportReadProps, data []byte) ([]byte, error) {
-	if u.deaf.Load() {
-		return nil, nil
-	}
-	if _, ok := info.LocalAddr.(*net.UDPAddr); !ok {
-		return data, nil // a stream's reads are not messages; the stream parser has its bounds
-	}
-	if len(bytes.Trim(data, "\r\n")) == 0 {
-		return nil, nil // keep-alive (RFC 5626 section 3.5.1 has it for streams; phones send it here too)
-	}
-	if why := refuseDatagram(data); why != "" {
-		u.metrics.drop(why)
-		return nil, nil
-	}
-	return data, nil
-}
 
 // refuseDatagram returns why a datagram is to be dropped, or "".
 func refuseDatagram(data []byte) string {

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"context"
 	"net/netip"
 	"strconv"
 	"time"
@@ -60,8 +61,7 @@ func (u *UA) agentRoute(from netip.Addr, number string) (call.Next, bool) {
 // incoming takes an INVITE outside any dialog, and returns when its call is over (RFC 3261 section
 // 13.3.1).
 func (u *UA) incoming(x *exchange) {
-	received := time.Now()
-	x.reply(sipmsg.StatusTrying)
+	received := arrivedAt(x.req)
 	if u.draining.Load() {
 		x.reply(statusOf(call.CauseShutdown))
 		return
@@ -72,36 +72,73 @@ func (u *UA) incoming(x *exchange) {
 	}
 	in, refused := u.door(x)
 	if refused != nil {
-		u.log.Info("call refused at the door", zap.Int("code", refused.StatusCode),
+		u.limited(zap.InfoLevel, "call refused at the door", zap.Int("code", refused.StatusCode),
 			zap.Stringer("source", x.src.addr), zap.String("to", masked(in.To)))
 		_ = x.send(refused) // logged there
 		return
 	}
+	x.reply(sipmsg.StatusTrying)
 	key := mergeKey(x.req)
 	if !u.legs.claim(key) {
 		x.reply(sipmsg.StatusLoopDetected)
 		return
 	}
 	defer u.legs.unclaim(key)
-	defer u.calls.Add(-1)
-	if n := u.calls.Add(1); u.o.MaxCalls > 0 && n > int64(u.o.MaxCalls) {
+	free, ok := u.occupy()
+	if !ok {
 		x.reply(statusOf(call.CauseOverload))
 		return
 	}
-	l := u.answerable(x, in.Agent, received)
-	if l == nil {
+	var l *leg
+	defer func() {
+		if l == nil {
+			free()
+		}
+	}()
+	if l = u.answerable(x, in.Agent, received); l == nil {
 		return
 	}
-	// Whatever OnIncoming leaves behind, or a panic in it, ends here.
-	defer l.Hangup(call.CauseError)
-	if !x.tx.OnCancel(func(*sipmsg.Request) { x.cancelled(); l.cancelled(time.Now()) }) {
-		l.cancelled(time.Now())
-		return
-	}
+	context.AfterFunc(l.ctx, free)
 	in.Leg, in.Received = l, received
-	if u.o.OnIncoming != nil {
+	u.own(x, l, in)
+}
+
+// occupy takes one of Options.MaxCalls, if one is left, until free is called, once.
+func (u *UA) occupy() (free func(), ok bool) {
+	free = func() { u.calls.Add(-1) }
+	if n := u.calls.Add(1); u.o.MaxCalls > 0 && n > int64(u.o.MaxCalls) {
+		free()
+		return nil, false
+	}
+	return free, true
+}
+
+// own gives a call to OnIncoming. A leg that has no owner when that returns is hung up, and so is one whose
+// owner panicked; one that somebody else has taken meanwhile keeps its INVITE's handler until it ends.
+func (u *UA) own(x *exchange, l *leg, in call.Incoming) {
+	returned := false
+	defer func() {
+		if !returned || !l.owned() {
+			l.Hangup(call.CauseError)
+			return
+		}
+		<-l.ctx.Done()
+	}()
+	cancelled := func(cancel *sipmsg.Request) { x.cancelled(); l.cancelled(arrivedAt(cancel)) }
+	if !x.tx.OnCancel(cancelled) {
+		l.cancelled(time.Now())
+	} else if u.o.OnIncoming != nil {
 		u.o.OnIncoming(u.ctx, in)
 	}
+	returned = true
+}
+
+// acquainted tells whether a host is a trunk, or has an agent's phone registered.
+func (u *UA) acquainted(host netip.Addr) bool {
+	if _, ok := u.trunks.match(host); ok {
+		return true
+	}
+	return u.registrar.registeredFrom(host)
 }
 
 // answerable makes the leg of an INVITE whose offer, if it has one, we can answer. Otherwise it answers
@@ -114,7 +151,7 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
 	}
 	stream, err := u.o.Engine.Open(media.StreamOptions{Signalling: x.src.addr.Addr()})
 	if err != nil {
-		u.log.Warn("no stream for a call", zap.Error(err))
+		u.limited(zap.WarnLevel, "no stream for a call", zap.Error(err))
 		x.reply(statusOfMedia(err))
 		return nil
 	}
@@ -123,7 +160,7 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
 		answer, err = stream.Answer(offer)
 	}
 	if err != nil {
-		u.log.Info("offer refused", zap.Stringer("source", x.src.addr), zap.Error(err))
+		u.limited(zap.InfoLevel, "offer refused", zap.Stringer("source", x.src.addr), zap.Error(err))
 		x.reply(statusOfMedia(err))
 		if err := stream.Close(); err != nil {
 			u.log.Warn("stream of a refused call not closed", zap.Error(err))
@@ -131,9 +168,12 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
 		return nil
 	}
 	l := u.newLeg(d, stream)
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.invite, l.received, l.answer = x, received, answer
+	u.legs.enter(l)
+	if u.ctx.Err() != nil { // Close may have hung up all legs just before this one
+		l.Hangup(call.CauseShutdown)
+		return nil
+	}
 	return l
 }
 

@@ -2,22 +2,23 @@ package sip
 
 import (
 	"strings"
-	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 
-	"hotline/call"
 	"hotline/media"
 )
 
-// within finds the leg of a request in a dialog and takes the request's turn in it. When it returns nil
-// the request was answered: 481 outside any dialog, 500 out of order (RFC 3261 section 12.2.2).
-func (u *UA) within(x *exchange) *leg {
-	l := u.legs.find(x)
+// within finds the leg of a request in a dialog and takes the request's turn in it; see inTurn.
+func (u *UA) within(x *exchange) *leg { return inTurn(x, u.legs.find(x)) }
+
+// inTurn takes a request's turn in the dialog of its leg, nil if it has none. When it returns nil the request
+// was answered: 481 outside any dialog, 500 out of order (RFC 3261 section 12.2.2).
+func inTurn(x *exchange, l *leg) *leg {
 	if l == nil {
 		x.reply(sipmsg.StatusCallTransactionDoesNotExists)
 		return nil
 	}
+	x.stranger = false
 	l.mu.Lock()
 	ordered := l.d.inOrder(x.req)
 	l.mu.Unlock()
@@ -28,22 +29,20 @@ func (u *UA) within(x *exchange) *leg {
 	return l
 }
 
-// bye ends a leg from the far end (RFC 3261 section 15.1.2). One that crosses ours is answered 200 as well.
+// bye ends a leg from the far end (RFC 3261 section 15.1.2). One that crosses ours is answered 200 as well,
+// and so is one that overtook the 200 that it follows: the leg then ends as soon as it is there.
 func (u *UA) bye(x *exchange) {
-	at := time.Now()
-	l := u.within(x)
-	if l == nil {
+	at := arrivedAt(x.req)
+	l, early := u.legs.leaving(x, at)
+	if early {
+		x.stranger = false
+		x.reply(sipmsg.StatusOK)
 		return
 	}
-	l.mu.Lock()
-	if !l.farGone {
-		l.farGone = true
-		close(l.gone)
+	if l = inTurn(x, l); l == nil {
+		return
 	}
-	ringing := l.answeredAt.IsZero()
-	l.mu.Unlock()
-	first := l.end(call.LegEnd{By: call.Far, Why: call.CauseBye, At: at})
-	u.legs.remove(l)
+	first, ringing := l.hungUp(at)
 	x.reply(sipmsg.StatusOK)
 	if ringing { // an early dialog's INVITE is still owed its response
 		l.invite.reply(sipmsg.StatusRequestTerminated)

@@ -68,14 +68,20 @@ func TestReinviteHoldAndResume(t *testing.T) {
 
 func TestReinviteWithoutOffer(t *testing.T) {
 	t.Parallel()
-	r, k, _, commands := up(t, true)
+	r, k, leg, commands := up(t, true)
 	k.request("INVITE", "")
 	_, err := next(t, commands).(call.Reoffered).Accept()
 	require.NoError(t, err)
 	w := k.p.status("INVITE", 200)
 	require.Equal(t, sdpOurs, w.body)
+	before := time.Now()
 	k.ack(w, sdpHold)
-	require.Eventually(t, r.engine.opened()[0].Held, testWait, time.Millisecond)
+	changed, ok := next(t, commands).(call.MediaChanged)
+	require.True(t, ok)
+	require.Equal(t, leg.ID(), changed.Leg)
+	require.True(t, changed.Held)
+	require.WithinRange(t, changed.At, before, time.Now())
+	require.True(t, r.engine.opened()[0].Held())
 	k.bye()
 }
 

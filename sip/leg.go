@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -35,13 +36,14 @@ type leg struct {
 	answer     []byte
 	progressed bool      // a 18x or the 200 was sent
 	answeredAt time.Time // when the 200 was sent or received; zero before
-	reoffering bool      // a re-INVITE is with the owner
 	farGone    bool      // the far end's BYE came: ours is not wanted
 	byeSent    bool
 	gone       chan struct{} // closed with farGone
 	// acks are the 200s of ours that wait for their ACK, by CSeq: the INVITE's, and a re-INVITE's, which may
 	// come before the INVITE's ACK does.
 	acks map[uint32]*ackWait
+
+	reoffering atomic.Bool // a re-INVITE is with the owner
 
 	attachMu sync.Mutex // held while post runs; a leaf in the order of locks
 	post     func(call.Command) bool
@@ -52,14 +54,14 @@ var _ call.Leg = (*leg)(nil)
 // errAnswered: the leg was answered, so it cannot be rung.
 var errAnswered = errors.New("sip: leg is answered")
 
-// newLeg enters a leg in the table. The dialog's tags must be known.
+// newLeg makes a leg that nobody knows of yet: who makes it completes it, and then enters it in the table.
+// The dialog's tags must be known.
 func (u *UA) newLeg(d dialog, stream media.Stream) *leg {
 	l := &leg{ua: u, id: call.LegID(newID()), key: d.id(), d: d, stream: stream, gone: make(chan struct{}), acks: make(map[uint32]*ackWait)}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	stream.OnKey(func(k media.Key) {
 		l.deliver(call.KeyPressed{Leg: l.id, Key: k, At: time.Now()})
 	})
-	u.legs.add(l)
 	return l
 }
 
@@ -80,6 +82,13 @@ func (l *leg) Attach(post func(call.Command) bool) {
 	l.attachMu.Lock()
 	defer l.attachMu.Unlock()
 	l.post = post
+}
+
+// owned reports whether somebody is attached.
+func (l *leg) owned() bool {
+	l.attachMu.Lock()
+	defer l.attachMu.Unlock()
+	return l.post != nil
 }
 
 // deliver hands a command to the owner; false when there is none or its mailbox is full.
@@ -170,6 +179,21 @@ func (l *leg) Hangup(why call.Cause) {
 func (l *leg) end(e call.LegEnd) bool {
 	l.cancel(&e)
 	return errors.Is(context.Cause(l.ctx), &e)
+}
+
+// hungUp takes the far end's BYE. It reports whether the leg was still up, and so whether the stream is to be
+// released, and whether its INVITE is still owed its response.
+func (l *leg) hungUp(at time.Time) (first, ringing bool) {
+	l.mu.Lock()
+	if !l.farGone {
+		l.farGone = true
+		close(l.gone)
+	}
+	ringing = l.answeredAt.IsZero()
+	l.mu.Unlock()
+	first = l.end(call.LegEnd{By: call.Far, Why: call.CauseBye, At: at})
+	l.ua.legs.remove(l)
+	return first, ringing
 }
 
 // release closes the stream.

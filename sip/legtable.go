@@ -2,26 +2,88 @@ package sip
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
 
 	"hotline/call"
 )
 
-// legTable finds a leg by its dialog, and knows the INVITEs under way. Its lock is a leaf.
+// legTable finds a leg by its dialog, and knows the INVITEs under way, theirs and ours. Its lock is a leaf.
 type legTable struct {
 	mu      sync.Mutex
 	legs    map[string]*leg
 	invites map[string]struct{}
+	rings   map[string]*ringing // by their dialog's id without the far end's tag
 }
 
 func newLegTable() *legTable {
-	return &legTable{legs: make(map[string]*leg), invites: make(map[string]struct{})}
+	return &legTable{legs: make(map[string]*leg), invites: make(map[string]struct{}), rings: make(map[string]*ringing)}
 }
 
-func (t *legTable) add(l *leg) {
+// enter enters a leg that is complete.
+func (t *legTable) enter(l *leg) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.legs[l.key] = l
+}
+
+// enterRung is enter for a leg that we rang. When the BYE of its far end has come already, it returns when.
+func (t *legTable) enterRung(l *leg, r *ringing) (bye time.Time, over bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.legs[l.key] = l
+	bye, over = r.byes[l.key]
+	return bye, over
+}
+
+// ring enters an INVITE of ours, until rung.
+func (t *legTable) ring(r *ringing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rings[dialogID(r.d.CallID, r.d.LocalTag, "")] = r
+}
+
+func (t *legTable) rung(r *ringing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.rings, dialogID(r.d.CallID, r.d.LocalTag, ""))
+}
+
+// ringOf finds the INVITE of ours that a response answers, or nil.
+func (t *legTable) ringOf(res *sipmsg.Response) *ringing {
+	id, from := res.CallID(), res.From()
+	if id == nil || from == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rings[dialogID(id.Value(), from.Params.GetOr("tag", ""), "")]
+}
+
+// earlyMost bounds the BYEs noted for one INVITE of ours: as many phones may answer it behind a fork.
+const earlyMost = 8
+
+// leaving finds the leg that a received BYE ends. early means that there is none yet, since the BYE was
+// handled before the 2xx to an INVITE of ours that is still under way: it is noted for enterRung.
+func (t *legTable) leaving(x *exchange, at time.Time) (l *leg, early bool) {
+	id, remote := x.req.CallID().Value(), x.req.From().Params.GetOr("tag", "")
+	key := dialogID(id, x.localTag, remote)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l = t.legs[key]; l != nil {
+		return l, false
+	}
+	r := t.rings[dialogID(id, x.localTag, "")]
+	if r == nil || len(r.byes) >= earlyMost {
+		return nil, false
+	}
+	if _, again := r.byes[key]; !again {
+		r.byes[key] = at
+	}
+	return nil, true
 }
 
 func (t *legTable) remove(l *leg) {
@@ -71,6 +133,15 @@ func (t *legTable) hangupAll() {
 	for _, l := range t.all() {
 		l.Hangup(call.CauseShutdown)
 	}
+}
+
+// reach tells whether a leg's way is a TCP connection from peer.
+func (t *legTable) reach(peer netip.AddrPort) bool {
+	return slices.ContainsFunc(t.all(), func(l *leg) bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return reliable(l.d.Transport) && l.d.Peer == peer
+	})
 }
 
 // connClosed ends the legs that are not answered yet and can be answered over that connection only.

@@ -7,14 +7,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Why a datagram was dropped before it was parsed; a metric's label, so a closed set.
+// Why something was dropped unanswered; a metric's label, so a closed set.
 const (
-	dropTooBig   = "too-big"        // larger than any message we would read
-	dropNotSIP   = "not-sip"        // no SIP/ in its first line
-	dropNoEnd    = "no-end"         // its headers do not end
-	dropLength   = "content-length" // claims a body larger than the datagram
-	dropStray    = "stray-response" // a response to nothing we asked
-	dropConn     = "connection"     // too many TCP connections
+	dropTooBig    = "too-big"         // larger than any message we would read
+	dropNotSIP    = "not-sip"         // no SIP/ in its first line
+	dropNoEnd     = "no-end"          // its headers do not end
+	dropLength    = "content-length"  // claims a body larger than the datagram
+	dropHost      = "host-rate"       // too much from one stranger
+	dropStrangers = "stranger-rate"   // too much from all strangers
+	dropStray     = "stray-response"  // a response to nothing we asked
+	dropConn      = "connection"      // too many TCP connections
+	dropIdle      = "idle-connection" // a TCP connection without a message for too long
+	dropAccept    = "accept-failed"   // the system could not accept a TCP connection
+	dropRead      = "read-failed"     // the system could not read a datagram
+)
+
+const (
 	methodOther  = "other"
 	metricPrefix = "hotline"
 	metricSIP    = "sip"

@@ -47,8 +47,8 @@ type Options struct {
 	// for its ACK (RFC 3261 section 13.3.1.4). Default 500 ms; tests shorten it.
 	T1 time.Duration
 	// OnIncoming is given each call that passed the door, on the goroutine of its INVITE, and returns
-	// when the call is over. The context is cancelled when the UA closes. A leg it leaves behind is hung
-	// up.
+	// when the call is over. The context is cancelled when the UA closes. A leg that it leaves to nobody
+	// (Leg.Attach) is hung up.
 	OnIncoming func(ctx context.Context, in call.Incoming)
 	// OnFlow, if not nil, is told when an agent's phone becomes reachable and when it no longer is, in
 	// order, on one goroutine at a time; it must not block.
@@ -60,6 +60,8 @@ type Options struct {
 	Logger *zap.Logger
 	// Registry may be nil: nothing is counted.
 	Registry prometheus.Registerer
+
+	limits limits // zero: defaultLimits
 }
 
 // defaultT1 is RFC 3261's estimate of a round trip (section 17.1.1.1).
@@ -68,6 +70,9 @@ const defaultT1 = 500 * time.Millisecond
 func (o *Options) setDefaults() {
 	if o.T1 <= 0 {
 		o.T1 = defaultT1
+	}
+	if o.limits == (limits{}) {
+		o.limits = defaultLimits()
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()

@@ -71,11 +71,19 @@ type peer struct {
 	in   *bufio.Reader // of a TCP connection
 	to   netip.AddrPort
 	n    int
+
+	lastRegister string
 }
 
 func newPeer(t *testing.T, network string, to netip.AddrPort) *peer {
 	t.Helper()
-	var d net.Dialer
+	return newPeerAt(t, nil, network, to)
+}
+
+// newPeerAt is newPeer at an address of its own.
+func newPeerAt(t *testing.T, at net.Addr, network string, to netip.AddrPort) *peer {
+	t.Helper()
+	d := net.Dialer{LocalAddr: at}
 	c, err := d.DialContext(t.Context(), network, to.String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
@@ -295,8 +303,24 @@ func (r *rig) tcp() netip.AddrPort { return r.Addrs()[1] }
 
 const testNumber = "96777"
 
+// quiet waits until nothing is being handled.
+func (r *rig) quiet(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		r.tasks.mu.Lock()
+		defer r.tasks.mu.Unlock()
+		return r.tasks.n == 0
+	}, testWait, time.Millisecond)
+}
+
 // newRig runs a user agent on loopback that takes calls to testNumber from everywhere on it.
 func newRig(t *testing.T, change func(o *Options)) *rig {
+	t.Helper()
+	return newRigWith(t, change, func(*UA) {})
+}
+
+// newRigWith is newRig, with something to be done before it runs.
+func newRigWith(t *testing.T, change func(o *Options), before func(u *UA)) *rig {
 	t.Helper()
 	r := &rig{engine: &fakeEngine{}, registry: prometheus.NewPedanticRegistry(), flows: make(chan string, 16)}
 	any4 := netip.MustParseAddrPort("127.0.0.1:0")
@@ -319,6 +343,7 @@ func newRig(t *testing.T, change func(o *Options)) *rig {
 	ua, err := New(o)
 	require.NoError(t, err)
 	r.UA = ua
+	before(ua)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- ua.Run(ctx) }()

@@ -93,6 +93,7 @@ func NewPhones(o PhonesOptions) (*Phones, error) {
 		return nil, fmt.Errorf("open phones: %w", err)
 	}
 	ua.door = s.admit
+	ua.known = func(host netip.Addr) bool { return host == unmap(o.Server).Addr() }
 	s.ua = ua
 	if l := ua.listeners[0]; l.packet != nil {
 		l.packet = &firstRead{PacketConn: l.packet, begun: sync.OnceFunc(func() { close(s.reading) })}

@@ -248,6 +248,13 @@ func (r *registrar) agentAt(transport string, src netip.AddrPort) (agent string,
 	return agents[0], true
 }
 
+// registeredFrom tells whether any phone is registered at a host.
+func (r *registrar) registeredFrom(host netip.Addr) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bindings.byHost[host.Unmap()] > 0
+}
+
 // connClosed tells that a connection is gone: the phones behind it are too, until they register again.
 func (r *registrar) connClosed(transport string, src netip.AddrPort) {
 	r.mu.Lock()

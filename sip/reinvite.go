@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"sync"
-	"time"
+	"sync/atomic"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 
@@ -22,15 +21,15 @@ var errSettled = errors.New("sip: re-INVITE already settled")
 
 // reoffer is a re-INVITE between its arrival and its final response. Whoever settles it first answers.
 type reoffer struct {
-	l    *leg
-	x    *exchange
-	once sync.Once
-	done chan struct{}
+	l       *leg
+	x       *exchange
+	settled atomic.Bool
+	done    chan struct{} // closed by whoever settled it, once it is answered
 }
 
 // reinvite hands a re-INVITE to the leg's owner and waits until it is settled (RFC 3261 section 14.2).
 func (u *UA) reinvite(x *exchange) {
-	at := time.Now()
+	at := arrivedAt(x.req)
 	if t := mediaType(x.req); t != "" && t != sdpType || encoded(x.req) {
 		x.reply(sipmsg.StatusUnsupportedMediaType, sipmsg.NewHeader("Accept", sdpType))
 		return
@@ -48,18 +47,18 @@ func (u *UA) reinvite(x *exchange) {
 		x.reply(sipmsg.StatusInternalServerError, retryLater())
 		return
 	}
-	defer l.endReoffer()
 	r := &reoffer{l: l, x: x, done: make(chan struct{})}
-	if !x.tx.OnCancel(func(*sipmsg.Request) { r.settle(x.cancelled) }) {
+	if !x.tx.OnCancel(func(*sipmsg.Request) { r.cancelled() }) {
+		r.cancelled()
 		return
 	}
 	if !l.deliver(call.Reoffered{Leg: l.id, At: at, Accept: r.accept, Refuse: r.refuse}) {
-		r.settle(func() { x.reply(sipmsg.StatusInternalServerError, retryLater()) })
+		r.settle(sipmsg.StatusInternalServerError, retryLater())
 	}
 	select {
 	case <-r.done:
 	case <-l.ctx.Done():
-		r.settle(func() { x.reply(sipmsg.StatusRequestTerminated) })
+		r.settle(sipmsg.StatusRequestTerminated)
 		<-r.done
 	}
 }
@@ -75,7 +74,7 @@ func retryLater() sipmsg.Header {
 func (l *leg) beginReoffer() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.answeredAt.IsZero() || l.reoffering || l.ctx.Err() != nil {
+	if l.answeredAt.IsZero() || l.reoffering.Load() || l.ctx.Err() != nil {
 		return sipmsg.StatusInternalServerError
 	}
 	for _, w := range l.acks {
@@ -83,46 +82,60 @@ func (l *leg) beginReoffer() int {
 			return sipmsg.StatusRequestPending
 		}
 	}
-	l.reoffering = true
+	l.reoffering.Store(true)
 	return 0
 }
 
-func (l *leg) endReoffer() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.reoffering = false
+// first claims the right to answer the re-INVITE, once; the far end, which may send the next as soon as it
+// has the answer, may do so from now on. It never waits: a CANCEL asks for it from inside the transaction,
+// which whoever has it may be waiting for.
+func (r *reoffer) first() bool {
+	if !r.settled.CompareAndSwap(false, true) {
+		return false
+	}
+	r.l.reoffering.Store(false)
+	return true
 }
 
-// settle answers the re-INVITE if nobody has, and reports whether it did.
-func (r *reoffer) settle(answer func()) bool {
-	first := false
-	r.once.Do(func() {
-		first = true
+// settle refuses the re-INVITE if nobody has answered it. The session stays as it was.
+func (r *reoffer) settle(code int, headers ...sipmsg.Header) {
+	if r.first() {
 		defer close(r.done)
-		answer()
-	})
-	return first
+		r.x.reply(code, headers...)
+	}
+}
+
+// cancelled is called inside the transaction, which has answered: an Accept under way then fails.
+func (r *reoffer) cancelled() {
+	r.x.cancelled()
+	if r.first() {
+		close(r.done)
+	}
 }
 
 // accept is call.Reoffered's: it answers with what the stream makes of the offer, or, when the re-INVITE
 // had none, with an offer of ours.
 func (r *reoffer) accept() (held bool, err error) {
-	if !r.settle(func() { err = r.answer() }) {
-		err = errSettled
+	err = errSettled
+	if r.first() {
+		defer close(r.done)
+		err = r.answer()
 	}
 	return r.l.stream.Held(), err
 }
 
-// answer sends the 200, or the status that an unusable offer is owed; the session then stays as it was.
+// answer sends the 200, or the status that an unusable offer is owed. The session changes when the 200 was
+// sent, and otherwise stays as it was (RFC 3261 section 14.1).
 func (r *reoffer) answer() error {
 	offer := r.x.req.Body()
 	delayed := len(offer) == 0
+	commit := func() {}
 	var body []byte
 	var err error
 	if delayed {
 		body, err = r.l.stream.Offer()
 	} else {
-		body, err = r.l.stream.Answer(offer)
+		body, commit, err = r.l.stream.Propose(offer)
 	}
 	if err != nil {
 		r.x.reply(statusOfMedia(err))
@@ -130,14 +143,16 @@ func (r *reoffer) answer() error {
 	}
 	r.l.mu.Lock()
 	defer r.l.mu.Unlock()
+	if err := r.l.accept(r.x, body, delayed); err != nil {
+		return err
+	}
 	r.l.d.refresh(r.x.req)
-	return r.l.accept(r.x, body, delayed)
+	commit()
+	return nil
 }
 
-// refuse is call.Reoffered's: the session stays as it was.
-func (r *reoffer) refuse(why call.Cause) {
-	r.settle(func() { r.x.reply(statusOf(why)) })
-}
+// refuse is call.Reoffered's.
+func (r *reoffer) refuse(why call.Cause) { r.settle(statusOf(why)) }
 
 // statusOfMedia is the status owed to an offer that the stream does not take.
 func statusOfMedia(err error) int {
@@ -147,7 +162,7 @@ func statusOfMedia(err error) int {
 	case errors.Is(err, media.ErrBadSDP):
 		return sipmsg.StatusBadRequest
 	case errors.Is(err, media.ErrNoPorts):
-		return sipmsg.StatusServiceUnavailable
+		return statusOf(call.CauseOverload) // 503 would have a trunk take us out of its rotation
 	default:
 		return sipmsg.StatusInternalServerError
 	}

@@ -67,6 +67,8 @@ type ringing struct {
 	tx     *sipmsg.ClientTx
 	heard  bool // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
 
+	byes map[string]time.Time // by dialog id: BYEs that were handled before their 2xx; the leg table's
+
 	mu   sync.Mutex
 	acks map[string]*sipmsg.Request // by To tag: what each repeated 2xx is answered with again
 }
@@ -77,7 +79,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	defer u.tasks.leave()
-	r := &ringing{ua: u, o: o, acks: make(map[string]*sipmsg.Request)}
+	r := &ringing{ua: u, o: o, byes: make(map[string]time.Time), acks: make(map[string]*sipmsg.Request)}
 	r.d = dialog{
 		CallID: newID(), LocalTag: newID(), Local: o.from, Remote: o.to, Target: o.target.String(),
 		Transport: o.hop.transport, Ours: o.hop.ours, Agent: o.agent,
@@ -87,6 +89,8 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		u.log.Warn("no stream to ring with", zap.Error(err))
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
+	u.legs.ring(r)
+	defer u.legs.rung(r)
 	l, err := r.run(ctx)
 	if err != nil {
 		r.close()
@@ -158,10 +162,10 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 		case <-r.tx.Done():
 			return nil, r.silent()
 		case res := <-r.tx.Responses():
-			at := time.Now()
+			at := arrivedAt(res)
 			switch {
 			case res.IsProvisional():
-				r.provisional(res, at)
+				r.heard = true
 			case res.IsSuccess():
 				return r.answered(res, at)
 			case challenged(res) && r.o.authorize != nil && !tried:
@@ -189,11 +193,14 @@ func (r *ringing) silent() error {
 	return &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 }
 
-// provisional notes that the INVITE arrived, and tells of a 18x.
-func (r *ringing) provisional(res *sipmsg.Response, at time.Time) {
-	r.heard = true
-	if r.o.progress != nil && res.StatusCode > sipmsg.StatusTrying {
-		r.o.progress(res.StatusCode, at)
+// progress tells of a 18x. It is called on the read loop's goroutine, since a 200 right behind it may be
+// handled first, and the transaction then drops it.
+func (u *UA) progress(res *sipmsg.Response) {
+	if seq := res.CSeq(); !res.IsProvisional() || res.StatusCode == sipmsg.StatusTrying || seq == nil || seq.MethodName != sipmsg.INVITE {
+		return
+	}
+	if r := u.legs.ringOf(res); r != nil && r.o.progress != nil {
+		r.o.progress(res.StatusCode, arrivedAt(res))
 	}
 }
 
@@ -208,55 +215,66 @@ func withdrawnFor(ctx context.Context) call.Cause {
 	return call.CauseWithdrawn
 }
 
-// answered acknowledges the first 2xx and makes its leg. An answer we cannot use ends the call again.
+// answered makes the leg of the first 2xx and acknowledges it. The leg is complete and in the table before the
+// ACK leaves, since the far end may hang up as soon as it has it. An answer we cannot use ends the call again.
 func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
-	d, err := r.acknowledge(res)
+	failed := &call.RingError{Why: call.CauseUnreachable, Code: res.StatusCode, At: at}
+	d, ack, err := r.ackOf(res)
 	if err != nil {
 		r.ua.log.Info("2xx not usable", zap.Error(err))
-		return nil, &call.RingError{Why: call.CauseUnreachable, Code: res.StatusCode, At: at}
+		return nil, failed
 	}
-	if err := r.stream.Accept(res.Body()); err != nil {
-		r.ua.log.Info("answer not usable", zap.String("agent", r.o.agent), zap.Error(err))
-		r.goodbye(d)
-		return nil, &call.RingError{Why: call.CauseUnreachable, Code: res.StatusCode, At: at}
-	}
+	unusable := r.stream.Accept(res.Body())
 	l := r.ua.newLeg(d, r.stream)
-	l.mu.Lock()
 	l.answeredAt = at
-	l.mu.Unlock()
+	bye, over := r.ua.legs.enterRung(l, r)
+	if err := errors.Join(unusable, r.acknowledge(d.RemoteTag, ack)); err != nil {
+		r.ua.log.Info("answer not usable", zap.String("agent", r.o.agent), zap.Error(err))
+		l.Hangup(call.CauseError)
+		return nil, failed
+	}
+	if over {
+		l.hungUp(bye)
+		l.release()
+	}
 	if r.ua.ctx.Err() != nil { // Close may have hung up all legs just before this one
 		l.Hangup(call.CauseShutdown)
-		return nil, &call.RingError{Why: call.CauseWithdrawn, Code: res.StatusCode, At: at}
+		failed.Why = call.CauseWithdrawn
+		return nil, failed
 	}
 	return l, nil
 }
 
-// acknowledge sends the ACK of a 2xx (RFC 3261 section 13.2.2.4) and keeps it for the 2xx's repetitions.
-// It returns the dialog that the 2xx made.
-func (r *ringing) acknowledge(res *sipmsg.Response) (dialog, error) {
+// ackOf makes the ACK of a 2xx, and the dialog that the 2xx made.
+func (r *ringing) ackOf(res *sipmsg.Response) (dialog, *sipmsg.Request, error) {
 	d, err := r.d.answeredBy(res)
 	if err != nil {
-		return d, err
+		return d, nil, err
 	}
 	ack, err := d.request(sipmsg.ACK, r.req.CSeq().SeqNo)
 	if err != nil {
-		return d, err
+		return d, nil, err
 	}
 	for _, name := range []string{"authorization", "proxy-authorization"} {
 		sipmsg.CopyHeaders(name, r.req, ack)
 	}
 	h, err := r.ua.hopOf(&d)
 	if err != nil {
-		return d, err
+		return d, nil, err
 	}
 	r.ua.dispatchable(ack, h)
+	return d, ack, nil
+}
+
+// acknowledge sends the ACK of a 2xx (RFC 3261 section 13.2.2.4) and keeps it for the 2xx's repetitions.
+func (r *ringing) acknowledge(tag string, ack *sipmsg.Request) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.acks[d.RemoteTag] = ack
+	r.acks[tag] = ack
 	if err := r.ua.transport.WriteMsg(ack); err != nil {
-		return d, fmt.Errorf("send ACK: %w", err)
+		return fmt.Errorf("send ACK: %w", err)
 	}
-	return d, nil
+	return nil
 }
 
 // again is called by the transaction for every 2xx after the first: a repeated one is acknowledged again;
@@ -284,7 +302,10 @@ func (r *ringing) again(res *sipmsg.Response) {
 
 // dismiss acknowledges a 2xx that nobody wants any more, and hangs it up.
 func (r *ringing) dismiss(res *sipmsg.Response) {
-	d, err := r.acknowledge(res)
+	d, ack, err := r.ackOf(res)
+	if err == nil {
+		err = r.acknowledge(d.RemoteTag, ack)
+	}
 	if err != nil {
 		r.ua.log.Info("2xx not dismissed", zap.Error(err))
 		return

@@ -22,7 +22,8 @@ func (p *peer) register(r *rig) {
 		k.seq++
 		msg := k.message("REGISTER", k.seq, newBranch(), "", extra...)
 		msg = strings.Replace(msg, "From: <sip:13900001234@", "From: <sip:8001@", 1)
-		p.write(strings.Replace(msg, "Contact: <sip:caller@", "Contact: <sip:8001@", 1))
+		p.lastRegister = strings.Replace(msg, "Contact: <sip:caller@", "Contact: <sip:8001@", 1)
+		p.write(p.lastRegister)
 	}
 	line()
 	w := p.status("REGISTER", 401)

@@ -130,7 +130,13 @@ func (u *UA) do(ctx context.Context, req *sipmsg.Request) (*sipmsg.Response, err
 	if err != nil {
 		return nil, fmt.Errorf("send %s: %w", req.Method, err)
 	}
+	return await(ctx, tx)
+}
+
+// await is the second half of do.
+func await(ctx context.Context, tx *sipmsg.ClientTx) (*sipmsg.Response, error) {
 	defer tx.Terminate()
+	method := tx.Origin().Method
 	for {
 		select {
 		case res := <-tx.Responses():
@@ -138,9 +144,9 @@ func (u *UA) do(ctx context.Context, req *sipmsg.Request) (*sipmsg.Response, err
 				return res, nil
 			}
 		case <-tx.Done():
-			return nil, fmt.Errorf("no answer to %s: %w", req.Method, tx.Err())
+			return nil, fmt.Errorf("no answer to %s: %w", method, tx.Err())
 		case <-ctx.Done():
-			return nil, fmt.Errorf("no answer to %s: %w", req.Method, context.Cause(ctx))
+			return nil, fmt.Errorf("no answer to %s: %w", method, context.Cause(ctx))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -32,15 +33,28 @@ type exchange struct {
 	inDialog bool
 	localTag string
 	final    atomic.Bool // a final response was given to the transaction
+	// stranger: it comes from a host that we do not know, and belongs to no call of ours. Nothing is
+	// remembered of it once it is answered.
+	stranger bool
 }
 
 // arrived sees each message on the goroutine that read it, before the transaction layer spawns others.
-// Here alone a request may be changed: a request without a To tag is given the one that all responses
-// to it must bear (RFC 3261 section 8.2.6.2), those included that sipgo makes by itself.
+// Here alone a message may be changed: it is stamped, and a request without a To tag
+// is given the one that all responses to it must bear (RFC 3261 section 8.2.6.2), those included that sipgo
+// makes by itself.
 func (u *UA) arrived(msg sipmsg.Message) {
 	defer u.contain("arrived", nil)
+	stamp(msg)
+	if reliable(strings.ToUpper(msg.Transport())) {
+		if peer, err := netip.ParseAddrPort(msg.Source()); err == nil {
+			u.conns.heard(unmap(peer))
+		}
+	}
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
+		if res, ok := msg.(*sipmsg.Response); ok {
+			u.progress(res)
+		}
 		return
 	}
 	u.metrics.request(req.Method)
@@ -81,6 +95,7 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	}
 	defer u.tasks.leave()
 	x := &exchange{ua: u, req: req, tx: tx, src: sourceOf(req, tx.Connection().LocalAddr())}
+	x.stranger = !u.known(x.src.addr.Addr())
 	defer x.finish()
 	defer u.contain(methodLabel(req.Method), func() { x.reply(sipmsg.StatusInternalServerError) })
 	if code := check(req); code != 0 {
@@ -195,9 +210,12 @@ func (x *exchange) cancelled() {
 	x.ua.metrics.response(sipmsg.INVITE, sipmsg.StatusRequestTerminated)
 }
 
-// finish ends the transaction of a request that nothing answers.
+// finish ends the transaction of a request that nothing answers, and of one by a stranger: a transaction is
+// kept for 64·T1, some kilobytes each, and would repeat a refusal at an address that may be somebody else's.
+// A request that comes again is then answered again (RFC 3261 section 8.2.7). A REGISTER may have made the
+// stranger known.
 func (x *exchange) finish() {
-	if !x.final.Load() {
+	if !x.final.Load() || x.stranger && !x.ua.known(x.src.addr.Addr()) {
 		x.tx.Terminate()
 	}
 }

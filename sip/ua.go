@@ -14,6 +14,7 @@ import (
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/errgroup"
 
 	"hotline/call"
@@ -33,7 +34,11 @@ type UA struct {
 	trunks    *trunks
 	legs      *legTable
 	// door decides who may call and where the number leads. It is admit, but for a Phone.
-	door   func(x *exchange) (in call.Incoming, refused *sipmsg.Response)
+	door func(x *exchange) (in call.Incoming, refused *sipmsg.Response)
+	// known tells hosts whose business is with us from strangers. It is acquainted, but for a Phone.
+	known  func(host netip.Addr) bool
+	gate   *gate
+	quota  *quota // of lines that strangers can cause
 	tagKey [32]byte
 
 	calls    atomic.Int64 // INVITEs past the door whose call is not over
@@ -76,9 +81,10 @@ func New(o Options) (*UA, error) {
 	}
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, trunks: newTrunks(o.Trunks), legs: newLegTable(),
-		closed: make(chan struct{}),
+		closed: make(chan struct{}), quota: newQuota(),
+		gate: newGate(o.limits),
 	}
-	u.door = u.admit
+	u.door, u.known = u.admit, u.acquainted
 	if _, err := rand.Read(u.tagKey[:]); err != nil {
 		return nil, fmt.Errorf("make a key for tags: %w", err)
 	}
@@ -91,7 +97,11 @@ func New(o Options) (*UA, error) {
 		return nil, fmt.Errorf("agents: %w", err)
 	}
 	u.registrar = newRegistrar(ro)
-	u.conns = newConns(u.connClosed, func() { m.drop(dropConn) })
+	u.conns = &conns{
+		l: o.limits, open: make(map[netip.AddrPort]*trackedConn), hosts: make(map[netip.Addr]int),
+		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
+		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed,
+	}
 	if u.listeners, err = bindAll(o.Listen, u.conns); err != nil {
 		return nil, err
 	}
@@ -106,11 +116,19 @@ func New(o Options) (*UA, error) {
 func (u *UA) wire() {
 	log := newSIPLogger(u.log)
 	u.transport = sipmsg.NewTransportLayer(net.DefaultResolver, sipmsg.NewParser(), nil,
-		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.filter))
+		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.unlessDeaf))
 	u.transport.OnMessage(u.arrived)
 	u.txs = sipmsg.NewTransactionLayer(u.transport, sipmsg.WithTransactionLayerLogger(log),
 		sipmsg.WithTransactionLayerUnhandledResponseHandler(func(*sipmsg.Response) { u.metrics.drop(dropStray) }))
 	u.txs.OnRequest(u.serve)
+}
+
+// unlessDeaf hands on what was read, until Close wants no more. An error would end sipgo's read loop.
+func (u *UA) unlessDeaf(_ sipmsg.TransportReadProps, data []byte) ([]byte, error) {
+	if u.deaf.Load() {
+		return nil, nil
+	}
+	return data, nil
 }
 
 // Addrs lists what is listened on, in the order of Options.Listen, with the ports that were taken
@@ -145,7 +163,7 @@ func (u *UA) Run(ctx context.Context) error {
 func (u *UA) listen(l *listener) error {
 	var err error
 	if l.packet != nil {
-		err = u.transport.ServeUDP(l.packet)
+		err = u.listenUDP(l)
 	} else {
 		err = u.transport.ServeTCP(l.stream)
 	}
@@ -224,6 +242,31 @@ func (u *UA) contain(where string, after func()) {
 	if after != nil {
 		after()
 	}
+}
+
+// limited logs a line that a stranger can cause, as often as the quota allows.
+func (u *UA) limited(level zapcore.Level, line string, fields ...zap.Field) {
+	if n, ok := u.quota.take(line); ok {
+		u.log.Log(level, line, append(fields, unlogged(n))...)
+	}
+}
+
+// socketFailed is told of each error of a listener that is not its end.
+func (u *UA) socketFailed(why string, err error) {
+	u.metrics.drop(why)
+	u.limited(zap.WarnLevel, "socket fails, tried again", zap.String("why", why), zap.Error(err))
+}
+
+// keeps tells whether a TCP connection is needed, though nothing comes over it: a trunk's, the flow of an
+// agent's phone, that of a call.
+func (u *UA) keeps(peer netip.AddrPort) bool {
+	if _, ok := u.trunks.match(peer.Addr()); ok {
+		return true
+	}
+	if _, ok := u.registrar.agentAt(transportTCP, peer); ok {
+		return true
+	}
+	return u.legs.reach(peer)
 }
 
 // connClosed is told of every TCP connection that ends: the flows over it are lost, and calls that

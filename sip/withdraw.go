@@ -68,14 +68,22 @@ func (r *ringing) withdraw() {
 	}
 }
 
-// cancel sends the CANCEL, in the background: the INVITE's own responses must be read meanwhile.
+// cancel sends the CANCEL, and waits for its answer in the background: the INVITE's own responses must be read
+// meanwhile.
 func (r *ringing) cancel() {
-	r.ua.background("cancel", func() {
-		req := cancelOf(r.req)
-		if _, err := r.ua.do(r.ua.patience, req); err != nil {
+	tx, err := r.ua.txs.Request(r.ua.patience, cancelOf(r.req))
+	if err != nil {
+		r.ua.log.Debug("CANCEL not sent", zap.Error(err))
+		return
+	}
+	waits := r.ua.background("cancel", func() {
+		if _, err := await(r.ua.patience, tx); err != nil {
 			r.ua.log.Debug("CANCEL unanswered", zap.Error(err))
 		}
 	})
+	if !waits {
+		tx.Terminate()
+	}
 }
 
 // cancelOf makes the CANCEL of an INVITE of ours: the same in all that makes up its transaction, the

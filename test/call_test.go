@@ -16,6 +16,7 @@ func TestWholeCall(t *testing.T) {
 		"udp, RFC 4733": {"udp", "rtpevent"},
 		"udp, INFO":     {"udp", "info"},
 		"tcp, RFC 4733": {"tcp", "rtpevent"},
+		"tcp, INFO":     {"tcp", "info"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -30,7 +30,7 @@ func TestFiguresAgreeWithTheWire(t *testing.T) {
 	for i := range calls {
 		c := testkit.StartCaller(t, testkit.SippCaller{
 			To: h.SIP, Number: "96777", From: fmt.Sprintf("139000000%02d", i),
-			Keys: "2", KeyEvery: 300 * time.Millisecond, Tone: callerTone, HangUpAfter: 8 * time.Second,
+			Keys: "2", KeyEvery: 300 * time.Millisecond, Tone: callerTone, HangUpAfter: 6500 * time.Millisecond,
 		})
 		require.Zero(t, c.Wait(), c.Messages())
 		h.AwaitCalls(i+1, "finished", testkit.Finished)

@@ -34,7 +34,30 @@ func TestKilledInMidCall(t *testing.T) {
 	require.False(t, r.Ended.After(time.Now()))
 }
 
-// TestDrain: after SIGTERM new calls get 503, never with Retry-After; the live one goes on to its own
+// TestKilledWhileWaiting: kill -9 while a caller waits in a queue. Nobody served them, and the record
+// says so and why.
+func TestKilledWhileWaiting(t *testing.T) {
+	t.Parallel()
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city})
+	c := caller(t, testkit.BaresipOptions{})
+	c.Dial(h.Number("96777"))
+	c.Await(testkit.CallEstablished)
+	c.SendDigit('2')
+	h.AwaitWaiting("repair", 1)
+	h.Kill()
+	h.Start()
+	r := over(t, h)
+	require.Equal(t, "failed", r.Result)
+	require.Equal(t, "crash", r.Reason)
+	require.Equal(t, "repair", r.Queue)
+	require.Len(t, r.Visits, 1)
+	require.NotNil(t, r.Visits[0].Left)
+	require.Empty(t, r.Recording)
+	h.AwaitWaiting("repair", 0)
+}
+
+// TestDrain: after SIGTERM new calls get 503, never with Retry-After, and so do those who only ask
+// (OPTIONS); the live one goes on to its own
 // end, and then the process ends clean.
 func TestDrain(t *testing.T) {
 	t.Parallel()
@@ -48,6 +71,10 @@ func TestDrain(t *testing.T) {
 	late := testkit.StartCaller(t, testkit.SippCaller{To: h.SIP, Number: "96110", From: "13900005678", Expect: 503})
 	require.Zero(t, late.Wait(), late.Messages())
 	require.NotContains(t, late.Messages(), "Retry-After")
+	raw := testkit.DialRaw(t, h.SIP)
+	asked := raw.Ask(raw.Request("OPTIONS", nil))
+	require.Equal(t, 503, asked.Status)
+	require.Empty(t, asked.Header("Retry-After"))
 	talk(t, h, 2*time.Second)
 	c.Hangup()
 	phone.Await(testkit.CallClosed)

@@ -15,6 +15,7 @@ const (
 	Supervisor Role = "supervisor" // everything
 	Auditor    Role = "auditor"    // calls and recordings
 	AgentRole  Role = "agent"      // queues and agents
+	MetricsTap Role = "metrics"    // nothing but what is open: for a scraper of /metrics that must send a token
 )
 
 // Token lets a program or a person use the API.

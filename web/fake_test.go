@@ -25,6 +25,7 @@ const (
 	supervisorToken = "supervisor-secret"
 	auditorToken    = "auditor-secret"
 	agentToken      = "agent-secret"
+	metricsToken    = "metrics-secret"
 )
 
 // fakeHotline is a hotline with calls of the day, two of them in progress.
@@ -48,6 +49,7 @@ func fakeHotline(t *testing.T) Options {
 			{Name: "ops", Role: Supervisor, Token: supervisorToken},
 			{Name: "audit", Role: Auditor, Token: auditorToken},
 			{Name: "desk", Role: AgentRole, Token: agentToken},
+			{Name: "prometheus", Role: MetricsTap, Token: metricsToken},
 			{Name: "unset", Role: Supervisor},
 		},
 		Recording: func(name string) (io.ReadSeekCloser, time.Time, error) {

@@ -45,7 +45,7 @@ func (s *Server) routes() http.Handler {
 	for _, rt := range s.table() {
 		mux.Handle(rt.pattern, s.wrap(rt))
 	}
-	mux.Handle("/", s.wrap(route{pattern: "unknown", open: true, handle: func(http.ResponseWriter, *http.Request) error {
+	mux.Handle("/", s.wrap(route{pattern: "unknown", open: true, roles: []Role{Auditor, AgentRole}, handle: func(http.ResponseWriter, *http.Request) error {
 		return notFound("nothing is served here")
 	}}))
 	return mux
@@ -97,7 +97,7 @@ func (s *Server) admit(rt route, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if known && role != Supervisor && !slices.Contains(rt.roles, role) {
+	if role != Supervisor && !slices.Contains(rt.roles, role) {
 		return &problem{Status: http.StatusForbidden, Detail: "the token's role may not see this"}
 	}
 	return nil

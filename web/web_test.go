@@ -76,7 +76,7 @@ func TestTokenNeeded(t *testing.T) {
 func TestRoles(t *testing.T) {
 	h := New(fakeHotline(t)).Handler()
 	for path, may := range apiRoutes {
-		for _, token := range []string{supervisorToken, auditorToken, agentToken} {
+		for _, token := range []string{supervisorToken, auditorToken, agentToken, metricsToken} {
 			w := get(t, h, path, token)
 			if strings.Contains(strings.Join(may, " "), token) {
 				assert.Equal(t, http.StatusOK, w.Code, "%s %s", path, token)
@@ -95,6 +95,21 @@ func TestOpenRoutes(t *testing.T) {
 		assert.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'", path)
 		assert.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"), path)
 		assert.Equal(t, "no-referrer", w.Header().Get("Referrer-Policy"), path)
+	}
+}
+
+// A scraper that must send a token has one: it is known, and opens /metrics, as for everybody, and nothing of
+// the API, not even what does not exist.
+func TestMetricsToken(t *testing.T) {
+	h := New(fakeHotline(t)).Handler()
+	require.Equal(t, http.StatusOK, get(t, h, "/metrics", metricsToken).Code)
+	for path := range apiRoutes {
+		isProblem(t, get(t, h, path, metricsToken), http.StatusForbidden)
+		isProblem(t, get(t, h, path, metricsToken+"x"), http.StatusUnauthorized)
+	}
+	for _, path := range []string{"/api/v1/nothing", "/api/v2", "/api/"} {
+		isProblem(t, get(t, h, path, metricsToken), http.StatusForbidden)
+		isProblem(t, get(t, h, path, agentToken), http.StatusNotFound)
 	}
 }
 

@@ -1,12 +1,6 @@
 package main
 
-import (
-	"strings"
-
-	"go.uber.org/zap"
-
-	"hotline/config"
-)
+import "hotline/config"
 
 // checkCmd checks a configuration.
 type checkCmd struct {
@@ -15,15 +9,9 @@ type checkCmd struct {
 
 // Run implements the command: nothing is started, nothing is written.
 func (c *checkCmd) Run(con *console) error {
-	cfg, err := config.Load(c.File)
+	cfg, err := config.Load(c.File, findPrompts)
 	if err != nil {
 		return con.problems(err)
-	}
-	if err := (&app{cfg: cfg, log: zap.NewNop()}).openPrompts(); err != nil {
-		for problem := range strings.Lines(err.Error()) {
-			con.complain("%s: %s\n", c.File, strings.TrimSpace(problem))
-		}
-		return errSaid
 	}
 	con.say("%s: good: %d numbers, %d menus, %d queues, %d agents\n",
 		c.File, numbers(cfg), len(cfg.Menus), len(cfg.Queues), len(cfg.Agents))

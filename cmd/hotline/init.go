@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 // initCmd writes a configuration to start from.
 type initCmd struct {
+	File   string `arg:"" optional:"" type:"path" help:"Where to write, as --output."`
 	Output string `short:"o" type:"path" placeholder:"FILE" help:"Where to write; without it, standard output. A file that exists is left alone."`
 }
 
@@ -21,6 +23,7 @@ func (c *initCmd) Run(con *console) error {
 		return fmt.Errorf("find this machine's address: %w", err)
 	}
 	o := config.InitOptions{Address: addr}
+	c.Output = cmp.Or(c.Output, c.File)
 	if c.Output == "" {
 		return config.Init(con.out, o)
 	}

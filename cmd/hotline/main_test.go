@@ -184,7 +184,7 @@ func TestCheckPrompts(t *testing.T) {
 		code, _, complaints := command(t, args...)
 		require.Equal(t, exitFault, code)
 		require.Contains(t, complaints, `queues.gas-alarm.wait_prompt: no prompt "run-away"`)
-		require.Regexp(t, `"main": prompt: .*"hello"`, complaints)
+		require.Regexp(t, `:\d+:\d+: menus.main.prompt: no prompt "hello"; want`, complaints)
 	}
 }
 

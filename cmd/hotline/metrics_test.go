@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"hotline/call"
 	"hotline/internal/testkit"
@@ -41,9 +41,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	cfg, err := loadConfig(site{}.file(t))
 	require.NoError(t, err)
-	log, err := logFlags{LogLevel: "error", LogFormat: "json"}.logger(io.Discard)
-	require.NoError(t, err)
-	a, err := newApp(cfg, log)
+	a, err := newApp(cfg, zap.NewNop())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, a.shutdown(nil, false)) }()
 	s := &serving{t: t, http: a.http.Addr().String()}
@@ -123,9 +121,7 @@ func TestPanicsAreCounted(t *testing.T) {
 	cfg, err := loadConfig(site{}.file(t))
 	require.NoError(t, err)
 	cfg.Drain = time.Second
-	log, err := logFlags{LogLevel: "error", LogFormat: "json"}.logger(io.Discard)
-	require.NoError(t, err)
-	a, err := newApp(cfg, log)
+	a, err := newApp(cfg, zap.NewNop())
 	require.NoError(t, err)
 	a.panicked("a test", "what it said")
 	require.InDelta(t, 1, testutil.ToFloat64(a.panics), 0)

@@ -120,7 +120,11 @@ func (a *app) shutdown(signals <-chan os.Signal, patient bool) error {
 	if !patient {
 		within = 0
 	}
-	return errors.Join(a.drain(signals, within), a.steps.stop())
+	errs := []error{a.drain(signals, within), a.steps.stop()}
+	for len(a.failed) > 0 { // parts that failed meanwhile; nobody sends any more
+		errs = append(errs, <-a.failed)
+	}
+	return errors.Join(errs...)
 }
 
 // drain waits for the live calls. The time's end, a signal or the failure of a part hangs them up; such a

@@ -35,7 +35,7 @@ func loadConfig(path string) (*config.Config, error) {
 	if path == "" {
 		return config.Reference()
 	}
-	return config.Load(path)
+	return config.Load(path, findPrompts)
 }
 
 // problems writes what is wrong with a configuration, one line each, or returns any other error.

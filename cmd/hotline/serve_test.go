@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"hotline/call"
 	"hotline/internal/testkit"
@@ -79,11 +78,9 @@ var (
 )
 
 // serve serves a site until the test's end.
-func serve(t *testing.T, s site) *serving {
+func serve(t *testing.T) *serving {
 	t.Helper()
-	if s.data == "" {
-		s.data = filepath.Join(t.TempDir(), "data")
-	}
+	s := site{data: filepath.Join(t.TempDir(), "data")}
 	p := start(t, "serve", "--config", s.file(t), "--log-format", "json")
 	p.says(t, "Ctrl-C")
 	banner := p.out.String()
@@ -182,7 +179,7 @@ func (p people) ring(t *testing.T) call.Leg {
 // program ends well, and the call's record and recording are there.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	s := serve(t, site{})
+	s := serve(t)
 	status, body := s.get("/readyz", "")
 	require.Equal(t, http.StatusOK, status, body)
 	leg := telephones(t, s.sip).ring(t)
@@ -222,7 +219,7 @@ func onlyRecord(t *testing.T, data string) call.Record {
 // TestSecondSignal ends a live call at once.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
-	s := serve(t, site{})
+	s := serve(t)
 	leg := telephones(t, s.sip).ring(t)
 	s.until("/api/v1/calls", `"agent":"8003"`)
 	s.stop()
@@ -239,7 +236,7 @@ func TestSecondSignal(t *testing.T) {
 // TestSignalWithoutCalls ends at once.
 func TestSignalWithoutCalls(t *testing.T) {
 	t.Parallel()
-	s := serve(t, site{})
+	s := serve(t)
 	s.stop()
 	require.Equal(t, exitOK, s.code(t), s.err)
 }
@@ -247,7 +244,7 @@ func TestSignalWithoutCalls(t *testing.T) {
 // TestRoles: the metrics are open to all; a scraper's token opens nothing else.
 func TestRoles(t *testing.T) {
 	t.Parallel()
-	s := serve(t, site{})
+	s := serve(t)
 	for _, c := range []struct {
 		path, token string
 		want        int
@@ -264,99 +261,12 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// taken takes a port until the test's end.
-func taken(t *testing.T, network string) (address string) {
-	t.Helper()
-	var lc net.ListenConfig
-	if network == "udp" {
-		c, err := lc.ListenPacket(t.Context(), network, anyPort)
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, c.Close()) })
-		return c.LocalAddr().String()
-	}
-	l, err := lc.Listen(t.Context(), network, anyPort)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	return l.Addr().String()
-}
-
-// occupied is a path at which a file stands where a folder is wanted.
-func occupied(t *testing.T, elems ...string) string {
-	t.Helper()
-	path := filepath.Join(elems...)
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
-	require.NoError(t, os.WriteFile(path, []byte("not a folder"), 0o600))
-	return path
-}
-
-// TestCannotStart: each thing that is in the way is named, nothing is left running (TestMain looks), and
-// what was in the data folder before is there afterwards.
-func TestCannotStart(t *testing.T) {
-	t.Parallel()
-	for name, arrange := range map[string]func(t *testing.T, s *site) (named string){
-		"SIP's UDP port in use": func(t *testing.T, s *site) string { s.sip = taken(t, "udp"); return s.sip },
-		"SIP's TCP port in use": func(t *testing.T, s *site) string { s.sip = taken(t, "tcp"); return s.sip },
-		"HTTP's port in use":    func(t *testing.T, s *site) string { s.http = taken(t, "tcp"); return s.http },
-		"data is a file":        func(t *testing.T, s *site) string { s.data = occupied(t, s.data, "file"); return s.data },
-		"data cannot be made": func(t *testing.T, s *site) string {
-			s.data = filepath.Join(occupied(t, s.data, "file"), "below")
-			return s.data
-		},
-		"recordings is a file": func(t *testing.T, s *site) string { return occupied(t, s.data, "recordings") },
-		"no room for a call":   func(_ *testing.T, s *site) string { s.ports = "20000-20001"; return "media.ports" },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			data := filepath.Join(t.TempDir(), "data")
-			kept := furnish(t, data)
-			s := site{data: data}
-			named := arrange(t, &s)
-			code, out, complaints := command(t, "serve", "--config", s.file(t))
-			require.Equal(t, exitFault, code)
-			require.Contains(t, complaints, named)
-			require.NotContains(t, out, "is answering")
-			require.Equal(t, kept, onlyRecord(t, data))
-		})
-	}
-}
-
-// TestSecondProcess: of two hotlines with one data folder the second does not start, and the first does
-// not feel it.
-func TestSecondProcess(t *testing.T) {
-	t.Parallel()
-	s := serve(t, site{})
-	code, _, complaints := command(t, "serve", "--config", site{data: s.data}.file(t))
-	require.Equal(t, exitFault, code)
-	require.Contains(t, complaints, "in use by another process")
-	require.Contains(t, complaints, s.data)
-	require.Contains(t, complaints, fmt.Sprint(os.Getpid()), "who holds it")
-	status, _ := s.get("/readyz", "")
-	require.Equal(t, http.StatusOK, status)
-	s.stop()
-	require.Equal(t, exitOK, s.code(t), s.err)
-}
-
-// furnish makes a data folder with a call's record in it.
-func furnish(t *testing.T, data string) call.Record {
-	t.Helper()
-	db, err := sqlstore.Open(t.Context(), sqlstore.Options{Path: filepath.Join(data, "hotline.db")})
-	require.NoError(t, err)
-	now := time.Now().Truncate(time.Millisecond)
-	r := call.Record{ID: "one", From: "13900001234", To: "96777", Started: now, Ended: &now, Result: call.Answered}
-	db.Begin(r)
-	require.NoError(t, db.Finish(t.Context(), r))
-	require.NoError(t, db.Close())
-	return onlyRecord(t, data)
-}
-
 // TestPartFails: a part that ends by itself takes the program down with the part's error.
 func TestPartFails(t *testing.T) {
 	t.Parallel()
 	cfg, err := loadConfig(site{}.file(t))
 	require.NoError(t, err)
-	log, err := logFlags{LogLevel: "error", LogFormat: "json"}.logger(io.Discard)
-	require.NoError(t, err)
-	a, err := newApp(cfg, log)
+	a, err := newApp(cfg, zap.NewNop())
 	require.NoError(t, err)
 	require.NoError(t, a.ua.Close()) // as if its sockets were lost
 	err = a.serve(&console{out: io.Discard, err: io.Discard})

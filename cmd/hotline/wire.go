@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,8 +51,8 @@ func (a *app) openRecorder() (err error) {
 	}
 	dir := filepath.Join(a.cfg.Data, "recordings")
 	a.recorder, err = recorder.New(recorder.Options{
-		Dir: dir, Location: a.cfg.Service.Timezone,
-		Logger: a.log.Named("recorder"), Registry: a.registry,
+		Dir: dir, Location: a.cfg.Service.Timezone, Keep: a.cfg.Recorder.Keep,
+		OnPanic: a.panicked, Logger: a.log.Named("recorder"), Registry: a.registry,
 	})
 	if err != nil {
 		return err
@@ -79,7 +78,7 @@ func (a *app) openMedia() error {
 	}
 	engine, err := media.NewPortable(media.Options{
 		Address: m.Address, Advertise: m.Advertise, Ports: media.PortRange{Lo: m.Ports.Low, Hi: m.Ports.High},
-		Rest: m.Rest, Codecs: codecs, Logger: a.log.Named("media"), Registry: a.registry,
+		Rest: m.Rest, Codecs: codecs, OnPanic: a.panicked, Logger: a.log.Named("media"), Registry: a.registry,
 	})
 	if err != nil {
 		return err
@@ -89,28 +88,31 @@ func (a *app) openMedia() error {
 	return nil
 }
 
-// errNoPrompt: a prompt is named that is nowhere.
-var errNoPrompt = errors.New("no prompt")
-
-// openPrompts reads the prompts and the menus, and sees that every prompt that is named is there.
+// openPrompts reads the prompts and the menus. Whether every prompt is there was checked with the
+// configuration.
 func (a *app) openPrompts() (err error) {
-	folder, language := a.cfg.Prompts.Folder, a.cfg.Service.Language
-	a.prompts, err = prompts.New(prompts.Options{Folder: folder, Language: language, Logger: a.log.Named("prompts")})
+	a.prompts, err = prompts.New(prompts.Options{
+		Folder: a.cfg.Prompts.Folder, Language: a.cfg.Service.Language, Logger: a.log.Named("prompts"),
+	})
 	if err != nil {
 		return err
 	}
-	if folder == "" {
-		folder = "<prompts.folder>"
-	}
-	var missing []error
-	for _, name := range slices.Sorted(maps.Keys(a.cfg.Queues)) {
-		if prompt := a.cfg.Queues[name].WaitPrompt; !a.prompts.Has(prompt) {
-			missing = append(missing, fmt.Errorf("queues.%s.wait_prompt: %w %q; want one that is built in, or a file %s",
-				name, errNoPrompt, prompt, filepath.Join(folder, language, prompt+".wav")))
-		}
-	}
 	a.menus, err = a.readMenus()
-	return errors.Join(append(missing, err)...)
+	return err
+}
+
+// findPrompts tells a configuration's check which prompts there are not; without names, which of those
+// that are said whatever the configuration is.
+func findPrompts(folder, language string, names ...string) (missing []string, err error) {
+	set, err := prompts.New(prompts.Options{Folder: folder, Language: language})
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		names = slices.Concat(call.NeededPrompts(), prompts.DigitNames("0123456789"),
+			[]string{ivr.DefaultNoKey, ivr.DefaultInvalidKey})
+	}
+	return set.Missing(names...), nil
 }
 
 // roles are what a token may see. The page and /metrics are open to all, so a token of role metrics is

@@ -31,6 +31,7 @@ type Record struct {
 	Result      string     `json:"result"`
 	Reason      string     `json:"reason"`
 	Recording   string     `json:"recording"`
+	Unrecorded  string     `json:"unrecorded"`
 	Visits      []Visit    `json:"visits"`
 	Offers      []Offer    `json:"offers"`
 	Talks       []Talk     `json:"talks"`
@@ -59,12 +60,20 @@ type Talk struct {
 	Answered time.Time  `json:"answered"`
 	Joined   *time.Time `json:"joined"`
 	Ended    *time.Time `json:"ended"`
+	Holds    []Hold     `json:"holds"`
+}
+
+// Hold is one time that an agent put the caller on hold.
+type Hold struct {
+	From time.Time  `json:"from"`
+	To   *time.Time `json:"to"`
 }
 
 // Agent is an agent as the API gives it.
 type Agent struct {
 	ID    string `json:"id"`
 	State string `json:"state"`
+	Call  string `json:"call"`
 }
 
 // Queue is a queue as the API gives it.

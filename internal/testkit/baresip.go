@@ -192,6 +192,15 @@ func (b *Baresip) Await(types ...string) Event {
 // Events are all events so far.
 func (b *Baresip) Events() []Event { return b.control.all() }
 
+// Hold puts the other side on hold (re-INVITE with sendonly), Resume takes it back.
+func (b *Baresip) Hold() { b.tb.Helper(); b.Command("hold", "") }
+
+// Resume is the end of Hold.
+func (b *Baresip) Resume() { b.tb.Helper(); b.Command("resume", "") }
+
+// Quit ends it in good order: its call is hung up, its registration taken back.
+func (b *Baresip) Quit() { b.process.stop(syscall.SIGTERM) }
+
 // Vanish kills the phone: it says nothing to anybody any more, as when its cable is pulled.
 func (b *Baresip) Vanish() { b.process.stop(syscall.SIGKILL) }
 

@@ -2,10 +2,13 @@ package testkit
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,9 +24,27 @@ var binaries = struct {
 	errs  map[bool]error
 }{paths: make(map[bool]string), errs: make(map[bool]error)}
 
+// parallelPerCore is how many tests run at once for each core. Whole calls are mostly waited for.
+const parallelPerCore = 2
+
+// parallel lets more tests run at once than there are cores, unless the command line says how many.
+func parallel() error {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(parallelPerCore*runtime.GOMAXPROCS(0)))
+}
+
 // Main is the TestMain of packages that use this one: it looks for leaked goroutines and takes away
 // what was built.
 func Main(m *testing.M) {
+	if err := parallel(); err != nil {
+		fmt.Fprintln(os.Stderr, "set how many tests run at once:", err)
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		binaries.Lock()
 		defer binaries.Unlock()

@@ -48,7 +48,8 @@ func StartCapture(tb testing.TB, sip, rtp []PortRange) *Capture {
 	tb.Cleanup(func() { _ = conn.Close() }) // a second close is of no harm
 
 	// It ends by its group, in cleanup, so that it can write what it has.
-	cmd := exec.Command("dumpcap", "-q", "-i", "lo", "-B", "32", "-f", //nolint:noctx // see above
+	cmd := exec.Command("dumpcap", "-q", "-i", "lo", "-B", "32", //nolint:noctx // see above
+		"-a", "duration:1800", "-f", // should the tests themselves be killed
 		strings.Join(filter, " or "), "-w", c.file)
 	c.process = startProcess(tb, "dumpcap", cmd)
 	if !c.mark() {

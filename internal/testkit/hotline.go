@@ -23,6 +23,10 @@ type HotlineOptions struct {
 	Ping string
 	// MediaPorts is how many ports RTP may use; 0 is 100.
 	MediaPorts int
+	// MaxCalls is how many calls may be in at once; 0 is the default.
+	MaxCalls int
+	// Data is the data folder; empty: one that goes with the test.
+	Data string
 }
 
 // referencePeople are the parts of the reference hotline that are no defaults.
@@ -54,6 +58,7 @@ type Hotline struct {
 	tb      testing.TB
 	binary  string
 	config  string
+	text    string // of the configuration
 	process *process
 	client  *http.Client
 }
@@ -80,16 +85,20 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	h := &Hotline{
 		SIP: fmt.Sprintf("127.0.0.1:%d", first), HTTP: fmt.Sprintf("127.0.0.1:%d", first+httpOffset),
 		SIPPort: first, MediaPorts: PortRange{first + mediaOffset, first + mediaOffset + o.MediaPorts - 1},
-		Data: filepath.Join(dir, "data"), config: filepath.Join(dir, "hotline.yaml"),
+		Data: orElse(o.Data, filepath.Join(dir, "data")), config: filepath.Join(dir, "hotline.yaml"),
 		tb: tb, binary: HotlineBinary(tb, o.Race), client: &http.Client{Timeout: Patience},
 	}
 	tb.Cleanup(h.client.CloseIdleConnections)
-	text := fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"], ping: %s}
+	calls := ""
+	if o.MaxCalls > 0 {
+		calls = fmt.Sprintf(", max_calls: %d", o.MaxCalls)
+	}
+	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"], ping: %s%s}
 media: {address: 127.0.0.1, ports: %d-%d}
 http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
 data: %s
-%s`, h.SIP, h.SIP, orElse(o.Ping, "10s"), h.MediaPorts.First, h.MediaPorts.Last, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
-	if err := os.WriteFile(h.config, []byte(text), configPermission); err != nil {
+%s`, h.SIP, h.SIP, orElse(o.Ping, "10s"), calls, h.MediaPorts.First, h.MediaPorts.Last, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
+	if err := os.WriteFile(h.config, []byte(h.text), configPermission); err != nil {
 		tb.Fatalf("write the configuration: %v", err)
 	}
 	h.Start()

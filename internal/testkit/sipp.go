@@ -31,6 +31,8 @@ type SippCaller struct {
 	Transport string
 	// Expect is the final status of a call that is refused; 0: it is answered.
 	Expect int
+	// OnlyG729: it offers a codec that nobody here speaks, and no other.
+	OnlyG729 bool
 	// Cancels: it gives up CancelAfter after the first 180.
 	Cancels     bool
 	CancelAfter time.Duration
@@ -69,6 +71,9 @@ type SippAgent struct {
 	Refuse int
 	// RingsOn: it neither answers nor refuses, and waits for CANCEL.
 	RingsOn bool
+	// Crosses: it answers only when CANCEL has come, so that its 200 and the CANCEL are seen to cross
+	// (RFC 3261 section 9.1), and expects ACK and BYE.
+	Crosses bool
 	// Tone is the frequency sent once answered, in hertz; 0: no audio.
 	Tone int
 	// Calls is how many calls it takes before it is done; 0 is one.

@@ -53,6 +53,18 @@ type RTPPacket struct {
 	Payload []byte
 }
 
+// Samples of the audio, if it is A-law, from −1 to 1.
+func (p RTPPacket) Samples() []float64 {
+	if p.Event >= 0 || p.PayloadType != payloadALaw {
+		return nil
+	}
+	samples := make([]float64, len(p.Payload))
+	for i, code := range p.Payload {
+		samples[i] = aLaw(code)
+	}
+	return samples
+}
+
 // pdml is tshark's XML. Unlike its columns it keeps apart several messages in one TCP segment.
 type pdml struct {
 	Protos []proto `xml:"proto"`

@@ -75,6 +75,33 @@ func hold(t *testing.T, newEngine Make) {
 	require.ErrorIs(t, wait(t, playing), media.ErrClosed, "it went on all the time")
 }
 
+// What was proposed and not committed changes nothing, not even the version of our description.
+func proposals(t *testing.T, newEngine Make) {
+	t.Helper()
+	s, p := stream(t, open(t, newEngine), media.PCMA)
+	onHold := p.Describe("a=sendonly")
+	first, _, err := s.Propose(onHold)
+	require.NoError(t, err)
+	require.Contains(t, string(first), "a=recvonly")
+	require.False(t, s.Held())
+	require.NoError(t, s.Play(t.Context(), media.Tone(500, 40*time.Millisecond)))
+	reached(t, s, p)
+	second, commit, err := s.Propose(onHold)
+	require.NoError(t, err)
+	require.Equal(t, first, second, "as if the first had never been")
+	commit()
+	require.True(t, s.Held())
+	_, stale, err := s.Propose(p.Describe())
+	require.NoError(t, err)
+	_, err = s.Answer(onHold)
+	require.NoError(t, err)
+	stale()
+	require.True(t, s.Held(), "a commit that was overtaken does nothing")
+	_, _, err = s.Propose([]byte("hello"))
+	require.ErrorIs(t, err, media.ErrBadSDP)
+	require.True(t, s.Held())
+}
+
 func badDescriptions(t *testing.T, newEngine Make) {
 	t.Helper()
 	s, p := stream(t, open(t, newEngine), media.PCMA)

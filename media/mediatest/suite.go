@@ -48,11 +48,13 @@ func Run(t *testing.T, newEngine Make) {
 		"offer and answer":                       offerAnswer,
 		"hold and resume":                        hold,
 		"bad descriptions change nothing":        badDescriptions,
+		"a proposal changes nothing":             proposals,
 		"ports run out and rest":                 portsRest,
 		"ports of others are passed over":        portsTaken,
 		"rubbish is counted":                     rubbish,
 		"loss is counted":                        loss,
 		"reports go where they are wanted":       reports,
+		"a fault costs one stream":               faults,
 		"close at any time":                      closeAnyTime,
 		"metrics":                                metrics,
 	} {

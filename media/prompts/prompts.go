@@ -18,6 +18,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -34,7 +35,7 @@ const DefaultLanguage = "zh"
 const extension = ".wav"
 
 // loops are the prompts that are played again and again until something else is to be heard.
-var loops = map[string]bool{"hold-music": true, "ringback": true}
+var loops = map[string]bool{"hold-music": true}
 
 var languagePattern = regexp.MustCompile(`^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$`)
 
@@ -156,11 +157,24 @@ func (s *Set) Has(name string) bool {
 	return ok
 }
 
-// Clip returns a prompt's audio. It wraps fs.ErrNotExist if there is none of that name.
+// Missing returns those of names that there is no prompt of, each once, in their order: what is said
+// whatever the configuration is can be looked for before the first call.
+func (s *Set) Missing(names ...string) []string {
+	var missing []string
+	for _, name := range names {
+		if !s.Has(name) && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// Clip returns a prompt's audio. It wraps fs.ErrNotExist if there is none of that name; the error leaves
+// the name to who asked, who has it.
 func (s *Set) Clip(name string) (media.Clip, error) {
 	clip, ok := s.clips[name]
 	if !ok {
-		return media.Clip{}, fmt.Errorf("prompt %q in language %s: %w", name, s.language, fs.ErrNotExist)
+		return media.Clip{}, fmt.Errorf("none of that name in language %s: %w", s.language, fs.ErrNotExist)
 	}
 	return clip, nil
 }
@@ -169,15 +183,27 @@ func (s *Set) Clip(name string) (media.Clip, error) {
 // to digit-9 and letter-a to letter-z, capitals alike. What is neither, or has no clip in this language,
 // is left out: hyphens and blanks are not spoken.
 func (s *Set) Digits(number string) []media.Clip {
-	clips := make([]media.Clip, 0, len(number))
-	for _, c := range strings.ToLower(number) {
-		kind := "letter-"
-		if c >= '0' && c <= '9' {
-			kind = "digit-"
-		}
-		if clip, ok := s.clips[kind+string(c)]; ok {
+	names := DigitNames(number)
+	clips := make([]media.Clip, 0, len(names))
+	for _, name := range names {
+		if clip, ok := s.clips[name]; ok {
 			clips = append(clips, clip)
 		}
 	}
 	return clips
+}
+
+// DigitNames are the prompts that Digits speaks a number with, for [Set.Missing]; what is neither digit nor
+// letter has none.
+func DigitNames(number string) []string {
+	names := make([]string, 0, len(number))
+	for _, c := range strings.ToLower(number) {
+		switch {
+		case c >= '0' && c <= '9':
+			names = append(names, "digit-"+string(c))
+		case c >= 'a' && c <= 'z':
+			names = append(names, "letter-"+string(c))
+		}
+	}
+	return names
 }

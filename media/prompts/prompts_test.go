@@ -26,20 +26,17 @@ var _ call.Prompts = (*prompts.Set)(nil)
 // What other packages say by name, and how long one may be: a prompt that make.sh cut to nothing, or
 // that swallowed another, would not pass.
 var said = map[string][2]time.Duration{
-	"welcome":             {10 * time.Second, 20 * time.Second},
-	"recorded":            {1500 * time.Millisecond, 4 * time.Second},
-	"please-wait":         {2 * time.Second, 5 * time.Second},
-	"gas-safety":          {8 * time.Second, 20 * time.Second},
+	"welcome":             {9 * time.Second, 12500 * time.Millisecond},
+	"recorded":            {900 * time.Millisecond, 1500 * time.Millisecond},
+	"please-wait":         {1500 * time.Millisecond, 4 * time.Second},
+	"gas-safety":          {8 * time.Second, 11500 * time.Millisecond},
 	"agent-number-before": {400 * time.Millisecond, time.Second},
-	"agent-number-after":  {700 * time.Millisecond, 2 * time.Second},
-	"apology-late":        {4 * time.Second, 9 * time.Second},
-	"apology-lost":        {4 * time.Second, 9 * time.Second},
-	"all-busy":            {3 * time.Second, 7 * time.Second},
-	"no-key":              {2 * time.Second, 6 * time.Second},
-	"invalid-key":         {2 * time.Second, 6 * time.Second},
-	"goodbye":             {time.Second, 4 * time.Second},
+	"agent-number-after":  {600 * time.Millisecond, 2 * time.Second},
+	"apology-late":        {4 * time.Second, 7 * time.Second},
+	"apology-lost":        {4 * time.Second, 7 * time.Second},
+	"no-key":              {2 * time.Second, 5 * time.Second},
+	"invalid-key":         {2 * time.Second, 5 * time.Second},
 	"hold-music":          {8 * time.Second, 12 * time.Second},
-	"ringback":            {5 * time.Second, 5 * time.Second},
 }
 
 func TestBuiltIn(t *testing.T) {
@@ -52,7 +49,7 @@ func TestBuiltIn(t *testing.T) {
 		require.Equal(t, name, clip.Name)
 		require.GreaterOrEqual(t, clip.Duration(), length[0], name)
 		require.LessOrEqual(t, clip.Duration(), length[1], name)
-		require.Equal(t, name == "hold-music" || name == "ringback", clip.Loop, name)
+		require.Equal(t, name == "hold-music", clip.Loop, name)
 		require.Greater(t, loudness(clip.ALaw), 0.05, "%s is nearly silent", name)
 	}
 }
@@ -78,7 +75,7 @@ func TestTableAndFilesAgree(t *testing.T) {
 	table.Comma, table.FieldsPerRecord, table.LazyQuotes = '\t', 3, true
 	rows, err := table.ReadAll()
 	require.NoError(t, err)
-	want := []string{"hold-music.wav", "ringback.wav"} // synthesised, not spoken
+	want := []string{"hold-music.wav"} // synthesised, not spoken
 	for _, row := range rows {
 		want = append(want, row[0]+".wav")
 		require.NotEmpty(t, row[1], row[0])
@@ -128,7 +125,7 @@ func TestOperatorsOwn(t *testing.T) {
 	put(t, folder, "zh/special-offer.wav", wav(8000, audio[:80]))
 	put(t, folder, "zh/hold-music.wav", wav(8000, audio))
 	put(t, folder, "zh/._welcome.wav", []byte("a Mac's own business"))
-	put(t, folder, "zh/goodbye.mp3", []byte("ID3"))
+	put(t, folder, "zh/see-you.mp3", []byte("ID3"))
 	put(t, folder, "en/recorded.wav", []byte("another language's: not read"))
 	core, logs := observer.New(zapcore.DebugLevel)
 	s, err := prompts.New(prompts.Options{Folder: folder, Logger: zap.New(core)})
@@ -143,18 +140,18 @@ func TestOperatorsOwn(t *testing.T) {
 	require.True(t, clip.Loop, "the operator's music loops too")
 	require.True(t, s.Has("recorded"), "what is not replaced stays built in")
 	require.Len(t, logs.All(), 1)
-	require.Equal(t, filepath.Join(folder, "zh", "goodbye.mp3"), logs.All()[0].ContextMap()["file"])
+	require.Equal(t, filepath.Join(folder, "zh", "see-you.mp3"), logs.All()[0].ContextMap()["file"])
 }
 
 func TestEveryBadFileIsNamed(t *testing.T) {
 	folder := t.TempDir()
 	put(t, folder, "zh/welcome.wav", []byte("not a wav"))
 	put(t, folder, "zh/recorded.wav", wav(44100, []byte{1, 2}))
-	put(t, folder, "zh/goodbye.wav", wav(8000, nil))
+	put(t, folder, "zh/see-you.wav", wav(8000, nil))
 	put(t, folder, "zh/no-key.wav", wav(8000, []byte{1, 2}))
 	_, err := prompts.New(prompts.Options{Folder: folder})
 	require.ErrorIs(t, err, media.ErrBadWAV)
-	for _, name := range []string{"welcome", "recorded", "goodbye"} {
+	for _, name := range []string{"welcome", "recorded", "see-you"} {
 		require.ErrorContains(t, err, filepath.Join(folder, "zh", name+".wav"))
 	}
 	require.ErrorContains(t, err, "44100 Hz")
@@ -168,7 +165,10 @@ func TestMissing(t *testing.T) {
 	require.False(t, s.Has("nope"))
 	_, err = s.Clip("nope")
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.ErrorContains(t, err, `"nope"`)
+	require.NotContains(t, err.Error(), "prompt", "who asked says so")
+	require.Equal(t, []string{"nope", "letter-ß"}, s.Missing("nope", "recorded", "letter-ß", "nope"))
+	require.Empty(t, s.Missing(append(call.NeededPrompts(), prompts.DigitNames("0123456789")...)...))
+	require.Empty(t, s.Missing(prompts.DigitNames("A-7z ß/工")...), "what is not spoken is not missed")
 
 	_, err = prompts.New(prompts.Options{Language: "en"})
 	require.ErrorIs(t, err, fs.ErrNotExist)
@@ -185,6 +185,8 @@ func TestOtherLanguageNeedsNoBuiltIn(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, s.Has("welcome"))
 	require.Len(t, s.Digits("12"), 1)
+	require.Equal(t, []string{"digit-2"}, s.Missing(prompts.DigitNames("212")...))
+	require.Equal(t, call.NeededPrompts(), s.Missing(call.NeededPrompts()...))
 }
 
 func put(t *testing.T, folder, name string, content []byte) {

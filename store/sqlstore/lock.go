@@ -37,11 +37,14 @@ func lockFolder(dir string) (*folderLock, error) {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
 	path := filepath.Join(dir, lockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
 		return nil, fmt.Errorf("open lock of data folder: %w", err)
 	}
 	l := &folderLock{file: f, stop: make(chan struct{})}
+	if err := f.Chmod(fileMode); err != nil { // one of an earlier version may be open to others
+		return nil, errors.Join(fmt.Errorf("keep lock of data folder private: %w", err), f.Close())
+	}
 	if err := flock(f); err != nil {
 		holder := l.holder()
 		return nil, errors.Join(lockError(dir, holder, err), f.Close())

@@ -38,13 +38,16 @@ var (
 	ErrLocked = errors.New("data folder is in use by another process")
 	// ErrDamaged: the database file is not one, or is corrupt. It is left as it is.
 	ErrDamaged = errors.New("record database is damaged")
+	// ErrFault: the row met a fault of ours (a panic, contained), and was given up.
+	ErrFault = errors.New("fault while a row was written")
 	// ErrNewer: the database was written by a later version, which this one would harm.
 	ErrNewer = errors.New("record database is of a later version")
 )
 
 // Options say where records are kept. Only Path is needed.
 type Options struct {
-	// Path of the database file. Its folder is made if need be, and locked against other processes.
+	// Path of the database file. Its folder is made if need be, and locked against other processes. The
+	// files are the owner's alone (mode 0600), as they hold telephone numbers.
 	Path string
 	// Derive computes a record's derived fields again after a crash closed it; nil leaves them as
 	// they were written last.
@@ -54,6 +57,8 @@ type Options struct {
 	CloseWithin time.Duration
 	// Clock is the wall clock, for tests; nil means time.Now.
 	Clock func() time.Time
+	// OnPanic is told of each fault contained to one row, from the writer's goroutine; nil for none.
+	OnPanic func(where string, v any)
 	// Metrics takes the store's metrics; nil is silent.
 	Metrics prometheus.Registerer
 	// Logger; nil is silent.
@@ -70,6 +75,9 @@ func (o Options) withDefaults() Options {
 	if o.Derive == nil {
 		o.Derive = func(*call.Record) {}
 	}
+	if o.OnPanic == nil {
+		o.OnPanic = func(string, any) {}
+	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
@@ -83,7 +91,6 @@ type Store struct {
 	lock      *folderLock
 	write     *sql.DB // one connection, the writer's
 	read      *sql.DB
-	upsert    *sql.Stmt
 	queue     *queue
 	many      int         // rows waiting that are worth a line in the log
 	crowded   atomic.Bool // it was said, and they still wait
@@ -113,6 +120,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if s.lock, err = lockFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
+	if err = keepPrivate(path); err != nil {
+		return nil, err
+	}
 	if err = s.connect(ctx, path); err != nil {
 		return nil, explain(path, err)
 	}
@@ -136,9 +146,6 @@ func (s *Store) connect(ctx context.Context, path string) (err error) {
 	}
 	if err = migrate(ctx, s.write); err != nil {
 		return err
-	}
-	if s.upsert, err = s.write.PrepareContext(ctx, upsertSQL); err != nil {
-		return fmt.Errorf("prepare: %w", err)
 	}
 	if s.read, err = openDB(path, reading); err != nil {
 		return fmt.Errorf("open for reading: %w", err)
@@ -166,7 +173,7 @@ func (s *Store) later(r call.Record, doing string) {
 }
 
 // Finish implements call.Records. Errors besides call.ErrFinished: ctx's (the record is still queued),
-// ErrClosed, and the database's when it refuses this very row.
+// ErrClosed, ErrFault, and the database's when it refuses this very row.
 func (s *Store) Finish(ctx context.Context, r call.Record) error {
 	row, err := newRow(r, true, s.o.Clock())
 	if err == nil {
@@ -209,9 +216,6 @@ func (s *Store) release() error {
 	var errs []error
 	if s.read != nil {
 		errs = append(errs, s.read.Close())
-	}
-	if s.upsert != nil {
-		errs = append(errs, s.upsert.Close())
 	}
 	if s.write != nil {
 		errs = append(errs, s.write.Close())

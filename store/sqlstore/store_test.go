@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -199,6 +200,55 @@ func TestRowRefusedForWhatItIs(t *testing.T) {
 	require.NoError(t, <-results["first"])
 	require.NoError(t, <-results["last"])
 	require.Error(t, <-results["odd"])
+}
+
+// bomb is a value that panics on its way to the database.
+type bomb struct{}
+
+func (bomb) Value() (driver.Value, error) { panic("a value with a fault") }
+
+// A row that panics is dropped, to the log; the rest of its transaction is written, and the writer goes on.
+func TestRowThatPanics(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	var panics []string // the writer's, read when it has ended
+	s, err := Open(t.Context(), Options{
+		Path: filepath.Join(t.TempDir(), "calls.db"), Logger: zap.New(core),
+		OnPanic: func(where string, v any) { panics = append(panics, fmt.Sprint(where, ": ", v)) },
+	})
+	require.NoError(t, err)
+	busy := block(t, s)
+	s.Begin(storetest.Begun("before", storetest.Day))
+	require.Eventually(t, func() bool { // the writer is held up with that one, so the others come together
+		s.queue.mu.Lock()
+		defer s.queue.mu.Unlock()
+		return s.queue.taken == 1
+	}, 10*time.Second, time.Millisecond)
+	var rows []*row
+	for _, id := range []string{"first", "faulty", "last"} {
+		r, err := newRow(storetest.Full(id), true, time.Now())
+		require.NoError(t, err)
+		if id == "faulty" {
+			r.args[6] = bomb{}
+		}
+		r, err = s.put(r)
+		require.NoError(t, err)
+		rows = append(rows, r)
+	}
+	busy()
+	for _, r := range rows {
+		<-r.done
+	}
+	require.NoError(t, rows[0].err)
+	require.ErrorIs(t, rows[1].err, ErrFault)
+	require.NoError(t, rows[2].err)
+	require.NoError(t, s.Finish(t.Context(), storetest.Full("faulty")), "the call's next row may be better")
+	for _, id := range []string{"first", "faulty", "last"} {
+		_, err := s.Get(t.Context(), id)
+		require.NoError(t, err, id)
+	}
+	require.NoError(t, s.Close())
+	require.Equal(t, []string{"store: write row: a value with a fault"}, panics)
+	require.Equal(t, 1, logs.FilterField(zap.String("call", "faulty")).Len())
 }
 
 func TestSecondProcessIsRefused(t *testing.T) {

@@ -80,15 +80,25 @@ func (s *Store) commitUntilDone(ctx context.Context, rows []*row) error {
 }
 
 // commit writes the rows in one transaction. A row that can never be written (its own content is
-// refused) is marked so and does not hold up the others.
+// refused) is marked so and does not hold up the others. One that panics is marked too, but what it left of
+// the transaction is not trusted: that is undone and begun again without it.
 func (s *Store) commit(ctx context.Context, rows []*row) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	upsert := tx.StmtContext(ctx, s.upsert)
 	for _, r := range rows {
-		if r.err = writeRow(ctx, upsert, r); r.err != nil && !ownFault(r.err) {
+		if errors.Is(r.err, ErrFault) {
+			continue
+		}
+		r.err = s.writeRow(ctx, tx, r)
+		if errors.Is(r.err, ErrFault) {
+			if err := tx.Rollback(); err != nil {
+				return fmt.Errorf("undo: %w", err)
+			}
+			return s.commit(ctx, rows)
+		}
+		if r.err != nil && !ownFault(r.err) {
 			return errors.Join(r.err, tx.Rollback())
 		}
 	}
@@ -96,16 +106,26 @@ func (s *Store) commit(ctx context.Context, rows []*row) error {
 		return errors.Join(fmt.Errorf("commit: %w", err), rollback(tx))
 	}
 	for _, r := range rows {
-		if r.err != nil {
+		if r.err != nil && !errors.Is(r.err, ErrFault) { // that has its line
 			s.o.Logger.Warn("call record refused", zap.String("call", r.id), zap.Bool("finished", r.finished), zap.Error(r.err))
 		}
 	}
 	return nil
 }
 
-// writeRow inserts or updates one row. Errors: call.ErrFinished, or the database's.
-func writeRow(ctx context.Context, upsert *sql.Stmt, r *row) error {
-	done, err := upsert.ExecContext(ctx, r.args...)
+// writeRow inserts or updates one row. Errors: call.ErrFinished, ErrFault, or the database's. The text is
+// prepared anew for each row: what database/sql locks for a prepared statement in a transaction it does not
+// let go of when there is a panic.
+func (s *Store) writeRow(ctx context.Context, tx *sql.Tx, r *row) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.o.Logger.Error("panic contained: call record dropped", zap.String("call", r.id),
+				zap.Bool("finished", r.finished), zap.Any("panic", v), zap.Stack("stack"))
+			s.o.OnPanic("store: write row", v)
+			err = fmt.Errorf("write row of call %s: %w: %v", r.id, ErrFault, v)
+		}
+	}()
+	done, err := tx.ExecContext(ctx, upsertSQL, r.args...)
 	if err != nil {
 		return fmt.Errorf("write row of call %s: %w", r.id, err)
 	}

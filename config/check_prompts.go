@@ -1,0 +1,44 @@
+package config
+
+import "path/filepath"
+
+// PromptFinder tells which prompts there are, so that what the file names can be checked with everything
+// else. It is given the operator's folder (empty: none) and the language, and returns which of names
+// there is no prompt of. Its error is of the operator's own files, one line each.
+type PromptFinder func(folder, language string, names ...string) (missing []string, err error)
+
+// checkPrompts: every prompt that is named can be played, and those that are said whatever the file names
+// are there in its language.
+func (r *reader) checkPrompts() {
+	if r.find == nil {
+		return
+	}
+	folder, language := r.cfg.Prompts.Folder, r.cfg.Service.Language
+	missing, err := r.find(folder, language)
+	if err != nil {
+		r.report("prompts.folder", err.Error(), "WAV files that can be played: 8 kHz, mono")
+		return
+	}
+	for _, name := range missing {
+		r.report("service.language", "no prompt "+quote(name)+" in this language",
+			"a language that has it, or a file "+wavOf(folder, language, name))
+	}
+	named := func(path, name string) {
+		if missing, err := r.find(folder, language, name); err == nil && len(missing) > 0 {
+			r.report(path, "no prompt "+quote(name), "one that is built in, or a file "+wavOf(folder, language, name))
+		}
+	}
+	for _, name := range sortedKeys(r.cfg.Menus) {
+		named("menus."+name+".prompt", r.cfg.Menus[name].Prompt)
+	}
+	for _, name := range sortedKeys(r.cfg.Queues) {
+		named("queues."+name+".wait_prompt", r.cfg.Queues[name].WaitPrompt)
+	}
+}
+
+func wavOf(folder, language, name string) string {
+	if folder == "" {
+		folder = "<prompts.folder>"
+	}
+	return filepath.Join(folder, language, name+".wav")
+}

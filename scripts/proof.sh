@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# The long evidence, in parts: fuzz (every target for a minute), race (all unit tests five times with the
+# race detector), calls (whole calls with real phones three times), soak (calls for ten minutes). Each
+# part writes docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
+#
+#   PROOF=soak,fuzz   some parts only
+#   FUZZTIME, SOAKTIME   how long, 1m and 10m if not set
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export GOFLAGS=-buildvcs=false
+parts=${PROOF:-fuzz,race,calls,soak}
+fuzztime=${FUZZTIME:-1m}
+soaktime=${SOAKTIME:-10m}
+folder=docs/proof
+mkdir -p "$folder"
+
+# Paths of this machine do not belong in what is kept.
+clean() { sed -e "s#$PWD#.#g" -e "s#${TMPDIR:-/tmp}/[^ ]*#(temporary)#g"; }
+
+revision() {
+	local at
+	at=$(git -c safe.directory="$PWD" rev-parse --short HEAD 2>/dev/null) || at=unknown
+	[ -z "$(git -c safe.directory="$PWD" status --porcelain 2>/dev/null)" ] || at="$at, with changes"
+	echo "$at"
+}
+
+# machine says of what kind this machine is.
+machine() {
+	local memory load
+	memory=$(awk '/^MemTotal/ {printf "%.0f GiB of memory", $2 / 1048576}' /proc/meminfo 2>/dev/null) || memory="memory unknown"
+	load=$(cut -d' ' -f1 /proc/loadavg 2>/dev/null) || load=unknown
+	echo "$(go env GOVERSION) $(go env GOOS)/$(go env GOARCH); $(nproc) cores; $memory; kernel $(uname -r); load at the beginning $load"
+}
+
+# heading PART WHAT: how the part's file begins.
+heading() { printf '# %s, %s\n\n%s\n\nCommit %s. %s.\n\n' "$1" "$(date +%F)" "$2" "$(revision)" "$(machine)"; }
+
+# part NAME WHAT COMMAND...: runs a command, keeps what it printed and whether it went well.
+part() {
+	local name=$1 what=$2 file verdict=passed begun=$SECONDS log
+	shift 2
+	file="$folder/$(date +%F)-$name.md"
+	log=$(mktemp)
+	echo "==== $name"
+	heading "$name" "$what" >"$file"
+	"$@" 2>&1 | tee "$log" || verdict=FAILED
+	{
+		echo "**$verdict** after $((SECONDS - begun)) s: \`$(printf '%s ' "$@" | clean | sed 's/ $//')\`"
+		echo
+		[ ! -s "$figures" ] || { cat "$figures" && echo; }
+		echo '```'
+		grep -E '^(ok|FAIL|panic|== |--- |fuzz: elapsed: .*total)|failed' "$log" | clean | last_of_each || true
+		echo '```'
+	} >>"$file"
+	rm -f "$log"
+	[ "$verdict" = passed ] || failures+=("$name")
+}
+
+# last_of_each keeps the last of the progress lines of each fuzz target.
+last_of_each() {
+	awk '/^fuzz: / { line = $0; next } { if (line != "") print line; line = ""; print } END { if (line != "") print line }'
+}
+
+failures=()
+figures=$(mktemp)
+trap 'rm -f "$figures"' EXIT
+export HOTLINE_PROOF=$figures HOTLINE_PEERS=required HOTLINE_SOAK=$soaktime
+for name in ${parts//,/ }; do
+	: >"$figures"
+	case $name in
+	fuzz) part fuzz "Every fuzz target for $fuzztime." scripts/fuzz.sh "$fuzztime" ;;
+	race)
+		mapfile -t units < <(go list ./... | grep -v '/test$')
+		part race "All unit tests five times, with the race detector and goleak." \
+			go test -race -count=5 -timeout 20m "${units[@]}"
+		;;
+	calls) part calls "Whole calls with real phones, three times." go test -race -count=3 -timeout 30m ./test ;;
+	soak)
+		part soak "Calls at 30 a minute for $soaktime to one hotline process (built without the race detector), by simulated people." \
+			go test -tags proof -run '^TestSoak$' -count=1 -timeout 2h -v ./sim
+		;;
+	*)
+		echo "no part $name; there are fuzz, race, calls, soak" >&2
+		exit 2
+		;;
+	esac
+done
+if [ "${#failures[@]}" -gt 0 ]; then
+	echo "failed: ${failures[*]}" >&2
+	exit 1
+fi

@@ -1,0 +1,187 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// writeTimeout bounds a write to a TCP peer that does not read.
+const writeTimeout = 5 * time.Second
+
+// conns knows the open TCP connections that peers made to us, and bounds them. Its methods may be called from
+// any goroutine; the functions it was given are called without its lock.
+type conns struct {
+	l limits
+	// known tells hosts that have business with us from strangers, kept the connections that have.
+	known func(host netip.Addr) bool
+	kept  func(peer netip.AddrPort) bool
+	// onClose is told of each connection that ended, dropped of each that was refused or ended by us, failed of
+	// each error of a listener.
+	onClose func(peer netip.AddrPort)
+	dropped func(why string)
+	failed  func(why string, err error)
+
+	mu    sync.Mutex
+	open  map[netip.AddrPort]*trackedConn
+	hosts map[netip.Addr]int // how many each has open
+}
+
+// alive reports whether a connection from peer is open.
+func (c *conns) alive(peer netip.AddrPort) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open[peer] != nil
+}
+
+// heard notes that a whole message came over the connection from peer.
+func (c *conns) heard(peer netip.AddrPort) {
+	c.mu.Lock()
+	t := c.open[peer]
+	c.mu.Unlock()
+	if t != nil {
+		t.endures(c.l.idle)
+	}
+}
+
+func (c *conns) add(t *trackedConn) bool {
+	host := hostOf(t.peer.Addr())
+	known := c.known(t.peer.Addr())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.open); n >= c.l.conns || !known && (n >= c.l.conns-c.l.reserved || c.hosts[host] >= c.l.perHost) {
+		return false
+	}
+	c.open[t.peer] = t
+	c.hosts[host]++
+	return true
+}
+
+func (c *conns) remove(t *trackedConn) {
+	c.mu.Lock()
+	current := c.open[t.peer] == t
+	if current {
+		delete(c.open, t.peer)
+	}
+	if host := hostOf(t.peer.Addr()); c.hosts[host] > 1 {
+		c.hosts[host]--
+	} else {
+		delete(c.hosts, host)
+	}
+	c.mu.Unlock()
+	if current {
+		c.onClose(t.peer)
+	}
+}
+
+// closeAll ends every connection, and with it the goroutine that reads it.
+func (c *conns) closeAll() {
+	c.mu.Lock()
+	all := make([]*trackedConn, 0, len(c.open))
+	for _, t := range c.open {
+		all = append(all, t)
+	}
+	c.mu.Unlock()
+	for _, t := range all {
+		_ = t.Close() // the peer may have closed it first
+	}
+}
+
+// trackedListener hands out connections that conns knows of, as far as its limits allow.
+type trackedListener struct {
+	net.Listener
+	conns *conns
+	done  <-chan struct{} // closed with the listener
+}
+
+// Accept fails with net.ErrClosed only, which ends the listener. Whatever else goes wrong (no file descriptor left,
+// a peer that has gone again) passes, and must not take the hotline down.
+func (l *trackedListener) Accept() (net.Conn, error) {
+	for failures := 0; ; {
+		c, err := l.Listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil, err
+		}
+		if err != nil {
+			failures++
+			l.conns.failed(dropAccept, err)
+			if !backOff(failures, l.done) {
+				return nil, net.ErrClosed
+			}
+			continue
+		}
+		failures = 0
+		if t, ok := l.track(c); ok {
+			return t, nil
+		}
+		l.conns.dropped(dropConn)
+		_ = c.Close() // never handed out
+	}
+}
+
+func (l *trackedListener) track(c net.Conn) (*trackedConn, bool) {
+	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return nil, false
+	}
+	t := &trackedConn{Conn: c, peer: unmap(ap), conns: l.conns, accepted: time.Now()}
+	t.endures(l.conns.l.first)
+	return t, l.conns.add(t)
+}
+
+// trackedConn tells conns of its end, which sipgo brings about when a read fails. It bounds its writes, and
+// how long it is read from for nothing: sipgo's reader alone calls Read.
+type trackedConn struct {
+	net.Conn
+	peer     netip.AddrPort
+	conns    *conns
+	accepted time.Time
+	until    atomic.Int64 // nanoseconds after accepted: when a message must have come
+	once     sync.Once
+}
+
+// endures lets the connection be without a message for d from now.
+func (t *trackedConn) endures(d time.Duration) {
+	t.until.Store(int64(time.Since(t.accepted) + d))
+}
+
+// Read reads until the connection's time is up, which only whole messages put off. One that somebody needs
+// gets more time.
+func (t *trackedConn) Read(b []byte) (int, error) {
+	for {
+		until := t.until.Load()
+		if err := t.SetReadDeadline(t.accepted.Add(time.Duration(until))); err != nil {
+			return 0, fmt.Errorf("bound a read from %s: %w", t.peer, err)
+		}
+		n, err := t.Conn.Read(b)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		if t.until.Load() != until {
+			continue
+		}
+		if !t.conns.kept(t.peer) {
+			t.conns.dropped(dropIdle)
+			return 0, fmt.Errorf("idle too long: %w", net.ErrClosed)
+		}
+		t.endures(t.conns.l.idle)
+	}
+}
+
+func (t *trackedConn) Write(b []byte) (int, error) {
+	if err := t.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, fmt.Errorf("bound a write to %s: %w", t.peer, err)
+	}
+	return t.Conn.Write(b)
+}
+
+func (t *trackedConn) Close() error {
+	err := t.Conn.Close()
+	t.once.Do(func() { t.conns.remove(t) })
+	return err
+}

@@ -1,0 +1,93 @@
+package sip
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// limits are the bounds on what strangers (see UA.known) may have of us. Tests change them.
+type limits struct {
+	// each and eachBurst bound the datagrams of one stranger, per second and at once: an office of some dozen
+	// phones behind one address registers within them. all and allBurst bound those of all strangers together.
+	each, eachBurst, all, allBurst int
+	// sources is how many sources one turn of reading a UDP socket may know.
+	sources int
+	// conns bounds the TCP connections that are open at once. The last reserved of them are for hosts that
+	// are known, and one stranger may have perHost.
+	conns, reserved, perHost int
+	// first is how long a new connection may take for its first message, idle how long one that nobody
+	// needs may be without a message.
+	first, idle time.Duration
+}
+
+func defaultLimits() limits {
+	return limits{
+		each: 50, eachBurst: 100, all: 1000, allBurst: 2000, sources: 8192,
+		conns: 4096, reserved: 1024, perHost: 64, first: 10 * time.Second, idle: 2 * time.Minute,
+	}
+}
+
+// gateSlots is how many buckets strangers share. Two that fall into one share its rate, which they cannot
+// arrange, since the hash is seeded; so the gate's memory is fixed, whatever addresses are claimed.
+const gateSlots = 4096
+
+// gate bounds what strangers send by UDP, where any source address can be claimed. It may be used from any
+// goroutine.
+type gate struct {
+	l     limits
+	seed  maphash.Seed
+	began time.Time
+
+	mu    sync.Mutex
+	slots [gateSlots]bucket
+	all   bucket
+}
+
+func newGate(l limits) *gate { return &gate{l: l, seed: maphash.MakeSeed(), began: time.Now()} }
+
+// pass takes one datagram of a stranger in, or returns why it is to be dropped.
+func (g *gate) pass(host netip.Addr, at time.Time) (why string) {
+	now := at.Sub(g.began)
+	slot := maphash.Comparable(g.seed, hostOf(host)) % gateSlots
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.slots[slot].take(now, g.l.each, g.l.eachBurst) {
+		return dropHost
+	}
+	if !g.all.take(now, g.l.all, g.l.allBurst) {
+		return dropStrangers
+	}
+	return ""
+}
+
+// hostOf is what stands for one host where they are counted: an IPv4 address, or a network of IPv6, which
+// whoever has one address has whole (RFC 4291 section 2.5.4).
+func hostOf(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		return a
+	}
+	const network = 64
+	p, err := a.Prefix(network)
+	if err != nil {
+		return netip.Addr{} // no address at all
+	}
+	return p.Addr()
+}
+
+// bucket is a token bucket as one number: the time at which it will be full again (the generic cell rate
+// algorithm, ITU-T I.371). Its zero value is full.
+type bucket time.Duration
+
+// take takes one token from a bucket that gets rate of them per second and holds burst.
+func (b *bucket) take(now time.Duration, rate, burst int) bool {
+	token := time.Second / time.Duration(rate)
+	full := max(time.Duration(*b), now) + token
+	if full-now > time.Duration(burst)*token {
+		return false
+	}
+	*b = bucket(full)
+	return true
+}

@@ -1,0 +1,52 @@
+package sip
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// Whoever sends, and whenever: no host gets through more than its burst and its rate, nor do all together.
+func TestGateBounds(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		l := limits{each: 10, eachBurst: 5, all: 40, allBurst: 20}
+		g := newGate(l)
+		passed, total := make(map[netip.Addr]int), 0
+		var now time.Duration
+		for range rapid.IntRange(1, 300).Draw(t, "datagrams") {
+			now += time.Duration(rapid.IntRange(0, 50).Draw(t, "gap")) * time.Millisecond
+			host := netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(0, 9).Draw(t, "host"))})
+			if g.pass(host, g.began.Add(now)) == "" {
+				passed[host]++
+				total++
+			}
+			within := func(n, rate, burst int) bool { return n <= burst+int(now.Seconds()*float64(rate))+1 }
+			if !within(passed[host], l.each, l.eachBurst) || !within(total, l.all, l.allBurst) {
+				t.Fatalf("%d of one host and %d in all in %s", passed[host], total, now)
+			}
+		}
+	})
+}
+
+func TestGate(t *testing.T) {
+	t.Parallel()
+	g := newGate(limits{each: 10, eachBurst: 2, all: 1000, allBurst: 3})
+	pass := func(host string, after time.Duration) string {
+		return g.pass(netip.MustParseAddr(host), g.began.Add(after))
+	}
+	require.Empty(t, pass("192.0.2.1", 0))
+	require.Empty(t, pass("::ffff:192.0.2.1", 0))
+	require.Equal(t, dropHost, pass("192.0.2.1", 0), "an IPv4 address is one however it is written")
+	require.Empty(t, pass("2001:db8::1", 0))
+	require.Equal(t, dropStrangers, pass("198.51.100.1", 0))
+	require.Empty(t, pass("192.0.2.1", 100*time.Millisecond))
+	require.Equal(t, dropHost, pass("192.0.2.1", 100*time.Millisecond))
+	require.Empty(t, pass("2001:db8::2", 100*time.Millisecond))
+	require.Empty(t, pass("2001:db8::3", 100*time.Millisecond))
+	require.Equal(t, dropHost, pass("2001:db8::4", 100*time.Millisecond), "a network of IPv6 is one")
+	require.Equal(t, netip.Addr{}, hostOf(netip.Addr{}))
+}

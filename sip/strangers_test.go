@@ -1,0 +1,132 @@
+package sip
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"hotline/call"
+)
+
+// count sends n OPTIONS, and returns how many were answered.
+func (p *peer) count(n int) int {
+	p.t.Helper()
+	for range n {
+		p.dialog(testNumber).request("OPTIONS", "")
+	}
+	answered := 0
+	for {
+		if _, err := p.read(200 * time.Millisecond); err != nil {
+			return answered
+		}
+		answered++
+	}
+}
+
+// What strangers send by UDP is bounded, each and all; a trunk and the host of a registered phone are not.
+func TestStrangersAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(o *Options) {
+		strangersOnly(o)
+		o.limits = defaultLimits()
+		o.limits.each, o.limits.eachBurst, o.limits.all, o.limits.allBurst = 1, 5, 1, 12
+	})
+	at := func(last byte) *peer {
+		return newPeerAt(t, &net.UDPAddr{IP: net.IPv4(127, 0, 1, last)}, "udp", r.udp())
+	}
+	require.Equal(t, 50, at(1).count(50), "a trunk")
+	agent := newPeer(t, "udp", r.udp())
+	agent.register(r)
+	require.Equal(t, 50, newPeer(t, "udp", r.udp()).count(50), "another phone at an agent's host")
+	require.Equal(t, 5, at(2).count(20))
+	require.GreaterOrEqual(t, r.dropped(dropHost), 14)
+	require.LessOrEqual(t, at(3).count(20), 5)
+	require.LessOrEqual(t, at(4).count(5)+at(5).count(5), 2)
+	require.GreaterOrEqual(t, r.dropped(dropStrangers), 7)
+	require.Equal(t, 50, at(1).count(50), "a trunk, whoever else sends")
+}
+
+// Nothing is remembered of a stranger who was refused: no refusal is repeated by itself, and the same request
+// gets the same answer.
+func TestStrangersAreForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, strangersOnly)
+	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
+	k.seq, k.branch = 1, newBranch()
+	invite := k.message("INVITE", 1, k.branch, sdpGood, sdpHeader)
+	k.p.write(invite)
+	first, err := k.p.read(testWait)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(first.start, "SIP/2.0 403 "), "and nothing before it: %s", first.start)
+	k.p.silence(1200*time.Millisecond, "SIP/2.0") // Timer G would repeat it after 0.5 s
+	k.p.write(invite)
+	require.Equal(t, first.raw, k.p.status("INVITE", 403).raw)
+	k.ack(first, "")
+	k.p.silence(100*time.Millisecond, "SIP/2.0")
+}
+
+// A registration is remembered: its retransmission gets the same 200, though a stranger began it.
+func TestRegisterRetransmitted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, strangersOnly)
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	p.write(p.lastRegister)
+	p.status("REGISTER", 200)
+}
+
+// A log does not grow with what strangers send.
+func TestRefusalsAreLoggedSparingly(t *testing.T) {
+	t.Parallel()
+	core, lines := observer.New(zap.InfoLevel)
+	r := newRig(t, func(o *Options) { o.Logger = zap.New(core) })
+	stranger, trunk := newPeer(t, "udp", r.udp()), newPeer(t, "udp", r.udp())
+	for range 3 * quotaBurst {
+		k := stranger.dialog("12345")
+		k.invite()
+		k.ack(stranger.status("INVITE", 404), "")
+		k = trunk.dialog(testNumber)
+		k.request("INVITE", sdpNone, sdpHeader)
+		k.ack(trunk.status("INVITE", 488), "")
+	}
+	require.Len(t, lines.FilterMessage("call refused at the door").All(), quotaBurst)
+	require.Len(t, lines.FilterMessage("offer refused").All(), quotaBurst)
+}
+
+// sipgo's reader forgets sources in turns, and nobody else notices: each is answered from the socket it sent to,
+// and a registered phone rings, before and after.
+func TestReadingInTurns(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(o *Options) {
+		o.limits = defaultLimits()
+		o.limits.sources = 4
+	})
+	agent := newPeer(t, "udp", r.udp())
+	agent.register(r)
+	first := newPeer(t, "udp", r.udp())
+	for _, p := range []*peer{first, first} {
+		k := p.dialog(testNumber)
+		k.request("OPTIONS", "")
+		p.status("OPTIONS", 200)
+	}
+	pool := r.transport.Pool("udp")
+	require.NotNil(t, pool.Get(first.addr()))
+	for range 25 {
+		k := newPeer(t, "udp", r.udp()).dialog(testNumber) // connected: an answer from elsewhere does not arrive
+		k.request("OPTIONS", "")
+		k.p.status("OPTIONS", 200)
+	}
+	require.Eventually(t, func() bool { return pool.Get(first.addr()) == nil }, testWait, 10*time.Millisecond)
+	out := r.ring(t.Context(), nil)
+	inv := agent.expect("INVITE", "INVITE")
+	agent.respond(inv, 200, "OK", "a1", sdpGood)
+	agent.expect("ACK", "ACK")
+	leg := next(t, out).leg
+	leg.Hangup(call.CauseBye)
+	agent.respond(agent.expect("BYE", "BYE"), 200, "OK", "", "")
+}

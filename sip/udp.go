@@ -1,0 +1,120 @@
+package sip
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// turnGrace is how long a turn that is over still stands for the sources it has read from: sipgo's goroutines
+// look the socket up by source when they begin to serve a request.
+const turnGrace = time.Second
+
+// listenUDP reads a UDP socket until it is closed, in turns. sipgo's reader remembers every source it ever
+// read from, for as long as it reads; when it knows limits.sources of them the next reader takes its place,
+// and what it remembered goes with it.
+func (u *UA) listenUDP(l *listener) error {
+	var turns errgroup.Group
+	var turn func() error
+	turn = func() error {
+		return u.transport.ServeUDP(&udpTurn{
+			PacketConn: l.packet, ua: u, done: l.done,
+			seen: make(map[netip.AddrPort]struct{}), next: func() { turns.Go(turn) },
+		})
+	}
+	turns.Go(turn)
+	return turns.Wait()
+}
+
+// udpTurn is a UDP socket as one of sipgo's readers has it: datagrams that are not to be believed are gone
+// before anything is parsed or remembered of them. Only that reader calls ReadFrom.
+type udpTurn struct {
+	net.PacketConn
+	ua   *UA
+	done <-chan struct{} // closed with the socket
+	seen map[netip.AddrPort]struct{}
+	next func() // begins the next turn
+}
+
+// ReadFrom returns the next datagram that may be a message for us. It fails with net.ErrClosed only, at the end of the
+// socket or of the turn: sipgo's reader would end with any other error too, and nothing would be heard any more.
+func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
+	if len(s.seen) >= s.ua.o.limits.sources {
+		s.next()
+		pause(turnGrace, s.done)
+		return 0, nil, net.ErrClosed
+	}
+	for failures := 0; ; {
+		n, from, err := s.PacketConn.ReadFrom(p)
+		if errors.Is(err, net.ErrClosed) {
+			return 0, nil, err
+		}
+		if err != nil {
+			failures++
+			s.ua.socketFailed(dropRead, err)
+			if !backOff(failures, s.done) {
+				return 0, nil, net.ErrClosed
+			}
+			continue
+		}
+		failures = 0
+		if src, ok := addrPortOf(from); ok && s.ua.admits(src, p[:n]) {
+			s.seen[src] = struct{}{}
+			return n, from, nil
+		}
+	}
+}
+
+// addrPortOf reads a socket's address.
+func addrPortOf(a net.Addr) (netip.AddrPort, bool) {
+	if udp, ok := a.(*net.UDPAddr); ok {
+		return unmap(udp.AddrPort()), true
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	return unmap(ap), err == nil
+}
+
+// admits decides about a datagram by what it looks like and where it comes from. What is dropped is counted, and
+// not answered.
+func (u *UA) admits(src netip.AddrPort, data []byte) bool {
+	if u.deaf.Load() || len(bytes.Trim(data, "\r\n")) == 0 {
+		return false // keep-alive: RFC 5626 section 3.5.1 has it for streams; phones send it here too
+	}
+	why := refuseDatagram(data)
+	if why == "" && !u.known(src.Addr()) {
+		why = u.gate.pass(src.Addr(), time.Now())
+	}
+	if why != "" {
+		u.metrics.drop(why)
+	}
+	return why == ""
+}
+
+// pause waits for d; false means that done was closed first.
+func pause(d time.Duration, done <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-done:
+		return false
+	}
+}
+
+// The shortest and the longest wait before a socket that failed is tried again.
+const (
+	backOffFirst = 5 * time.Millisecond
+	backOffMost  = time.Second
+)
+
+// backOff waits before a socket that failed so many times in a row is tried again; false means that done
+// was closed first.
+func backOff(failures int, done <-chan struct{}) bool {
+	const doublings = 10 // more reach backOffMost anyway
+	return pause(min(backOffFirst<<min(failures-1, doublings), backOffMost), done)
+}
