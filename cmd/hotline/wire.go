@@ -33,7 +33,7 @@ func (a *app) openStore() (err error) {
 	a.store, err = sqlstore.Open(context.Background(), sqlstore.Options{
 		Path:    filepath.Join(a.cfg.Data, "hotline.db"),
 		Derive:  func(r *call.Record) { call.Derive(r, targets) },
-		Metrics: a.registry, Logger: a.log.Named("store"),
+		OnPanic: a.panicked, Metrics: a.registry, Logger: a.log.Named("store"),
 	})
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ var roles = map[config.Role]web.Role{
 	config.Supervisor: web.Supervisor,
 	config.Auditor:    web.Auditor,
 	config.AgentRole:  web.AgentRole,
-	config.MetricsTap: "metrics",
+	config.MetricsTap: web.MetricsTap,
 }
 
 func (a *app) openWeb() (err error) {
