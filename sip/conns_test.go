@@ -93,11 +93,11 @@ func shortConns(o *Options) {
 	o.limits.first, o.limits.idle = 200*time.Millisecond, 300*time.Millisecond
 }
 
-// closedWithin requires that the far end closes, and returns how long that took.
-func (p *peer) closedWithin(d time.Duration) time.Duration {
+// closed waits until the far end closes, and returns how long that took.
+func (p *peer) closed() time.Duration {
 	p.t.Helper()
 	begun := time.Now()
-	require.NoError(p.t, p.conn.SetReadDeadline(begun.Add(d)))
+	require.NoError(p.t, p.conn.SetReadDeadline(begun.Add(testWait)))
 	_, err := io.Copy(io.Discard, p.conn)
 	require.False(p.t, isTimeout(err), "not closed")
 	return time.Since(begun)
@@ -113,7 +113,7 @@ func TestIdleConnections(t *testing.T) {
 	t.Run("silent", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, shortConns)
-		newPeer(t, "tcp", r.tcp()).closedWithin(testWait)
+		newPeer(t, "tcp", r.tcp()).closed()
 		require.Equal(t, 1, r.dropped(dropIdle))
 	})
 	t.Run("a message that never ends", func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestIdleConnections(t *testing.T) {
 		k := newPeer(t, "tcp", r.tcp()).dialog(testNumber)
 		k.request("OPTIONS", "")
 		k.p.status("OPTIONS", 200)
-		require.Greater(t, k.p.closedWithin(testWait), 250*time.Millisecond)
+		require.Greater(t, k.p.closed(), 250*time.Millisecond)
 	})
 	t.Run("not a trunk's, an agent's or a call's", func(t *testing.T) {
 		t.Parallel()
@@ -144,9 +144,9 @@ func TestIdleConnections(t *testing.T) {
 		trunk := newPeerAt(t, &net.TCPAddr{IP: net.IPv4(127, 0, 1, 1)}, "tcp", r.tcp())
 		agent := newPeer(t, "tcp", r.tcp())
 		agent.register(r)
-		newPeer(t, "tcp", r.tcp()).closedWithin(testWait) // the clock
-		newPeer(t, "tcp", r.tcp()).closedWithin(testWait)
-		newPeer(t, "tcp", r.tcp()).closedWithin(testWait)
+		newPeer(t, "tcp", r.tcp()).closed() // the clock
+		newPeer(t, "tcp", r.tcp()).closed()
+		newPeer(t, "tcp", r.tcp()).closed()
 		for _, p := range []*peer{trunk, agent} {
 			k := p.dialog(testNumber)
 			k.request("OPTIONS", "")
@@ -172,7 +172,7 @@ func TestConnectionShares(t *testing.T) {
 		return k.p
 	}
 	refused := func(last byte) {
-		newPeerAt(t, &net.TCPAddr{IP: net.IPv4(127, 0, 1, last)}, "tcp", r.tcp()).closedWithin(testWait)
+		newPeerAt(t, &net.TCPAddr{IP: net.IPv4(127, 0, 1, last)}, "tcp", r.tcp()).closed()
 	}
 	first := served(2)
 	served(2)

@@ -6,11 +6,15 @@
 // agents through [UA.Ring]. A call that comes in is checked, authenticated, routed, and given to
 // Options.OnIncoming, whose goroutine (the INVITE's handler) then owns the call and its legs.
 //
-// Goroutines: sipgo handles each received message on its own goroutine; all of them enter through
-// UA.serve, which counts them and contains their panics. A leg's dialog is guarded by the leg's mutex,
-// so that requests within a dialog are taken one at a time; no lock is held while a callback of another
-// package runs, but for the post function of Leg.Attach, which must not block. The tables of legs,
-// connections and bindings have a mutex each, a leaf in the order of locks. Everything that outlives
-// its caller (resending a 200, the BYE of a leg that ended, a CANCEL that waits for its 1xx) runs in
-// UA.background, and UA.Close waits for it.
+// Strangers, which is everybody but trunks and the hosts of registered phones, may have a bounded share of
+// everything (limits), and nothing is remembered of what they asked once it is answered.
+//
+// Goroutines: sipgo handles each received message on its own goroutine, in any order; requests enter
+// through UA.serve, which counts them and contains their panics. What must keep the order of the wire, the
+// instants and the 18x, is taken before, in UA.arrived on the goroutine that reads the socket. A leg's
+// dialog is guarded by the leg's mutex, so that requests within a dialog are taken one at a time; no lock is
+// held while a callback of another package runs, but for the post function of Leg.Attach, which must not
+// block. The tables of legs, connections and bindings have a mutex each, a leaf in the order of locks.
+// Everything that outlives its caller (resending a 200, the BYE of a leg that ended, a CANCEL that waits for
+// its answer) runs in UA.background, and UA.Close waits for it.
 package sip

@@ -21,8 +21,8 @@ type DialOptions struct {
 	Progress func(code int, at time.Time)
 }
 
-// Dial calls a number at the phone's server and returns the leg when it is answered. It returns at
-// once when ctx is done; the CANCEL is then seen to in the background. The error is always a
+// Dial calls a number at the phone's server and returns the leg when it is answered. When ctx
+// is done the call is taken back, as UA.Ring does. The error is always a
 // *call.RingError. A challenge is answered with the phone's password.
 func (p *Phone) Dial(ctx context.Context, number string, o DialOptions) (call.Leg, error) {
 	if err := p.set.ready(ctx); err != nil {

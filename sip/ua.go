@@ -191,8 +191,8 @@ const hurryAfter = 8
 const settle = 20 * time.Millisecond
 
 // Close hangs up what is up, waits for the calls' owners (OnIncoming) and for all that was started,
-// and closes the sockets. A 200 whose ACK is missing is still waited for, up to 64·T1 (RFC 3261 section
-// 13.3.1.4). It is idempotent; each caller waits.
+// and closes the sockets. Far ends that do not answer, or do not acknowledge a 200, are waited for during
+// hurryAfter·T1; the BYE is then sent all the same. It is idempotent; each caller waits.
 func (u *UA) Close() error {
 	u.closeOnce.Do(func() {
 		defer close(u.closed)

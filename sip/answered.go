@@ -1,0 +1,123 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// answered makes the leg of the first 2xx and acknowledges it. The leg is complete and in the table before the
+// ACK leaves, since the far end may hang up as soon as it has it. An answer we cannot use ends the call again.
+func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
+	failed := &call.RingError{Why: call.CauseUnreachable, Code: res.StatusCode, At: at}
+	d, ack, err := r.ackOf(res)
+	if err != nil {
+		r.ua.log.Info("2xx not usable", zap.Error(err))
+		return nil, failed
+	}
+	unusable := r.stream.Accept(res.Body())
+	l := r.ua.newLeg(d, r.stream)
+	l.answeredAt = at
+	bye, over := r.ua.legs.enterRung(l, r)
+	if err := errors.Join(unusable, r.acknowledge(d.RemoteTag, ack)); err != nil {
+		r.ua.log.Info("answer not usable", zap.String("agent", r.o.agent), zap.Error(err))
+		l.Hangup(call.CauseError)
+		return nil, failed
+	}
+	if over {
+		l.hungUp(bye)
+		l.release()
+	}
+	if r.ua.ctx.Err() != nil { // Close may have hung up all legs just before this one
+		l.Hangup(call.CauseShutdown)
+		failed.Why = call.CauseWithdrawn
+		return nil, failed
+	}
+	return l, nil
+}
+
+// ackOf makes the ACK of a 2xx, and the dialog that the 2xx made.
+func (r *ringing) ackOf(res *sipmsg.Response) (dialog, *sipmsg.Request, error) {
+	d, err := r.d.answeredBy(res)
+	if err != nil {
+		return d, nil, err
+	}
+	ack, err := d.request(sipmsg.ACK, r.req.CSeq().SeqNo)
+	if err != nil {
+		return d, nil, err
+	}
+	for _, name := range []string{"authorization", "proxy-authorization"} {
+		sipmsg.CopyHeaders(name, r.req, ack)
+	}
+	h, err := r.ua.hopOf(&d)
+	if err != nil {
+		return d, nil, err
+	}
+	r.ua.dispatchable(ack, h)
+	return d, ack, nil
+}
+
+// acknowledge sends the ACK of a 2xx (RFC 3261 section 13.2.2.4) and keeps it for the 2xx's repetitions.
+func (r *ringing) acknowledge(tag string, ack *sipmsg.Request) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.acks[tag] = ack
+	if err := r.ua.transport.WriteMsg(ack); err != nil {
+		return fmt.Errorf("send ACK: %w", err)
+	}
+	return nil
+}
+
+// again is called by the transaction for every 2xx after the first: a repeated one is acknowledged again;
+// one with another tag is a second phone that answered behind a fork, and is hung up.
+func (r *ringing) again(res *sipmsg.Response) {
+	defer r.ua.contain("2xx", nil)
+	to := res.To()
+	if to == nil {
+		return
+	}
+	tag := to.Params.GetOr("tag", "")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ack, known := r.acks[tag]
+	switch {
+	case known:
+		if err := r.ua.transport.WriteMsg(ack); err != nil {
+			r.ua.log.Debug("ACK not sent again", zap.Error(err))
+		}
+	case len(r.acks) == 0: // the first 2xx is being acknowledged this moment; this one will come again
+	default:
+		r.ua.background("fork", func() { r.dismiss(res) })
+	}
+}
+
+// dismiss acknowledges a 2xx that nobody wants any more, and hangs it up.
+func (r *ringing) dismiss(res *sipmsg.Response) {
+	d, ack, err := r.ackOf(res)
+	if err == nil {
+		err = r.acknowledge(d.RemoteTag, ack)
+	}
+	if err != nil {
+		r.ua.log.Info("2xx not dismissed", zap.Error(err))
+		return
+	}
+	r.goodbye(d)
+}
+
+// goodbye sends the BYE of a dialog that never became a leg.
+func (r *ringing) goodbye(d dialog) {
+	r.ua.background("bye", func() {
+		req, err := r.ua.byeOf(&d)
+		if err == nil {
+			_, err = r.ua.do(r.ua.patience, req)
+		}
+		if err != nil {
+			r.ua.log.Debug("BYE unanswered", zap.Error(err))
+		}
+	})
+}
