@@ -149,7 +149,7 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
 		x.reply(sipmsg.StatusBadRequest)
 		return nil
 	}
-	stream, err := u.o.Engine.Open(media.StreamOptions{Signalling: x.src.addr.Addr()})
+	stream, err := u.openStream(media.StreamOptions{Signalling: x.src.addr.Addr()})
 	if err != nil {
 		u.limited(zap.WarnLevel, "no stream for a call", zap.Error(err))
 		x.reply(statusOfMedia(err))

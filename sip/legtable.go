@@ -9,6 +9,7 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 
 	"hotline/call"
+	"hotline/media"
 )
 
 // legTable finds a leg by its dialog, and knows the INVITEs under way, theirs and ours. Its lock is a leaf.
@@ -37,6 +38,18 @@ func (t *legTable) enterRung(l *leg, r *ringing) (bye time.Time, over bool) {
 	t.legs[l.key] = l
 	bye, over = r.byes[l.key]
 	return bye, over
+}
+
+// withStream finds the leg that a stream belongs to, or nil.
+func (t *legTable) withStream(s media.Stream) *leg {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.legs {
+		if l.stream == s {
+			return l
+		}
+	}
+	return nil
 }
 
 // ring enters an INVITE of ours, until rung.

@@ -101,7 +101,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 
 // open makes the stream and the offer.
 func (r *ringing) open() (err error) {
-	if r.stream, err = r.ua.o.Engine.Open(r.o.media); err != nil {
+	if r.stream, err = r.ua.openStream(r.o.media); err != nil {
 		return err
 	}
 	if r.offer, err = r.stream.Offer(); err != nil {
