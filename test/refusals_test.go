@@ -64,32 +64,29 @@ func TestOddRequests(t *testing.T) {
 		header string
 		value  string
 	}{
-		"OPTIONS, nothing odd":  {"OPTIONS", nil, 200, "Allow", methods},
-		"method not served":     {"SUBSCRIBE", nil, 405, "Allow", methods},
-		"method not known":      {"DANCE", nil, 405, "Allow", methods},
-		"no To":                 {"INVITE", testkit.Edit{"To": ""}, 400, "", ""},
-		"no From":               {"INVITE", testkit.Edit{"From": ""}, 400, "", ""},
-		"no Max-Forwards":       {"INVITE", testkit.Edit{"Max-Forwards": ""}, 400, "", ""},
-		"CSeq of other method":  {"OPTIONS", testkit.Edit{"CSeq": "1 INVITE"}, 400, "", ""},
-		"extension required":    {"OPTIONS", testkit.Edit{"Contact": "<sip:a@127.0.0.1>\r\nRequire: 100rel"}, 420, "Unsupported", "100rel"},
-		"BYE of no dialog":      {"BYE", testkit.Edit{"To": "<sip:96777@127.0.0.1>;tag=none"}, 481, "", ""},
-		"CANCEL of no INVITE":   {"CANCEL", nil, 481, "", ""},
-		"body of unknown type":  {"INVITE", testkit.Edit{"Content-Length": "3\r\nContent-Type: text/plain\r\n\r\nhey"}, 415, "Accept", "application/sdp"},
-		"REGISTER of a nobody":  {"REGISTER", nil, 401, "", ""},
-		"SDP that cannot be":    {"INVITE", testkit.Edit{"Content-Length": "5\r\nContent-Type: application/sdp\r\n\r\nv=0=9"}, 400, "", ""},
-		"two values of a To":    {"OPTIONS", testkit.Edit{"To": "<sip:a@127.0.0.1>\r\nTo: <sip:b@127.0.0.1>"}, 400, "", ""},
-		"version of the future": {"OPTIONS", testkit.Edit{"Via": "SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKodd;rport"}, 200, "", ""},
+		"OPTIONS, nothing odd": {"OPTIONS", nil, 200, "Allow", methods},
+		"method not served":    {"SUBSCRIBE", nil, 405, "Allow", methods},
+		"method not known":     {"DANCE", nil, 405, "Allow", methods},
+		"no To":                {"INVITE", testkit.Edit{"To": ""}, 400, "", ""},
+		"no From":              {"INVITE", testkit.Edit{"From": ""}, 400, "", ""},
+		"no Max-Forwards":      {"INVITE", testkit.Edit{"Max-Forwards": ""}, 400, "", ""},
+		"CSeq of other method": {"OPTIONS", testkit.Edit{"CSeq": "1 INVITE"}, 400, "", ""},
+		"extension required":   {"OPTIONS", testkit.Edit{"Contact": "<sip:a@127.0.0.1>\r\nRequire: 100rel"}, 420, "Unsupported", "100rel"},
+		"BYE of no dialog":     {"BYE", testkit.Edit{"To": "<sip:96777@127.0.0.1>;tag=none"}, 481, "", ""},
+		"CANCEL of no INVITE":  {"CANCEL", nil, 481, "", ""},
+		"body of unknown type": {"INVITE", testkit.Edit{"Content-Length": "3\r\nContent-Type: text/plain\r\n\r\nhey"}, 415, "Accept", "application/sdp"},
+		"REGISTER of a nobody": {"REGISTER", nil, 401, "", ""},
+		"SDP that cannot be":   {"INVITE", testkit.Edit{"Content-Length": "5\r\nContent-Type: application/sdp\r\n\r\nv=0=9"}, 400, "", ""},
+		"two values of a To":   {"OPTIONS", testkit.Edit{"To": "<sip:a@127.0.0.1>\r\nTo: <sip:b@127.0.0.1>"}, 400, "", ""},
 	} {
-		request := raw.Request(odd.method, odd.edits)
-		if name == "version of the future" {
-			request, odd.status = strings.Replace(request, "SIP/2.0\r\n", "SIP/7.0\r\n", 1), 505
-		}
-		reply := raw.Ask(request)
+		reply := raw.Ask(raw.Request(odd.method, odd.edits))
 		require.Equal(t, odd.status, reply.Status, "%s: %s", name, reply.Text)
 		if odd.header != "" {
 			require.Equal(t, odd.value, reply.Header(odd.header), name)
 		}
 	}
+	future := strings.Replace(raw.Request("OPTIONS", nil), " SIP/2.0\r\n", " SIP/7.0\r\n", 1)
+	require.Equal(t, 505, raw.Ask(future).Status)
 	require.Empty(t, h.Calls())
 	require.Zero(t, h.Metric("hotline_panics_total"))
 }
