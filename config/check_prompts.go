@@ -16,7 +16,7 @@ func (r *reader) checkPrompts() {
 	folder, language := r.cfg.Prompts.Folder, r.cfg.Service.Language
 	missing, err := r.find(folder, language)
 	if err != nil {
-		r.report("prompts.folder", err.Error(), "WAV files that can be played: 8 kHz, mono")
+		r.report("prompts.folder", err.Error(), "a folder that is there, with WAV files that can be played (8 kHz, mono)")
 		return
 	}
 	for _, name := range missing {

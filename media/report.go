@@ -3,7 +3,6 @@ package media
 import (
 	"math/rand/v2"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -69,7 +68,7 @@ func (s *stream) report(now time.Time) {
 		sent.Reports = []rtcp.ReceptionReport{received}
 	}
 	// A name that says nothing of us (RFC 7022 section 4.2), as every report must have one.
-	name := rtcp.NewCNAMESourceDescription(sent.SSRC, strconv.FormatUint(s.sdp.session, 36))
+	name := rtcp.NewCNAMESourceDescription(sent.SSRC, s.name)
 	b, err := rtcp.Marshal([]rtcp.Packet{&sent, name})
 	if err != nil {
 		return // a report less; the next has other figures

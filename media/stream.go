@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type stream struct {
 	engine    *Portable
 	rtp, rtcp *net.UDPConn
 	local     netip.AddrPort
+	name      string // of ours in reports (RFC 3550 section 6.5.1)
 	onFault   func()
 	in        *receiver
 	out       *sender
@@ -65,6 +67,7 @@ func (s *stream) begin(o StreamOptions, port uint16) {
 	s.local = netip.AddrPortFrom(s.engine.o.Address, port)
 	s.onFault = o.OnFault
 	s.sdp = s.engine.negotiator(o, port)
+	s.name = strconv.FormatUint(s.sdp.session, 36)
 	s.out = newSender(s.write)
 	s.untilReport = 1 + rand.IntN(reportTurns()) // the first one sooner
 	s.in = newReceiver(o.Signalling, s.out.follow)

@@ -64,7 +64,7 @@ type Set struct {
 
 // New reads the built-in prompts of the language and then the operator's. Every file that cannot be
 // played is reported, all at once, each by its path and what is wrong with it; see [media.ReadWAV] for
-// what can be played. Other errors: ErrBadLanguage; one that wraps fs.ErrNotExist if the language has no
+// what can be played. Other errors: ErrBadLanguage; the system's when the folder cannot be read; one that wraps fs.ErrNotExist if the language has no
 // prompt at all.
 func New(o Options) (*Set, error) {
 	if o.Language == "" {
@@ -81,6 +81,10 @@ func New(o Options) (*Set, error) {
 		return nil, err
 	}
 	if o.Folder != "" {
+		// A folder that is named must be there: its name may be mistyped. One for the language need not.
+		if _, err := os.Stat(o.Folder); err != nil {
+			return nil, fmt.Errorf("folder of own prompts: %w", err)
+		}
 		if err := s.readFolder(filepath.Join(o.Folder, o.Language), o.Logger); err != nil {
 			return nil, err
 		}

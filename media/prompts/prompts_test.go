@@ -160,8 +160,12 @@ func TestEveryBadFileIsNamed(t *testing.T) {
 }
 
 func TestMissing(t *testing.T) {
-	s, err := prompts.New(prompts.Options{Folder: filepath.Join(t.TempDir(), "nowhere")})
-	require.NoError(t, err, "no folder means no prompts of one's own")
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	_, err := prompts.New(prompts.Options{Folder: nowhere})
+	require.ErrorIs(t, err, fs.ErrNotExist, "a folder that is named must be there")
+	require.ErrorContains(t, err, nowhere)
+	s, err := prompts.New(prompts.Options{Folder: t.TempDir()})
+	require.NoError(t, err, "without a folder for the language there are no prompts of one's own")
 	require.False(t, s.Has("nope"))
 	_, err = s.Clip("nope")
 	require.ErrorIs(t, err, fs.ErrNotExist)
