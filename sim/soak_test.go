@@ -106,7 +106,8 @@ func TestSoak(t *testing.T) {
 	report = append(report, "", fmt.Sprintf("Calls: %d dialled, %d answered, %d talked to their end, %d gave up, %d not let in, "+
 		"%d cut off; offers missed: %d.", seen.Dialled, seen.Answered, seen.Talked, seen.GaveUp, seen.Refused, seen.Lost, seen.Missed))
 	results, recorded := count(t, h)
-	report = append(report, "", "Records: "+results+fmt.Sprintf(". %d recordings, every one whole.", recorded))
+	report = append(report, "", fmt.Sprintf("Records, those of %d calls before the first line included: %s. %d recordings, every one whole.",
+		warm.Dialled, results, recorded))
 	publish(t, report)
 
 	require.LessOrEqual(t, after.goroutines, before.goroutines+moreGoroutines)
