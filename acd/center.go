@@ -192,6 +192,17 @@ func causeOf(ctx context.Context) call.Cause {
 	}
 }
 
+// Moved implements [call.Desk].
+func (c *Center) Moved(id string, leg call.LegID, callID, queue string) {
+	c.tell("moved", id, func(d *desk, a *agent) {
+		for _, b := range a.legs {
+			if b.leg.ID() == leg {
+				b.call, b.from = callID, d.byQueue[queue]
+			}
+		}
+	})
+}
+
 // Flow tells that an agent's flow came up or was lost. An agent with a flow is ready unless paused.
 func (c *Center) Flow(id string, up bool) {
 	c.tell("flow", id, func(d *desk, a *agent) { d.setFlow(a, up) })

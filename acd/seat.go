@@ -42,6 +42,7 @@ const (
 type seat struct {
 	cycle    time.Duration
 	answered chan call.Answer
+	failed   chan call.Cause
 	changed  chan struct{} // holds one token when something changed that was not seen
 	// gone tells the desk that the place was given up; called once, without the lock.
 	gone func()
@@ -57,6 +58,7 @@ func newSeat(t call.Ticket, cycle time.Duration) *seat {
 	return &seat{
 		cycle:    cycle,
 		answered: make(chan call.Answer, 1),
+		failed:   make(chan call.Cause, 1),
 		changed:  make(chan struct{}, 1),
 		visit:    call.Visit{Queue: t.Queue, Entered: t.Entered},
 	}
@@ -64,6 +66,9 @@ func newSeat(t call.Ticket, cycle time.Duration) *seat {
 
 // Answered implements [call.Seat].
 func (s *seat) Answered() <-chan call.Answer { return s.answered }
+
+// Failed implements [call.Seat].
+func (s *seat) Failed() <-chan call.Cause { return s.failed }
 
 // Changed implements [call.Seat].
 func (s *seat) Changed() <-chan struct{} { return s.changed }

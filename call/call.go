@@ -76,8 +76,13 @@ func (c *Call) cut() {
 
 // refuse answers a command that nobody will act on.
 func refuse(cmd Command) {
-	if r, ok := cmd.(Reoffered); ok {
-		r.Refuse(CauseShutdown)
+	switch cmd := cmd.(type) {
+	case Reoffered:
+		cmd.Refuse(CauseShutdown)
+	case Referred:
+		cmd.Referral.Refuse(CauseShutdown)
+	case LetGo:
+		cmd.Reply(LetGone{})
 	}
 }
 
@@ -97,6 +102,10 @@ func (c *Call) handle(cmd Command) (next Next, moved bool) {
 		if _, err := cmd.Accept(); err != nil {
 			c.log.Info("re-offer not accepted", zap.String("leg", string(cmd.Leg)), zap.Error(err))
 		}
+	case Referred:
+		cmd.Referral.Refuse(CauseForbidden)
+	case LetGo:
+		cmd.Reply(LetGone{})
 	case HangUp:
 		c.release(BySystem)
 		return c.over(cmd.Why), true
@@ -177,6 +186,7 @@ func (c *Call) answer() error {
 // adopt takes a leg over from whoever made it.
 func (c *Call) adopt(l Leg) {
 	c.legs[l.ID()] = l
+	l.Belongs(c.id)
 	l.Attach(c.post)
 }
 

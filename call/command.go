@@ -35,6 +35,52 @@ type MediaChanged struct {
 	At   time.Time
 }
 
+// Referred says that an agent's phone asked by REFER (RFC 3515) for the other party to be connected with
+// somebody else. The owner answers the Referral, once, and tells it what becomes of the transfer.
+type Referred struct {
+	Leg LegID
+	At  time.Time
+	// To is where the other party is to go: a Next of kind Wait (a queue, or one agent) or Dial (a number
+	// outside), or Route.
+	To Next
+	// Replaces is the leg of ours, of the same agent, on which the party wanted is talked to already
+	// (attended transfer, RFC 3891); empty for a blind one. To then says only whom that was.
+	Replaces LegID
+	Referral Referral
+}
+
+// Referral is a REFER on its way. Its methods do not block, and may be called after the leg has ended.
+type Referral interface {
+	// Accept answers 202, unless it was answered.
+	Accept()
+	// Refuse answers with the status of a cause, unless it was answered.
+	Refuse(why Cause)
+	// Ringing tells the phone that the new party is being rung.
+	Ringing()
+	// Done tells the phone how it ended: CauseNone is success. Nothing is told after it.
+	Done(why Cause)
+}
+
+// LetGo asks the call that an agent made (a consultation) for the party at its other end, for another call
+// to take (attended transfer). Its owner lets go of that leg, calls Reply with it, and ends its own call;
+// or calls Reply with what it was waiting for, and ends, if nobody has answered yet. Reply does not block;
+// it reports whether the leg was taken: if not, it stays the owner's.
+type LetGo struct {
+	// By is the agent's leg in the call that is asked.
+	By    LegID
+	Reply func(LetGone) (taken bool)
+}
+
+// LetGone is the answer to LetGo, in the mailbox of the call that asked.
+type LetGone struct {
+	// Answer has the party's leg, nil when there is none to be had.
+	Answer Answer
+	// Talk is that party's talk as the other call's record has it.
+	Talk TalkRecord
+	// To is whom the call was still waiting for when nobody had answered yet: Kind is empty otherwise.
+	To Next
+}
+
 // HangUp ends the call (drain's deadline, an operator).
 type HangUp struct {
 	Why Reason
@@ -43,6 +89,9 @@ type HangUp struct {
 func (KeyPressed) command()   {}
 func (Reoffered) command()    {}
 func (MediaChanged) command() {}
+func (Referred) command()     {}
+func (LetGo) command()        {}
+func (LetGone) command()      {}
 func (HangUp) command()       {}
 
 // mailboxSize bounds what may wait for a call's owner: type-ahead of a caller in menus and a burst of

@@ -91,6 +91,7 @@ func (r *Record) clone() Record {
 	c.Visits = slices.Clone(r.Visits)
 	c.Offers = slices.Clone(r.Offers)
 	c.Talks = slices.Clone(r.Talks)
+	c.Transfers = slices.Clone(r.Transfers)
 	for i := range c.Talks {
 		c.Talks[i].Holds = slices.Clone(r.Talks[i].Holds)
 	}

@@ -27,6 +27,12 @@ const (
 	ReasonPanic        Reason = "panic"          // a fault in one call's handling, contained to it
 	ReasonBug          Reason = "forbidden-move" // a stage asked for a move the table does not have
 	ReasonBridge       Reason = "bridge"         // caller and agent could not be joined
+	ReasonTransferred  Reason = "transferred"    // a consultation whose parties went on in another call
+	ReasonBusy         Reason = "busy"           // the party wanted was busy
+	ReasonDeclined     Reason = "declined"       // the party wanted refused
+	ReasonNoAnswer     Reason = "no-answer"      // the party wanted did not answer
+	ReasonUnreachable  Reason = "unreachable"    // the party wanted cannot be reached
+	ReasonForbidden    Reason = "forbidden"      // nothing allows the number to be called
 )
 
 // Release is who ended the call first.

@@ -30,6 +30,7 @@ type QueueOptions struct {
 type Options struct {
 	Menus    Menus
 	Desk     Desk
+	Dialer   Dialer // nil: no number outside is called
 	Bridge   Bridger
 	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
 	Records  Records
@@ -75,6 +76,7 @@ func NewExchange(o Options) (*Exchange, error) {
 // Serve runs an incoming call to its end: it returns when the record is written.
 func (x *Exchange) Serve(ctx context.Context, in Incoming) {
 	c := x.newCall(in)
+	in.Leg.Belongs(c.id)
 	in.Leg.Attach(c.post)
 	Run(ctx, c, in.At)
 }
@@ -88,6 +90,7 @@ func (x *Exchange) newCall(in Incoming) *Call {
 		log:     x.Logger.With(zap.String("call", id)),
 		rec: Record{
 			ID: id, From: in.From, To: in.To, Trunk: in.Trunk, Started: in.Received,
+			Private: in.Private, Diverted: in.Diverted,
 			Visits: []Visit{}, Offers: []Offer{}, Talks: []TalkRecord{},
 		},
 	}

@@ -32,6 +32,9 @@ type Leg interface {
 	// table in sip/reply.go says by cause), CANCEL if we are still ringing it, BYE otherwise. It
 	// cancels Context with a *LegEnd{By: System} and does not wait for the far end. Idempotent.
 	Hangup(why Cause)
+	// Belongs names the call that the leg belongs to from now on: what is sent and received is kept
+	// under it.
+	Belongs(callID string)
 	// Audio is the leg's stream; it is closed by the leg when the leg ends.
 	Audio() media.Stream
 	// Attach hands the leg's commands (keys, re-INVITEs, later REFER) to its owner's mailbox. post
@@ -55,11 +58,14 @@ type Cause string
 
 // The causes. Package sip maps them to and from responses in sip/reply.go.
 const (
+	CauseNone        Cause = ""            // nothing went wrong
 	CauseBye         Cause = "bye"         // hung up in the ordinary way
 	CauseCancel      Cause = "cancel"      // the caller gave up before an answer
 	CauseNoAck       Cause = "no-ack"      // no ACK to our 200 in 64·T1
 	CauseTransport   Cause = "transport"   // the flow or connection is gone
 	CauseNoMedia     Cause = "no-media"    // nothing heard for too long
+	CauseSilent      Cause = "silent"      // the far end answers nothing in its dialog any more
+	CauseExpired     Cause = "expired"     // the far end did not refresh the session in time (RFC 4028)
 	CauseBusy        Cause = "busy"        // 486, 600
 	CauseDeclined    Cause = "declined"    // 603, 480, other refusals by the person
 	CauseUnreachable Cause = "unreachable" // no response, 404, 408, 430, 5xx
@@ -103,6 +109,8 @@ type RingRequest struct {
 	From, Display string
 	// CallID is the call the phone is rung for.
 	CallID string
+	// Private: the caller's number is not to be shown.
+	Private bool
 	// Prefer is the caller's codec, to be put first.
 	Prefer media.Codec
 	// Progress is told each 18x as it arrives, on any goroutine; it must not block.
@@ -133,6 +141,10 @@ type Incoming struct {
 	From, To string
 	// Trunk is the trunk's name, or Agent the id of the agent whose phone it came from.
 	Trunk, Agent string
+	// Private: the caller asked for their number not to be shown (RFC 3323, RFC 3325), as the trunk says.
+	Private bool
+	// Diverted is how the call got to us, as the trunk says, the last diversion first.
+	Diverted []Diversion
 	// Received is when the INVITE arrived.
 	Received time.Time
 }

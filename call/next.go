@@ -13,6 +13,7 @@ const (
 	Route Kind = "route" // the number dialled decides
 	Menu  Kind = "menu"  // the caller chooses
 	Wait  Kind = "wait"  // a seat in a queue
+	Dial  Kind = "dial"  // a number outside is being called
 	Talk  Kind = "talk"  // an agent and the caller hear each other
 	Done  Kind = "done"  // nothing follows but the record
 )
@@ -27,6 +28,11 @@ type Next struct {
 	Queue string `json:"queue,omitempty"`
 	// Agent is the agent wanted (Wait: nobody else will do) or the one talking (Talk).
 	Agent string `json:"agent,omitempty"`
+	// Once asks for one try (Wait): when the agent wanted cannot be rung now, or does not answer, the call
+	// goes back to the head of Queue, or ends if there is none.
+	Once bool `json:"once,omitempty"`
+	// Number is the number outside (Dial, and Talk with whoever answered there).
+	Number string `json:"number,omitempty"`
 	// Leg is the agent's leg (Talk); the call's own table of legs has it.
 	Leg LegID `json:"leg,omitempty"`
 	// Entered is when the queue was entered (Wait); zero means now. It keeps a place over a restart.
@@ -42,10 +48,11 @@ type Next struct {
 // moves is the state table: from each stage, the stages that may follow. Run refuses any other and
 // ends the call with reason ReasonBug, so that a stage's mistake is seen and costs one call.
 var moves = map[Kind][]Kind{
-	Route: {Menu, Wait, Done},
+	Route: {Menu, Wait, Dial, Done},
 	Menu:  {Menu, Wait, Done},
 	Wait:  {Menu, Wait, Talk, Done},
-	Talk:  {Menu, Wait, Talk, Done},
+	Dial:  {Wait, Talk, Done},
+	Talk:  {Menu, Wait, Dial, Talk, Done},
 	Done:  {},
 }
 

@@ -34,16 +34,45 @@ type Line interface {
 type Desk interface {
 	// Join seats a caller. It does not block. Errors: ErrNoQueue.
 	Join(ctx context.Context, t Ticket) (Seat, error)
+	// Moved tells that an agent's leg, which the desk knows already, talks for another call now, found
+	// through a queue ("" for none): a party who was handed over. It does not block.
+	Moved(agent string, leg LegID, callID, queue string)
+}
+
+// Dialer calls numbers outside, where the dial rules allow it. Package sip.
+type Dialer interface {
+	// Dial calls a number and returns the leg when it is answered; a done ctx takes the call back, as
+	// for a ring. The error is always a *RingError: CauseForbidden when no rule allows the number, or
+	// the rule's bounds are reached.
+	Dial(ctx context.Context, r DialRequest) (Leg, error)
+}
+
+// DialRequest asks for a number outside to be called.
+type DialRequest struct {
+	Number string
+	// Agent is who asks for it, for the audit.
+	Agent string
+	// CallID is the call that it belongs to.
+	CallID string
+	// Prefer is the other party's codec, to be put first.
+	Prefer media.Codec
+	// Progress is told each 18x as it arrives, on any goroutine; it must not block.
+	Progress func(code int, at time.Time)
 }
 
 // Ticket is what the desk must know of a caller to seat it.
 type Ticket struct {
 	CallID string
 	Queue  string
-	// Agent, if not empty, is the only agent wanted.
+	// Agent, if not empty, is the only agent wanted. Queue may then be empty: the call is between two
+	// people, and no queue's.
 	Agent string
-	// From is the caller's number, to show to agents.
-	From string
+	// Once: the agent wanted is rung at most once, now (in wrap-up too). The seat fails when that cannot
+	// be, or nobody answers.
+	Once bool
+	// From is the caller's number, to show to agents, unless it is Private.
+	From    string
+	Private bool
 	// Prefer is the caller's codec.
 	Prefer media.Codec
 	// Entered is when the caller entered the queue; it decides the order within a priority.
@@ -54,13 +83,16 @@ type Ticket struct {
 
 // Seat is a caller's place in a queue.
 //
-// A seat ends once, either by an answer or by leaving, and both sides agree on which: if the answer
+// A seat ends once, by an answer, by leaving, or (Ticket.Once) by failing, and both sides agree on which: if the answer
 // won, Leave returns false and the answer is (or will at once be) in Answered; the caller's owner then
 // owns the agent's leg and must hang it up if it has no use for it. If leaving won, the desk withdraws
 // every offer, and an agent whose 200 crosses that is ACKed and BYEd by the desk.
 type Seat interface {
 	// Answered carries at most one Answer.
 	Answered() <-chan Answer
+	// Failed carries at most one cause: that the one try (Ticket.Once) came to nothing. Leave then
+	// returns true.
+	Failed() <-chan Cause
 	// Leave gives the place up and reports whether leaving won. Idempotent: a later call returns
 	// what the first did. It does not block.
 	Leave(why Cause) (won bool)

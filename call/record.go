@@ -16,9 +16,16 @@ type Record struct {
 	Accepted *time.Time `json:"accepted"`  // our 200 to the caller
 	Ended    *time.Time `json:"ended"`
 
+	// Private: the caller asked for their number not to be shown.
+	Private bool `json:"private,omitempty"`
+	// Diverted is how the call got to us, the last diversion first.
+	Diverted []Diversion `json:"diverted,omitempty"`
+
 	Visits []Visit      `json:"visits"`
 	Offers []Offer      `json:"offers"`
 	Talks  []TalkRecord `json:"talks"`
+	// Transfers are what agents' phones asked for by REFER, in order.
+	Transfers []Transfer `json:"transfers,omitempty"`
 
 	Release   Release `json:"release"`
 	Result    Result  `json:"result"`
@@ -64,9 +71,28 @@ type Offer struct {
 	Rings int        `json:"rings"` // of this offer: from its own first 18x
 }
 
+// Diversion is one stop on a call's way to us (RFC 5806, RFC 7044).
+type Diversion struct {
+	From   string `json:"from"`             // the number that sent the call on
+	Reason string `json:"reason,omitempty"` // such as no-answer, user-busy, unconditional
+	Header string `json:"header"`           // diversion, or history-info
+}
+
+// Transfer is one wish of an agent's phone to connect the caller with somebody else.
+type Transfer struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by"`   // the agent
+	Kind string    `json:"kind"` // blind, attended
+	// To is whom: agent:ID, queue:NAME, menu:NAME, or number:NUMBER.
+	To    string     `json:"to"`
+	Ended *time.Time `json:"ended"`
+	How   string     `json:"how"` // done, or the cause of its failure; empty while it is under way
+}
+
 // TalkRecord is one agent's part of a call.
 type TalkRecord struct {
 	Agent    string     `json:"agent"`
+	Number   string     `json:"number,omitempty"` // in place of an agent: a party outside
 	Queue    string     `json:"queue"`
 	Answered time.Time  `json:"answered"`
 	Joined   *time.Time `json:"joined"`

@@ -43,6 +43,8 @@ type leg struct {
 	// come before the INVITE's ACK does.
 	acks map[uint32]*ackWait
 
+	call atomic.Pointer[string] // the call that the leg belongs to; nil before Belongs
+
 	reoffering atomic.Bool // a re-INVITE is with the owner
 
 	attachMu sync.Mutex // held while post runs; a leaf in the order of locks
@@ -83,6 +85,9 @@ func (l *leg) Attach(post func(call.Command) bool) {
 	defer l.attachMu.Unlock()
 	l.post = post
 }
+
+// Belongs implements call.Leg.
+func (l *leg) Belongs(callID string) { l.call.Store(&callID) }
 
 // owned reports whether somebody is attached.
 func (l *leg) owned() bool {

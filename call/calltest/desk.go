@@ -15,18 +15,40 @@ type Desk struct {
 	mu    sync.Mutex
 	seats []*Seat
 	left  []call.Cause
+	moves []Move
 }
 
 // Join implements call.Desk.
 func (d *Desk) Join(_ context.Context, t call.Ticket) (call.Seat, error) {
-	if !d.Queues[t.Queue] {
+	if !d.Queues[t.Queue] && (t.Queue != "" || t.Agent == "") {
 		return nil, call.ErrNoQueue
 	}
-	s := &Seat{Ticket: t, desk: d, answered: make(chan call.Answer, 1), changed: make(chan struct{}, 1)}
+	s := &Seat{Ticket: t, desk: d, answered: make(chan call.Answer, 1), changed: make(chan struct{}, 1), failed: make(chan call.Cause, 1)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seats = append(d.seats, s)
 	return s, nil
+}
+
+// Moved implements call.Desk.
+func (d *Desk) Moved(agent string, leg call.LegID, callID, queue string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.moves = append(d.moves, Move{Agent: agent, Leg: leg, Call: callID, Queue: queue})
+}
+
+// Move is what the desk was told by Moved.
+type Move struct {
+	Agent       string
+	Leg         call.LegID
+	Call, Queue string
+}
+
+// Moves are the legs that went to another call, in order.
+func (d *Desk) Moves() []Move {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]Move(nil), d.moves...)
 }
 
 // Seats are all the seats there ever were, in order.
@@ -49,6 +71,7 @@ type Seat struct {
 	desk     *Desk
 	answered chan call.Answer
 	changed  chan struct{}
+	failed   chan call.Cause
 
 	mu          sync.Mutex
 	done, won   bool
@@ -80,6 +103,21 @@ func (s *Seat) Answer(agent string, l call.Leg) bool {
 	s.answered <- call.Answer{Agent: agent, Queue: s.Ticket.Queue, Leg: l, At: s.ended}
 	return true
 }
+
+// Fail has the one try come to nothing. It reports whether that won over the leaving.
+func (s *Seat) Fail(why call.Cause) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return false
+	}
+	s.done, s.won, s.ended = true, true, time.Now()
+	s.failed <- why
+	return true
+}
+
+// Failed implements call.Seat.
+func (s *Seat) Failed() <-chan call.Cause { return s.failed }
 
 // Changed implements call.Seat.
 func (s *Seat) Changed() <-chan struct{} { return s.changed }

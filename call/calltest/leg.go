@@ -23,6 +23,7 @@ type Leg struct {
 	post     func(call.Command) bool
 	answered time.Time
 	rung     int
+	call     string
 }
 
 var _ call.Leg = (*Leg)(nil)
@@ -114,6 +115,20 @@ func (l *Leg) Answer() (time.Time, error) {
 
 // Hangup implements call.Leg.
 func (l *Leg) Hangup(why call.Cause) { l.End(call.System, why) }
+
+// Belongs implements call.Leg.
+func (l *Leg) Belongs(callID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.call = callID
+}
+
+// Call is the call that the leg belongs to, as Belongs was told last.
+func (l *Leg) Call() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.call
+}
 
 // Audio implements call.Leg.
 func (l *Leg) Audio() media.Stream { return l.stream }
