@@ -47,6 +47,7 @@ type cli struct {
 	Demo  demoCmd  `cmd:"" help:"Serve on free ports with simulated callers and agents, and show it live."`
 	Init  initCmd  `cmd:"" help:"Write a configuration to start from, with this machine's address and random passwords."`
 	Check checkCmd `cmd:"" help:"Check a configuration: every problem at once, with its line."`
+	Bench benchCmd `cmd:"" help:"Measure what this program costs on this machine."`
 }
 
 func main() {

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/config"
+	"hotline/media"
+	"hotline/sip"
+)
+
+// benchServeCmd is the process that benchSIPCmd loads; see server.
+type benchServeCmd struct {
+	Kind string `arg:""`
+}
+
+// benchNumber leads to the menu of the reference hotline.
+const benchNumber = "96777"
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// benchPorts are enough for what a flood has open at once, with none at rest.
+var benchPorts = media.PortRange{Lo: 20000, Hi: 31999}
+
+// Run implements the command.
+func (b *benchServeCmd) Run(con *console) error {
+	serve := map[string]func(*console) error{
+		serverBare: benchBare, serverUA: benchUA, serverWhole: benchWhole,
+	}[b.Kind]
+	if serve == nil {
+		return fmt.Errorf("bench serve: no such server: %q", b.Kind)
+	}
+	return serve(con)
+}
+
+// answerQuestions tells where the server listens, and its CPU time whenever it is asked, until nobody is there to ask.
+func answerQuestions(con *console, addr netip.AddrPort) error {
+	out := json.NewEncoder(con.out)
+	if err := out.Encode(serverSays{Addr: addr}); err != nil {
+		return fmt.Errorf("say where the server is: %w", err)
+	}
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		used, err := cpuTime()
+		if err != nil {
+			return err
+		}
+		if err := out.Encode(serverSays{Addr: addr, CPU: used}); err != nil {
+			return fmt.Errorf("say how much CPU was used: %w", err)
+		}
+	}
+	return in.Err()
+}
+
+func benchBare(con *console) (err error) {
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+	if err != nil {
+		return fmt.Errorf("open a socket: %w", err)
+	}
+	answer := []byte("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40002 RTP/AVP 8 101\r\n" +
+		"a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- sip.ServeBare(ctx, conn, answer) }()
+	err = answerQuestions(con, conn.LocalAddr().(*net.UDPAddr).AddrPort()) //nolint:forcetypeassert // as net says
+	cancel()
+	return errors.Join(err, <-ended)
+}
+
+// benchUA serves calls that are answered at once, and last until the caller hangs up.
+func benchUA(con *console) (err error) {
+	engine, err := media.NewPortable(media.Options{Address: loopback, Ports: benchPorts})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	ua, err := sip.New(sip.Options{
+		Listen: []sip.Listener{{Network: "udp", Address: netip.AddrPortFrom(loopback, 0)}},
+		Engine: engine,
+		Trunks: []sip.TrunkOptions{{
+			Name: "bench", Allow: []netip.Prefix{netip.PrefixFrom(loopback, loopback.BitLen())},
+			Numbers: map[string]call.Next{benchNumber: {Kind: call.Route}},
+		}},
+		OnIncoming: func(_ context.Context, in call.Incoming) {
+			in.Leg.Attach(func(call.Command) bool { return false })
+			if in.Leg.Ring() == nil {
+				_, _ = in.Leg.Answer() // the leg's end tells
+			}
+			<-in.Leg.Context().Done()
+		},
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- ua.Run(ctx) }()
+	err = answerQuestions(con, ua.Addrs()[0])
+	cancel()
+	return errors.Join(err, <-ended)
+}
+
+// benchWhole serves the reference hotline with its data in a folder of its own.
+func benchWhole(con *console) (err error) {
+	folder, err := os.MkdirTemp("", "hotline-bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the bench: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	cfg, err := demoConfig(filepath.Clean(folder))
+	if err != nil {
+		return err
+	}
+	cfg.Media.Ports, cfg.Media.Rest = config.PortRange{Low: benchPorts.Lo, High: benchPorts.Hi}, 0
+	a, err := newApp(cfg, zap.NewNop())
+	if err != nil {
+		return err
+	}
+	return errors.Join(answerQuestions(con, a.ua.Addrs()[0]), a.shutdown(con.signals, false))
+}

@@ -1,0 +1,134 @@
+package sim_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/sim"
+)
+
+// scriptedServer answers each datagram with what reply makes of it and of how often it has come.
+func scriptedServer(t *testing.T, reply func(request string, copies int) []string) netip.AddrPort {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		require.NoError(t, conn.Close())
+		<-done
+	})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 4096)
+		copies := make(map[string]int)
+		for {
+			n, from, err := conn.ReadFromUDPAddrPort(buf)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			request := string(buf[:n])
+			copies[request]++
+			for _, r := range reply(request, copies[request]) {
+				_, _ = conn.WriteToUDPAddrPort([]byte(r), from)
+			}
+		}
+	}()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// respond makes a response by copying what a response copies (RFC 3261 section 8.2.6.2).
+func respond(request, status string) string {
+	out := "SIP/2.0 " + status + "\r\n"
+	for line := range strings.SplitSeq(request, "\r\n") {
+		switch name, _, _ := strings.Cut(line, ":"); name {
+		case "Via", "From", "Call-ID", "CSeq":
+			out += line + "\r\n"
+		case "To":
+			if !strings.Contains(line, "tag=") {
+				line += ";tag=there"
+			}
+			out += line + "\r\n"
+		}
+	}
+	return out + "Contact: <sip:there@127.0.0.1:9>\r\nContent-Length: 0\r\n\r\n"
+}
+
+func flood(t *testing.T, server netip.AddrPort) sim.FloodFigures {
+	t.Helper()
+	figures, err := sim.Flood(t.Context(), sim.FloodOptions{
+		Server: server, Number: "96777", From: "13800138000", Rate: 200, For: 100 * time.Millisecond, T1: 10 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	require.Equal(t, 20, figures.Offered)
+	return figures
+}
+
+func TestFlood(t *testing.T) {
+	t.Run("every call goes well, and every repeated 200 has its ACK", func(t *testing.T) {
+		acks := make(chan string, 100)
+		figures := flood(t, scriptedServer(t, func(request string, _ int) []string {
+			switch method, _, _ := strings.Cut(request, " "); method {
+			case "INVITE":
+				return []string{respond(request, "100 Trying"), respond(request, "200 OK"), respond(request, "200 OK")}
+			case "BYE":
+				return []string{respond(request, "200 OK")}
+			default:
+				acks <- request
+				return nil
+			}
+		}))
+		require.Equal(t, 20, figures.Completed)
+		require.Zero(t, figures.Failed())
+		require.Len(t, figures.Setup, 20)
+		require.GreaterOrEqual(t, figures.Quantile(0.99), figures.Quantile(0.5))
+		require.GreaterOrEqual(t, len(acks), 20)
+		require.Contains(t, <-acks, "ACK sip:there@127.0.0.1:9 SIP/2.0", "to the contact")
+	})
+	t.Run("what is lost is sent again", func(t *testing.T) {
+		figures := flood(t, scriptedServer(t, func(request string, copies int) []string {
+			if copies == 1 || strings.HasPrefix(request, "ACK") {
+				return nil
+			}
+			return []string{respond(request, "200 OK")}
+		}))
+		require.Equal(t, 20, figures.Completed)
+		require.GreaterOrEqual(t, figures.Resent, 40, "each INVITE and each BYE once")
+	})
+	t.Run("a refusal is acknowledged, and counted", func(t *testing.T) {
+		acks := make(chan string, 100)
+		figures := flood(t, scriptedServer(t, func(request string, _ int) []string {
+			if strings.HasPrefix(request, "ACK") {
+				acks <- request
+				return nil
+			}
+			return []string{respond(request, "486 Busy Here")}
+		}))
+		require.Equal(t, 20, figures.Refused)
+		require.Contains(t, <-acks, "tag=there")
+	})
+	t.Run("nobody is there", func(t *testing.T) {
+		figures := flood(t, scriptedServer(t, func(string, int) []string { return nil }))
+		require.Equal(t, 20, figures.Silent)
+		require.Empty(t, figures.Setup)
+		require.Zero(t, figures.Quantile(0.5))
+	})
+	t.Run("it stops when it is told to", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := sim.Flood(ctx, sim.FloodOptions{
+			Server: scriptedServer(t, func(string, int) []string { return nil }), Rate: 1, For: time.Hour,
+		})
+		require.NoError(t, err)
+	})
+	t.Run("options", func(t *testing.T) {
+		_, err := sim.Flood(t.Context(), sim.FloodOptions{})
+		require.ErrorIs(t, err, sim.ErrBadOptions)
+	})
+}
