@@ -8,6 +8,7 @@ peers=(
 	baresip:baresip
 	linphonec:linphone-cli
 	sipp:sip-tester
+	kamailio:kamailio
 	tshark:tshark
 	dumpcap:wireshark-common
 	sox:sox

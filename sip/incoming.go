@@ -14,10 +14,13 @@ import (
 )
 
 // admit is the door: it decides who may call, and where the number dialled leads. A source that holds a
-// registered flow is an agent first, and must prove it; a trunk is known by its address.
+// registered flow is an agent first, and must prove it; a trunk is known by its address. Behind an edge proxy
+// both are one source: who does not claim to be an agent registered there is the trunk's, if it is one.
 func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	in.To = dialled(&x.req.Recipient)
-	if _, ok := u.registrar.agentAt(x.src.transport, x.src.addr); ok {
+	t, trunk := u.trunks.match(x.src.addr.Addr())
+	if _, flow := u.registrar.agentAt(x.src.transport, x.src.addr); flow &&
+		(!trunk || u.registrar.registeredAt(x.src.transport, x.src.addr, x.req.From().Address.User)) {
 		agent, challenge := u.registrar.authenticate(x.req)
 		if challenge != nil {
 			return in, challenge
@@ -30,8 +33,7 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 		in.At = at
 		return in, nil
 	}
-	t, ok := u.trunks.match(x.src.addr.Addr())
-	if !ok {
+	if !trunk {
 		return in, x.response(statusOf(call.CauseForbidden), nil)
 	}
 	at, ok := t.route(in.To)

@@ -248,6 +248,13 @@ func (r *registrar) agentAt(transport string, src netip.AddrPort) (agent string,
 	return agents[0], true
 }
 
+// registeredAt tells whether the phone of one agent is registered at exactly this source.
+func (r *registrar) registeredAt(transport string, src netip.AddrPort, agent string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.bindings.at(keyOf(transport, src), time.Now()), agent)
+}
+
 // registeredFrom tells whether any phone is registered at a host.
 func (r *registrar) registeredFrom(host netip.Addr) bool {
 	r.mu.Lock()
