@@ -26,7 +26,7 @@ func testNegotiator(prefer Codec) *negotiator {
 func outline(t *testing.T, b []byte) string {
 	t.Helper()
 	require.NoError(t, new(sdp.SessionDescription).UnmarshalString(pionWillRead(string(b))), "what we write is well-formed")
-	require.True(t, strings.HasPrefix(string(b), "v=0\r\no=- 42 "), "%s", b)
+	require.True(t, strings.HasPrefix(string(b), "v=0\r\no=hotline 42 "), "%s", b)
 	_, rest, _ := strings.Cut(string(b), "s=-\r\n")
 	return strings.ReplaceAll(strings.Replace(rest, "t=0 0\r\n", "", 1), "\r\n", "\n")
 }

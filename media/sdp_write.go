@@ -45,6 +45,9 @@ func declined(m *mediaLine) *writtenMedia {
 	}}
 }
 
+// originator is the user of our o= lines. A dash would do (RFC 8866 section 5.2), but there are peers that want letters.
+const originator = "hotline"
+
 // write makes a whole description. Its version is one above the last, so that it may differ from it
 // (RFC 3264 section 8).
 func (n *negotiator) write(lines ...*writtenMedia) ([]byte, error) {
@@ -55,7 +58,7 @@ func (n *negotiator) write(lines ...*writtenMedia) ([]byte, error) {
 	}
 	d := sdp.SessionDescription{
 		Origin: sdp.Origin{
-			Username: "-", SessionID: n.session, SessionVersion: n.version,
+			Username: originator, SessionID: n.session, SessionVersion: n.version,
 			NetworkType: "IN", AddressType: family, UnicastAddress: n.local.Addr().String(),
 		},
 		SessionName: "-",

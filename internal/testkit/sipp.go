@@ -130,6 +130,29 @@ func StartAgent(tb testing.TB, a SippAgent) *Sipp {
 	return s
 }
 
+// StartOwnCaller starts sipp's own caller, the scenario that it has built in, for a number of calls at so many a second
+// to user@to, each of them hung up lasting after its ACK.
+func StartOwnCaller(tb testing.TB, scenario, user, to string, calls, rate int, lasting time.Duration) *Sipp {
+	tb.Helper()
+	s := newSipp(tb)
+	s.run(scenario, overUDP, "-sn", scenario, "-s", user, "-m", fmt.Sprint(calls), "-r", fmt.Sprint(rate),
+		"-d", fmt.Sprint(lasting.Milliseconds()), to)
+	return s
+}
+
+// StartOwnAgent registers a telephone and answers its calls with sipp's own scenario.
+func StartOwnAgent(tb testing.TB, scenario, registrar, user, password string, calls int) *Sipp {
+	tb.Helper()
+	s := newSipp(tb)
+	s.start("register", overUDP, SippAgent{User: user, Password: password, Registrar: registrar}, "-m", "1", registrar)
+	if code := s.process.code(); code != 0 {
+		tb.Fatalf("register %s: sipp ended with %d\n%s", user, code, s.Messages())
+	}
+	s.run(scenario, overUDP, "-sn", scenario, "-m", fmt.Sprint(calls))
+	Within(tb, Patience, "sipp to listen", func() bool { return bound(tb, overUDP, s.Port) })
+	return s
+}
+
 // sippMediaOffset is where a sipp's media is in its block of ports; its control port is in between.
 const (
 	sippControlOffset = 2
@@ -157,12 +180,18 @@ func (s *Sipp) start(scenario, transport string, data any, args ...string) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		s.tb.Fatalf("write scenario %s: %v", scenario, err)
 	}
+	s.run(scenario, transport, append([]string{"-sf", file}, args...)...)
+}
+
+// run runs sipp on the ports that are its own.
+func (s *Sipp) run(scenario, transport string, args ...string) {
+	s.tb.Helper()
 	mode := "u1"
 	if transport == overTCP {
 		mode = "t1"
 	}
 	args = append([]string{
-		"-sf", file, "-t", mode, "-i", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-bind_local",
+		"-t", mode, "-i", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-bind_local",
 		"-mi", "127.0.0.1", "-mp", fmt.Sprint(s.MediaPort), "-cp", fmt.Sprint(s.Port + sippControlOffset),
 		"-trace_msg", "-message_file", s.log("messages"), "-trace_err", "-error_file", s.log("errors"),
 		"-aa", "-nostdin", "-timeout", "170s", "-timeout_error",
