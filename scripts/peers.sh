@@ -50,5 +50,9 @@ echo "installing ${packages[*]}"
 # shellcheck disable=SC2068 # an entry may be several packages
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
 	apt-get install -y -qq --no-install-recommends ${packages[@]} >/dev/null
+# Debian starts a proxy with the package; the tests start their own, on their own ports.
+case " ${missing[*]} " in *" kamailio "*)
+	"${as_root[@]}" systemctl disable --now kamailio >/dev/null 2>&1 || true ;;
+esac
 look
 [ "${#missing[@]}" -eq 0 ] || complain "They were installed, and are not on the PATH."
