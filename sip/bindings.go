@@ -45,6 +45,7 @@ type binding struct {
 	callID   string
 	cseq     uint32
 	expires  time.Time
+	losers   []loser // phones that had the agent's place before; at most losersPerAgent
 
 	// lost: pings were missed or a send failed; nothing is sent to the phone but pings.
 	lost bool
@@ -90,11 +91,11 @@ func (t *bindings) at(key flowKey, now time.Time) []string {
 	return agents
 }
 
-// put enters b in place of the agent's binding before, which it returns if there was one. The flow
+// put enters b in place of the agent's binding before, if there was one. The flow
 // keeps its serial when it is the same flow with the same contact, so that a refresh does not
 // disown a ping or a call under way.
-func (t *bindings) put(b *binding) (old *binding) {
-	old = t.remove(b.agent)
+func (t *bindings) put(b *binding) {
+	old := t.remove(b.agent)
 	if old != nil && keyOf(old.flow.transport, old.flow.source) == keyOf(b.flow.transport, b.flow.source) &&
 		sameContact(&old.display, &b.display) {
 		b.flow.serial = old.flow.serial
@@ -107,7 +108,6 @@ func (t *bindings) put(b *binding) (old *binding) {
 	t.byAgent[b.agent] = b
 	t.byFlow[key] = append(t.byFlow[key], b)
 	t.byHost[key.source.Addr()]++
-	return old
 }
 
 // remove takes the agent's binding out and returns it, nil when there was none.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	sipmsg "github.com/emiago/sipgo/sip"
 	"github.com/icholy/digest"
 )
 
@@ -36,13 +37,17 @@ func algorithmsOf(names []string) ([]string, error) {
 	for _, name := range names {
 		algorithm, ok := digestAlgorithms[strings.ToLower(name)]
 		if !ok {
-			return nil, fmt.Errorf("digest algorithm %q is none of md5, sha-256, sha-512-256", name)
+			return nil, errAlgorithm(name)
 		}
 		if !slices.Contains(wire, algorithm) {
 			wire = append(wire, algorithm)
 		}
 	}
 	return wire, nil
+}
+
+func errAlgorithm(name string) error {
+	return fmt.Errorf("digest algorithm %q is none of md5, sha-256, sha-512-256", name)
 }
 
 // qopAuth is the quality of protection offered and taken (RFC 7616 section 3.3).
@@ -59,6 +64,9 @@ const (
 	credentialsGood
 )
 
+// maxCredentials bounds an Authorization header, in octets; a phone's has some 300.
+const maxCredentials = 2048
+
 // errMalformedCredentials: the header is digest but cannot be understood (SIP 400).
 var errMalformedCredentials = errors.New("malformed digest credentials")
 
@@ -67,6 +75,9 @@ var errMalformedCredentials = errors.New("malformed digest credentials")
 func parseCredentials(header, realm string) (*digest.Credentials, error) {
 	if !digest.IsDigest(header) {
 		return nil, nil
+	}
+	if len(header) > maxCredentials {
+		return nil, fmt.Errorf("%w: too long", errMalformedCredentials)
 	}
 	c, err := digest.ParseCredentials(header)
 	if err != nil {
@@ -81,23 +92,35 @@ func parseCredentials(header, realm string) (*digest.Credentials, error) {
 	return c, nil
 }
 
-// rightResponse reports whether the response proves the password, for the algorithm and method
+// rightResponse reports whether the response proves the password behind ha1, for the algorithm and method
 // given. It takes the same time whether it does or not. Only qop=auth is taken, since it alone was
 // offered and RFC 3261 22.4 has the phone use what was offered.
-//
-// The uri parameter is not compared with the Request-URI: they may rightly differ (RFC 3261 22.4).
-func rightResponse(c *digest.Credentials, method, password string) bool {
+func rightResponse(c *digest.Credentials, method, ha1 string) bool {
 	want, err := digest.Digest(
 		&digest.Challenge{Realm: c.Realm, Nonce: c.Nonce, Algorithm: c.Algorithm, QOP: []string{qopAuth}},
 		digest.Options{
 			Method: method, URI: c.URI, Count: c.Nc, Cnonce: c.Cnonce,
-			Username: c.Username, Password: password,
+			Username: c.Username, A1: ha1,
 		})
 	if err != nil {
 		return false
 	}
 	equal := subtle.ConstantTimeCompare([]byte(want.Response), []byte(strings.ToLower(c.Response))) == 1
 	return equal && c.QOP == qopAuth && c.Nc > 0 && c.Cnonce != ""
+}
+
+// aimedAt reports whether the uri of credentials means the request's own target, so that what was signed for one
+// number does not reach another. Only the number is compared: a proxy on the way may rightly have put another
+// host into the Request-URI (RFC 3261 section 22.4, point 6; RFC 7616 section 3.4.6).
+func aimedAt(uri string, target *sipmsg.Uri) bool {
+	if uri == target.String() {
+		return true
+	}
+	var u sipmsg.Uri
+	if err := sipmsg.ParseUri(uri, &u); err != nil {
+		return false
+	}
+	return dialled(&u) == dialled(target)
 }
 
 // Nonces are stateless: when it was made, some chance, and a MAC over both. What must be remembered

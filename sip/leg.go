@@ -22,6 +22,7 @@ type leg struct {
 	ua     *UA
 	id     call.LegID
 	key    string // of its dialog
+	agent  string // whose phone it is, if an agent's
 	stream media.Stream
 	ctx    context.Context //nolint:containedctx // call.Leg.Context is this
 	cancel context.CancelCauseFunc
@@ -59,7 +60,7 @@ var errAnswered = errors.New("sip: leg is answered")
 // newLeg makes a leg that nobody knows of yet: who makes it completes it, and then enters it in the table.
 // The dialog's tags must be known.
 func (u *UA) newLeg(d dialog, stream media.Stream) *leg {
-	l := &leg{ua: u, id: call.LegID(newID()), key: d.id(), d: d, stream: stream, gone: make(chan struct{}), acks: make(map[uint32]*ackWait)}
+	l := &leg{ua: u, id: call.LegID(newID()), key: d.id(), agent: d.Agent, d: d, stream: stream, gone: make(chan struct{}), acks: make(map[uint32]*ackWait)}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	stream.OnKey(func(k media.Key) {
 		l.deliver(call.KeyPressed{Leg: l.id, Key: k, At: time.Now()})

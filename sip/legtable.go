@@ -131,6 +131,23 @@ func (t *legTable) unclaim(key string) {
 	delete(t.invites, key)
 }
 
+// occupied tells whether an agent is on a call, or is being rung.
+func (t *legTable) occupied(agent string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.legs {
+		if l.agent == agent && l.ctx.Err() == nil {
+			return true
+		}
+	}
+	for _, r := range t.rings {
+		if r.o.agent == agent {
+			return true
+		}
+	}
+	return false
+}
+
 func (t *legTable) all() []*leg {
 	t.mu.Lock()
 	defer t.mu.Unlock()

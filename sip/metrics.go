@@ -22,6 +22,24 @@ const (
 	dropRead      = "read-failed"     // the system could not read a datagram
 )
 
+// What became of a REGISTER; a metric's label, so a closed set.
+const (
+	registerNew        = "registered"   // of an agent who was not
+	registerRefreshed  = "refreshed"    // by the phone that was there, perhaps restarted or elsewhere
+	registerTakenOver  = "taken-over"   // by another phone
+	registerRemoved    = "unregistered" // by the phone
+	registerQueried    = "queried"      // changed nothing
+	registerChallenged = "challenged"   // no credentials: 401
+	registerStale      = "stale"        // right credentials with an old or used nonce: 401
+	registerWrong      = "wrong"        // wrong credentials: 401
+	registerForeign    = "foreign"      // right credentials, for another's address: 403
+	registerBusy       = "agent-busy"   // another phone while the agent is not idle: 403
+	registerSuperseded = "superseded"   // the phone whose place another has taken: 403
+	registerTooBrief   = "too-brief"    // 423
+	registerOutOfOrder = "out-of-order" // an old CSeq: 500
+	registerMalformed  = "malformed"    // 400
+)
+
 const (
 	methodOther  = "other"
 	metricPrefix = "hotline"
@@ -33,6 +51,7 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	responses *prometheus.CounterVec
 	dropped   *prometheus.CounterVec
+	registers *prometheus.CounterVec
 	postDial  prometheus.Histogram
 }
 
@@ -50,6 +69,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Namespace: metricPrefix, Subsystem: metricSIP, Name: "dropped_total",
 			Help: "What arrived and was dropped unanswered, by reason.",
 		}, []string{"reason"}),
+		registers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricPrefix, Name: "registrations_total",
+			Help: "REGISTER requests that the registrar saw, by what became of them.",
+		}, []string{"outcome"}),
 		postDial: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: metricPrefix, Name: "post_dial_seconds",
 			Help:    "From the INVITE received to the first 18x or 200 sent.",
@@ -59,7 +82,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.responses, m.dropped, m.postDial} {
+	for _, c := range []prometheus.Collector{m.requests, m.responses, m.dropped, m.registers, m.postDial} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -74,6 +97,8 @@ func (m *metrics) request(method sipmsg.RequestMethod) {
 func (m *metrics) response(method sipmsg.RequestMethod, code int) {
 	m.responses.WithLabelValues(methodLabel(method), strconv.Itoa(code)).Inc()
 }
+
+func (m *metrics) register(outcome string) { m.registers.WithLabelValues(outcome).Inc() }
 
 func (m *metrics) drop(reason string) { m.dropped.WithLabelValues(reason).Inc() }
 

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
 )
 
@@ -19,10 +18,13 @@ type AgentOptions struct {
 	ID string
 	// Name is the person's, for display.
 	Name string
-	// Password of the phone. An agent without one cannot register.
+	// Password of the phone. Without one there must be HA1.
 	Password string
+	// HA1 stands in for Password: by algorithm, what function HA1 makes of it in Options.Realm. Every algorithm
+	// that the phone is offered needs one.
+	HA1 map[string]string
 	// Digest lists the algorithms offered to this phone, in order: md5, sha-256, sha-512-256 (RFC
-	// 8760). Empty means those offered to all.
+	// 8760). Empty means those offered to all, or, where HA1 is given, its algorithms, the strongest first.
 	Digest []string
 }
 
@@ -41,6 +43,11 @@ type registrarOptions struct {
 	pingTimeout time.Duration // for one ping, 4 s
 	pingsAtOnce int           // 16
 
+	// busy tells whether an agent is on a call or being rung. It is asked with mu held, so it must take no
+	// lock under which the registrar is called. Nil: never.
+	busy func(agent string) bool
+	// count is told what became of each REGISTER, one of the register… outcomes. Nil: nobody is.
+	count func(outcome string)
 	// onFlow is told, by run's goroutine and one at a time, when an agent's phone can be reached and
 	// when no longer. It must not block for long: expiry and pings wait for it.
 	onFlow func(agent string, up bool)
@@ -70,6 +77,12 @@ func (o registrarOptions) withDefaults() registrarOptions {
 	if o.pingsAtOnce <= 0 {
 		o.pingsAtOnce = 16
 	}
+	if o.busy == nil {
+		o.busy = func(string) bool { return false }
+	}
+	if o.count == nil {
+		o.count = func(string) {}
+	}
 	if o.onFlow == nil {
 		o.onFlow = func(string, bool) {}
 	}
@@ -83,8 +96,12 @@ func (o registrarOptions) withDefaults() registrarOptions {
 // calls it before newRegistrar.
 func (o registrarOptions) check() error {
 	var errs []error
-	if _, err := algorithmsOf(o.digest); err != nil {
-		errs = append(errs, fmt.Errorf("digest: %w", err))
+	everyone := o.digest
+	if _, err := algorithmsOf(everyone); err != nil || len(everyone) == 0 {
+		everyone = defaultDigest
+		if err != nil {
+			errs = append(errs, fmt.Errorf("digest: %w", err))
+		}
 	}
 	seen := make(map[string]bool, len(o.agents))
 	for _, a := range o.agents {
@@ -92,21 +109,11 @@ func (o registrarOptions) check() error {
 			errs = append(errs, fmt.Errorf("agent %q: an id must be there, and once", a.ID))
 		}
 		seen[a.ID] = true
-		if a.Password == "" {
-			errs = append(errs, fmt.Errorf("agent %q: no password", a.ID))
-		}
-		if _, err := algorithmsOf(a.Digest); err != nil {
+		if _, err := a.account(o.realm, everyone); err != nil {
 			errs = append(errs, fmt.Errorf("agent %q: %w", a.ID, err))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// account is one agent as the registrar knows it.
-type account struct {
-	id, password string
-	algorithms   []string // as the wire spells them
-	counts       *counts
 }
 
 // registrar knows where the agents' phones are (RFC 3261 section 10.3) and whether they are really
@@ -115,8 +122,7 @@ type account struct {
 type registrar struct {
 	o      registrarOptions
 	nonces *nonces
-	// nobody stands for whoever is unknown, so that they are asked and refused as agents are, at the same cost.
-	nobody account
+	decoys *decoys
 	quota  *quota
 	wake   chan struct{} // buffered, 1: something changed that run may be waiting for
 
@@ -142,82 +148,18 @@ func newRegistrar(o registrarOptions) *registrar {
 		pending:  make(map[string]bool),
 		told:     make(map[string]bool),
 	}
-	everyone, _ := algorithmsOf(o.digest)
-	r.nobody = account{algorithms: everyone}
+	everyone, _ := algorithmsOf(o.digest) // check has told
+	var agents []*account
 	for _, a := range o.agents {
-		own, err := algorithmsOf(a.Digest)
-		if len(a.Digest) == 0 {
-			own = everyone
-		}
-		if a.ID == "" || a.Password == "" || err != nil {
+		acc, err := a.account(o.realm, o.digest)
+		if a.ID == "" || err != nil {
 			continue
 		}
-		r.accounts[a.ID] = &account{id: a.ID, password: a.Password, algorithms: own, counts: newCounts()}
+		r.accounts[a.ID] = acc
+		agents = append(agents, acc)
 	}
+	r.decoys = newDecoys(agents, everyone)
 	return r
-}
-
-// handle answers a REGISTER. It sends nothing.
-func (r *registrar) handle(req *sipmsg.Request, src source) *sipmsg.Response {
-	if req.To() == nil || req.From() == nil || req.CallID() == nil || req.CSeq() == nil {
-		return refusal(req, badRequest("a mandatory header is missing"))
-	}
-	agent, refused := r.identify(req, req.To().Address.User)
-	if refused != nil {
-		return refused
-	}
-	wish, err := r.readWish(req)
-	if err != nil {
-		return refusal(req, err)
-	}
-	if err := r.apply(agent, wish, req, src); err != nil {
-		return refusal(req, err)
-	}
-	return r.registered(req, agent)
-}
-
-// apply does what a REGISTER wishes, wholly or not at all.
-func (r *registrar) apply(agent string, w wish, req *sipmsg.Request, src source) *refusedError {
-	now := time.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	old, bound := r.bindings.get(agent, now)
-	callID, cseq := req.CallID().Value(), req.CSeq().SeqNo
-	touched := w.bind != nil || bound && w.removes(&old.display)
-	if touched && bound && old.callID == callID && cseq <= old.cseq {
-		return &refusedError{code: sipmsg.StatusInternalServerError, reason: "CSeq Out Of Order"}
-	}
-	switch {
-	case w.bind != nil:
-		b := w.bind
-		b.agent, b.callID, b.cseq = agent, callID, cseq
-		b.expires, b.nextPing = now.Add(w.lasts), now.Add(r.o.pingEvery)
-		b.flow.transport, b.flow.source, b.flow.local = src.transport, src.addr, src.local
-		r.bindings.put(b)
-		r.logBound(b, old)
-	case touched:
-		r.bindings.remove(agent)
-		r.o.logger.Info("agent's phone unregistered", zap.String("agent", agent))
-	default:
-		return nil
-	}
-	r.changedLocked(agent)
-	return nil
-}
-
-// logBound tells what a registration changed; a mere refresh is not worth a line.
-func (r *registrar) logBound(b, old *binding) {
-	log := r.o.logger.With(zap.String("agent", b.agent), zap.String("transport", b.flow.transport),
-		zap.Stringer("source", b.flow.source))
-	switch {
-	case old == nil:
-		log.Info("agent's phone registered")
-	case old.flow.serial == b.flow.serial:
-	case old.instance != b.instance || old.callID != b.callID && !sameContact(&old.display, &b.display):
-		log.Warn("another phone took the agent's place", zap.Stringer("old", old.flow.source))
-	default:
-		log.Info("agent's phone moved", zap.Stringer("old", old.flow.source))
-	}
 }
 
 // lookup returns the way to an agent's phone, if it is registered and was not found gone.

@@ -14,34 +14,41 @@ func (r *registrar) authenticate(req *sipmsg.Request) (agent string, challenge *
 	if req.From() == nil || req.To() == nil || req.CallID() == nil || req.CSeq() == nil {
 		return "", refusal(req, badRequest("a mandatory header is missing"))
 	}
-	return r.identify(req, req.From().Address.User)
+	agent, _, challenge = r.identify(req, req.From().Address.User)
+	return agent, challenge
 }
 
 // identify checks that a request carries the credentials of the agent that it claims to be of. 401
-// rather than 407, since we are the end of the request's way and no proxy (RFC 3261 22.2).
-func (r *registrar) identify(req *sipmsg.Request, claimed string) (agent string, refused *sipmsg.Response) {
+// rather than 407, since we are the end of the request's way and no proxy (RFC 3261 22.2). The outcome says
+// why it was refused.
+func (r *registrar) identify(req *sipmsg.Request, claimed string) (agent, outcome string, refused *sipmsg.Response) {
 	creds, err := r.credentialsOf(req)
 	if err != nil {
-		return "", refusal(req, badRequest("malformed Authorization"))
+		return "", registerMalformed, refusal(req, badRequest("malformed Authorization"))
 	}
 	if creds == nil {
-		return "", r.challenge(req, claimed, false)
+		return "", registerChallenged, r.challenge(req, claimed, false)
 	}
 	switch r.judge(creds, req.Method.String()) {
 	case credentialsGood:
 	case credentialsStale:
-		return "", r.challenge(req, claimed, true)
+		return "", registerStale, r.challenge(req, claimed, true)
 	case credentialsWrong:
-		if n, ok := r.quota.take("wrong credentials"); ok {
-			r.o.logger.Warn("wrong credentials", zap.String("source", req.Source()), unlogged(n))
-		}
-		return "", r.challenge(req, claimed, false)
+		r.limited(zap.WarnLevel, "wrong credentials", zap.String("source", req.Source()))
+		return "", registerWrong, r.challenge(req, claimed, false)
+	}
+	if !aimedAt(creds.URI, &req.Recipient) {
+		return "", registerMalformed, refusal(req, badRequest("Authorization is for another URI"))
 	}
 	if creds.Username != claimed {
 		// The password is right, but for somebody else's address (RFC 3261 10.3, step 4).
-		return "", refusal(req, &refusedError{code: sipmsg.StatusForbidden, reason: "Forbidden"})
+		r.limited(zap.WarnLevel, "agent claims another's address", zap.String("agent", creds.Username),
+			zap.String("source", req.Source()))
+		return "", registerForeign, refusal(req, &refusedError{
+			code: sipmsg.StatusForbidden, reason: reason(sipmsg.StatusForbidden),
+		})
 	}
-	return creds.Username, nil
+	return creds.Username, "", nil
 }
 
 // credentialsOf finds the request's credentials for our realm, among those for others; nil if none.
@@ -55,20 +62,23 @@ func (r *registrar) credentialsOf(req *sipmsg.Request) (*digest.Credentials, err
 	return nil, nil
 }
 
-// account finds an agent's account, or nobody's.
+// account finds an agent's account, or the decoy for an id that nobody has. The decoy is found for agents too:
+// nothing must cost them less.
 func (r *registrar) account(agent string) *account {
+	decoy := r.decoys.of(agent)
 	if a, ok := r.accounts[agent]; ok {
 		return a
 	}
-	return &r.nobody
+	return decoy
 }
 
 // judge weighs credentials. The password comes first: only to whom proves it is said that a nonce
 // is merely stale, and only for them is anything remembered.
 func (r *registrar) judge(c *digest.Credentials, method string) verdict {
 	a := r.account(c.Username)
-	right := a.offers(c.Algorithm) && rightResponse(c, method, a.password)
-	if !right || a == &r.nobody {
+	ha1, offered := a.ha1For(c.Algorithm)
+	right := offered && rightResponse(c, method, ha1)
+	if !right || a.id == "" {
 		return credentialsWrong
 	}
 	made, ours := r.nonces.made(c.Nonce)
@@ -83,18 +93,18 @@ func (r *registrar) judge(c *digest.Credentials, method string) verdict {
 	return credentialsGood
 }
 
-// offers reports whether credentials use an algorithm that the account was offered; none named
-// means MD5 (RFC 7616 section 3.4).
-func (a *account) offers(algorithm string) bool {
+// ha1For is what credentials that use an algorithm are held against, if the account was offered it; none
+// named means MD5 (RFC 7616 section 3.4). Nobody is offered a "-sess" variant (RFC 7616 section 3.4.2).
+func (a *account) ha1For(algorithm string) (ha1 string, offered bool) {
 	if algorithm == "" {
 		algorithm = "MD5"
 	}
-	for _, offered := range a.algorithms {
-		if strings.EqualFold(offered, algorithm) {
-			return true
+	for _, o := range a.algorithms {
+		if strings.EqualFold(o, algorithm) {
+			return a.ha1[o], true
 		}
 	}
-	return false
+	return "", false
 }
 
 // challenge makes the 401: one WWW-Authenticate for each algorithm, the preferred first (RFC 8760

@@ -19,6 +19,8 @@ import (
 	"github.com/icholy/digest"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // registrarAgents are the agents of every scenario.
@@ -34,7 +36,7 @@ func registrarAgents() []AgentOptions {
 // scenario is a registrar with a phone's memory of challenges, driven by a testdata/register file.
 //
 //	-- send UDP 192.0.2.7:5071 --   a message, and "Authorization: @digest user=… password=… nc=…"
-//	                                (also nonce=N for the Nth challenge's, algorithm=, method=, realm=, qop=, cnonce=)
+//	                                (also nonce=N for the Nth challenge's, algorithm=, method=, realm=, qop=, cnonce=, uri=)
 //	-- want --                      its response: status, then header lines; * stands for anything, a
 //	                                line "-Name" for a header that must not be there
 //	-- invite UDP 192.0.2.7:5071 -- the same for authenticate; want is "agent 8001" or a response
@@ -44,6 +46,9 @@ func registrarAgents() []AgentOptions {
 //	-- closed TCP 192.0.2.7:5071 -- the connection closes
 //	-- failed 8001 --               an INVITE over the flow could not be sent
 //	-- pings fail --, -- pings answer --
+//	-- busy 8001 --, -- idle 8001 -- the agent is on a call, and not any more
+//	-- count outcome --             how many REGISTERs had that outcome
+//	-- log part of a line --        how many lines of the log have it
 //	-- flows --                     all that onFlow was told since the last such line
 type scenario struct {
 	t      *testing.T
@@ -51,8 +56,12 @@ type scenario struct {
 	nonces []string
 	answer string // of the last send or invite
 
+	logs     *observer.ObservedLogs
+	outcomes map[string]int
+
 	mu    sync.Mutex
 	deaf  bool
+	busy  string
 	flows []string
 }
 
@@ -71,9 +80,12 @@ func TestRegistrarScenarios(t *testing.T) {
 
 func newScenario(t *testing.T) *scenario {
 	t.Helper()
-	s := &scenario{t: t}
+	core, logs := observer.New(zap.DebugLevel)
+	s := &scenario{t: t, logs: logs, outcomes: make(map[string]int)}
 	s.r = newRegistrar(registrarOptions{
-		realm: "hotline", agents: registrarAgents(),
+		realm: "hotline", agents: registrarAgents(), logger: zap.New(core),
+		busy:  func(agent string) bool { return agent == s.busy },
+		count: func(outcome string) { s.outcomes[outcome]++ },
 		ping: func(context.Context, flow) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -151,6 +163,14 @@ func (s *scenario) observe(words []string, body, step string) {
 		s.mu.Lock()
 		s.deaf = words[1] == "fail"
 		s.mu.Unlock()
+	case "busy":
+		s.busy = words[1]
+	case "idle":
+		s.busy = ""
+	case "count":
+		require.Equal(s.t, body, strconv.Itoa(s.outcomes[words[1]]), step)
+	case "log":
+		require.Equal(s.t, body, strconv.Itoa(s.logs.FilterMessage(strings.Join(words[1:], " ")).Len()), step)
 	case "flows":
 		s.mu.Lock()
 		require.Equal(s.t, body, strings.Join(s.flows, "\n"), step)
@@ -175,9 +195,10 @@ var digestLine = regexp.MustCompile(`(?m)^Authorization: @digest (.*)$`)
 // parse makes the request of a scenario's text.
 func (s *scenario) parse(text, transport, from string) *sipmsg.Request {
 	s.t.Helper()
-	method, _, _ := strings.Cut(text, " ")
+	method, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+	uri, _, _ := strings.Cut(rest, " ")
 	text = digestLine.ReplaceAllStringFunc(text, func(line string) string {
-		return "Authorization: " + s.credentials(method, strings.Fields(line)[2:])
+		return "Authorization: " + s.credentials(method, append([]string{"uri=" + uri}, strings.Fields(line)[2:]...))
 	})
 	msg, err := sipmsg.ParseMessage([]byte(strings.ReplaceAll(strings.TrimSpace(text), "\n", "\r\n") + "\r\n\r\n"))
 	require.NoError(s.t, err)
@@ -193,7 +214,7 @@ func (s *scenario) credentials(method string, words []string) string {
 	s.t.Helper()
 	v := map[string]string{
 		"nc": "1", "nonce": strconv.Itoa(len(s.nonces)), "algorithm": "MD5", "method": method,
-		"realm": "hotline", "qop": "auth", "cnonce": "0a4f113b",
+		"realm": "hotline", "qop": "auth", "cnonce": "0a4f113b", "uri": "sip:h",
 	}
 	for _, w := range words {
 		key, value, _ := strings.Cut(w, "=")
@@ -212,7 +233,7 @@ func (s *scenario) credentials(method string, words []string) string {
 		chal.QOP = []string{v["qop"]}
 	}
 	c, err := digest.Digest(chal, digest.Options{
-		Method: v["method"], URI: "sip:hotline", Count: nc, Cnonce: v["cnonce"],
+		Method: v["method"], URI: v["uri"], Count: nc, Cnonce: v["cnonce"],
 		Username: v["user"], Password: v["password"],
 	})
 	require.NoError(s.t, err)

@@ -13,15 +13,16 @@ import (
 
 // refusedError is a request refused, as the response will say it.
 type refusedError struct {
-	code   int
-	reason string
-	header sipmsg.Header // one more header; may be nil
+	code    int
+	reason  string
+	header  sipmsg.Header // one more header; may be nil
+	outcome string        // for the metric
 }
 
 func (e *refusedError) Error() string { return fmt.Sprintf("refused: %d %s", e.code, e.reason) }
 
 func badRequest(why string) *refusedError {
-	return &refusedError{code: sipmsg.StatusBadRequest, reason: "Bad Request: " + why}
+	return &refusedError{code: sipmsg.StatusBadRequest, reason: "Bad Request: " + why, outcome: registerMalformed}
 }
 
 // refusal makes the response for a refused request.
@@ -37,18 +38,23 @@ func refusal(req *sipmsg.Request, e *refusedError) *sipmsg.Response {
 const (
 	maxContacts   = 8    // in one REGISTER: a phone names its new address and removes some old ones
 	maxContactLen = 1024 // bytes of one URI, which will stand in the Request-URI of our INVITEs
+	maxSessionLen = 512  // bytes of a Call-ID, of a +sip.instance
 )
 
 // malformedExpires is what RFC 3261 20.10 takes a malformed expires parameter for.
 const malformedExpires = time.Hour
 
 // wish is what a REGISTER asks for (RFC 3261 section 10.3, steps 6 and 7). One phone is kept for each
-// agent, so of several contacts that are to be added the first counts; the response tells the phone so.
+// agent, so of several contacts that are to be added that with the highest q counts, and of equals the first;
+// the response tells the phone so.
 type wish struct {
 	bind  *binding // to be entered; nil if nothing is
+	q     float64  // its preference
 	lasts time.Duration
-	drop  []*sipmsg.Uri // to be removed
-	all   bool          // remove whatever there is
+	// instance is the phone's +sip.instance, on whichever contact it stands.
+	instance string
+	drop     []*sipmsg.Uri // to be removed
+	all      bool          // remove whatever there is
 }
 
 // removes reports whether the wish removes a contact.
@@ -67,6 +73,9 @@ func (r *registrar) readWish(req *sipmsg.Request) (wish, *refusedError) {
 	contacts := req.GetHeaders("contact")
 	if len(contacts) > maxContacts {
 		return w, badRequest("too many contacts")
+	}
+	if len(req.CallID().Value()) > maxSessionLen {
+		return w, badRequest("Call-ID is too long")
 	}
 	general, generalGiven := expiresHeader(req)
 	for _, h := range contacts {
@@ -98,6 +107,11 @@ func (r *registrar) readContact(w *wish, c *sipmsg.ContactHeader, general time.D
 	if len(uri.String()) > maxContactLen {
 		return badRequest("Contact is too long")
 	}
+	if instance := param(c.Params, "+sip.instance"); len(instance) > maxSessionLen {
+		return badRequest("+sip.instance is too long")
+	} else if instance != "" {
+		w.instance = instance
+	}
 	lasts := r.o.defaultExpires
 	if v, ok := findParam(c.Params, "expires"); ok {
 		lasts = parseExpires(v)
@@ -110,16 +124,28 @@ func (r *registrar) readContact(w *wish, c *sipmsg.ContactHeader, general time.D
 		return nil
 	case lasts < r.o.minExpires:
 		return &refusedError{
-			code: sipmsg.StatusIntervalToBrief, reason: "Interval Too Brief",
+			code: sipmsg.StatusIntervalToBrief, reason: "Interval Too Brief", outcome: registerTooBrief,
 			header: sipmsg.NewHeader("Min-Expires", wholeSeconds(r.o.minExpires)),
 		}
-	case w.bind != nil:
+	}
+	q := preference(c.Params)
+	if w.bind != nil && q <= w.q {
 		return nil
 	}
-	w.lasts = min(lasts, r.o.maxExpires)
-	w.bind = &binding{display: *uri, instance: param(c.Params, "+sip.instance")}
+	w.q, w.lasts = q, min(lasts, r.o.maxExpires)
+	w.bind = &binding{display: *uri}
 	w.bind.flow.contact = requestURI(uri)
 	return nil
+}
+
+// preference reads a contact's q, from 0 to 1 (RFC 3261 section 20.10); 1 is what stands for none, or for one
+// that cannot be read.
+func preference(params sipmsg.HeaderParams) float64 {
+	q, err := strconv.ParseFloat(param(params, "q"), 64)
+	if err != nil || !(q >= 0 && q <= 1) {
+		return 1
+	}
+	return q
 }
 
 // requestURI is a contact as it may stand in a Request-URI: without headers and method, which RFC

@@ -1,0 +1,97 @@
+package sip
+
+import (
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+)
+
+// handle answers a REGISTER, and counts what became of it. It sends nothing.
+func (r *registrar) handle(req *sipmsg.Request, src source) *sipmsg.Response {
+	res, outcome := r.register(req, src)
+	r.o.count(outcome)
+	return res
+}
+
+func (r *registrar) register(req *sipmsg.Request, src source) (res *sipmsg.Response, outcome string) {
+	if req.To() == nil || req.From() == nil || req.CallID() == nil || req.CSeq() == nil {
+		return refusal(req, badRequest("a mandatory header is missing")), registerMalformed
+	}
+	agent, outcome, refused := r.identify(req, req.To().Address.User)
+	if refused != nil {
+		return refused, outcome
+	}
+	wish, err := r.readWish(req)
+	if err != nil {
+		return refusal(req, err), err.outcome
+	}
+	outcome, err = r.apply(agent, wish, req, src)
+	if err != nil {
+		return refusal(req, err), err.outcome
+	}
+	return r.registered(req, agent), outcome
+}
+
+// apply does what a REGISTER wishes, wholly or not at all.
+func (r *registrar) apply(agent string, w wish, req *sipmsg.Request, src source) (outcome string, refused *refusedError) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, bound := r.bindings.get(agent, now)
+	callID, cseq := req.CallID().Value(), req.CSeq().SeqNo
+	if w.bind == nil && !(bound && w.removes(&old.display)) {
+		return registerQueried, nil
+	}
+	if bound && old.callID == callID && cseq <= old.cseq {
+		return "", &refusedError{
+			code: sipmsg.StatusInternalServerError, reason: "CSeq Out Of Order", outcome: registerOutOfOrder,
+		}
+	}
+	if bound {
+		by := session{callID: callID, instance: w.instance, source: src.addr}
+		switch {
+		case w.bind != nil:
+			by.contact = w.bind.display
+		case !w.all: // the phone knows the contact: it says it is its own
+			by.contact = old.display
+		}
+		if err := r.contestLocked(old, &by); err != nil {
+			return "", err
+		}
+	}
+	if w.bind == nil {
+		r.bindings.remove(agent)
+		r.o.logger.Info("agent's phone unregistered", zap.String("agent", agent))
+		r.changedLocked(agent)
+		return registerRemoved, nil
+	}
+	b := w.bind
+	b.agent, b.instance, b.callID, b.cseq = agent, w.instance, callID, cseq
+	b.expires, b.nextPing = now.Add(w.lasts), now.Add(r.o.pingEvery)
+	b.flow.transport, b.flow.source, b.flow.local = src.transport, src.addr, src.local
+	if bound {
+		b.succeed(old)
+	}
+	r.bindings.put(b)
+	r.changedLocked(agent)
+	return r.entered(b, old), nil
+}
+
+// entered tells what a registration changed, and logs it; a mere refresh is not worth a line.
+func (r *registrar) entered(b, old *binding) (outcome string) {
+	log := r.o.logger.With(zap.String("agent", b.agent), zap.String("transport", b.flow.transport),
+		zap.Stringer("source", b.flow.source))
+	if old == nil {
+		log.Info("agent's phone registered")
+		return registerNew
+	}
+	switch mine, before := b.session(), old.session(); {
+	case !mine.samePhone(&before):
+		log.Warn("another phone took the agent's place", zap.Stringer("old", old.flow.source))
+		return registerTakenOver
+	case old.flow.serial != b.flow.serial:
+		log.Info("agent's phone moved", zap.Stringer("old", old.flow.source))
+	}
+	return registerRefreshed
+}
