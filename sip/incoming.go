@@ -172,6 +172,11 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
 	l := u.newLeg(d, stream)
 	l.invite, l.received, l.answer = x, received, answer
 	u.legs.enter(l)
+	// Another phone may have taken the agent's place since the door, when the leg did not yet keep it.
+	if agent != "" && !u.registrar.holds(agent, x.src) {
+		l.Hangup(call.CauseForbidden)
+		return nil
+	}
 	if u.ctx.Err() != nil { // Close may have hung up all legs just before this one
 		l.Hangup(call.CauseShutdown)
 		return nil

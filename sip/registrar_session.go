@@ -3,6 +3,7 @@ package sip
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
@@ -85,6 +86,20 @@ func (r *registrar) contestLocked(b *binding, by *session) *refusedError {
 		return anotherPhone(registerBusy, "this agent is on a call at another phone")
 	}
 	return nil
+}
+
+// current tells whether a flow is still the way to its agent's phone.
+func (r *registrar) current(agent string, f flow) bool {
+	now, ok := r.lookup(agent)
+	return ok && now.serial == f.serial
+}
+
+// holds tells whether an agent's phone is registered at a source.
+func (r *registrar) holds(agent string, src source) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b, ok := r.bindings.get(agent, time.Now())
+	return ok && keyOf(b.flow.transport, b.flow.source) == keyOf(src.transport, src.addr)
 }
 
 // contested logs a refusal, as often as the quota allows: a phone may ask again each second.

@@ -36,6 +36,7 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 		media:    media.StreamOptions{Signalling: f.source.Addr(), Prefer: r.Prefer},
 		progress: r.Progress,
 		failed:   func() { u.registrar.failed(r.Agent, f) },
+		current:  func() bool { return u.registrar.current(r.Agent, f) },
 	})
 	if err != nil {
 		return nil, err
@@ -52,6 +53,9 @@ type outgoing struct {
 	media    media.StreamOptions
 	progress func(code int, at time.Time) // may be nil
 	failed   func()                       // told that no response came; may be nil
+	// current, if not nil, is asked once the ring is entered, and so keeps the agent's place: whether the flow
+	// was still the agent's then.
+	current func() bool
 	// authorize, if not nil, adds credentials to an INVITE that is sent anew after a 401 or 407.
 	authorize func(req *sipmsg.Request, challenge *sipmsg.Response) error
 }
@@ -91,6 +95,10 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 	}
 	u.legs.ring(r)
 	defer u.legs.rung(r)
+	if o.current != nil && !o.current() {
+		r.close()
+		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+	}
 	l, err := r.run(ctx)
 	if err != nil {
 		r.close()
