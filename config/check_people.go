@@ -48,6 +48,28 @@ func overlap(a, b []netip.Prefix) bool {
 	return false
 }
 
+// checkHA1: instead of a password, and for just the algorithms that the agent is offered.
+func (r *reader) checkHA1(path string, a Agent) {
+	ha1 := path + "." + keyHA1
+	if !r.written(ha1) || r.broken[ha1] {
+		return
+	}
+	if r.written(path + ".password") {
+		r.report(ha1, "both a password and ha1", "one of them")
+		return
+	}
+	for _, d := range a.Digest {
+		if _, ok := a.HA1[d]; !ok {
+			r.report(ha1, "none for "+string(d)+", which digest offers", "one for each algorithm that is offered")
+		}
+	}
+	for _, d := range sortedKeys(a.HA1) {
+		if len(a.Digest) > 0 && !slices.Contains(a.Digest, d) {
+			r.report(ha1+"."+string(d), "an algorithm that digest does not offer", "one of "+orList(a.Digest))
+		}
+	}
+}
+
 // checkAgents: ids once, skills that are queues.
 func (r *reader) checkAgents() {
 	ids := map[string]int{}
@@ -59,6 +81,7 @@ func (r *reader) checkAgents() {
 		} else {
 			ids[a.ID] = i
 		}
+		r.checkHA1(path, a)
 		if r.gaps[keyQueues] {
 			continue
 		}

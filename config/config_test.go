@@ -185,7 +185,9 @@ func TestTooLarge(t *testing.T) {
 func TestSecretsAreMasked(t *testing.T) {
 	const text = `
 http: {tokens: [{name: ops, role: supervisor, token: hidden-a}]}
-agents: [{id: "1", password: "${P}", skills: {consult: 1, repair: 1, complaint: 1, gas-alarm: 1}}]
+agents:
+  - {id: "1", password: "${P}", skills: {consult: 1, repair: 1, complaint: 1, gas-alarm: 1}}
+  - {id: "2", ha1: {md5: 00000000000000000000000000facade}}
 `
 	c := parse(t, text, map[string]string{"P": "hidden-b"})
 	require.Equal(t, "hidden-b", c.Agents[0].Password.Reveal())
@@ -211,6 +213,7 @@ agents: [{id: "1", password: "${P}", skills: {consult: 1, repair: 1, complaint: 
 	for how, what := range shown {
 		require.NotContains(t, what, "hidden", how)
 		require.NotContains(t, what, "68696464656e", how)
+		require.NotContains(t, what, "facade", how)
 	}
 	require.Contains(t, shown["json"], `"***"`)
 }
@@ -224,6 +227,12 @@ func TestProblemsTellNoSecret(t *testing.T) {
 		`agents: [{id: "1", password: "hidden word"}]`,
 		`agents: [{id: "1", password: "hidden${X}"}]`,
 		`agents: [{id: "1", password: *hidden}]`,
+		`agents: [{id: "1", ha1: hidden}]`,
+		`agents: [{id: "1", ha1: [hidden]}]`,
+		`agents: [{id: "1", ha1: {md5: hidden}}]`,
+		`agents: [{id: "1", ha1: {md5: [hidden]}}]`,
+		`agents: [{id: "1", ha1: {md5: "hidden word"}}]`,
+		`agents: [{id: "1", password: hidden, ha1: {md5: hidden}}]`,
 		`records: postgres://u:hidden@host/db`,
 		`state: redis://:hidden@host`,
 		"http: {tokens: [{name: a, role: agent, token: hidden}, {name: b, role: agent, token: hidden}]}",
@@ -276,7 +285,7 @@ func FuzzParse(f *testing.F) {
 				require.NotEmpty(t, token.Token.Reveal())
 			}
 			for _, a := range c.Agents {
-				require.NotEmpty(t, a.Password.Reveal())
+				require.NotEqual(t, a.Password.Reveal() == "", len(a.HA1) == 0, "either, and not both")
 			}
 			require.NotNil(t, c.Service.Timezone)
 			require.Positive(t, c.SIP.MaxCalls)

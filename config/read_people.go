@@ -66,11 +66,14 @@ func (r *reader) agents(v value) {
 					v.problem("a password that is not set", "one that is; an agent without cannot register")
 				}
 			}},
+			field{keyHA1, func(v value) { a.HA1 = v.ha1() }},
 			field{"skills", func(v value) { a.Skills = r.skills(v) }},
 			field{"digest", func(v value) { listOf(v, &a.Digest, MD5, SHA256, SHA512256) }},
 		)
 		item.require("id", idShape.want)
-		item.require("password", wantSecret)
+		if !r.written(item.path + "." + keyHA1) {
+			item.require("password", wantSecret+", or ha1")
+		}
 		if a.Name == "" {
 			a.Name = a.ID
 		}

@@ -66,8 +66,8 @@ func distance(a, b []rune) int {
 }
 
 // sortedKeys gives maps of the file a fixed order, so that the same file has the same problems.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
+func sortedKeys[K ~string, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}

@@ -157,10 +157,14 @@ type Destination struct{ Menu, Queue string }
 type Agent struct {
 	ID       string
 	Name     string // default: the ID
-	Password Secret // never empty
+	Password Secret // empty exactly where there is HA1
+	// HA1 stands in for the password (RFC 7616 section 3.4.2): one for each algorithm that the agent is offered, in
+	// lower-case hexadecimal of the algorithm's length.
+	HA1 map[Digest]Secret
 	// Skills by queue, each with a level from 1 to 9 (the best).
 	Skills map[string]int
-	// Digest is this agent's own list, in order; empty means that of SIP.
+	// Digest is this agent's own list, in order; empty means that of SIP, or, where there is HA1, the algorithms
+	// of that.
 	Digest []Digest
 }
 

@@ -26,6 +26,7 @@ const (
 
 // console is where a command speaks to a person, and whence its signals come.
 type console struct {
+	in       io.Reader
 	out, err io.Writer
 	// signals carries SIGINT and SIGTERM: the first asks to drain, the second to stop now.
 	signals <-chan os.Signal
@@ -48,12 +49,13 @@ type cli struct {
 	Init  initCmd  `cmd:"" help:"Write a configuration to start from, with this machine's address and random passwords."`
 	Check checkCmd `cmd:"" help:"Check a configuration: every problem at once, with its line."`
 	Bench benchCmd `cmd:"" help:"Measure what this program costs on this machine."`
+	HA1   ha1Cmd   `cmd:"" name:"ha1" help:"Make what stands in for an agent's password in the configuration."`
 }
 
 func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	os.Exit(run(os.Args[1:], &console{out: os.Stdout, err: os.Stderr, signals: signals}))
+	os.Exit(run(os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, signals: signals}))
 }
 
 // run is the whole program but for the process around it.

@@ -122,7 +122,7 @@ func TestHelp(t *testing.T) {
 	code, out, complaints := command(t, "--help")
 	require.Zero(t, code)
 	require.Empty(t, complaints)
-	for _, name := range []string{"serve", "demo", "init", "check"} {
+	for _, name := range []string{"serve", "demo", "init", "check", "ha1"} {
 		require.Contains(t, out, name)
 	}
 }

@@ -180,7 +180,7 @@ func (a *app) openSIP() (err error) {
 	}
 	for _, g := range a.cfg.Agents {
 		o.Agents = append(o.Agents, sip.AgentOptions{
-			ID: g.ID, Name: g.Name, Password: g.Password.Reveal(), Digest: names(g.Digest),
+			ID: g.ID, Name: g.Name, Password: g.Password.Reveal(), HA1: revealed(g.HA1), Digest: names(g.Digest),
 		})
 	}
 	for _, t := range a.cfg.Trunks {
@@ -265,6 +265,14 @@ func names(algorithms []config.Digest) []string {
 	var out []string
 	for _, d := range algorithms {
 		out = append(out, string(d))
+	}
+	return out
+}
+
+func revealed(ha1 map[config.Digest]config.Secret) map[string]string {
+	out := make(map[string]string, len(ha1))
+	for d, s := range ha1 {
+		out[string(d)] = s.Reveal()
 	}
 	return out
 }
