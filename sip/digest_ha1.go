@@ -13,7 +13,7 @@ import (
 // hashes are the functions of the algorithms, by the wire's names (RFC 7616 section 3.2; SHA-512-256 is
 // SHA-512/256 of FIPS 180-4).
 var hashes = map[string]func() hash.Hash{
-	"MD5":         md5.New,
+	wireMD5:       md5.New,
 	"SHA-256":     sha256.New,
 	"SHA-512-256": sha512.New512_256,
 }

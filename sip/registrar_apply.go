@@ -40,7 +40,7 @@ func (r *registrar) apply(agent string, w wish, req *sipmsg.Request, src source)
 	defer r.mu.Unlock()
 	old, bound := r.bindings.get(agent, now)
 	callID, cseq := req.CallID().Value(), req.CSeq().SeqNo
-	if w.bind == nil && !(bound && w.removes(&old.display)) {
+	if w.bind == nil && (!bound || !w.removes(&old.display)) {
 		return registerQueried, nil
 	}
 	if bound && old.callID == callID && cseq <= old.cseq {

@@ -97,7 +97,7 @@ func (r *registrar) judge(c *digest.Credentials, method string) verdict {
 // named means MD5 (RFC 7616 section 3.4). Nobody is offered a "-sess" variant (RFC 7616 section 3.4.2).
 func (a *account) ha1For(algorithm string) (ha1 string, offered bool) {
 	if algorithm == "" {
-		algorithm = "MD5"
+		algorithm = wireMD5
 	}
 	for _, o := range a.algorithms {
 		if strings.EqualFold(o, algorithm) {

@@ -35,8 +35,12 @@ func TestUnknownLooksTheSame(t *testing.T) {
 		require.Equal(t, ask("8001", "X: y"), ask("9001", "X: y"))
 		s.remember(r.handle(registerRequest(t, "8001", "X: y", 1), src))
 		for _, words := range [][]string{
-			{"password=guess"}, {"password="}, {"password=guess", "nonce=dcd98b7102dd2f0e8b11d0f600bfb0c093"},
-			{"password=guess", "algorithm=SHA-256"}, {"password=guess", "qop=none"}, {"password=guess", "method=INVITE"},
+			{"password=guess"},
+			{"password="},
+			{"password=guess", "nonce=dcd98b7102dd2f0e8b11d0f600bfb0c093"},
+			{"password=guess", "algorithm=SHA-256"},
+			{"password=guess", "qop=none"},
+			{"password=guess", "method=INVITE"},
 		} {
 			known := ask("8001", "Authorization: "+s.credentials("REGISTER", append(words, "user=8001")))
 			unknown := ask("9001", "Authorization: "+s.credentials("REGISTER", append(words, "user=9001")))

@@ -44,6 +44,7 @@ var (
 	errNoPassword   = errors.New("there is none")
 	errTwoPasswords = errors.New("they are not the same")
 	errUntypable    = errors.New("a control character is in it")
+	errLongPassword = fmt.Errorf("it is longer than %d bytes", maxPassword)
 )
 
 // maxPassword bounds what is read for a password, in bytes.
@@ -57,6 +58,8 @@ func readPassword(con *console) (string, error) {
 		return "", err
 	case password == "":
 		return "", errNoPassword
+	case len(password) > maxPassword:
+		return "", errLongPassword
 	case strings.ContainsFunc(password, unicode.IsControl):
 		return "", errUntypable
 	}
@@ -66,7 +69,7 @@ func readPassword(con *console) (string, error) {
 func ask(con *console) (string, error) {
 	f, ok := con.in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		line, err := bufio.NewReader(io.LimitReader(con.in, maxPassword)).ReadString('\n')
+		line, err := bufio.NewReader(io.LimitReader(con.in, maxPassword+1)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", err
 		}

@@ -38,6 +38,7 @@ func TestHA1Refuses(t *testing.T) {
 	}{
 		"nothing":   {"", errNoPassword.Error(), []string{"8001"}},
 		"a line":    {"\nsecret\n", errNoPassword.Error(), []string{"8001"}},
+		"long":      {strings.Repeat("x", maxPassword+1), errLongPassword.Error(), []string{"8001"}},
 		"control":   {"sec\x07ret", errUntypable.Error(), []string{"8001"}},
 		"algorithm": {"secret", `"sha-1"`, []string{"8001", "--digest", "sha-1"}},
 		"id":        {"secret", "colon", []string{"80:01"}},
