@@ -173,7 +173,7 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
 	l.invite, l.received, l.answer = x, received, answer
 	u.legs.enter(l)
 	// Another phone may have taken the agent's place since the door, when the leg did not yet keep it.
-	if agent != "" && !u.registrar.holds(agent, x.src) {
+	if agent != "" && !u.registrar.registeredAt(x.src.transport, x.src.addr, agent) {
 		l.Hangup(call.CauseForbidden)
 		return nil
 	}

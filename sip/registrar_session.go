@@ -3,7 +3,6 @@ package sip
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
@@ -92,14 +91,6 @@ func (r *registrar) contestLocked(b *binding, by *session) *refusedError {
 func (r *registrar) current(agent string, f flow) bool {
 	now, ok := r.lookup(agent)
 	return ok && now.serial == f.serial
-}
-
-// holds tells whether an agent's phone is registered at a source.
-func (r *registrar) holds(agent string, src source) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b, ok := r.bindings.get(agent, time.Now())
-	return ok && keyOf(b.flow.transport, b.flow.source) == keyOf(src.transport, src.addr)
 }
 
 // contested logs a refusal, as often as the quota allows: a phone may ask again each second.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/icholy/digest"
@@ -108,38 +109,48 @@ func TestLoserIsTheTrunk(t *testing.T) {
 	require.Equal(t, "city", in.Trunk)
 }
 
-// opening is an engine that does something before it opens a stream.
-type opening struct {
+// crossing is an engine that lets the test do something before a stream is opened, once it was armed.
+type crossing struct {
 	*fakeEngine
-	before func()
+	armed          atomic.Bool
+	opening, going chan struct{}
 }
 
-func (e *opening) Open(o media.StreamOptions) (media.Stream, error) {
-	if e.before != nil {
-		e.before()
+func (e *crossing) Open(o media.StreamOptions) (media.Stream, error) {
+	if e.armed.CompareAndSwap(true, false) {
+		e.opening <- struct{}{}
+		<-e.going
 	}
 	return e.fakeEngine.Open(o)
+}
+
+// newCrossing is a rig with such an engine, armed.
+func newCrossing(t *testing.T) (*rig, *crossing) {
+	t.Helper()
+	e := &crossing{opening: make(chan struct{}), going: make(chan struct{})}
+	e.armed.Store(true)
+	r := newRig(t, func(o *Options) {
+		e.fakeEngine, _ = o.Engine.(*fakeEngine)
+		o.Engine = e
+	})
+	return r, e
 }
 
 // TestTakeoverCrossesRing: a phone that takes the place after the flow was looked up, and before the ring is
 // entered, is not overtaken by an INVITE to the other phone.
 func TestTakeoverCrossesRing(t *testing.T) {
 	t.Parallel()
-	engine := &opening{}
-	r := newRig(t, func(o *Options) {
-		engine.fakeEngine, _ = o.Engine.(*fakeEngine)
-		o.Engine = engine
-	})
+	r, e := newCrossing(t)
 	first, second := newPeer(t, "udp", r.udp()), newPeer(t, "udp", r.udp())
 	first.boot().register(200)
-	two := second.boot()
-	engine.before = func() { two.register(200) }
-	_, err := r.Ring(t.Context(), call.RingRequest{Agent: "8001", From: "13900001234"})
-	var failed *call.RingError
-	require.ErrorAs(t, err, &failed)
-	require.Equal(t, call.CauseUnreachable, failed.Why)
-	engine.before = nil
 	out := r.ring(t.Context(), nil)
+	next(t, e.opening)
+	second.boot().register(200)
+	close(e.going)
+	var failed *call.RingError
+	require.ErrorAs(t, next(t, out).err, &failed)
+	require.Equal(t, call.CauseUnreachable, failed.Why)
+	out = r.ring(t.Context(), nil)
 	second.respond(second.expect("INVITE", "INVITE"), 486, "Busy Here", "a1", "")
 	require.Error(t, next(t, out).err)
 	first.dialog(testNumber).request("OPTIONS", "")
@@ -151,17 +162,17 @@ func TestTakeoverCrossesRing(t *testing.T) {
 // TestTakeoverCrossesCall: the same while the agent's own INVITE passes the door.
 func TestTakeoverCrossesCall(t *testing.T) {
 	t.Parallel()
-	engine := &opening{}
-	r := newRig(t, func(o *Options) {
-		engine.fakeEngine, _ = o.Engine.(*fakeEngine)
-		o.Engine = engine
-	})
+	r, e := newCrossing(t)
 	first, second := newPeer(t, "udp", r.udp()), newPeer(t, "udp", r.udp())
 	first.boot().register(200)
-	two := second.boot()
-	engine.before = func() { two.register(200) }
 	k := first.dialog(testNumber)
-	k.invite()
+	invite := func(extra ...string) {
+		k.seq++
+		k.branch = newBranch()
+		msg := k.message("INVITE", k.seq, k.branch, sdpGood, append(extra, sdpHeader)...)
+		first.write(strings.Replace(msg, "From: <sip:13900001234@", "From: <sip:8001@", 1))
+	}
+	invite()
 	w := k.p.status("INVITE", 401)
 	k.ack(w, "")
 	k.toTag = ""
@@ -171,10 +182,10 @@ func TestTakeoverCrossesCall(t *testing.T) {
 		Method: "INVITE", URI: fmt.Sprintf("sip:%s@%s", testNumber, first.to), Username: "8001", Password: "one", Count: 1,
 	})
 	require.NoError(t, err)
-	k.seq++
-	k.branch = newBranch()
-	msg := k.message("INVITE", k.seq, k.branch, sdpGood, "Authorization: "+creds.String(), sdpHeader)
-	first.write(strings.Replace(msg, "From: <sip:13900001234@", "From: <sip:8001@", 1))
+	invite("Authorization: " + creds.String())
+	next(t, e.opening)
+	second.boot().register(200)
+	close(e.going)
 	k.ack(k.p.status("INVITE", 403), "")
 }
 
