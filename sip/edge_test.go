@@ -12,7 +12,8 @@ import (
 )
 
 // Behind an edge proxy callers and agents are one source: whoever claims to be an agent registered there is asked for
-// proof, and others are the trunk's. A source that is no trunk's is an agent's alone.
+// proof, and others are the trunk's. What came through no proxy is the phone's own, and an agent's alone; so is all from
+// a source that is no trunk's.
 func TestAgentsAndCallersAtOneSource(t *testing.T) {
 	t.Parallel()
 	got := make(chan call.Incoming, 1)
@@ -30,12 +31,16 @@ func TestAgentsAndCallersAtOneSource(t *testing.T) {
 			})
 			p := newPeer(t, "udp", r.udp())
 			p.register(r)
+			const behind = "Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKbehind"
 			agent := p.dialog(testNumber)
 			agent.seq++
-			p.write(strings.Replace(agent.message("INVITE", 1, newBranch(), sdpGood, sdpHeader), "<sip:13900001234@", "<sip:8001@", 1))
+			p.write(strings.Replace(agent.message("INVITE", 1, newBranch(), sdpGood, sdpHeader, behind), "<sip:13900001234@", "<sip:8001@", 1))
 			p.status("INVITE", 401)
+			phone := p.dialog(testNumber)
+			phone.invite()
+			phone.ack(p.status("INVITE", 401), "")
 			caller := p.dialog(testNumber)
-			caller.invite()
+			caller.invite(behind)
 			if !trunk {
 				caller.ack(p.status("INVITE", 401), "")
 				return

@@ -14,13 +14,12 @@ import (
 )
 
 // admit is the door: it decides who may call, and where the number dialled leads. A source that holds a
-// registered flow is an agent first, and must prove it; a trunk is known by its address. Behind an edge proxy
-// both are one source: who does not claim to be an agent registered there is the trunk's, if it is one.
+// registered flow is an agent first, and must prove it; a trunk is known by its address. An edge proxy is one source
+// for both: what came through one, and does not claim to be an agent registered there, is the trunk's, if it is one.
 func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	in.To = dialled(&x.req.Recipient)
 	t, trunk := u.trunks.match(x.src.addr.Addr())
-	if _, flow := u.registrar.agentAt(x.src.transport, x.src.addr); flow &&
-		(!trunk || u.registrar.registeredAt(x.src.transport, x.src.addr, x.req.From().Address.User)) {
+	if u.isAgent(x, trunk) {
 		agent, challenge := u.registrar.authenticate(x.req)
 		if challenge != nil {
 			return in, challenge
@@ -43,6 +42,20 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	in.Trunk, in.From, in.At = t.name, callerOf(x.req), at
 	return in, nil
 }
+
+// isAgent tells whether a request is to be taken for an agent's; trunk says whether its source is a trunk's.
+func (u *UA) isAgent(x *exchange, trunk bool) bool {
+	if _, flow := u.registrar.agentAt(x.src.transport, x.src.addr); !flow {
+		return false
+	}
+	if !trunk || !proxied(x.req) {
+		return true
+	}
+	return u.registrar.registeredAt(x.src.transport, x.src.addr, x.req.From().Address.User)
+}
+
+// proxied reports whether a request has passed a proxy, which leaves its Via (RFC 3261 section 16.6, step 8).
+func proxied(req *sipmsg.Request) bool { return count(req, "via") > 1 }
 
 // agentRoute is where a number leads that an agent's phone dials: as for the trunk at its address, else as
 // for the first trunk that has the number.
