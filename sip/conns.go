@@ -26,6 +26,7 @@ type conns struct {
 	onClose func(peer netip.AddrPort)
 	dropped func(why string)
 	failed  func(why string, err error)
+	ladder  *ladder
 
 	mu    sync.Mutex
 	open  map[netip.AddrPort]*trackedConn
@@ -174,10 +175,15 @@ func (t *trackedConn) Read(b []byte) (int, error) {
 }
 
 func (t *trackedConn) Write(b []byte) (int, error) {
-	if err := t.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	at := time.Now()
+	if err := t.SetWriteDeadline(at.Add(writeTimeout)); err != nil {
 		return 0, fmt.Errorf("bound a write to %s: %w", t.peer, err)
 	}
-	return t.Conn.Write(b)
+	n, err := t.Conn.Write(b)
+	if err == nil {
+		t.wrote(b, at)
+	}
+	return n, err
 }
 
 func (t *trackedConn) Close() error {

@@ -131,6 +131,7 @@ func (u *UA) occupy() (free func(), ok bool) {
 // own gives a call to OnIncoming. A leg that has no owner when that returns is hung up, and so is one whose
 // owner panicked; one that somebody else has taken meanwhile keeps its INVITE's handler until it ends.
 func (u *UA) own(x *exchange, l *leg, in call.Incoming) {
+	u.ladder.name(callIDOf(l.key), in)
 	returned := false
 	defer func() {
 		if !returned || !l.owned() {

@@ -88,7 +88,10 @@ func (l *leg) Attach(post func(call.Command) bool) {
 }
 
 // Belongs implements call.Leg.
-func (l *leg) Belongs(callID string) { l.call.Store(&callID) }
+func (l *leg) Belongs(callID string) {
+	l.call.Store(&callID)
+	l.ua.ladder.belongs(callIDOf(l.key), callID)
+}
 
 // owned reports whether somebody is attached.
 func (l *leg) owned() bool {

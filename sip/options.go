@@ -53,6 +53,10 @@ type Options struct {
 	// OnFlow, if not nil, is told when an agent's phone becomes reachable and when it no longer is, in
 	// order, on one goroutine at a time; it must not block.
 	OnFlow func(agent string, up bool)
+	// Trace, if not nil, is given what the legs and rings of a call said by SIP, some seconds after each
+	// ended, and at once when the UA closes or a leg moves to another call; a call is named several times.
+	// It must not block, and may be called from any goroutine. The slice is Trace's from then on.
+	Trace func(callID string, messages []call.SIPMessage)
 	// OnPanic, if not nil, is told of each panic that was contained: where (the method, or a name of a
 	// task) and the value.
 	OnPanic func(where string, v any)

@@ -66,7 +66,7 @@ func parseWire(raw string, at time.Time) wire {
 
 // peer is a phone made of literal messages: what it sends and what it sees is the wire's truth.
 type peer struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	in   *bufio.Reader // of a TCP connection
 	to   netip.AddrPort
@@ -75,13 +75,13 @@ type peer struct {
 	lastRegister string
 }
 
-func newPeer(t *testing.T, network string, to netip.AddrPort) *peer {
+func newPeer(t testing.TB, network string, to netip.AddrPort) *peer {
 	t.Helper()
 	return newPeerAt(t, nil, network, to)
 }
 
 // newPeerAt is newPeer at an address of its own.
-func newPeerAt(t *testing.T, at net.Addr, network string, to netip.AddrPort) *peer {
+func newPeerAt(t testing.TB, at net.Addr, network string, to netip.AddrPort) *peer {
 	t.Helper()
 	d := net.Dialer{LocalAddr: at}
 	c, err := d.DialContext(t.Context(), network, to.String())
@@ -387,7 +387,7 @@ func ended(t *testing.T, l call.Leg) call.LegEnd {
 }
 
 // next reads from a channel, within the tests' patience.
-func next[T any](t *testing.T, c <-chan T) T {
+func next[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 	to := sipmsg.Uri{Scheme: schemeSIP, User: r.Agent, Host: self}
 	l, err := u.invite(ctx, outgoing{
 		target: f.contact, from: nameAddr(r.Display, &from), to: nameAddr("", &to),
-		hop: hopOfFlow(f), agent: r.Agent,
+		hop: hopOfFlow(f), agent: r.Agent, call: r.CallID,
 		media:    media.StreamOptions{Signalling: f.source.Addr(), Prefer: r.Prefer},
 		progress: r.Progress,
 		failed:   func() { u.registrar.failed(r.Agent, f) },
@@ -50,6 +51,7 @@ type outgoing struct {
 	from, to string     // as nameAddr writes them
 	hop      hop
 	agent    string // whose flow the dialog follows, if any
+	call     string // that it belongs to, if any
 	media    media.StreamOptions
 	progress func(code int, at time.Time) // may be nil
 	failed   func()                       // told that no response came; may be nil
@@ -93,6 +95,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		u.log.Warn("no stream to ring with", zap.Error(err))
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
+	u.ladder.begin(r.d.CallID, o.call, cmp.Or(o.agent, dialled(&o.target)), o.agent != "")
 	u.legs.ring(r)
 	defer u.legs.rung(r)
 	if o.current != nil && !o.current() {

@@ -58,6 +58,7 @@ func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
 	if h.transport == transportUDP {
 		req.Laddr = sipmsg.Addr{IP: net.IP(h.ours.Addr().AsSlice()), Port: int(h.ours.Port())}
 	}
+	u.sends(req)
 }
 
 // selfAt is our own address as the far end is to see it: what the listener advertises, else what it is

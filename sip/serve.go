@@ -44,12 +44,13 @@ type exchange struct {
 // makes by itself.
 func (u *UA) arrived(msg sipmsg.Message) {
 	defer u.contain("arrived", nil)
-	stamp(msg)
 	if reliable(strings.ToUpper(msg.Transport())) {
 		if peer, err := netip.ParseAddrPort(msg.Source()); err == nil {
 			u.conns.heard(unmap(peer))
+			u.heardStream(msg, unmap(peer))
 		}
 	}
+	stamp(msg)
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
 		if res, ok := msg.(*sipmsg.Response); ok {
@@ -187,6 +188,7 @@ func (x *exchange) send(res *sipmsg.Response) error {
 		return errFinal
 	}
 	res.SipVersion = version
+	x.ua.sends(res)
 	err := x.tx.Respond(res)
 	if errors.Is(err, sipmsg.ErrTransactionCanceled) {
 		// A CANCEL was first. sipgo nevertheless took res for what it resends; put its 487 back.

@@ -33,6 +33,7 @@ type UA struct {
 	registrar *registrar
 	trunks    *trunks
 	legs      *legTable
+	ladder    *ladder // nil without Options.Trace
 	// door decides who may call and where the number leads. It is admit, but for a Phone.
 	door func(x *exchange) (in call.Incoming, refused *sipmsg.Response)
 	// known tells hosts whose business is with us from strangers. It is acquainted, but for a Phone.
@@ -84,6 +85,7 @@ func New(o Options) (*UA, error) {
 		closed: make(chan struct{}), quota: newQuota(),
 		gate: newGate(o.limits),
 	}
+	u.ladder = newLadder(o.Trace, u.legs.callIDs)
 	u.door, u.known = u.admit, u.acquainted
 	if _, err := rand.Read(u.tagKey[:]); err != nil {
 		return nil, fmt.Errorf("make a key for tags: %w", err)
@@ -100,7 +102,7 @@ func New(o Options) (*UA, error) {
 	u.conns = &conns{
 		l: o.limits, open: make(map[netip.AddrPort]*trackedConn), hosts: make(map[netip.Addr]int),
 		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
-		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed,
+		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
 	}
 	if u.listeners, err = bindAll(o.Listen, u.conns); err != nil {
 		return nil, err
@@ -152,6 +154,7 @@ func (u *UA) Run(ctx context.Context) error {
 		g.Go(func() error { return u.listen(l) })
 	}
 	g.Go(func() error { return u.registrar.run(ctx) })
+	g.Go(func() error { return u.ladder.run(ctx) })
 	g.Go(func() error {
 		<-ctx.Done()
 		return u.Close()
@@ -211,6 +214,7 @@ func (u *UA) Close() error {
 		if err := u.transport.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			u.closeErr = errors.Join(u.closeErr, fmt.Errorf("close SIP transports: %w", err))
 		}
+		u.ladder.close()
 	})
 	<-u.closed
 	return u.closeErr

@@ -64,6 +64,7 @@ func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
 		failures = 0
 		if src, ok := addrPortOf(from); ok && s.ua.admits(src, p[:n]) {
 			s.seen[src] = struct{}{}
+			s.ua.heardDatagram(p[:n], src, s.LocalAddr())
 			return n, from, nil
 		}
 	}

@@ -71,7 +71,9 @@ func (r *ringing) withdraw() {
 // cancel sends the CANCEL, and waits for its answer in the background: the INVITE's own responses must be read
 // meanwhile.
 func (r *ringing) cancel() {
-	tx, err := r.ua.txs.Request(r.ua.patience, cancelOf(r.req))
+	req := cancelOf(r.req)
+	r.ua.sends(req)
+	tx, err := r.ua.txs.Request(r.ua.patience, req)
 	if err != nil {
 		r.ua.log.Debug("CANCEL not sent", zap.Error(err))
 		return

@@ -1,0 +1,162 @@
+package call
+
+import (
+	"cmp"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The least number of digits that make a number worth hiding. As a URI's user and in a display name a short
+// one is seen for what it is; anywhere else a run of digits must be long not to be taken for something else.
+const (
+	maskedUserDigits = 3
+	maskedNameDigits = 5
+	maskedRunDigits  = 7
+	// nationalDigits are those of a number without its country code; the longest plan in use (E.164 allows
+	// 15 with the code, China has 11 for mobiles).
+	nationalDigits = 11
+)
+
+var (
+	// The user parts of sip and sips URIs and the numbers of tel URIs, wherever they stand: request line,
+	// headers, escaped in others (RFC 3261 section 19.1.1, RFC 3966 section 3).
+	sipUser = regexp.MustCompile(`(?i)(\bsips?:)([^\s<>"@]+)(@)`)
+	telUser = regexp.MustCompile(`(?i)(\btel:)([^\s<>",?]+)()`)
+	// A display name that is a number, quoted or not (RFC 3261 section 20.10).
+	quotedNumber = regexp.MustCompile(`(")([-+0-9 ().*#/]+)(")`)
+	plainNumber  = regexp.MustCompile(`(?m)([:,][ \t]*)([+0-9][-+0-9 ().*#/]*?)([ \t]*<)`)
+	longRun      = regexp.MustCompile(`()([0-9]{7,})()`)
+)
+
+// MaskLadder returns messages with the telephone numbers hidden, as Mask does it: users of URIs, display
+// names, the parties' own, and every run of digits that is one of these, wherever it stands. Agents' ids and
+// what is open, such as the number that was dialled, can be read. Call-IDs, tags and branches stay, but for
+// numbers in them.
+func MaskLadder(messages []SIPMessage, open ...string) []SIPMessage {
+	m := masking{open: make(map[string]bool)}
+	for _, o := range open {
+		m.open[o] = true
+	}
+	for _, s := range messages {
+		if s.Agent {
+			m.open[s.Party] = true
+		}
+	}
+	for _, s := range messages {
+		if !s.Agent {
+			m.hide(s.Party)
+		}
+		for _, uri := range []*regexp.Regexp{sipUser, telUser} {
+			for _, part := range uri.FindAllStringSubmatch(s.Head, -1) {
+				user, _ := userOf(part[2])
+				m.hide(user)
+				m.hide(strings.Split(user, ":")[0])
+			}
+		}
+	}
+	slices.SortFunc(m.hidden, func(a, b string) int { // the longer first: the shorter may be a part of it
+		return cmp.Or(len(b)-len(a), strings.Compare(a, b))
+	})
+	m.hidden = slices.Compact(m.hidden)
+	masked := slices.Clone(messages)
+	for i := range masked {
+		s := &masked[i]
+		s.Head = m.mask(s.Head)
+		if !s.Agent {
+			s.Party = m.number(s.Party, maskedUserDigits)
+		}
+	}
+	return masked
+}
+
+// masking is what is to be hidden, and what is not.
+type masking struct {
+	open   map[string]bool
+	hidden []string // runs of digits
+}
+
+// hide notes a number that may be one of a person.
+func (m *masking) hide(number string) {
+	run := digitsOf(number)
+	if m.open[number] || m.open[run] || len(run) < maskedRunDigits {
+		return
+	}
+	m.hidden = append(m.hidden, run)
+	if len(run) > nationalDigits {
+		m.hidden = append(m.hidden, run[len(run)-nationalDigits:])
+	}
+}
+
+func (m *masking) mask(head string) string {
+	name := func(text string) string { return m.number(text, maskedNameDigits) }
+	for _, in := range []struct {
+		what *regexp.Regexp
+		hide func(string) string
+	}{{sipUser, m.user}, {telUser, m.user}, {quotedNumber, name}, {plainNumber, name}} {
+		head = within(in.what, head, in.hide)
+	}
+	for again := true; again; { // what is left and right of a number that was hidden may be one together
+		again = false
+		for _, run := range m.hidden {
+			if strings.Contains(head, run) {
+				head, again = strings.ReplaceAll(head, run, Mask(run)), true
+			}
+		}
+	}
+	return head
+}
+
+// within changes the second of the three parts of each match.
+func within(what *regexp.Regexp, text string, change func(string) string) string {
+	return what.ReplaceAllStringFunc(text, func(found string) string {
+		part := what.FindStringSubmatch(found)
+		if part == nil { // a word boundary that is none any more
+			return change(found)
+		}
+		return part[1] + change(part[2]) + part[3]
+	})
+}
+
+// user masks what stands between a URI's scheme and its @: name, password, parameters.
+func (m *masking) user(text string) string {
+	user, params := userOf(text)
+	if masked := m.number(user, maskedUserDigits); masked != user {
+		text = masked + params
+	}
+	return text[:len(text)-len(params)] + within(longRun, params, func(run string) string {
+		return m.number(run, maskedRunDigits)
+	})
+}
+
+// userOf is the decoded user and password of a URI, and its parameters as they stand.
+func userOf(text string) (user, params string) {
+	user = text
+	if i := strings.IndexByte(text, ';'); i >= 0 {
+		user, params = text[:i], text[i:]
+	}
+	if decoded, err := url.PathUnescape(user); err == nil && !strings.ContainsAny(decoded, "\r\n") {
+		user = decoded
+	}
+	return user, params
+}
+
+// number masks a text if it has that many digits, and is not open.
+func (m *masking) number(text string, least int) string {
+	run := digitsOf(text)
+	if len(run) < least || m.open[text] || m.open[run] {
+		return text
+	}
+	return Mask(text)
+}
+
+// digitsOf is a text's digits.
+func digitsOf(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
+}
