@@ -36,6 +36,7 @@ func (r *reader) sip(v value) {
 				field{"default", func(v value) { v.seconds(&s.Expires.Default, day) }},
 			)
 		}},
+		field{"trace_keep", func(v value) { v.duration(&s.TraceKeep, 0, 366*day) }},
 	)
 }
 

@@ -49,6 +49,9 @@ type SIP struct {
 	Ping time.Duration
 	// Expires bounds registrations; key `sip.expires`.
 	Expires Expires
+	// TraceKeep is how long each call's SIP messages are kept; key `sip.trace_keep`, 0s (not at all) to 366d,
+	// default 7d.
+	TraceKeep time.Duration
 }
 
 // Listener is one address that SIP is received on.

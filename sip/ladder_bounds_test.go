@@ -202,7 +202,7 @@ func TestLadderAtClose(t *testing.T) {
 	t.Parallel()
 	legs := make(chan call.Leg, 1)
 	s := newTraces()
-	r := newRig(t, func(o *Options) { o.OnIncoming, o.Trace = owned("c1", legs), s.take })
+	r := newRig(t, func(o *Options) { o.OnIncoming, o.Trace = owned(legs), s.take })
 	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	k.answered()
 	next(t, legs)
@@ -219,7 +219,7 @@ func TestLadderAtClose(t *testing.T) {
 func TestLadderOverANewConnection(t *testing.T) {
 	t.Parallel()
 	legs := make(chan call.Leg, 1)
-	r, s := tracedRig(t, func(o *Options) { o.OnIncoming = owned("c1", legs) })
+	r, s := tracedRig(t, func(o *Options) { o.OnIncoming = owned(legs) })
 	var lc net.ListenConfig
 	home, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -77,11 +77,11 @@ func rungs(messages []call.SIPMessage) []string {
 	return out
 }
 
-// owned is an OnIncoming that makes each leg a call's and answers.
-func owned(callID string, legs chan<- call.Leg) func(context.Context, call.Incoming) {
+// owned is an OnIncoming that makes each leg one of call c1, and answers.
+func owned(legs chan<- call.Leg) func(context.Context, call.Incoming) {
 	until := untilOver(legs)
 	return func(ctx context.Context, in call.Incoming) {
-		in.Leg.Belongs(callID)
+		in.Leg.Belongs("c1")
 		until(ctx, in)
 	}
 }
@@ -102,7 +102,7 @@ func TestLadderOfACall(t *testing.T) {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()
 			legs := make(chan call.Leg, 1)
-			r, s := tracedRig(t, func(o *Options) { o.OnIncoming = owned("c1", legs) })
+			r, s := tracedRig(t, func(o *Options) { o.OnIncoming = owned(legs) })
 			agent := newPeer(t, network, r.at(network))
 			agent.register(r)
 			caller := newPeer(t, network, r.at(network))
@@ -192,7 +192,7 @@ func TestLadderOfAnUnansweredRing(t *testing.T) {
 func TestLadderHidesCredentials(t *testing.T) {
 	t.Parallel()
 	legs := make(chan call.Leg, 1)
-	r, s := tracedRig(t, func(o *Options) { o.OnIncoming = owned("c1", legs) })
+	r, s := tracedRig(t, func(o *Options) { o.OnIncoming = owned(legs) })
 	p := newPeer(t, "udp", r.udp())
 	p.register(r)
 	k := p.dialog(testNumber)

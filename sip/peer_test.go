@@ -75,19 +75,19 @@ type peer struct {
 	lastRegister string
 }
 
-func newPeer(t testing.TB, network string, to netip.AddrPort) *peer {
-	t.Helper()
-	return newPeerAt(t, nil, network, to)
+func newPeer(tb testing.TB, network string, to netip.AddrPort) *peer {
+	tb.Helper()
+	return newPeerAt(tb, nil, network, to)
 }
 
 // newPeerAt is newPeer at an address of its own.
-func newPeerAt(t testing.TB, at net.Addr, network string, to netip.AddrPort) *peer {
-	t.Helper()
+func newPeerAt(tb testing.TB, at net.Addr, network string, to netip.AddrPort) *peer {
+	tb.Helper()
 	d := net.Dialer{LocalAddr: at}
-	c, err := d.DialContext(t.Context(), network, to.String())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	return &peer{t: t, conn: c, in: bufio.NewReader(c), to: to}
+	c, err := d.DialContext(tb.Context(), network, to.String())
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = c.Close() })
+	return &peer{t: tb, conn: c, in: bufio.NewReader(c), to: to}
 }
 
 func (p *peer) addr() string { return p.conn.LocalAddr().String() }
@@ -387,13 +387,13 @@ func ended(t *testing.T, l call.Leg) call.LegEnd {
 }
 
 // next reads from a channel, within the tests' patience.
-func next[T any](t testing.TB, c <-chan T) T {
-	t.Helper()
+func next[T any](tb testing.TB, c <-chan T) T {
+	tb.Helper()
 	select {
 	case v := <-c:
 		return v
 	case <-time.After(testWait):
-		require.FailNow(t, "nothing came")
+		require.FailNow(tb, "nothing came")
 		panic("unreachable")
 	}
 }

@@ -27,6 +27,7 @@ type Token struct {
 
 // hashedToken is compared by its SHA-256, so that neither length nor content shows in the time taken.
 type hashedToken struct {
+	name string // for logs
 	role Role
 	sum  [sha256.Size]byte
 }
@@ -36,33 +37,30 @@ func hashTokens(tokens []Token) []hashedToken {
 	var hashed []hashedToken
 	for _, t := range tokens {
 		if t.Token != "" {
-			hashed = append(hashed, hashedToken{role: t.Role, sum: sha256.Sum256([]byte(t.Token))})
+			hashed = append(hashed, hashedToken{name: t.Name, role: t.Role, sum: sha256.Sum256([]byte(t.Token))})
 		}
 	}
 	return hashed
 }
 
-// authenticate returns the role of the request's bearer token (RFC 6750 section 2.1), or a 401.
-func (s *Server) authenticate(r *http.Request) (Role, error) {
+// authenticate finds the request's bearer token (RFC 6750 section 2.1), or returns a 401.
+func (s *Server) authenticate(r *http.Request) (bearer hashedToken, err error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	secret = strings.TrimSpace(secret)
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return "", unauthorized("", "a bearer token is needed")
+		return bearer, unauthorized("", "a bearer token is needed")
 	}
 	sum := sha256.Sum256([]byte(secret))
-	var (
-		role  Role
-		found bool
-	)
+	found := false
 	for _, t := range s.tokens { // all of them, so that the place in the list does not show either
 		if subtle.ConstantTimeCompare(t.sum[:], sum[:]) == 1 {
-			role, found = t.role, true
+			bearer, found = t, true
 		}
 	}
 	if !found {
-		return "", unauthorized("invalid_token", "no such token")
+		return bearer, unauthorized("invalid_token", "no such token")
 	}
-	return role, nil
+	return bearer, nil
 }
 
 // unauthorized is a 401 with its challenge (RFC 9110 section 11.6.1, RFC 6750 section 3).

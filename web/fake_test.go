@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -57,6 +58,12 @@ func fakeHotline(t *testing.T) Options {
 				return nil, time.Time{}, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
 			}
 			return nopCloser{bytes.NewReader(wav)}, now, nil
+		},
+		Ladder: func(_ context.Context, id string) ([]call.SIPMessage, error) {
+			if id != "c1" {
+				return nil, call.ErrNotFound
+			}
+			return ladder(now.Add(-10 * time.Minute)), nil
 		},
 		Live: func() []call.Live {
 			return []call.Live{{Record: live, At: call.Talk}, {Record: fresh, At: call.Wait}}

@@ -33,6 +33,7 @@ func (s *Server) table() []route {
 		{pattern: "/metrics", open: true, handle: s.scrape()},
 		{pattern: "/api/v1/calls", roles: []Role{Auditor}, handle: s.calls},
 		{pattern: "/api/v1/calls/{id}", roles: []Role{Auditor}, handle: s.call},
+		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.trace},
 		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
@@ -93,11 +94,11 @@ func (s *Server) admit(rt route, r *http.Request) error {
 	if rt.open && !strings.HasPrefix(r.URL.Path, "/api/") {
 		return nil
 	}
-	role, err := s.authenticate(r) // also for unknown paths of the API: what exists is not told to strangers
+	bearer, err := s.authenticate(r) // also for unknown paths of the API: what exists is not told to strangers
 	if err != nil {
 		return err
 	}
-	if role != Supervisor && !slices.Contains(rt.roles, role) {
+	if bearer.role != Supervisor && !slices.Contains(rt.roles, bearer.role) {
 		return &problem{Status: http.StatusForbidden, Detail: "the token's role may not see this"}
 	}
 	return nil

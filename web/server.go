@@ -60,6 +60,9 @@ type Options struct {
 	// Recording opens a recording by the name in its record, and says when it was written. Errors: one
 	// that wraps fs.ErrNotExist.
 	Recording func(name string) (io.ReadSeekCloser, time.Time, error)
+	// Ladder is what a call said by SIP so far, in the order of the wire, numbers unmasked. Errors:
+	// call.ErrNotFound when nothing of it is kept.
+	Ladder func(ctx context.Context, id string) ([]call.SIPMessage, error)
 	// Live are the calls in progress, Queues and Agents all there are. The slices are the server's.
 	Live   func() []call.Live
 	Queues func() []call.QueueView
@@ -86,6 +89,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxWatchers <= 0 {
 		o.MaxWatchers = 64
+	}
+	if o.Ladder == nil {
+		o.Ladder = func(context.Context, string) ([]call.SIPMessage, error) { return nil, call.ErrNotFound }
 	}
 	if o.Live == nil {
 		o.Live = func() []call.Live { return nil }

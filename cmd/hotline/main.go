@@ -50,6 +50,7 @@ type cli struct {
 	Check checkCmd `cmd:"" help:"Check a configuration: every problem at once, with its line."`
 	Bench benchCmd `cmd:"" help:"Measure what this program costs on this machine."`
 	HA1   ha1Cmd   `cmd:"" name:"ha1" help:"Make what stands in for an agent's password in the configuration."`
+	Trace traceCmd `cmd:"" help:"Print what a call said by SIP, as a ladder. Also while the hotline runs."`
 }
 
 func main() {

@@ -31,7 +31,7 @@ func (a *app) openStore() (err error) {
 	}
 	targets := a.targets()
 	a.store, err = sqlstore.Open(context.Background(), sqlstore.Options{
-		Path:    filepath.Join(a.cfg.Data, "hotline.db"),
+		Path: recordsFile(a.cfg), LadderKeep: a.cfg.SIP.TraceKeep,
 		Derive:  func(r *call.Record) { call.Derive(r, targets) },
 		OnPanic: a.panicked, Metrics: a.registry, Logger: a.log.Named("store"),
 	})
@@ -43,6 +43,23 @@ func (a *app) openStore() (err error) {
 		a.log.Warn("closed the records of calls that a crash cut off", zap.Int("calls", n))
 	}
 	return nil
+}
+
+// recordsFile is the database of call records.
+func recordsFile(cfg *config.Config) string { return filepath.Join(cfg.Data, "hotline.db") }
+
+// ladder is what a call said by SIP: what is kept of it, and what its live legs have not handed over yet.
+func (a *app) ladder(ctx context.Context, id string) ([]call.SIPMessage, error) {
+	kept, err := a.store.Ladder(ctx, id)
+	if err != nil && !errors.Is(err, call.ErrNotFound) {
+		return nil, err
+	}
+	all := append(kept, a.ua.Ladder(id)...)
+	if len(all) == 0 {
+		return nil, call.ErrNotFound
+	}
+	call.SortLadder(all)
+	return all, nil
 }
 
 func (a *app) openRecorder() (err error) {
@@ -139,11 +156,11 @@ func (a *app) openWeb() (err error) {
 		Listener: a.http, Service: a.cfg.Service.Name, Location: a.cfg.Service.Timezone,
 		AnswerRings: a.cfg.Targets.AnswerRings, Talk: a.cfg.Targets.Talk,
 		ServiceLevel: a.cfg.Targets.ServiceLevel.Within, Tokens: tokens, Records: a.store,
-		Recording: a.recording,
-		Live:      func() []call.Live { return a.exchange.Live() },
-		Queues:    func() []call.QueueView { return a.center.Queues() },
-		Agents:    func() []call.AgentView { return a.center.Agents() },
-		Ready:     a.ready, Panicked: a.panics.Inc,
+		Recording: a.recording, Ladder: a.ladder,
+		Live:   func() []call.Live { return a.exchange.Live() },
+		Queues: func() []call.QueueView { return a.center.Queues() },
+		Agents: func() []call.AgentView { return a.center.Agents() },
+		Ready:  a.ready, Panicked: a.panics.Inc,
 		Gatherer: a.registry, Metrics: a.registry, Logger: a.log.Named("web"),
 	})
 	return nil
@@ -174,6 +191,9 @@ func (a *app) openSIP() (err error) {
 		OnIncoming: func(ctx context.Context, in call.Incoming) { a.incoming(ctx, in) },
 		OnFlow:     func(agent string, up bool) { a.center.Flow(agent, up) },
 		OnPanic:    a.panicked, Logger: a.log.Named("sip"), Registry: a.registry,
+	}
+	if s.TraceKeep > 0 {
+		o.Trace = a.store.Trace
 	}
 	for _, l := range s.Listen {
 		o.Listen = append(o.Listen, sip.Listener{Network: l.Network, Address: l.Address, Advertise: l.Advertise})

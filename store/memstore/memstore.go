@@ -19,8 +19,12 @@ import (
 
 // Store implements call.Records and the reading port of package web. Use New.
 type Store struct {
-	mu   sync.Mutex
-	rows map[string]row
+	mu      sync.Mutex
+	rows    map[string]row
+	ladders map[string][][]call.SIPMessage // by call, as they were given
+
+	ladderKeep time.Duration // 0: none is kept
+	clock      func() time.Time
 }
 
 // row holds the record encoded: a copy that nobody outside can change, read back as a database would.
@@ -31,7 +35,9 @@ type row struct {
 }
 
 // New returns an empty store.
-func New() *Store { return &Store{rows: make(map[string]row)} }
+func New() *Store {
+	return &Store{rows: make(map[string]row), ladders: make(map[string][][]call.SIPMessage), clock: time.Now}
+}
 
 // Begin implements call.Records.
 func (s *Store) Begin(r call.Record) { s.Update(r) }

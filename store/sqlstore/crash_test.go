@@ -21,10 +21,13 @@ const victimEnv = "HOTLINE_TEST_VICTIM"
 
 // victim leaves calls open in each state a call can be in, says so, and waits to be killed.
 func victim(path string) error {
-	s, err := Open(context.Background(), Options{Path: path})
+	s, err := Open(context.Background(), Options{
+		Path: path, LadderKeep: time.Hour, Clock: func() time.Time { return storetest.Day },
+	})
 	if err != nil {
 		return err
 	}
+	s.Trace("finished", said(2))
 	s.Begin(storetest.Begun("menu", storetest.Day))
 	waiting := storetest.Begun("waiting", storetest.Day)
 	waiting.Queue = "repair"

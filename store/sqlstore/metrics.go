@@ -12,7 +12,9 @@ type metrics struct {
 	commits  *prometheus.CounterVec // by outcome
 	rows     prometheus.Counter
 	duration prometheus.Histogram
-	taken    []prometheus.Collector // by the registry
+	// laddersDropped counts the handings-over of SIP messages that were not kept.
+	laddersDropped prometheus.Counter
+	taken          []prometheus.Collector // by the registry
 }
 
 func newMetrics() metrics {
@@ -27,6 +29,9 @@ func newMetrics() metrics {
 			Name:    "hotline_store_commit_seconds",
 			Help:    "How long a transaction took, its flush to disk included.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
+		laddersDropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_store_ladders_dropped_total", Help: "SIP messages of a leg's or ring's end that were not kept, since too much waits for the database.",
 		}),
 	}
 }
@@ -48,7 +53,7 @@ func (m *metrics) register(reg prometheus.Registerer, waiting func() int) error 
 	queued := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "hotline_store_queued_rows", Help: "Rows of call records that wait in memory for the database.",
 	}, func() float64 { return float64(waiting()) })
-	for _, c := range []prometheus.Collector{m.commits, m.rows, m.duration, queued} {
+	for _, c := range []prometheus.Collector{m.commits, m.rows, m.duration, m.laddersDropped, queued} {
 		if err := reg.Register(c); err != nil {
 			m.unregister(reg)
 			return fmt.Errorf("register metrics of the record store: %w", err)

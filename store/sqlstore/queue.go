@@ -6,7 +6,7 @@ import (
 	"hotline/call"
 )
 
-// queue holds the rows that wait for the writer, oldest first. A call has at most one row in it: an
+// queue holds the rows that wait for the writer, oldest first. A call has at most one record in it: an
 // update that finds one there takes its place, so that a database that stands still costs memory for
 // each call, not for each move of a call.
 type queue struct {
@@ -14,6 +14,7 @@ type queue struct {
 	rows    []*row
 	waiting map[string]*row // of rows, by call
 	taken   int             // rows the writer has and may yet fail to write
+	ladders int             // rows of SIP messages among those that wait or are taken
 	closed  bool
 	wake    chan struct{} // holds one token when there is something new
 }
@@ -67,6 +68,12 @@ func (q *queue) settled() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.taken = 0
+	q.ladders = 0
+	for _, r := range q.rows {
+		if r.ladder != nil {
+			q.ladders++
+		}
+	}
 }
 
 func (q *queue) len() int {

@@ -13,13 +13,13 @@ import (
 
 // List returns a page of records, newest first, and the cursor of the page after it; empty when there
 // is none. Errors: call.ErrBadCursor.
-func (s *Store) List(ctx context.Context, q call.Query) (page []call.Record, next string, err error) {
+func (r Reader) List(ctx context.Context, q call.Query) (page []call.Record, next string, err error) {
 	where, args, err := conditions(q)
 	if err != nil {
 		return nil, "", err
 	}
 	limit := q.Rows()
-	rows, err := s.read.QueryContext(ctx,
+	rows, err := r.read.QueryContext(ctx,
 		`SELECT record FROM calls`+where+` ORDER BY started DESC, id DESC LIMIT ?`, append(args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list call records: %w", err)
@@ -30,11 +30,11 @@ func (s *Store) List(ctx context.Context, q call.Query) (page []call.Record, nex
 		if err := rows.Scan(&text); err != nil {
 			return nil, "", fmt.Errorf("read call record: %w", err)
 		}
-		r, err := decode(text)
+		rec, err := decode(text)
 		if err != nil {
 			return nil, "", err
 		}
-		page = append(page, r)
+		page = append(page, rec)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, "", fmt.Errorf("list call records: %w", err)
@@ -73,9 +73,9 @@ func conditions(q call.Query) (where string, args []any, err error) {
 }
 
 // Get returns one record. Errors: call.ErrNotFound.
-func (s *Store) Get(ctx context.Context, id string) (call.Record, error) {
+func (r Reader) Get(ctx context.Context, id string) (call.Record, error) {
 	var text string
-	err := s.read.QueryRowContext(ctx, `SELECT record FROM calls WHERE id = ?`, id).Scan(&text)
+	err := r.read.QueryRowContext(ctx, `SELECT record FROM calls WHERE id = ?`, id).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return call.Record{}, call.ErrNotFound
 	}
@@ -97,9 +97,9 @@ const summarySQL = `SELECT
 FROM calls WHERE started >= ?2`
 
 // Summary counts the calls that began at since or later; within is the service level's time.
-func (s *Store) Summary(ctx context.Context, since time.Time, within time.Duration) (call.Summary, error) {
+func (r Reader) Summary(ctx context.Context, since time.Time, within time.Duration) (call.Summary, error) {
 	var n call.Summary
-	err := s.read.QueryRowContext(ctx, summarySQL, within.Seconds(), since.UnixNano()).Scan(
+	err := r.read.QueryRowContext(ctx, summarySQL, within.Seconds(), since.UnixNano()).Scan(
 		&n.Offered, &n.Answered, &n.Abandoned, &n.AnsweredWithin, &n.AbandonedAfter,
 		&n.RingsMet, &n.RingsMissed, &n.TalkMet, &n.TalkMissed)
 	if err != nil {

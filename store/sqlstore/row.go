@@ -8,14 +8,15 @@ import (
 	"hotline/call"
 )
 
-// row is a record on its way to the database: a copy of the record that its call cannot change any
-// more.
+// row is a record on its way to the database, a copy that its call cannot change any more, or what a call
+// said by SIP.
 type row struct {
 	id       string
 	finished bool
-	args     []any         // of upsertSQL
-	done     chan struct{} // closed once the row is written or refused
-	err      error         // why it was refused; read after done
+	args     []any             // of upsertSQL
+	ladder   []call.SIPMessage // in place of a record
+	done     chan struct{}     // closed once the row is written or refused
+	err      error             // why it was refused; read after done
 }
 
 // upsertSQL changes nothing in a row that is finished; the count of rows changed tells.

@@ -1,8 +1,8 @@
-// Package sqlstore keeps call records in SQLite, so that one which was said to be written survives
+// Package sqlstore keeps call records, and for a while what calls said by SIP, in SQLite, so that one which was said to be written survives
 // kill -9 and loss of power (WAL, synchronous=FULL), and so that no call ever waits for the disk to
 // begin or to go on.
 //
-// It implements call.Records for package call and the reading port of package web. While the database
+// It implements call.Records and call.Ladders, and the reading port of package web. While the database
 // cannot be written (disk full, I/O error) rows wait in memory, in order, and are tried again; the
 // calls are not touched. Memory is the only bound of that queue: a spool on disk is not part of this
 // package.
@@ -10,8 +10,8 @@
 // Goroutines: every exported method may be called from any goroutine. One goroutine, started by Open
 // and waited for by Close, writes; it takes all rows queued meanwhile into one transaction, so that a
 // hundred calls cost a few flushes of the disk. Readers use read-only connections of their own and
-// wait for nobody. A second goroutine touches the lock file each second: its time is when the
-// process was last alive.
+// wait for nobody; a Reader does so from another process. A second goroutine touches the lock file each
+// second: its time is when the process was last alive. A third deletes SIP messages that are old.
 package sqlstore
 
 import (
@@ -52,6 +52,8 @@ type Options struct {
 	// Derive computes a record's derived fields again after a crash closed it; nil leaves them as
 	// they were written last.
 	Derive func(*call.Record)
+	// LadderKeep is for how long what calls said by SIP is kept; 0 keeps nothing, and deletes what there is.
+	LadderKeep time.Duration
 	// CloseWithin bounds how long Close tries to write what is queued when the database refuses;
 	// 0 means 5 s.
 	CloseWithin time.Duration
@@ -86,16 +88,17 @@ func (o Options) withDefaults() Options {
 
 // Store keeps call records. Make one with Open.
 type Store struct {
-	o         Options
-	metrics   metrics
-	lock      *folderLock
-	write     *sql.DB // one connection, the writer's
-	read      *sql.DB
+	o       Options
+	metrics metrics
+	lock    *folderLock
+	write   *sql.DB // one connection, the writer's
+	Reader
 	queue     *queue
 	many      int         // rows waiting that are worth a line in the log
 	crowded   atomic.Bool // it was said, and they still wait
 	recovered int
-	lost      int // rows given up; the writer's until it has ended
+	packer    packer // the writer's
+	lost      int    // rows given up; the writer's until it has ended
 
 	giveUp  context.CancelFunc // ends what Close waits for
 	running sync.WaitGroup
@@ -111,7 +114,10 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("find record database %s: %w", o.Path, err)
 	}
-	s := &Store{o: o, metrics: newMetrics(), queue: newQueue(), many: manyWaiting}
+	s := &Store{
+		o: o, metrics: newMetrics(), queue: newQueue(), many: manyWaiting,
+		Reader: Reader{ladderKeep: o.LadderKeep, clock: o.Clock},
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -136,6 +142,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	s.giveUp = giveUp
 	s.running.Go(func() { s.writeAll(running) })
 	s.running.Go(func() { s.lock.beat(running, o.Logger) })
+	s.running.Go(func() { s.expire(running) })
 	return s, nil
 }
 

@@ -125,6 +125,9 @@ func (s *Store) writeRow(ctx context.Context, tx *sql.Tx, r *row) (err error) {
 			err = fmt.Errorf("write row of call %s: %w: %v", r.id, ErrFault, v)
 		}
 	}()
+	if r.ladder != nil {
+		return s.insertLadder(ctx, tx, r)
+	}
 	done, err := tx.ExecContext(ctx, upsertSQL, r.args...)
 	if err != nil {
 		return fmt.Errorf("write row of call %s: %w", r.id, err)
