@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 	"unicode"
@@ -21,6 +22,10 @@ const (
 	leastGap    = 14 // between two lines; where less is left, the ladder is a list
 	mostGap     = 30
 )
+
+// againMark stands behind the seconds of a message that was there before: sent again, since an answer was late
+// or lost (RFC 3261 section 17).
+const againMark = "*"
 
 // party is who a ladder has a line for; the zero value is the hotline.
 type party struct {
@@ -61,18 +66,25 @@ func drawLadder(messages []call.SIPMessage, width int, heads bool) []string {
 		out = append(out, l.header(gap))
 	}
 	seen := make(map[call.SIPMessage]bool)
+	repeated := false
 	for _, m := range messages {
 		same := call.SIPMessage{Party: m.Party, Agent: m.Agent, Received: m.Received, Head: m.Head}
-		again := seen[same]
+		mark := " "
+		if seen[same] {
+			mark, repeated = againMark, true
+		}
 		seen[same] = true
 		if m.Omitted > 0 {
 			out = append(out, fmt.Sprintf("%*s(%d more messages with %s were not kept)", timeWidth, "", m.Omitted, partyOf(m)))
 			continue
 		}
-		out = append(out, line(m, labelOf(m, again)))
+		out = append(out, fmt.Sprintf("%*.3f%s", timeWidth-2, m.At.Sub(l.begin).Seconds(), mark)+line(m, labelOf(m)))
 		if heads {
 			out = append(out, headOf(m)...)
 		}
+	}
+	if repeated {
+		out = append(out, "", againMark+" the same message again")
 	}
 	return out
 }
@@ -122,7 +134,7 @@ func (l *ladder) rung(m call.SIPMessage, label string) string {
 	left, right := min(from, to), max(from, to)
 	rightward := (to > from) != m.Received
 	var b strings.Builder
-	b.WriteString(l.seconds(m))
+	b.WriteString(strings.Repeat(" ", timeWidth-1)) // where the seconds go
 	for _, p := range l.parties {
 		column := l.at[p]
 		if column > left && column <= right {
@@ -137,13 +149,16 @@ func (l *ladder) rung(m call.SIPMessage, label string) string {
 			b.WriteString(arrow(label, right-left-1, rightward))
 		}
 	}
-	return b.String()
+	return b.String()[timeWidth-1:]
 }
 
 // arrow is a label on an arrow of that width.
 func arrow(label string, width int, rightward bool) string {
-	const head, dashes = 1, 2 // dashes: at least one on each side
-	label = " " + runewidth.Truncate(label, width-head-dashes-2, "…") + " "
+	const head, air = 1, 4 // air: a dash and a space on each side
+	if runewidth.StringWidth(label) <= width-head-air {
+		label = " " + label + " "
+	}
+	label = runewidth.Truncate(label, width-head, "…")
 	free := width - head - runewidth.StringWidth(label)
 	before := strings.Repeat("-", free/2)
 	after := strings.Repeat("-", free-free/2)
@@ -154,21 +169,17 @@ func arrow(label string, width int, rightward bool) string {
 }
 
 // item is one message as a line of a list.
-func (l *ladder) item(m call.SIPMessage, label string) string {
+func (*ladder) item(m call.SIPMessage, label string) string {
 	from, to := party{}, partyOf(m)
 	if m.Received {
 		from, to = to, from
 	}
-	return fmt.Sprintf("%s%s -> %s  %s", l.seconds(m), from, to, label)
+	return fmt.Sprintf(" %s -> %s  %s", from, to, label)
 }
 
-func (l *ladder) seconds(m call.SIPMessage) string {
-	return fmt.Sprintf("%*.3f  ", timeWidth-2, m.At.Sub(l.begin).Seconds())
-}
-
-// labelOf says what a message is: its method or status, what a status is for unless it is an INVITE, whether
-// there is an SDP, and whether it was there before.
-func labelOf(m call.SIPMessage, again bool) string {
+// labelOf says what a message is: its method or status, what a status is for unless it is an INVITE, and whether
+// there is an SDP.
+func labelOf(m call.SIPMessage) string {
 	start, rest, _ := strings.Cut(m.Head, "\r\n")
 	label, _, _ := strings.Cut(start, " ")
 	if strings.HasPrefix(start, "SIP/") {
@@ -179,9 +190,6 @@ func labelOf(m call.SIPMessage, again bool) string {
 	}
 	if strings.HasPrefix(m.Body, "application/sdp") {
 		label += " sdp"
-	}
-	if again {
-		label += ", again"
 	}
 	return printable(label)
 }
@@ -201,7 +209,7 @@ func methodOf(headers string) string {
 // headOf is a message below its arrow.
 func headOf(m call.SIPMessage) []string {
 	const indent = "    "
-	from, to := m.Local.String(), m.Remote.String()
+	from, to := addressOf(m.Local), addressOf(m.Remote)
 	if m.Received {
 		from, to = to, from
 	}
@@ -210,9 +218,17 @@ func headOf(m call.SIPMessage) []string {
 		out = append(out, indent+indent+printable(line))
 	}
 	if m.Body != "" {
-		out = append(out, indent+indent, indent+indent+"("+printable(m.Body)+")")
+		out = append(out, "", indent+indent+"("+printable(m.Body)+")")
 	}
 	return append(out, "")
+}
+
+// addressOf is an address, or that it is not known.
+func addressOf(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return "?"
+	}
+	return a.String()
 }
 
 // printable keeps what a peer wrote from steering the terminal.

@@ -54,7 +54,7 @@ func (t *traceCmd) Run(con *console) (err error) {
 		return t.printJSON(con, rec, ladder)
 	}
 	width, _ := (&screen{w: con.out}).size()
-	con.say("call %s: %s -> %s, %s%s\n\n", rec.ID, rec.From, rec.To,
+	con.say("call %s\n%s -> %s, %s%s\n\n", rec.ID, rec.From, rec.To,
 		rec.Started.In(cfg.Service.Timezone).Format("2006-01-02 15:04:05.000 -0700"), verdict(rec))
 	for _, line := range drawLadder(ladder, width, t.Messages) {
 		con.say("%s\n", line)

@@ -14,7 +14,7 @@ import (
 	"hotline/call"
 )
 
-// ErrOlder: the database was written by an earlier version, and never opened by this one.
+// ErrOlder says that the database was written by an earlier version, and never opened by this one.
 var ErrOlder = errors.New("record database is of an earlier version")
 
 // AmbiguousError says that several calls begin with what was asked for.

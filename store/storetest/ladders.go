@@ -90,7 +90,8 @@ func equalLadders(t *testing.T, want, got []call.SIPMessage) {
 func testLadderRoundTrip(t *testing.T, s LadderStore, _ *clock) {
 	t.Helper()
 	want := []call.SIPMessage{
-		Said(Day, "8001"), {At: Day.Add(time.Nanosecond), Party: "13900001234", Head: "BYE sip:x SIP/2.0"},
+		Said(Day, "8001"),
+		{At: Day.Add(time.Nanosecond), Party: "13900001234", Head: "BYE sip:x SIP/2.0"},
 		{At: Day.Add(time.Second), Party: "8001", Agent: true, Omitted: 7},
 	}
 	s.Trace("a", []call.SIPMessage{want[0], want[1], want[2]})

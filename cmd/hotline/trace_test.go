@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/call"
+	"hotline/internal/testkit"
+	"hotline/store/sqlstore"
+	"hotline/store/storetest"
+)
+
+// TestTraceOfACall: a call's ladder is there while it lasts, by the API; and when it is over, beside the running
+// hotline and after it, by the command.
+func TestTraceOfACall(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	leg := telephones(t, s.sip).ring(t)
+	s.until("/api/v1/calls", `"joined":"2`)
+	config := site{data: s.data}.file(t)
+	trace := func(args ...string) (code int, out, complaints string) {
+		return command(t, append([]string{"trace", "--config", config}, args...)...)
+	}
+	code, _, complaints := trace(lastCall)
+	require.Equal(t, exitFault, code)
+	require.Contains(t, complaints, "it goes on")
+	_, list := s.get("/api/v1/calls", supervisorToken)
+	var calls struct{ Calls []struct{ ID string } }
+	require.NoError(t, json.Unmarshal([]byte(list), &calls))
+	id := calls.Calls[0].ID
+	require.Contains(t, complaints, "/api/v1/calls/"+id+"/trace")
+	s.until("/api/v1/calls/"+id+"/trace", "ACK sip:hotline@")
+	_, body := s.get("/api/v1/calls/"+id+"/trace", supervisorToken)
+	require.Contains(t, body, `"party":"8003","agent":true,"received":false`)
+	require.Contains(t, body, `"party":"139******34"`)
+	require.NotContains(t, body, "13900001234")
+	status, body := s.get("/api/v1/calls/"+id+"/trace?numbers=1", supervisorToken)
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "13900001234")
+	require.Contains(t, s.err.String(), "audit: numbers shown")
+	require.NotContains(t, s.err.String(), "13900001234")
+
+	leg.Hangup(call.CauseBye)
+	var drawn string
+	testkit.Within(t, patience, "the ladder to be kept", func() bool {
+		code, drawn, complaints = trace(id)
+		return code == exitOK && strings.Count(drawn, "BYE") == 4 // of both legs, with their answers
+	})
+	rungs := strings.Split(drawn, "\n")
+	require.Equal(t, "call "+id, rungs[0])
+	require.Regexp(t, `^139\*{6}34 -> 96119, .* \+0800, answered \(caller-hangup\)$`, rungs[1])
+	require.Regexp(t, `^ +139\*{6}34 +hotline +8003$`, rungs[3])
+	require.Regexp(t, `^ +0\.000 +\|-+ INVITE sdp -+>\| +\|$`, rungs[4])
+	require.Regexp(t, `\| +\|-+ INVITE sdp -+>\|\n`, drawn)
+	require.Regexp(t, `\| +\|<-+ 180 Ringing -+\|\n`, drawn)
+
+	s.stop()
+	require.Equal(t, exitOK, s.code(t), s.err)
+	for _, args := range [][]string{{lastCall}, {id}, {id[:len(id)-8]}} {
+		_, again, complaints := trace(args...)
+		require.Equal(t, drawn, again, complaints)
+	}
+	_, heads, _ := trace(lastCall, "--messages")
+	require.Contains(t, heads, "From: <sip:139******34@")
+	require.NotContains(t, heads, "13900001234")
+	_, heads, _ = trace(lastCall, "--messages", "--numbers")
+	require.Contains(t, heads, "From: <sip:13900001234@")
+	_, text, _ := trace(lastCall, "--json")
+	var got struct {
+		Call     string
+		Messages []call.SIPMessage
+	}
+	require.NoError(t, json.Unmarshal([]byte(text), &got))
+	require.Equal(t, id, got.Call)
+	require.Equal(t, "139******34", got.Messages[0].Party)
+	require.True(t, strings.HasPrefix(got.Messages[0].Head, "INVITE sip:96119@"))
+}
+
+// TestTraceCannot: what is wrong is said, with what to do.
+func TestTraceCannot(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	good := site{data: data}.file(t)
+	text, err := os.ReadFile(good)
+	require.NoError(t, err)
+	off := write(t, strings.Replace(string(text), "sip: {", "sip: {trace_keep: 0s, ", 1))
+	said := func(want string, args ...string) {
+		code, out, complaints := command(t, append([]string{"trace", "--config"}, args...)...)
+		require.Equal(t, exitFault, code)
+		require.Empty(t, out)
+		require.Contains(t, complaints, want)
+	}
+	said("has no call records; --config says where", good, lastCall)
+	said("sip.trace_keep is 0", off, lastCall)
+	said("none.yaml", filepath.Join(data, "none.yaml"), lastCall)
+	s, err := sqlstore.Open(t.Context(), sqlstore.Options{Path: filepath.Join(data, "hotline.db"), LadderKeep: time.Hour})
+	require.NoError(t, err)
+	said("has no call yet", good, lastCall)
+	for _, id := range []string{"0199-aa", "0199-ab"} {
+		require.NoError(t, s.Finish(t.Context(), storetest.Full(id)))
+	}
+	require.NoError(t, s.Close())
+	said(`no call's id begins with "0200"`, good, "0200")
+	said("several calls begin with", good, "0199")
+	said("they are kept for 168h", good, "0199-aa")
+}
