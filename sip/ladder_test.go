@@ -196,7 +196,13 @@ func TestLadderHidesCredentials(t *testing.T) {
 	p := newPeer(t, "udp", r.udp())
 	p.register(r)
 	k := p.dialog(testNumber)
-	k.invite()
+	invite := func(extra ...string) {
+		k.seq++
+		k.branch = newBranch()
+		p.write(strings.Replace(k.message("INVITE", k.seq, k.branch, sdpGood, append(extra, sdpHeader)...),
+			"From: <sip:13900001234@", "From: <sip:8001@", 1))
+	}
+	invite()
 	w := p.status("INVITE", 401)
 	k.ack(w, "")
 	k.toTag = ""
@@ -207,10 +213,7 @@ func TestLadderHidesCredentials(t *testing.T) {
 	})
 	require.NoError(t, err)
 	line, rest, _ := strings.Cut(creds.String(), " ")
-	k.seq++
-	k.branch = newBranch()
-	p.write(strings.Replace(k.message("INVITE", k.seq, k.branch, sdpGood, "AUTHORIZATION : "+line+"\r\n "+rest,
-		"Proxy-Authorization: Basic c2VjcmV0", sdpHeader), "From: <sip:13900001234@", "From: <sip:8001@", 1))
+	invite("AUTHORIZATION : "+line+"\r\n "+rest, "Proxy-Authorization: Basic c2VjcmV0")
 	k.ack(p.status("INVITE", 200), "")
 	leg := next(t, legs)
 	leg.Hangup(call.CauseBye)
