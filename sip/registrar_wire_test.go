@@ -109,14 +109,14 @@ func TestLoserIsTheTrunk(t *testing.T) {
 	require.Equal(t, "city", in.Trunk)
 }
 
-// crossing is an engine that lets the test do something before a stream is opened, once it was armed.
-type crossing struct {
+// meeting is an engine that lets the test do something before a stream is opened, once it was armed.
+type meeting struct {
 	*fakeEngine
 	armed          atomic.Bool
 	opening, going chan struct{}
 }
 
-func (e *crossing) Open(o media.StreamOptions) (media.Stream, error) {
+func (e *meeting) Open(o media.StreamOptions) (media.Stream, error) {
 	if e.armed.CompareAndSwap(true, false) {
 		e.opening <- struct{}{}
 		<-e.going
@@ -125,9 +125,9 @@ func (e *crossing) Open(o media.StreamOptions) (media.Stream, error) {
 }
 
 // newCrossing is a rig with such an engine, armed.
-func newCrossing(t *testing.T) (*rig, *crossing) {
+func newCrossing(t *testing.T) (*rig, *meeting) {
 	t.Helper()
-	e := &crossing{opening: make(chan struct{}), going: make(chan struct{})}
+	e := &meeting{opening: make(chan struct{}), going: make(chan struct{})}
 	e.armed.Store(true)
 	r := newRig(t, func(o *Options) {
 		e.fakeEngine, _ = o.Engine.(*fakeEngine)
