@@ -73,6 +73,10 @@ func (a *agent) state(now time.Time) call.AgentState {
 	}
 }
 
+// free reports whether the agent's phone may be rung for somebody who asks for this agent by name: also
+// in wrap-up and in pause, which keep calls of queues away and not a colleague.
+func (a *agent) free() bool { return a.flow && len(a.legs) == 0 && a.offer == nil }
+
 // refresh is called after every change of an agent's facts: it brings the indexes and the deadline
 // into line with them.
 func (d *desk) refresh(a *agent) {

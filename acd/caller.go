@@ -28,6 +28,8 @@ type caller struct {
 	// only is the agent wanted, nil when anybody with the skill will do.
 	only *agent
 	seq  uint64
+	// spent: the one try of a caller who has but one ([call.Ticket.Once]) was begun.
+	spent bool
 	// offers are those open: a set, since several phones may ring for one caller.
 	offers []*offer
 	// unwatch stops the watching of the caller's context.
@@ -98,4 +100,12 @@ func (d *desk) left(c *caller) {
 	}
 	d.drop(c)
 	d.withdrawAll(c, call.CauseWithdrawn)
+}
+
+// giveUp ends the seat of a caller whose one try came to nothing. Callers who may have another stay.
+func (d *desk) giveUp(c *caller, why call.Cause) {
+	if c.Once && c.waits() {
+		c.seat.fail(why, d.now)
+		d.drop(c)
+	}
 }

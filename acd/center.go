@@ -149,9 +149,12 @@ func (c *Center) stop() {
 // Join implements [call.Desk]. The end of ctx gives the seat up as Leave does, so that a caller whose
 // owner failed cannot keep an agent's phone ringing; pass the context of the caller's leg or call.
 // Errors: [call.ErrNoQueue], [ErrNoAgent], [ErrStopped], or ctx's cause. A wanted agent needs no
-// skill.
+// skill. A ticket that asks for one try ([call.Ticket.Once]) and names no agent has as many as any other.
 func (c *Center) Join(ctx context.Context, t call.Ticket) (call.Seat, error) {
 	q, ok := c.desk.byQueue[t.Queue]
+	if t.Queue == "" && t.Agent != "" {
+		q, ok = c.desk.people, true
+	}
 	if !ok {
 		return nil, fmt.Errorf("join queue %q: %w", t.Queue, call.ErrNoQueue)
 	}
@@ -167,6 +170,7 @@ func (c *Center) Join(ctx context.Context, t call.Ticket) (call.Seat, error) {
 	if t.Entered.IsZero() {
 		t.Entered = time.Now()
 	}
+	t.Once = t.Once && only != nil
 	s := newSeat(t, c.o.Ring.Cycle())
 	w := &caller{Ticket: t, seat: s, queue: q, only: only}
 	s.gone = func() { c.inbox.put(func(d *desk) { d.left(w) }) }

@@ -21,6 +21,8 @@ type desk struct {
 	agents  []*agent
 	byQueue map[string]*queue // never changed after newDesk, so anybody may read it
 	byAgent map[string]*agent // likewise
+	// people is where calls between two people wait: no queue that anybody sees, and no figures.
+	people  *queue
 	alarms  *order[*alarm]
 	touched touched
 	states  map[call.AgentState]int // agents by state shown
@@ -46,19 +48,13 @@ func (a *alarm) before(x *alarm) bool {
 func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	d := &desk{
 		o: o, figures: f, post: post, now: time.Now(),
+		people:  newQueue(Queue{}),
 		byQueue: map[string]*queue{}, byAgent: map[string]*agent{},
 		states: map[call.AgentState]int{},
 		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
 	}
 	for _, settings := range o.Queues {
-		settings.Strategy = cmp.Or(settings.Strategy, LongestIdle)
-		q := &queue{Queue: settings, strategy: strategies[settings.Strategy], want: wantOrder()}
-		q.ready = newOrder(
-			func(a, b *slot) bool { return q.strategy.goesBefore(a.facts(), b.facts()) },
-			func(s *slot) *int { return &s.place })
-		q.waiting = newOrder(
-			func(a, b *caller) bool { return a.Entered.Before(b.Entered) },
-			func(c *caller) *int { return &c.placeWaiting })
+		q := newQueue(settings)
 		d.queues = append(d.queues, q)
 		d.byQueue[q.Name] = q
 	}
@@ -66,6 +62,18 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 		d.addAgent(settings)
 	}
 	return d
+}
+
+func newQueue(settings Queue) *queue {
+	settings.Strategy = cmp.Or(settings.Strategy, LongestIdle)
+	q := &queue{Queue: settings, strategy: strategies[settings.Strategy], want: wantOrder()}
+	q.ready = newOrder(
+		func(a, b *slot) bool { return q.strategy.goesBefore(a.facts(), b.facts()) },
+		func(s *slot) *int { return &s.place })
+	q.waiting = newOrder(
+		func(a, b *caller) bool { return a.Entered.Before(b.Entered) },
+		func(c *caller) *int { return &c.placeWaiting })
+	return q
 }
 
 func (d *desk) addAgent(settings Agent) {

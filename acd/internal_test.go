@@ -50,8 +50,15 @@ func TestPanicAtTheDesk(t *testing.T) {
 			panic("half way")
 		})
 		c.Flow("8002", true)
+		third, err := c.Join(t.Context(), call.Ticket{CallID: "c3", Agent: "8002", Once: true})
+		require.NoError(t, err)
+		c.inbox.put(func(d *desk) {
+			d.touched.once = nil
+			panic("half way again")
+		})
 		synctest.Wait()
-		require.Equal(t, []string{"acd: desk"}, where)
+		require.Equal(t, []string{"acd: desk", "acd: desk"}, where)
+		require.Equal(t, call.CauseBusy, <-third.Failed(), "a single try is not forgotten")
 		_, offers := second.Visit()
 		require.Len(t, offers, 1, "the caller lost from the index is offered")
 		<-time.After(15 * time.Second)

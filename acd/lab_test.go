@@ -35,6 +35,7 @@ type lab struct {
 	events []event
 	legs   map[string]*calltest.Leg // the newest of each agent
 	got    map[string]call.Answer
+	failed map[string]call.Cause
 }
 
 type event struct {
@@ -47,6 +48,7 @@ func newLab(t *testing.T, o acd.Options) *lab {
 	l := &lab{
 		t: t, start: time.Now(), ran: make(chan error, 1),
 		seats: map[string]call.Seat{}, legs: map[string]*calltest.Leg{}, got: map[string]call.Answer{},
+		failed: map[string]call.Cause{},
 	}
 	l.phones = &phones{lab: l, bells: map[string]*bell{}, crossing: map[string]bool{}}
 	if o.Phones == nil {
@@ -112,6 +114,11 @@ func (l *lab) join(t call.Ticket) call.Seat {
 			l.got[t.CallID] = a
 			l.mu.Unlock()
 			l.logf("answered %s %s", t.CallID, a.Agent)
+		case why := <-seat.Failed():
+			l.mu.Lock()
+			l.failed[t.CallID] = why
+			l.mu.Unlock()
+			l.logf("failed %s %s", t.CallID, why)
 		case <-l.t.Context().Done():
 		}
 	}()
@@ -137,14 +144,16 @@ func (l *lab) newLeg(agent string) *calltest.Leg {
 	return leg
 }
 
-func (l *lab) state(agent string) call.AgentState {
+func (l *lab) state(agent string) call.AgentState { return l.agent(agent).State }
+
+func (l *lab) agent(id string) call.AgentView {
 	for _, a := range l.center.Agents() {
-		if a.ID == agent {
-			return a.State
+		if a.ID == id {
+			return a
 		}
 	}
-	l.t.Fatalf("no agent %s", agent)
-	return ""
+	l.t.Fatalf("no agent %s", id)
+	return call.AgentView{}
 }
 
 func (l *lab) queue(name string) call.QueueView {
@@ -182,7 +191,7 @@ func (p *phones) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error)
 	}
 	p.bells[r.Agent] = b
 	p.mu.Unlock()
-	p.lab.logf("ring %s %s", r.Agent, r.CallID)
+	p.lab.logf("ring %s %s%s", r.Agent, r.CallID, map[bool]string{true: " private"}[r.Private])
 	select {
 	case err := <-b.result:
 		p.forget(b)

@@ -18,6 +18,9 @@ type touched struct {
 	queues []*queue
 	// agents are those whom somebody wants who wants nobody else.
 	agents []*agent
+	// once are the callers whose one try has not begun. It begins now, or as soon as a phone that was
+	// taken back has stopped ringing; or they fail.
+	once []*caller
 }
 
 // match rings, for the first caller of all, the first agent of its queue, until nobody is left to be
@@ -30,8 +33,29 @@ func (d *desk) match() {
 		}
 		d.start(c, a)
 	}
+	d.touched.once = slices.DeleteFunc(d.touched.once, d.settleOnce)
 	d.touched.queues = d.touched.queues[:0]
 	d.touched.agents = d.touched.agents[:0]
+}
+
+// settleOnce fails a caller whose one try cannot begin, and reports whether that try needs no more
+// looking at: only one whose phone is about to be free has to wait for the next match.
+func (d *desk) settleOnce(c *caller) (settled bool) {
+	if !c.waits() || c.spent {
+		return true
+	}
+	a := c.only
+	switch {
+	case d.closing:
+		d.giveUp(c, call.CauseShutdown)
+	case !a.flow:
+		d.giveUp(c, call.CauseUnreachable)
+	case len(a.legs) == 0 && a.offer != nil && !a.offer.open:
+		return false
+	default:
+		d.giveUp(c, call.CauseBusy)
+	}
+	return true
 }
 
 // first is the first caller who can be paired, and the agent to pair it with.
@@ -47,6 +71,11 @@ func (t *touched) first() (best *caller, with *agent) {
 		c, wanted := a.direct.first()
 		if wanted && a.shown == call.AgentReady && (best == nil || c.goesBefore(best)) {
 			best, with = c, a
+		}
+	}
+	for _, c := range t.once {
+		if c.waits() && !c.spent && c.only.free() && (best == nil || c.goesBefore(best)) {
+			best, with = c, c.only
 		}
 	}
 	return best, with
@@ -79,6 +108,12 @@ func (d *desk) enlist(a *agent, ready bool) {
 
 // index puts a caller among those for whom another phone could be rung, or takes it out.
 func (d *desk) index(c *caller) {
+	if c.Once {
+		if c.waits() && !c.spent && !slices.Contains(d.touched.once, c) {
+			d.touched.once = append(d.touched.once, c)
+		}
+		return
+	}
 	if !c.waits() || len(c.offers) >= c.fanOut() {
 		c.want().remove(c)
 		return
@@ -102,9 +137,12 @@ func (d *desk) rebuild() {
 	for _, a := range d.agents {
 		a.direct.clear()
 	}
-	for _, q := range d.queues {
-		for _, c := range q.waiting.items {
+	for _, q := range append(slices.Clone(d.queues), d.people) {
+		for _, c := range slices.Clone(q.waiting.items) {
 			d.index(c)
+			if c.spent && len(c.offers) == 0 {
+				d.giveUp(c, call.CauseError)
+			}
 		}
 	}
 	for _, a := range d.agents {

@@ -34,7 +34,7 @@ var anyStep = rapid.Custom(func(t *rapid.T) step {
 			rapid.Map(rapid.IntRange(1, 20), func(s int) time.Duration { return time.Duration(s) * time.Second }),
 		).Draw(t, "after"),
 		Do: rapid.SampledFrom([]string{
-			"flow", "flow", "pause", "join", "join", "join", "want", "leave", "progress", "progress",
+			"flow", "flow", "pause", "join", "join", "join", "want", "once", "once", "person", "leave", "move", "progress", "progress",
 			"answer", "answer", "fail", "hangup", "hangup", "engage", "cross", "race",
 		}).Draw(t, "do"),
 		Who:   rapid.IntRange(0, 6).Draw(t, "who"),
@@ -152,14 +152,24 @@ func (p *pair) do(s step, agents []string) {
 	case "pause":
 		p.lab.center.Pause(agents[s.Who%4], s.Flag)
 		p.model.Pause(agents[s.Who%4], s.Flag)
-	case "join", "want":
+	case "join", "want", "once", "person":
 		p.joins++
 		ticket := call.Ticket{CallID: fmt.Sprintf("c%d", p.joins), Queue: modelDesk().Queues[s.Queue].Name, Front: s.Flag}
-		if s.Do == "want" {
+		if s.Do != "join" {
 			ticket.Agent = agents[s.Who%4]
 		}
+		if s.Do == "person" {
+			ticket.Queue = ""
+		}
+		ticket.Once = s.Do == "once" || s.Do == "person"
 		p.lab.join(ticket)
-		p.model.Join(ticket.CallID, ticket.Queue, ticket.Agent, ticket.Front)
+		p.model.Join(ticket.CallID, ticket.Queue, ticket.Agent, ticket.Front, ticket.Once)
+	case "move":
+		if a := pick(s.Who, agents, func(a string) bool { return p.model.Legs(a) > 0 }); a != "" {
+			queue := modelDesk().Queues[s.Queue].Name
+			p.lab.center.Moved(a, p.lab.leg(a).ID(), "moved", queue)
+			p.model.Move(a, queue)
+		}
 	case "leave":
 		if c := pick(s.Who, p.model.Waiting(), func(string) bool { return true }); c != "" {
 			require.True(p.lab.t, p.lab.seats[c].Leave(call.CauseBye))
@@ -241,18 +251,27 @@ func (p *pair) compare() error {
 }
 
 func (p *pair) compareSeats() error {
-	waiting := map[string]bool{}
+	waiting, queued := map[string]bool{}, 0
 	for _, c := range p.model.Waiting() {
 		waiting[c] = true
+		if visit, _ := p.lab.seats[c].Visit(); visit.Queue != "" { // calls between people are in no queue
+			queued++
+		}
 	}
 	total := 0
 	for _, q := range p.lab.center.Queues() {
 		total += q.Waiting
 	}
-	if total != len(waiting) {
-		return fmt.Errorf("%d wait, should be %d", total, len(waiting))
+	if total != queued {
+		return fmt.Errorf("%d wait, should be %d", total, queued)
 	}
 	for c, seat := range p.lab.seats {
+		p.lab.mu.Lock()
+		failed := p.lab.failed[c]
+		p.lab.mu.Unlock()
+		if want := p.model.Failed(c); failed != want {
+			return fmt.Errorf("%s failed: %q, should be %q", c, failed, want)
+		}
 		visit, offers := seat.Visit()
 		open := 0
 		for _, o := range offers {
@@ -274,8 +293,15 @@ func (p *pair) compareSeats() error {
 // rest ends everything, and wants every agent ready and every offer ended.
 func (p *pair) rest(agents []string) error {
 	for _, c := range p.model.Waiting() {
+		if p.model.Failed(c) != "" {
+			continue
+		}
 		p.lab.seats[c].Leave(call.CauseBye)
 		p.model.Leave(c)
+		synctest.Wait() // the next one may be rung at once, and leaves only then
+		if err := p.compare(); err != nil {
+			return fmt.Errorf("leaving: %w", err)
+		}
 	}
 	for _, a := range agents {
 		p.lab.center.Flow(a, true)

@@ -59,6 +59,7 @@ func (d *desk) start(c *caller, a *agent) {
 	d.alarms.add(&o.alarm)
 	a.offer = o
 	c.offers = append(c.offers, o)
+	c.spent = c.Once
 	d.index(c)
 	d.refresh(a)
 	d.ringing++
@@ -80,7 +81,7 @@ func (d *desk) ring(ctx context.Context, o *offer) (leg call.Leg, at time.Time, 
 	}()
 	leg, err = d.o.Phones.Ring(ctx, call.RingRequest{
 		Agent: o.agent.ID, From: o.caller.From, Display: o.caller.Queue,
-		CallID: o.caller.CallID, Prefer: o.caller.Prefer,
+		CallID: o.caller.CallID, Private: o.caller.Private, Prefer: o.caller.Prefer,
 		Progress: d.progressOf(o),
 	})
 	at = time.Now()
@@ -179,7 +180,7 @@ func (d *desk) answered(o *offer, leg call.Leg, at time.Time) {
 		return
 	}
 	a.calls++
-	d.attach(a, &busy{leg: leg, from: c.queue, call: c.CallID})
+	d.attach(a, &busy{leg: leg, from: d.byQueue[c.Queue], call: c.CallID})
 	d.drop(c)
 	d.withdrawAll(c, call.CauseElsewhere)
 }
@@ -206,12 +207,14 @@ func (d *desk) fail(o *offer, why call.Cause, at time.Time) {
 	}
 	f, ok := failures[why]
 	if !ok {
-		f = failures[call.CauseUnreachable]
+		why = call.CauseUnreachable
+		f = failures[why]
 	}
 	o.agent.restUntil = later(o.agent.restUntil, d.now.Add(max(minDelay, f.delay(&o.caller.queue.Queue))))
 	o.why = why
 	d.close(o, f.how, at)
 	o.cancel(call.CancelCause{Why: why})
+	d.giveUp(o.caller, why)
 }
 
 // withdrawAll takes back every phone that rings for a caller who has no more use for it.
@@ -229,6 +232,7 @@ func (d *desk) withdraw(o *offer, why call.Cause) {
 	o.why = why
 	d.close(o, howWithdrawn, d.now)
 	o.cancel(call.CancelCause{Why: why})
+	d.giveUp(o.caller, why)
 }
 
 // close ends an offer in the record, the figures and the indexes.
@@ -237,6 +241,8 @@ func (d *desk) close(o *offer, how string, at time.Time) {
 	o.open = false
 	d.alarms.remove(&o.alarm)
 	c.offers = slices.DeleteFunc(c.offers, func(x *offer) bool { return x == o })
-	d.figures.offerEnded(c.queue.Name, c.seat.end(o.index, how, at))
+	if how = c.seat.end(o.index, how, at); c.queue != d.people {
+		d.figures.offerEnded(c.queue.Name, how)
+	}
 	d.index(c)
 }

@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "write what the scripts did as what they
 // that is wanted to happen, to the instant. In a script, each line is a time and a doing:
 //
 //	flow AGENT up|down          pause AGENT on|off      engaged AGENT
-//	join CALL QUEUE [front] [agent=AGENT]               leave CALL [CAUSE]
+//	join CALL QUEUE|- [front] [once] [private] [agent=AGENT]
+//	leave CALL [CAUSE]          moved AGENT CALL QUEUE|-
 //	progress AGENT CODE         answer AGENT            fail AGENT CAUSE
 //	cross AGENT                 hangup AGENT            show [AGENT…|QUEUE…]
 //
@@ -117,12 +118,14 @@ func (l *lab) do(words []string) {
 	case "engaged":
 		l.center.Engaged(args[0], l.newLeg(args[0]))
 	case "join":
-		ticket := call.Ticket{CallID: args[0], Queue: args[1]}
+		ticket := call.Ticket{CallID: args[0], Queue: queueName(args[1])}
 		for _, arg := range args[2:] {
 			if agent, ok := strings.CutPrefix(arg, "agent="); ok {
 				ticket.Agent = agent
 			}
 			ticket.Front = ticket.Front || arg == "front"
+			ticket.Once = ticket.Once || arg == "once"
+			ticket.Private = ticket.Private || arg == "private"
 		}
 		l.join(ticket)
 	case "leave":
@@ -139,6 +142,8 @@ func (l *lab) do(words []string) {
 		require.True(l.t, l.phones.end(args[0], call.Cause(args[1])), "%v: does not ring", words)
 	case "cross":
 		l.phones.cross(args[0])
+	case "moved":
+		l.center.Moved(args[0], l.leg(args[0]).ID(), args[1], queueName(args[2]))
 	case "hangup":
 		l.leg(args[0]).End(call.Far, call.CauseBye)
 	case "show":
@@ -151,7 +156,8 @@ func (l *lab) do(words []string) {
 func (l *lab) show(names []string) {
 	for _, name := range names {
 		if _, err := strconv.Atoi(name); err == nil {
-			l.logf("show %s %s", name, l.state(name))
+			a := l.agent(name)
+			l.logf("%s", strings.TrimSpace(fmt.Sprintf("show %s %s %s", name, a.State, a.Call)))
 			continue
 		}
 		q := l.queue(name)
@@ -183,6 +189,9 @@ func (l *lab) records() (lines []string) {
 	}
 	return lines
 }
+
+// queueName is a queue's name as a script has it: "-" is none.
+func queueName(word string) string { return strings.TrimPrefix(word, "-") }
 
 func number(t *testing.T, text string) int {
 	t.Helper()

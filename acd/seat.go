@@ -27,6 +27,7 @@ const (
 	howAbandoned = "abandoned"
 	howMoved     = "moved"
 	howShutdown  = "shutdown"
+	howFailed    = "failed"
 )
 
 // seat is a caller's place: all that the desk and the caller's owner share. Its lock decides the two
@@ -39,6 +40,10 @@ const (
 // Leave against match: the desk writes an offer down, under the lock, before the phone is rung. Leave
 // first: offer returns false, nobody is rung, and the agent stays free. The offer first: Leave ends it
 // in the record, and the message that Leave posts withdraws it.
+//
+// Answer against fail, of a seat whose one try is over: both are the desk's, so they come one after the
+// other, and the visit ends once. Leave against fail: first come as above; Leave returns true either way,
+// and Failed has a cause only if failing was first.
 type seat struct {
 	cycle    time.Duration
 	answered chan call.Answer
@@ -194,6 +199,21 @@ func (s *seat) answer(index int, a call.Answer) bool {
 	s.answered <- a
 	return true
 }
+
+// fail ends the visit because its one try came to nothing; false when it had ended before.
+func (s *seat) fail(why call.Cause, at time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.visit.Left != nil {
+		return false
+	}
+	s.finish(cmp.Or(failedAs[why], howFailed), at)
+	s.failed <- why
+	return true
+}
+
+// failedAs is how a visit ended whose one try came to nothing; for any other cause it failed.
+var failedAs = map[call.Cause]string{call.CauseShutdown: howShutdown}
 
 // finish ends the visit and whatever offer is open. The lock is held.
 func (s *seat) finish(how string, at time.Time) {

@@ -1,6 +1,7 @@
 package acd
 
 import (
+	"cmp"
 	"maps"
 	"time"
 
@@ -54,11 +55,12 @@ func (a *agent) view() call.AgentView {
 		ID: a.ID, Name: a.Name, State: a.shown, Since: a.since,
 		Skills: maps.Clone(a.Skills), Calls: a.calls,
 	}
-	switch {
-	case a.shown == call.AgentRinging:
+	if a.shown == call.AgentRinging {
 		v.Call = a.offer.caller.CallID
-	case len(a.legs) > 0:
-		v.Call = a.legs[len(a.legs)-1].call
+		return v
+	}
+	for _, b := range a.legs { // the newest of those that came by the desk
+		v.Call = cmp.Or(b.call, v.Call)
 	}
 	return v
 }

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -46,11 +47,25 @@ func (d *Desk) HangUp(id string) {
 	}
 }
 
-// Join takes in a caller.
-func (d *Desk) Join(name, queue, only string, front bool) {
+// Join takes in a caller; once is one who has a single try at the agent wanted.
+func (d *Desk) Join(name, queue, only string, front, once bool) {
 	d.callers = append(d.callers, &caller{
-		name: name, queue: d.queues[queue], only: only, front: front, entered: d.now,
+		name: name, queue: d.queues[queue], only: only, front: front, once: once, entered: d.now,
 	})
+}
+
+// Move takes in that an agent's newest leg talks for a queue's call now.
+func (d *Desk) Move(id, queue string) {
+	a := d.agent(id)
+	a.legs[len(a.legs)-1] = d.talkOf(d.queues[queue])
+}
+
+// talkOf is the queue whose talk a leg is: a call between two people is no queue's.
+func (d *Desk) talkOf(q *acd.Queue) *acd.Queue {
+	if q == d.queues[""] {
+		return nil
+	}
+	return q
 }
 
 // Leave takes in that a caller left: nobody rings for it any more.
@@ -73,7 +88,7 @@ func (d *Desk) Progress(id string) {
 func (d *Desk) Answer(id string) {
 	a := d.agent(id)
 	c := a.offer.caller
-	a.legs = append(a.legs, c.queue)
+	a.legs = append(a.legs, d.talkOf(c.queue))
 	d.Leave(c.name)
 }
 
@@ -85,7 +100,48 @@ func (d *Desk) fail(a *agent, why call.Cause) {
 	a.offer = nil
 	o.caller.offers = slices.DeleteFunc(o.caller.offers, func(x *offer) bool { return x == o })
 	a.restUntil = max(a.restUntil, d.now+max(time.Second, delay(o.caller.queue, why)))
+	if o.caller.once {
+		d.lose(o.caller, why)
+	}
 }
+
+// settleOnce fails those who have a single try and were not rung now, and reports one who should have been.
+func (d *Desk) settleOnce() error {
+	for _, c := range slices.Clone(d.callers) {
+		if !c.once || len(c.offers) > 0 {
+			continue
+		}
+		for _, o := range d.rang {
+			if c.only == o.agent.ID && !o.early && goesBefore(c, o.caller) {
+				return fmt.Errorf("%s was rung for %s before %s", o.agent.ID, o.caller.name, c.name)
+			}
+		}
+		switch a := d.agent(c.only); {
+		case !a.flow:
+			d.lose(c, call.CauseUnreachable)
+		case a.callable():
+			return fmt.Errorf("%s was not rung for %s, who has one try", a.ID, c.name)
+		default:
+			d.lose(c, call.CauseBusy)
+		}
+	}
+	return nil
+}
+
+// lose takes out a caller whose one try came to nothing.
+func (d *Desk) lose(c *caller, why call.Cause) {
+	if !slices.Contains(countedCauses, why) {
+		why = call.CauseUnreachable
+	}
+	d.failed[c.name] = why
+	d.callers = slices.DeleteFunc(d.callers, func(x *caller) bool { return x == c })
+}
+
+// countedCauses are those with which an offer fails; every other counts as unreachable.
+var countedCauses = []call.Cause{call.CauseBusy, call.CauseDeclined, call.CauseNoAnswer, call.CauseUnreachable}
+
+// Failed is why a caller's one try came to nothing; empty if it did not.
+func (d *Desk) Failed(name string) call.Cause { return d.failed[name] }
 
 func delay(q *acd.Queue, why call.Cause) time.Duration {
 	switch why { //nolint:exhaustive // every other cause counts as unreachable

@@ -28,6 +28,8 @@ type Desk struct {
 	// rang are the offers since the last Settled, and idle the agents who were ready then.
 	rang []*offer
 	idle []*agent
+	// failed are the callers whose one try came to nothing, and why.
+	failed map[string]call.Cause
 }
 
 type agent struct {
@@ -44,6 +46,7 @@ type caller struct {
 	queue   *acd.Queue
 	only    string
 	front   bool
+	once    bool // the agent wanted is rung at most once
 	entered time.Duration
 	offers  []*offer
 }
@@ -52,12 +55,13 @@ type offer struct {
 	agent    *agent
 	caller   *caller
 	rung     bool
+	early    bool // the agent was not ready, and was rung for one who asked for them by name
 	deadline time.Duration
 }
 
 // New makes a model in which every agent is offline.
 func New(o Options) *Desk {
-	d := &Desk{o: o, queues: map[string]*acd.Queue{}}
+	d := &Desk{o: o, queues: map[string]*acd.Queue{"": {}}, failed: map[string]call.Cause{}}
 	for i := range o.Queues {
 		d.queues[o.Queues[i].Name] = &o.Queues[i]
 	}
@@ -117,6 +121,9 @@ func (a *agent) state(now time.Duration) call.AgentState {
 		return call.AgentReady
 	}
 }
+
+// callable reports whether the agent may be rung for somebody who asks for them by name.
+func (a *agent) callable() bool { return a.flow && len(a.legs) == 0 && a.offer == nil }
 
 // Ringing is the call an agent's phone rings for; empty when it does not ring.
 func (d *Desk) Ringing(id string) string {
@@ -202,14 +209,14 @@ func (d *Desk) Rang(id, name string) error {
 	switch {
 	case c == nil:
 		return fmt.Errorf("%s was rung for %s, who does not wait", id, name)
-	case a.state(d.now) != call.AgentReady:
+	case a.state(d.now) != call.AgentReady && (!c.once || !a.callable()):
 		return fmt.Errorf("%s was rung for %s while %s", id, name, a.state(d.now))
 	case !c.servedBy(a):
 		return fmt.Errorf("%s was rung for %s without the skill", id, name)
 	case !c.wants():
 		return fmt.Errorf("%s was rung for %s, who has a phone ringing", id, name)
 	}
-	o := &offer{agent: a, caller: c, deadline: d.now + d.o.NoProgress}
+	o := &offer{agent: a, caller: c, early: a.state(d.now) != call.AgentReady, deadline: d.now + d.o.NoProgress}
 	a.offer = o
 	c.offers = append(c.offers, o)
 	d.rang = append(d.rang, o)
@@ -219,6 +226,9 @@ func (d *Desk) Rang(id, name string) error {
 // Settled is called when the desk has nothing more to do in this instant. It reports a caller and a
 // ready agent who were left unpaired; a caller who was passed over; and an agent who was.
 func (d *Desk) Settled() error {
+	if err := d.settleOnce(); err != nil {
+		return err
+	}
 	var ready []*agent
 	for _, a := range d.agents {
 		if a.state(d.now) == call.AgentReady {
@@ -247,7 +257,7 @@ func (d *Desk) passedOver(c *caller, ready []*agent) error {
 		}
 	}
 	for _, o := range d.rang {
-		if c.servedBy(o.agent) && c != o.caller && goesBefore(c, o.caller) {
+		if c.servedBy(o.agent) && c != o.caller && !o.early && goesBefore(c, o.caller) {
 			return fmt.Errorf("%s was rung for %s before %s", o.agent.ID, o.caller.name, c.name)
 		}
 	}
