@@ -25,13 +25,15 @@ type Call struct {
 	mailbox chan Command
 
 	at        Next
-	caller    Leg // nil before a callback reached its caller
+	caller    Leg    // nil before a callback reached its caller
+	by        string // the agent whose phone made the call; empty for a caller's
 	legs      map[LegID]Leg
 	keys      []media.Key // pressed by the caller and not taken yet
 	moved     Next        // where a command sent the call, with ErrMoved
 	rec       Record
 	recording Recording
-	held      bool // by the agent
+	held      bool      // by the agent
+	transfer  *transfer // under way; nil when there is none
 	// apologised: the caller was told that the first promise was broken.
 	apologised bool
 
@@ -41,11 +43,13 @@ type Call struct {
 // ID of the call, everywhere the same.
 func (c *Call) ID() string { return c.id }
 
-// post puts a command in the mailbox, unless it is full or the call is over.
+// post puts a command in the mailbox, unless it is full or the call is over. The one answer that a call may
+// be waiting for, LetGone, has a place of its own, so that it is lost only by a call that is over.
 func (c *Call) post(cmd Command) bool {
 	c.postMu.Lock()
 	defer c.postMu.Unlock()
-	if c.shut {
+	_, awaited := cmd.(LetGone)
+	if c.shut || len(c.mailbox) >= mailboxSize && !awaited {
 		return false
 	}
 	select {
@@ -83,6 +87,10 @@ func refuse(cmd Command) {
 		cmd.Referral.Refuse(CauseShutdown)
 	case LetGo:
 		cmd.Reply(LetGone{})
+	case LetGone:
+		if cmd.Answer.Leg != nil {
+			cmd.Answer.Leg.Hangup(CauseBye)
+		}
 	}
 }
 
@@ -99,13 +107,20 @@ func (c *Call) handle(cmd Command) (next Next, moved bool) {
 			cmd.Refuse(CauseError)
 			break
 		}
-		if _, err := cmd.Accept(); err != nil {
+		held, err := cmd.Accept()
+		if err != nil {
 			c.log.Info("re-offer not accepted", zap.String("leg", string(cmd.Leg)), zap.Error(err))
+			break
 		}
+		c.heldBy(cmd.Leg, held, cmd.At)
+	case MediaChanged:
+		c.heldBy(cmd.Leg, cmd.Held, cmd.At)
 	case Referred:
-		cmd.Referral.Refuse(CauseForbidden)
+		c.referred(cmd)
 	case LetGo:
-		cmd.Reply(LetGone{})
+		return c.letGo(cmd)
+	case LetGone:
+		refuse(cmd)
 	case HangUp:
 		c.release(BySystem)
 		return c.over(cmd.Why), true
@@ -156,7 +171,7 @@ func (c *Call) over(why Reason) Next {
 	switch {
 	case c.rec.wasJoined():
 		return DoneWith(Answered, why)
-	case why == ReasonCallerHangup || why == ReasonCallerLost:
+	case why == ReasonCallerHangup || why == ReasonCallerLost || why == ReasonTransferred:
 		return DoneWith(Abandoned, why)
 	default:
 		return DoneWith(Failed, why)
@@ -186,6 +201,7 @@ func (c *Call) answer() error {
 // adopt takes a leg over from whoever made it.
 func (c *Call) adopt(l Leg) {
 	c.legs[l.ID()] = l
+	c.x.own(l.ID(), c)
 	l.Belongs(c.id)
 	l.Attach(c.post)
 }
@@ -196,6 +212,7 @@ func (c *Call) drop(l Leg, why Cause) LegEnd {
 	l.Hangup(why)
 	end, _ := EndOf(l)
 	delete(c.legs, l.ID())
+	c.x.disown(l.ID(), c)
 	return end
 }
 

@@ -1,7 +1,9 @@
 package call
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,7 +19,7 @@ func RingsOf(elapsed, cycle time.Duration) int {
 // Derive computes a record's derived fields from its facts. It can be repeated.
 func Derive(r *Record, t Targets) {
 	r.Queue, r.Queued = "", nil
-	if len(r.Visits) > 0 {
+	if len(r.Visits) > 0 && !r.agentMade() {
 		r.Queue, r.Queued = r.Visits[0].Queue, &r.Visits[0].Entered
 	}
 	r.Agent, r.Answered, r.Joined = "", nil, nil
@@ -25,8 +27,9 @@ func Derive(r *Record, t Targets) {
 	for i := range r.Talks {
 		talk := &r.Talks[i]
 		if i == 0 {
-			r.Agent, r.Answered = talk.Agent, &talk.Answered
+			r.Answered = &talk.Answered
 		}
+		r.Agent = cmp.Or(r.Agent, talk.Agent)
 		if r.Joined == nil {
 			r.Joined = talk.Joined
 		}
@@ -43,7 +46,7 @@ func Derive(r *Record, t Targets) {
 	r.TalkSeconds, r.HoldSeconds = talked.Seconds(), held.Seconds()
 	deriveRings(r, t)
 	r.TalkMet = nil
-	if r.Joined != nil && r.Ended != nil {
+	if r.Joined != nil && r.Ended != nil && !r.agentMade() {
 		r.TalkMet = new(talked <= t.Talk)
 	}
 }
@@ -64,7 +67,7 @@ func waited(r *Record) time.Duration {
 // up, and has not kept it either if they were not: RingsMet stays nil.
 func deriveRings(r *Record, t Targets) {
 	r.Rings, r.RingsMet = 0, nil
-	if r.PromiseClock == nil {
+	if r.PromiseClock == nil || r.agentMade() {
 		return
 	}
 	until := r.Ended
@@ -80,6 +83,22 @@ func deriveRings(r *Record, t Targets) {
 	}
 }
 
+// agentTrunk begins the trunk of a call that an agent's phone made; the agent's id follows.
+const agentTrunk = "agent:"
+
+// agentMade reports whether an agent's phone made the call. No promise is made to an agent, and no figure
+// of the callers' counts such a call.
+func (r *Record) agentMade() bool { return strings.HasPrefix(r.Trunk, agentTrunk) }
+
+// unrecordedAgents is why a call between two agents has no recording.
+const unrecordedAgents = "between agents"
+
+// betweenAgents reports whether all that was talked was talked between agents, of nobody's call.
+func (r *Record) betweenAgents() bool {
+	private := func(t TalkRecord) bool { return t.Queue == "" && t.Agent != "" }
+	return r.agentMade() && r.wasJoined() && !slices.ContainsFunc(r.Talks, func(t TalkRecord) bool { return !private(t) })
+}
+
 // wasJoined reports whether an agent and the caller ever heard each other.
 func (r *Record) wasJoined() bool {
 	return slices.ContainsFunc(r.Talks, func(t TalkRecord) bool { return t.Joined != nil })
@@ -92,6 +111,7 @@ func (r *Record) clone() Record {
 	c.Offers = slices.Clone(r.Offers)
 	c.Talks = slices.Clone(r.Talks)
 	c.Transfers = slices.Clone(r.Transfers)
+	c.Diverted = slices.Clone(r.Diverted)
 	for i := range c.Talks {
 		c.Talks[i].Holds = slices.Clone(r.Talks[i].Holds)
 	}

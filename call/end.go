@@ -33,7 +33,47 @@ const (
 	ReasonNoAnswer     Reason = "no-answer"      // the party wanted did not answer
 	ReasonUnreachable  Reason = "unreachable"    // the party wanted cannot be reached
 	ReasonForbidden    Reason = "forbidden"      // nothing allows the number to be called
+	ReasonPartyLost    Reason = "party-lost"     // the party's leg broke, and there is no queue to go back to
 )
+
+// reasonOf is why a call ended whose one try at somebody came to nothing.
+func reasonOf(why Cause) Reason {
+	if r, ok := reasons[why]; ok {
+		return r
+	}
+	return ReasonUnreachable
+}
+
+var reasons = map[Cause]Reason{
+	CauseBusy: ReasonBusy, CauseOverload: ReasonBusy, CauseDeclined: ReasonDeclined, CauseNoAnswer: ReasonNoAnswer,
+	CauseForbidden: ReasonForbidden, CauseShutdown: ReasonShutdown,
+}
+
+// causes is what the end of a call means for a caller's leg that was never answered; any other ends as an
+// answered one does, or by a fault of ours if the call failed.
+var causes = map[Reason]Cause{
+	ReasonShutdown: CauseShutdown, ReasonBusy: CauseBusy, ReasonDeclined: CauseDeclined,
+	ReasonNoAnswer: CauseNoAnswer, ReasonUnreachable: CauseUnreachable, ReasonForbidden: CauseForbidden,
+}
+
+// cause is why the legs of a call that ended so are hung up.
+func (e End) cause() Cause {
+	if why, ok := causes[e.Reason]; ok {
+		return why
+	}
+	if e.Result == Failed {
+		return CauseError
+	}
+	return CauseBye
+}
+
+// transferCause is what a call's end means for a transfer under way: mostly that the caller has left.
+func (e End) transferCause() Cause {
+	if e.Reason == ReasonShutdown || e.Result == Failed {
+		return e.cause()
+	}
+	return CauseCancel
+}
 
 // Release is who ended the call first.
 type Release string

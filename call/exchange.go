@@ -54,6 +54,15 @@ type Exchange struct {
 	calls map[string]*Call
 	cut   bool      // no call may go on
 	idle  sync.Cond // signalled when calls becomes empty
+
+	legMu sync.Mutex // guards legs; nothing is called while it is held
+	legs  map[LegID]owner
+}
+
+// owner is the call that owns a leg, and whether the leg is its caller's.
+type owner struct {
+	call   *Call
+	caller bool
 }
 
 // NewExchange makes an Exchange with no calls.
@@ -68,7 +77,7 @@ func NewExchange(o Options) (*Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Exchange{Options: o, metrics: m, stages: stages, calls: make(map[string]*Call)}
+	x := &Exchange{Options: o, metrics: m, stages: stages, calls: make(map[string]*Call), legs: make(map[LegID]owner)}
 	x.idle.L = &x.mu
 	return x, nil
 }
@@ -85,7 +94,8 @@ func (x *Exchange) newCall(in Incoming) *Call {
 	id := uuid.Must(uuid.NewV7()).String()
 	c := &Call{
 		x: x, id: id, caller: in.Leg,
-		mailbox: make(chan Command, mailboxSize),
+		by:      in.Agent,
+		mailbox: make(chan Command, mailboxSize+1), // see post
 		legs:    map[LegID]Leg{in.Leg.ID(): in.Leg},
 		log:     x.Logger.With(zap.String("call", id)),
 		rec: Record{
@@ -95,7 +105,7 @@ func (x *Exchange) newCall(in Incoming) *Call {
 		},
 	}
 	if in.Agent != "" {
-		c.rec.Trunk = "agent:" + in.Agent
+		c.rec.Trunk = agentTrunk + in.Agent
 	}
 	return c
 }
@@ -145,7 +155,34 @@ func (x *Exchange) Drain(ctx context.Context) (cut int) {
 	return cut
 }
 
+// own notes whose a leg is from now on.
+func (x *Exchange) own(l LegID, c *Call) {
+	x.legMu.Lock()
+	defer x.legMu.Unlock()
+	x.legs[l] = owner{call: c, caller: c.caller != nil && c.caller.ID() == l}
+}
+
+// disown forgets a leg, unless it is another call's by now.
+func (x *Exchange) disown(l LegID, c *Call) {
+	x.legMu.Lock()
+	defer x.legMu.Unlock()
+	if x.legs[l].call == c {
+		delete(x.legs, l)
+	}
+}
+
+// ownerOf is the call that owns a leg.
+func (x *Exchange) ownerOf(l LegID) (owner, bool) {
+	x.legMu.Lock()
+	defer x.legMu.Unlock()
+	o, ok := x.legs[l]
+	return o, ok
+}
+
 func (x *Exchange) add(c *Call) {
+	for l := range c.legs {
+		x.own(l, c)
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.calls[c.id] = c
@@ -155,6 +192,9 @@ func (x *Exchange) add(c *Call) {
 }
 
 func (x *Exchange) remove(c *Call) {
+	for l := range c.legs { // none, unless a fault kept one from being dropped
+		x.disown(l, c)
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.calls, c.id)

@@ -24,6 +24,7 @@ func (c *Call) finish(ctx context.Context, end End) {
 		c.release(BySystem)
 	}
 	ended := time.Now()
+	c.contained("transfer", func() { c.endTransfer(end.transferCause()) })
 	c.contained("legs", func() { ended = c.endLegs(end) })
 	c.contained("mailbox", c.closeMailbox)
 	c.x.metrics.move(c.at.Kind, Done)
@@ -46,13 +47,7 @@ func (c *Call) finish(ctx context.Context, end End) {
 
 // endLegs hangs up whatever is still up, and returns when the call ended.
 func (c *Call) endLegs(end End) time.Time {
-	why := CauseBye
-	switch {
-	case end.Reason == ReasonShutdown:
-		why = CauseShutdown
-	case end.Result == Failed:
-		why = CauseError
-	}
+	why := end.cause()
 	ended := time.Now()
 	if c.caller != nil {
 		if e, over := EndOf(c.caller); over {
@@ -62,11 +57,7 @@ func (c *Call) endLegs(end End) time.Time {
 	for _, l := range c.legs {
 		c.drop(l, why)
 	}
-	for i := range c.rec.Talks {
-		if t := &c.rec.Talks[i]; t.Ended == nil { // a fault cut the talk short
-			t.Ended, t.Release = &ended, c.rec.Release
-		}
-	}
+	c.closeTalks(ended)
 	return ended
 }
 
@@ -88,6 +79,9 @@ func (c *Call) closeMailbox() {
 // closeRecording ends the recording with the last talk.
 func (c *Call) closeRecording(ended time.Time) {
 	if c.recording == nil {
+		if c.rec.betweenAgents() {
+			c.rec.Unrecorded = unrecordedAgents
+		}
 		return
 	}
 	if !c.rec.wasJoined() { // joining failed: there is nothing in it
@@ -107,9 +101,12 @@ func (c *Call) closeRecording(ended time.Time) {
 
 // logLine is the one line a call leaves in the log.
 func (c *Call) logLine() {
-	r := &c.rec
+	r, to := &c.rec, c.rec.To
+	if r.agentMade() { // a customer's number it may be, and not one of ours
+		to = Mask(to)
+	}
 	c.log.Info("call",
-		zap.String("from", Mask(r.From)), zap.String("to", r.To),
+		zap.String("from", Mask(r.From)), zap.String("to", to),
 		zap.String("queue", r.Queue), zap.String("agent", r.Agent),
 		zap.String("result", string(r.Result)), zap.String("reason", string(r.Reason)),
 		zap.String("release", string(r.Release)), zap.Int("rings", r.Rings),

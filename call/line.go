@@ -114,7 +114,15 @@ func (c *Call) play(ctx context.Context, prompts ...string) (*playing, error) {
 
 // notice is what says that the call is recorded, while that is due.
 func (c *Call) notice() (*media.Clip, error) {
-	if c.x.Recorder == nil || c.rec.NoticeHeard {
+	if c.rec.NoticeHeard || c.internal() {
+		return nil, nil
+	}
+	return c.noticeClip()
+}
+
+// noticeClip is what says that the call is recorded; nil when calls are not.
+func (c *Call) noticeClip() (*media.Clip, error) {
+	if c.x.Recorder == nil {
 		return nil, nil
 	}
 	clip, err := c.x.Prompts.Clip(noticePrompt)

@@ -11,12 +11,22 @@ import (
 // metrics of calls. All of a finished call's figures come from its record.
 type metrics struct {
 	calls, answerTarget, talkTarget *prometheus.CounterVec
+	agentCalls, transfers           *prometheus.CounterVec
 	active                          *prometheus.GaugeVec
 	rings, wait, talk               *prometheus.HistogramVec
 }
 
 // byQueue is the label of a call's first queue.
 const byQueue = "queue"
+
+// byResult is the label of a call's Result.
+const byResult = "result"
+
+// outcomes are how transfers mostly end; others are causes too.
+var outcomes = []string{
+	transferDone, transferRefused, string(CauseBusy), string(CauseDeclined), string(CauseNoAnswer),
+	string(CauseUnreachable), string(CauseForbidden), string(CauseCancel),
+}
 
 // noQueue labels a call that entered none.
 const noQueue = "none"
@@ -25,8 +35,14 @@ const noQueue = "none"
 func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*metrics, error) {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hotline_calls_total", Help: "Calls finished, by first queue and result.",
-		}, []string{byQueue, "result"}),
+			Name: "hotline_calls_total", Help: "Calls finished, by first queue and result; not those that agents made.",
+		}, []string{byQueue, byResult}),
+		agentCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_agent_calls_total", Help: "Calls finished that agents' phones made, by result.",
+		}, []string{byResult}),
+		transfers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_transfers_total", Help: "Transfers that agents' phones asked for, by how they ended.",
+		}, []string{"kind", "outcome"}),
 		active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hotline_calls_active", Help: "Calls in progress, by stage.",
 		}, []string{"state"}),
@@ -54,6 +70,14 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			m.active.WithLabelValues(string(k))
 		}
 	}
+	for _, r := range []Result{Answered, Abandoned, Failed} {
+		m.agentCalls.WithLabelValues(string(r))
+	}
+	for _, kind := range []string{blindTransfer, attendedTransfer} {
+		for _, outcome := range outcomes {
+			m.transfers.WithLabelValues(kind, outcome)
+		}
+	}
 	for q := range queues {
 		for _, r := range []Result{Answered, Abandoned, Failed} {
 			m.calls.WithLabelValues(q, string(r))
@@ -67,7 +91,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.calls, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
+	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)
@@ -84,6 +108,13 @@ func (m *metrics) move(from, to Kind) {
 }
 
 func (m *metrics) finished(r *Record) {
+	for _, t := range r.Transfers {
+		m.transfers.WithLabelValues(t.Kind, t.How).Inc()
+	}
+	if r.agentMade() {
+		m.agentCalls.WithLabelValues(string(r.Result)).Inc()
+		return
+	}
 	queue := cmp.Or(r.Queue, noQueue)
 	m.calls.WithLabelValues(queue, string(r.Result)).Inc()
 	if len(r.Visits) > 0 {

@@ -51,7 +51,7 @@ var moves = map[Kind][]Kind{
 	Route: {Menu, Wait, Dial, Done},
 	Menu:  {Menu, Wait, Done},
 	Wait:  {Menu, Wait, Talk, Done},
-	Dial:  {Wait, Talk, Done},
+	Dial:  {Wait, Dial, Talk, Done},
 	Talk:  {Menu, Wait, Dial, Talk, Done},
 	Done:  {},
 }

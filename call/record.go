@@ -39,7 +39,7 @@ type Record struct {
 	PromiseClock *time.Time `json:"promise_clock"`
 
 	// Derived.
-	Queue       string     `json:"queue"` // the first
+	Queue       string     `json:"queue"` // the first; empty for a call that an agent made
 	Agent       string     `json:"agent"` // the first who answered
 	Queued      *time.Time `json:"queued"`
 	Answered    *time.Time `json:"answered"` // the first agent's 200
@@ -57,7 +57,7 @@ type Visit struct {
 	Queue   string     `json:"queue"`
 	Entered time.Time  `json:"entered"`
 	Left    *time.Time `json:"left"`
-	How     string     `json:"how"` // answered, abandoned, moved, shutdown, crash; empty while it lasts
+	How     string     `json:"how"` // answered, abandoned, moved, failed, shutdown, crash; empty while it lasts
 }
 
 // Offer is one agent's phone being rung for the call.
@@ -83,10 +83,10 @@ type Transfer struct {
 	At   time.Time `json:"at"`
 	By   string    `json:"by"`   // the agent
 	Kind string    `json:"kind"` // blind, attended
-	// To is whom: agent:ID, queue:NAME, menu:NAME, or number:NUMBER.
+	// To is whom: agent:ID, queue:NAME, menu:NAME, or number:NUMBER. The last is personal data.
 	To    string     `json:"to"`
 	Ended *time.Time `json:"ended"`
-	How   string     `json:"how"` // done, or the cause of its failure; empty while it is under way
+	How   string     `json:"how"` // done, crash, or the Cause of its failure; empty while it is under way
 }
 
 // TalkRecord is one agent's part of a call.

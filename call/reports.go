@@ -183,6 +183,11 @@ func (r *Record) CloseCrashed(last time.Time) {
 			o.Ended, o.How = &end, string(ReasonCrash)
 		}
 	}
+	for i := range r.Transfers {
+		if t := &r.Transfers[i]; t.Ended == nil {
+			t.Ended, t.How = &end, string(ReasonCrash)
+		}
+	}
 	for i := range r.Talks {
 		t := &r.Talks[i]
 		for j := range t.Holds {
@@ -211,6 +216,9 @@ func (r *Record) latest(last time.Time) time.Time {
 	}
 	for _, o := range r.Offers {
 		see(&o.Sent, o.Rung, o.Ended)
+	}
+	for _, t := range r.Transfers {
+		see(&t.At, t.Ended)
 	}
 	for _, t := range r.Talks {
 		see(&t.Answered, t.Joined, t.Ended)

@@ -18,6 +18,7 @@ var stages = map[Kind]stage{
 	Route: route,
 	Menu:  menu,
 	Wait:  wait,
+	Dial:  dial,
 	Talk:  talk,
 }
 

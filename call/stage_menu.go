@@ -10,14 +10,10 @@ import (
 // route goes where the number dialled leads. Numbers are resolved at the door (package sip), so a
 // Route that gets here names a menu, a queue or an agent.
 func route(_ context.Context, c *Call, at Next) Next {
-	switch {
-	case at.Menu != "":
-		return Next{Kind: Menu, Menu: at.Menu}
-	case at.Queue != "" || at.Agent != "":
-		return Next{Kind: Wait, Queue: at.Queue, Agent: at.Agent}
-	default:
+	if at.Menu == "" && at.Queue == "" && at.Agent == "" {
 		return c.over(ReasonBadRoute)
 	}
+	return resolved(at)
 }
 
 // menu answers the caller and lets them choose.

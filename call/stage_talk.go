@@ -25,6 +25,8 @@ type talking struct {
 	at    Next
 	agent Leg
 	talk  int // its index in the record's talks
+	// left: the agent, or whoever talks in an agent's place, is not this call's any more.
+	left bool
 	// apart takes down what the parties hear: the bridge, or music for a caller on hold.
 	apart func()
 }
@@ -41,13 +43,18 @@ func talk(ctx context.Context, c *Call, at Next) (next Next) {
 	if err := c.answer(); err != nil {
 		return c.failed(ctx, err, ReasonCallerLost)
 	}
-	if t.record().Joined == nil {
+	c.hold(t.talk, agent.Audio().Held(), time.Now()) // a party who was handed over may hold
+	if t.record().Joined == nil && !c.internal() {
 		if next, ok := t.announce(ctx); !ok {
 			return next
 		}
 	}
 	return t.run(ctx)
 }
+
+// internal reports whether this is a talk between two agents, of nobody's call: nothing is said to them,
+// and they are not recorded.
+func (c *Call) internal() bool { return c.by != "" && c.at.Queue == "" && c.at.Agent != "" }
 
 func (t *talking) record() *TalkRecord { return &t.c.rec.Talks[t.talk] }
 
@@ -72,12 +79,25 @@ func (t *talking) run(ctx context.Context) Next {
 			c.keys = c.keys[:0]
 		case <-c.gone():
 			return c.callerEnd()
-		case <-t.agent.Context().Done():
-			return t.agentEnd()
+		case <-t.agentGone():
+			if c.transfer == nil {
+				return t.agentEnd()
+			}
+			if err := t.connect(ctx); err != nil {
+				return t.broken(ctx, err)
+			}
 		case <-ctx.Done():
 			return c.failed(ctx, cause(ctx), ReasonShutdown)
 		}
 	}
+}
+
+// agentGone is closed when the agent's leg has ended; it never is once that was seen.
+func (t *talking) agentGone() <-chan struct{} {
+	if t.left {
+		return nil
+	}
+	return t.agent.Context().Done()
 }
 
 // broken is the Next after the parties could not be joined: mostly one of them has just left.
@@ -92,27 +112,42 @@ func (t *talking) broken(ctx context.Context, err error) Next {
 	}
 }
 
-// announce speaks the agent's number, to the caller and to the agent, and the notice of recording to
-// a caller who has not heard it. ok is false when the call went elsewhere meanwhile.
+// announce speaks the agent's number, to the caller and to the agent, and the notice of recording to whom
+// it is due, so that all is heard by both at the same time. ok is false when the call went elsewhere
+// meanwhile.
 func (t *talking) announce(ctx context.Context) (next Next, ok bool) {
 	c := t.c
 	clips, err := t.announcement()
 	if err != nil {
 		return c.failed(ctx, err, ReasonNoPrompt), false
 	}
-	notice, err := c.notice()
+	notice, err := t.notice()
 	if err != nil {
 		return c.failed(ctx, err, ReasonNoPrompt), false
 	}
-	forAgent := clips
-	if notice != nil { // so that both hear the number at the same time
-		forAgent = append([]media.Clip{*notice}, clips...)
+	owed, other := c.caller.Audio(), t.agent.Audio()
+	if t.at.Number != "" && c.by != "" { // here the agent is the caller, and the party the one to be told
+		owed, other = other, owed
 	}
-	toAgent := c.start(ctx, t.agent.Audio(), nil, forAgent...)
-	defer toAgent.stop()
-	toCaller := c.start(ctx, c.caller.Audio(), notice, clips...)
-	defer toCaller.stop()
-	for {
+	toBoth := clips
+	if notice != nil {
+		toBoth = append([]media.Clip{*notice}, clips...)
+	}
+	toOther := c.start(ctx, other, nil, toBoth...)
+	defer toOther.stop()
+	toOwed := c.start(ctx, owed, notice, clips...)
+	defer toOwed.stop()
+	heard := []*playing{toOwed}
+	if t.at.Number != "" { // who was not told before is not joined before
+		heard = append(heard, toOther)
+	}
+	return t.listen(ctx, heard)
+}
+
+// listen waits until what is being said was heard to its end.
+func (t *talking) listen(ctx context.Context, said []*playing) (next Next, ok bool) {
+	c := t.c
+	for len(said) > 0 {
 		select {
 		case cmd := <-c.mailbox:
 			if _, next, moved := t.handle(cmd); moved {
@@ -122,16 +157,30 @@ func (t *talking) announce(ctx context.Context) (next Next, ok bool) {
 			return c.callerEnd(), false
 		case <-t.agent.Context().Done():
 			return t.agentEnd(), false
-		case <-toCaller.done:
-			if toCaller.err != nil {
-				return t.broken(ctx, toCaller.err), false
+		case <-said[0].done:
+			if said[0].err != nil {
+				return t.broken(ctx, said[0].err), false
 			}
-			return Next{}, true
+			said = said[1:]
 		}
 	}
+	return Next{}, true
 }
 
+// notice is what says that the call is recorded, while that is due: to a caller who has not heard it, and to
+// every number outside, whatever its caller has heard.
+func (t *talking) notice() (*media.Clip, error) {
+	if t.at.Number == "" {
+		return t.c.notice()
+	}
+	return t.c.noticeClip()
+}
+
+// announcement is the agent's number; one outside has none that is spoken.
 func (t *talking) announcement() ([]media.Clip, error) {
+	if t.at.Number != "" {
+		return nil, nil
+	}
 	clips, err := t.c.clips([]string{numberBefore})
 	if err != nil {
 		return nil, err
@@ -155,41 +204,47 @@ func (t *talking) handle(cmd Command) (changed bool, next Next, moved bool) {
 			t.c.log.Info("agent's re-offer not accepted", zap.String("agent", t.at.Agent), zap.Error(err))
 			return false, Next{}, false
 		}
-		return t.hold(held, cmd.At), Next{}, false
+		return !t.left && t.c.hold(t.talk, held, cmd.At), Next{}, false
 	case MediaChanged:
 		if cmd.Leg == t.agent.ID() {
-			return t.hold(cmd.Held, cmd.At), Next{}, false
+			return !t.left && t.c.hold(t.talk, cmd.Held, cmd.At), Next{}, false
 		}
+	case Referred:
+		if cmd.Leg == t.agent.ID() {
+			next, moved = t.referred(cmd)
+			return false, next, moved
+		}
+	case LetGo:
+		return t.letGo(cmd)
+	case LetGone:
+		return t.letGone(cmd)
 	}
 	next, moved = t.c.handle(cmd)
 	return false, next, moved
 }
 
-// hold writes down that the agent put the caller on hold, or took it back (RFC 3264 section 8.4), and
-// reports whether that is new.
-func (t *talking) hold(held bool, at time.Time) (changed bool) {
-	if held == t.c.held {
-		return false
+// connect has the parties hear what they should: each other, or, while the agent holds or has left, music.
+func (t *talking) connect(ctx context.Context) error {
+	c := t.c
+	t.takeDown()
+	defer c.publish()
+	if !t.deserted() && !c.held {
+		if err := t.join(); err == nil || !t.deserted() {
+			return err
+		}
 	}
-	t.c.held = held
-	talk := t.record()
-	if held {
-		talk.Holds = append(talk.Holds, Hold{From: at})
-	} else {
-		talk.Holds[len(talk.Holds)-1].To = &at
-	}
-	return true
+	t.apart = c.music(ctx)
+	return nil
 }
 
-// connect has the parties hear what they should: each other, or, while the agent holds, music.
-func (t *talking) connect(ctx context.Context) error {
+// takeDown ends what the parties hear.
+func (t *talking) takeDown() {
 	t.apart()
 	t.apart = func() {}
-	if t.c.held {
-		t.music(ctx)
-		t.c.publish()
-		return nil
-	}
+}
+
+// join has the parties hear each other.
+func (t *talking) join() error {
 	now := time.Now()
 	if err := t.bridge(t.recorder(now)); err != nil {
 		return err
@@ -197,24 +252,27 @@ func (t *talking) connect(ctx context.Context) error {
 	if talk := t.record(); talk.Joined == nil {
 		talk.Joined = &now
 	}
-	t.c.publish()
 	return nil
 }
 
-// music plays to a caller on hold. Without it they would hear silence, which is no reason to lose them.
-func (t *talking) music(ctx context.Context) {
-	music, err := t.c.x.Prompts.Clip(holdMusic)
+// music plays to a caller who waits for somebody, until stop. Without it they would hear silence, which is
+// no reason to lose them.
+func (c *Call) music(ctx context.Context) (stop func()) {
+	music, err := c.x.Prompts.Clip(holdMusic)
 	if err != nil {
-		t.c.log.Error("no music for a caller on hold", zap.Error(err))
-		return
+		c.log.Error("no music for a caller on hold", zap.Error(err))
+		return func() {}
 	}
 	music.Loop = true
-	t.apart = t.c.start(ctx, t.c.caller.Audio(), nil, music).stop
+	return c.start(ctx, c.caller.Audio(), nil, music).stop
 }
 
 // recorder is the call's recording, which begins at its first join; nil when there is none.
 func (t *talking) recorder(now time.Time) media.Tap {
 	c := t.c
+	if c.internal() {
+		return nil
+	}
 	if c.recording == nil && c.x.Recorder != nil && c.rec.Unrecorded == "" {
 		r, err := c.x.Recorder.Start(c.id, now)
 		if err != nil {
@@ -248,38 +306,31 @@ func (t *talking) agentEnd() Next {
 	case end.Why == CauseShutdown:
 		c.release(BySystem)
 		return c.over(ReasonShutdown)
-	case talk.Joined != nil && end.By == Far && end.Why == CauseBye:
+	case (talk.Joined != nil || t.at.Queue == "") && end.By == Far && end.Why == CauseBye:
 		talk.Release = ByAgent
 		c.release(ByAgent)
 		return c.over(ReasonAgentHangup)
 	}
-	c.log.Warn("agent lost, caller back to the head of the queue",
+	c.log.Warn("agent lost, caller back to the head of the queue if there is one",
 		zap.String("agent", t.at.Agent), zap.String("cause", string(end.Why)))
-	return Next{Kind: Wait, Queue: t.at.Queue, Front: true, Lost: true}
+	return c.backToQueue(t.at.Queue, ReasonPartyLost)
 }
 
-// part takes the parties apart and writes the talk's end: the agent's, or the caller's if that was
-// first.
+// part takes the parties apart and writes the talk's end: the agent's, or the caller's if that was first.
+// An agent whose transfer is under way stays until it is decided.
 func (t *talking) part(next Next) {
 	c := t.c
-	t.apart()
+	t.takeDown()
+	stays := c.transfer != nil && (next.Kind == Wait || next.Kind == Dial)
+	if !stays { // before the BYE, so that the phone hears what became of its wish
+		c.endTransfer(next.End.transferCause())
+	}
+	if t.left || stays {
+		return
+	}
 	why := CauseBye
 	if next.End.Reason == ReasonShutdown {
 		why = CauseShutdown
 	}
-	ended := c.drop(t.agent, why).At
-	if c.left() {
-		if end, _ := EndOf(c.caller); end.At.Before(ended) {
-			ended = end.At
-		}
-	}
-	t.hold(false, ended)
-	talk := t.record()
-	talk.Ended = &ended
-	if talk.Release == "" {
-		talk.Release = c.rec.Release
-	}
-	if talk.Release == "" { // the call goes on without this agent
-		talk.Release = BySystem
-	}
+	c.closeTalk(t.talk, c.drop(t.agent, why).At)
 }

@@ -37,9 +37,13 @@ type waiting struct {
 // no caller yet: nobody is rung and nothing is said.
 func wait(ctx context.Context, c *Call, at Next) (next Next) {
 	seat, err := c.x.Desk.Join(c.life(ctx), Ticket{
-		CallID: c.id, Queue: at.Queue, Agent: at.Agent, From: c.rec.From,
+		CallID: c.id, Queue: at.Queue, Agent: at.Agent, Once: at.Once, From: c.rec.From, Private: c.rec.Private,
 		Prefer: c.codec(), Entered: at.Entered, Front: at.Front,
 	})
+	if err != nil && at.Once && !c.left() && ctx.Err() == nil {
+		c.log.Info("nobody to be asked for by name", zap.String("agent", at.Agent), zap.Error(err))
+		return c.unreached(at, CauseUnreachable)
+	}
 	if err != nil {
 		return c.failed(ctx, err, ReasonNoQueue)
 	}
@@ -54,13 +58,19 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 	defer func() {
 		w.unlate()
 		w.hush()
-		w.leave(w.why(next))
+		w.leave(c.whyLeft(next))
 	}()
 	return w.run(ctx)
 }
 
+// nobodysQueue is the index of a stay that is none: a call between two people waits in no queue.
+const nobodysQueue = -1
+
 // visit is the index of the stay that begins: the one that a restart left open, or a new one.
 func (c *Call) visit(at Next) int {
+	if at.Queue == "" {
+		return nobodysQueue
+	}
 	last := len(c.rec.Visits) - 1
 	if last >= 0 && c.rec.Visits[last].Left == nil && c.rec.Visits[last].Queue == at.Queue {
 		return last
@@ -77,9 +87,11 @@ func (w *waiting) run(ctx context.Context) Next {
 		if err := c.caller.Ring(); err != nil {
 			return c.failed(ctx, err, ReasonCallerLost)
 		}
-		var stop func() bool
-		oneRing, stop = after(c.x.Targets.Cycle)
-		defer stop()
+		if !w.at.Once { // who asks for one person hears ringing until that one answers
+			var stop func() bool
+			oneRing, stop = after(c.x.Targets.Cycle)
+			defer stop()
+		}
 	} else if err := w.say(ctx); err != nil {
 		return c.failed(ctx, err, ReasonNoPrompt)
 	}
@@ -87,10 +99,15 @@ func (w *waiting) run(ctx context.Context) Next {
 		select {
 		case a := <-w.seat.Answered():
 			return w.answered(a)
+		case why := <-w.seat.Failed():
+			w.close()
+			return c.unreached(w.at, why)
 		case <-w.seat.Changed():
 			w.note()
+		case <-c.referrerGone():
+			c.dropReferrer()
 		case cmd := <-c.mailbox:
-			if next, moved := c.handle(cmd); moved {
+			if next, moved := w.handle(cmd); moved {
 				return next
 			}
 			c.keys = c.keys[:0] // a waiting caller has no choices yet
@@ -114,12 +131,19 @@ func (w *waiting) run(ctx context.Context) Next {
 	}
 }
 
-// why is the cause with which the seat is given up when the call goes elsewhere.
-func (w *waiting) why(next Next) Cause {
+func (w *waiting) handle(cmd Command) (next Next, moved bool) {
+	if cmd, ok := cmd.(LetGo); ok {
+		return w.letGo(cmd)
+	}
+	return w.c.handle(cmd)
+}
+
+// whyLeft is the cause with which a seat, or a try at a number, is given up when the call goes elsewhere.
+func (c *Call) whyLeft(next Next) Cause {
 	switch {
 	case next.End.Reason == ReasonShutdown:
 		return CauseShutdown
-	case w.c.left():
+	case c.left():
 		return CauseCancel
 	default:
 		return CauseWithdrawn
@@ -173,6 +197,9 @@ func (w *waiting) say(ctx context.Context) error {
 		return nil
 	}
 	prompts := []string{w.c.x.Queues[w.at.Queue].WaitPrompt, holdMusic}
+	if w.at.Once || w.at.Queue == "" { // who is handed on to one person is in nobody's queue
+		prompts = prompts[1:]
+	}
 	if w.sorry != "" {
 		prompts = slices.Insert(prompts, 0, w.sorry)
 		w.sorry = ""
@@ -201,6 +228,7 @@ func (w *waiting) answered(a Answer) Next {
 		w.tooLate(a, CauseBye)
 		return w.c.callerEnd()
 	}
+	w.c.transferred()
 	w.c.rec.Talks = append(w.c.rec.Talks, TalkRecord{Agent: a.Agent, Queue: a.Queue, Answered: a.At, Holds: []Hold{}})
 	return Next{Kind: Talk, Queue: a.Queue, Agent: a.Agent, Leg: a.Leg.ID()}
 }
@@ -241,9 +269,14 @@ func (w *waiting) note() {
 func (w *waiting) copy() {
 	r := &w.c.rec
 	visit, offers := w.seat.Visit()
-	r.Visits[w.visit] = visit
+	if w.visit != nobodysQueue {
+		r.Visits[w.visit] = visit
+	}
 	r.Offers = append(r.Offers[:w.offers], offers...)
-	if at := w.seat.PromiseClock(); r.PromiseClock == nil && !at.IsZero() {
+	if slices.ContainsFunc(offers, func(o Offer) bool { return o.Rung != nil }) {
+		w.c.targetRings()
+	}
+	if at := w.seat.PromiseClock(); r.PromiseClock == nil && !at.IsZero() && !r.agentMade() {
 		r.PromiseClock = &at
 	}
 }

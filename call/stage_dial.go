@@ -1,0 +1,153 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// dialling is one try at a number outside, while it lasts.
+type dialling struct {
+	c      *Call
+	at     Next
+	cancel context.CancelCauseFunc
+	rang   chan struct{} // has a token when an 18x came
+	done   chan struct{} // closed when the dialer returned; then leg or err is set
+	leg    Leg
+	err    error
+	// hush stops the music of a caller who is answered already.
+	hush func()
+}
+
+// dial calls a number outside: for an agent who dialled it and hears ringing meanwhile, or as the target of
+// a transfer while the caller hears music. One try, as for an agent asked for by name.
+func dial(ctx context.Context, c *Call, at Next) (next Next) {
+	if c.x.Dialer == nil || c.caller == nil {
+		return c.unreached(at, CauseForbidden)
+	}
+	d := &dialling{c: c, at: at, rang: make(chan struct{}, 1), done: make(chan struct{}), hush: func() {}}
+	if c.rec.Accepted == nil {
+		if err := c.caller.Ring(); err != nil {
+			return c.failed(ctx, err, ReasonCallerLost)
+		}
+	} else {
+		d.hush = c.music(ctx)
+	}
+	defer func() { d.hush() }()
+	d.begin(ctx)
+	defer func() { d.takeBack(c.whyLeft(next)) }()
+	return d.run(ctx)
+}
+
+// begin has the number called, on a goroutine that takeBack waits for.
+func (d *dialling) begin(ctx context.Context) {
+	c := d.c
+	ctx, d.cancel = context.WithCancelCause(ctx)
+	r := DialRequest{Number: d.at.Number, Agent: c.by, CallID: c.id, Prefer: c.codec(), Progress: func(int, time.Time) {
+		select {
+		case d.rang <- struct{}{}:
+		default:
+		}
+	}}
+	if c.transfer != nil {
+		r.Agent = c.transfer.back.Agent
+	}
+	go func() {
+		defer close(d.done)
+		d.err = errFault // unless the function below returns
+		c.contained("dial", func() { d.leg, d.err = c.x.Dialer.Dial(ctx, r) })
+	}()
+}
+
+func (d *dialling) run(ctx context.Context) Next {
+	c := d.c
+	for {
+		select {
+		case <-d.done:
+			return d.result()
+		case <-d.rang:
+			c.targetRings()
+		case cmd := <-c.mailbox:
+			if next, moved := d.handle(cmd); moved {
+				return next
+			}
+			c.keys = c.keys[:0]
+		case <-c.referrerGone():
+			c.dropReferrer()
+		case <-c.gone():
+			return c.callerEnd()
+		case <-ctx.Done():
+			return c.failed(ctx, cause(ctx), ReasonShutdown)
+		}
+	}
+}
+
+func (d *dialling) handle(cmd Command) (next Next, moved bool) {
+	if cmd, ok := cmd.(LetGo); ok {
+		return d.letGo(cmd)
+	}
+	return d.c.handle(cmd)
+}
+
+// result is the Next after the number answered, or did not.
+func (d *dialling) result() Next {
+	c := d.c
+	if d.leg == nil {
+		return c.unreached(d.at, dialCause(d.err))
+	}
+	leg := d.leg
+	d.leg = nil
+	c.adopt(leg)
+	if c.left() {
+		c.drop(leg, CauseBye)
+		return c.callerEnd()
+	}
+	c.transferred()
+	answered, err := leg.Answer() // the instant of its 200
+	if err != nil {
+		answered = time.Now()
+	}
+	c.rec.Talks = append(c.rec.Talks, TalkRecord{Number: d.at.Number, Queue: d.at.Queue, Answered: answered, Holds: []Hold{}})
+	return Next{Kind: Talk, Queue: d.at.Queue, Number: d.at.Number, Leg: leg.ID()}
+}
+
+// dialCause is why a dialer did not reach a number.
+func dialCause(err error) Cause {
+	if failed, ok := errors.AsType[*RingError](err); ok {
+		return failed.Why
+	}
+	return CauseError
+}
+
+// letGo answers a call that asks for the party being called: as [waiting.letGo].
+func (d *dialling) letGo(cmd LetGo) (next Next, moved bool) {
+	c := d.c
+	if !c.mayLetGo(cmd) {
+		cmd.Reply(LetGone{})
+		return Next{}, false
+	}
+	d.cancel(CancelCause{Why: CauseWithdrawn})
+	<-d.done
+	if d.leg == nil {
+		return c.letGoOf(cmd, d.at), true
+	}
+	a := Answer{Leg: d.leg}
+	next = d.result()
+	if next.Kind != Talk {
+		cmd.Reply(LetGone{})
+		return next, true
+	}
+	if c.give(cmd, a, len(c.rec.Talks)-1) {
+		return c.gaveAway(), true
+	}
+	return next, true
+}
+
+// takeBack ends the try, and hangs up a party whose answer crossed that.
+func (d *dialling) takeBack(why Cause) {
+	d.cancel(CancelCause{Why: why})
+	<-d.done
+	if d.leg != nil {
+		d.leg.Hangup(why)
+	}
+}
