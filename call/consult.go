@@ -18,7 +18,7 @@ func (c *Call) referred(cmd Referred) {
 		c.refuseReferral(cmd, CauseBusy)
 		return
 	}
-	if c.caller == nil || cmd.Leg != c.caller.ID() || cmd.Replaces == "" {
+	if c.by == "" || cmd.Leg != c.caller.ID() || cmd.Replaces == "" {
 		c.refuseReferral(cmd, CauseForbidden)
 		return
 	}
@@ -44,7 +44,7 @@ func (t *talking) ask(cmd Referred) {
 	switch {
 	case !ok:
 		c.refuseReferral(cmd, CauseNotFound)
-	case other.call == c, !other.caller:
+	case other.call == c, !other.caller, other.call.by != t.at.Agent:
 		c.refuseReferral(cmd, CauseForbidden)
 	case !other.call.post(LetGo{By: cmd.Replaces, Reply: func(g LetGone) bool { return c.post(g) }}):
 		c.refuseReferral(cmd, CauseOverload)

@@ -99,7 +99,7 @@ func (s *Seat) Answer(agent string, l call.Leg) bool {
 		return false
 	}
 	s.done, s.ended = true, time.Now()
-	s.offer.How, s.offer.Ended = "answered", new(s.ended)
+	s.endOffer("answered")
 	s.answered <- call.Answer{Agent: agent, Queue: s.Ticket.Queue, Leg: l, At: s.ended}
 	return true
 }
@@ -112,8 +112,16 @@ func (s *Seat) Fail(why call.Cause) bool {
 		return false
 	}
 	s.done, s.won, s.ended = true, true, time.Now()
+	s.endOffer(string(why))
 	s.failed <- why
 	return true
+}
+
+// endOffer ends the offer, if one began. The lock is held.
+func (s *Seat) endOffer(how string) {
+	if s.offer.Agent != "" {
+		s.offer.How, s.offer.Ended = how, new(s.ended)
+	}
 }
 
 // Failed implements call.Seat.
@@ -133,6 +141,7 @@ func (s *Seat) Leave(why call.Cause) bool {
 		return s.won
 	}
 	s.done, s.won, s.ended = true, true, time.Now()
+	s.endOffer("withdrawn")
 	s.desk.mu.Lock()
 	defer s.desk.mu.Unlock()
 	s.desk.left = append(s.desk.left, why)

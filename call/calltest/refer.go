@@ -1,7 +1,6 @@
 package calltest
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -55,63 +54,4 @@ func (r *Referral) Done(why call.Cause) {
 		return
 	}
 	r.tell("failed " + string(why))
-}
-
-// Dialer is a call.Dialer whose numbers the test answers for. One call at a time.
-type Dialer struct {
-	mu     sync.Mutex
-	asked  []call.DialRequest
-	result chan dialled
-}
-
-type dialled struct {
-	leg call.Leg
-	err error
-}
-
-// Dial implements call.Dialer.
-func (d *Dialer) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
-	result := make(chan dialled, 1)
-	d.mu.Lock()
-	d.asked = append(d.asked, r)
-	d.result = result
-	d.mu.Unlock()
-	select {
-	case got := <-result:
-		return got.leg, got.err
-	case <-ctx.Done():
-	}
-	select {
-	case got := <-result: // the answer crossed
-		return got.leg, got.err
-	default:
-		return nil, &call.RingError{Why: call.CauseWithdrawn, Code: 487, At: time.Now()}
-	}
-}
-
-// Asked are the numbers that were to be called, in order.
-func (d *Dialer) Asked() []call.DialRequest {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return append([]call.DialRequest(nil), d.asked...)
-}
-
-// Ring has the number called last ring.
-func (d *Dialer) Ring() {
-	asked := d.Asked()
-	asked[len(asked)-1].Progress(180, time.Now())
-}
-
-// Answer has the number called last answer with a leg.
-func (d *Dialer) Answer(l call.Leg) { d.end(dialled{leg: l}) }
-
-// Fail has the number called last not answer.
-func (d *Dialer) Fail(why call.Cause) {
-	d.end(dialled{err: &call.RingError{Why: why, At: time.Now()}})
-}
-
-func (d *Dialer) end(r dialled) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.result <- r
 }
