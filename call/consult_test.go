@@ -46,6 +46,8 @@ func TestMeetings(t *testing.T) {
 		"agent leaves, party comes": {
 			to: "agent:8002", before: "answer K 8002", held: "hold 8002@K", during: ask + "; end 8001@M bye; hears caller@M hold-music",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
+				t.Helper()
 				told("accepted", "done")(t, w)
 				r := lastTalk(t, w, "M")
 				require.Equal(t, "8002", r.Talks[1].Agent)
@@ -55,6 +57,8 @@ func TestMeetings(t *testing.T) {
 		"agent leaves, target is a menu": {
 			to: "menu:main", held: "", during: ask + "; end 8001@M bye",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
+				t.Helper()
 				told("accepted", "done")(t, w)
 				require.Equal(t, "welcome", w.legs["caller@M"].Stream().Playing())
 			},
@@ -62,6 +66,7 @@ func TestMeetings(t *testing.T) {
 		"agent leaves both": {
 			to: "agent:8002", held: "", during: ask + "; end 8001@M bye; end caller@K cancel",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
 				require.Equal(t, "accepted", w.told["r"].Told()[0])
 				require.Len(t, lastTalk(t, w, "M").Talks, 1, "in a queue, or waiting for the one wanted")
 			},
@@ -69,6 +74,8 @@ func TestMeetings(t *testing.T) {
 		"agent leaves the consultation": {
 			to: "agent:8002", before: "answer K 8002", held: "hold 8002@K", during: ask + "; end 8002@K transport; end caller@K bye",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
+				t.Helper()
 				told("accepted", "failed unreachable")(t, w)
 				require.Equal(t, 1, w.bridge.Joined(), "the agent and the caller talk on")
 			},
@@ -76,6 +83,8 @@ func TestMeetings(t *testing.T) {
 		"caller leaves, party stays": {
 			to: "agent:8002", before: "answer K 8002", held: "hold 8002@K", during: ask + "; end caller@M bye",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
+				t.Helper()
 				told("accepted", "failed cancel")(t, w)
 				w.line("resume 8002@K")
 				require.Equal(t, 1, w.bridge.Joined(), "the agents talk on")
@@ -84,6 +93,8 @@ func TestMeetings(t *testing.T) {
 		"caller leaves, the one wanted is rung again": {
 			to: "agent:8002", held: "ring K 8002", during: ask + "; end caller@M bye",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
+				t.Helper()
 				told("accepted", "failed cancel")(t, w)
 				require.Equal(t, w.id("K"), w.desk.Seats()[len(w.desk.Seats())-1].Ticket.CallID)
 				require.Len(t, w.desk.Seats(), 3)
@@ -92,6 +103,8 @@ func TestMeetings(t *testing.T) {
 		"caller leaves, the number is called again": {
 			to: "number:13800138000", held: "", during: ask + "; end caller@M bye",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
+				t.Helper()
 				told("accepted", "failed cancel")(t, w)
 				require.NoError(t, w.legs["caller@K"].Context().Err())
 				require.NotEmpty(t, w.dialer.Asked())
@@ -100,12 +113,15 @@ func TestMeetings(t *testing.T) {
 		"caller leaves, the menu goes on": {
 			to: "menu:main", held: "", during: ask + "; end caller@M bye",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
 				require.Equal(t, "recorded", w.legs["caller@K"].Stream().Playing())
 			},
 		},
 		"party answers in the instant": {
 			to: "agent:8002", held: "ring K 8002", during: ask + "; answer K 8002",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
+				t.Helper()
 				told("accepted", "done")(t, w)
 				require.Equal(t, "8002", lastTalk(t, w, "M").Talks[1].Agent)
 			},
@@ -113,13 +129,17 @@ func TestMeetings(t *testing.T) {
 		"party answers in the instant, caller leaves": {
 			to: "agent:8002", held: "ring K 8002", during: ask + "; answer K 8002; end caller@M bye",
 			want: func(t *testing.T, w *town) {
+				t.Helper()
 				require.NoError(t, w.legs["8002@K"].Context().Err())
 				require.Equal(t, 1, w.bridge.Joined())
 			},
 		},
 		"party answers in the instant, agent leaves the consultation": {
 			to: "agent:8002", held: "ring K 8002", during: ask + "; answer K 8002; end caller@K cancel",
-			want: func(t *testing.T, w *town) { require.Equal(t, "accepted", w.told["r"].Told()[0]) },
+			want: func(t *testing.T, w *town) {
+				t.Helper()
+				require.Equal(t, "accepted", w.told["r"].Told()[0])
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

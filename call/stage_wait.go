@@ -96,6 +96,7 @@ func (w *waiting) run(ctx context.Context) Next {
 		return c.failed(ctx, err, ReasonNoPrompt)
 	}
 	for {
+		var err error
 		select {
 		case a := <-w.seat.Answered():
 			return w.answered(a)
@@ -116,17 +117,14 @@ func (w *waiting) run(ctx context.Context) Next {
 		case <-ctx.Done():
 			return c.failed(ctx, cause(ctx), ReasonShutdown)
 		case <-oneRing:
-			if err := w.pickUp(ctx); err != nil {
-				return c.failed(ctx, err, ReasonNoPrompt)
-			}
+			err = w.pickUp(ctx)
 		case <-w.late:
-			if err := w.apologise(ctx); err != nil {
-				return c.failed(ctx, err, ReasonNoPrompt)
-			}
+			err = w.apologise(ctx)
 		case <-w.talking:
-			if err := w.sayAgain(ctx); err != nil {
-				return c.failed(ctx, err, ReasonNoPrompt)
-			}
+			err = w.sayAgain(ctx)
+		}
+		if err != nil {
+			return c.failed(ctx, err, ReasonNoPrompt)
 		}
 	}
 }

@@ -70,6 +70,25 @@ type callDTO struct {
 	Visits       []visitDTO   `json:"visits"`
 	Offers       []offerDTO   `json:"offers"`
 	Talks        []talkDTO    `json:"talks"`
+
+	Private   bool           `json:"private"`
+	Diverted  []diversionDTO `json:"diverted"`
+	Transfers []transferDTO  `json:"transfers"`
+}
+
+type diversionDTO struct {
+	From   string `json:"from"`
+	Reason string `json:"reason"`
+	Header string `json:"header"`
+}
+
+type transferDTO struct {
+	At    stamp  `json:"at"`
+	By    string `json:"by"`
+	Kind  string `json:"kind"`
+	To    string `json:"to"`
+	Ended *stamp `json:"ended"`
+	How   string `json:"how"`
 }
 
 type visitDTO struct {
@@ -91,6 +110,7 @@ type offerDTO struct {
 
 type talkDTO struct {
 	Agent    string       `json:"agent"`
+	Number   string       `json:"number"`
 	Queue    string       `json:"queue"`
 	Answered stamp        `json:"answered"`
 	Joined   *stamp       `json:"joined"`
@@ -114,6 +134,7 @@ func (z zone) call(r call.Record) callDTO {
 		HoldSeconds: seconds(r.HoldSeconds), TalkMet: r.TalkMet,
 		Release: r.Release, Result: r.Result, Reason: r.Reason, Recording: r.Recording, Unrecorded: r.Unrecorded,
 		Visits: each(r.Visits, z.visit), Offers: each(r.Offers, z.offer), Talks: each(r.Talks, z.talk),
+		Private: r.Private, Diverted: each(r.Diverted, diversion), Transfers: each(r.Transfers, z.transfer),
 	}
 }
 
@@ -130,9 +151,17 @@ func (z zone) offer(o call.Offer) offerDTO {
 
 func (z zone) talk(t call.TalkRecord) talkDTO {
 	return talkDTO{
-		Agent: t.Agent, Queue: t.Queue, Answered: z.at(t.Answered), Joined: z.maybe(t.Joined),
+		Agent: t.Agent, Number: t.Number, Queue: t.Queue, Answered: z.at(t.Answered), Joined: z.maybe(t.Joined),
 		Ended: z.maybe(t.Ended), Release: t.Release, Holds: each(t.Holds, z.hold),
 	}
+}
+
+func (z zone) transfer(t call.Transfer) transferDTO {
+	return transferDTO{At: z.at(t.At), By: t.By, Kind: t.Kind, To: t.To, Ended: z.maybe(t.Ended), How: t.How}
+}
+
+func diversion(d call.Diversion) diversionDTO {
+	return diversionDTO{From: d.From, Reason: d.Reason, Header: d.Header}
 }
 
 func (z zone) hold(h call.Hold) holdDTO { return holdDTO{From: z.at(h.From), To: z.maybe(h.To)} }
