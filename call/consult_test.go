@@ -289,3 +289,27 @@ func TestNoDialler(t *testing.T) {
 		require.Equal(t, []string{"refused forbidden"}, w.told["r"].Told())
 	})
 }
+
+// brokenDialer has a fault.
+type brokenDialer struct{}
+
+func (brokenDialer) Dial(context.Context, call.DialRequest) (call.Leg, error) {
+	panic("a dialler with a fault")
+}
+
+// TestDiallerPanics: a fault of the dialler costs the one try; a transfer comes back to its agent.
+func TestDiallerPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t)
+		w.x.Dialer = brokenDialer{}
+		w.line("call M 13912345678 queue:repair")
+		w.line("answer M 8001")
+		<-time.After(7 * time.Second)
+		w.line("refer r 8001@M number:138")
+		require.Equal(t, []string{"accepted", "failed error"}, w.told["r"].Told())
+		require.Equal(t, 1, w.bridge.Joined())
+		require.Equal(t, 1, w.panics)
+		w.line("end caller@M bye")
+		w.wg.Wait()
+	})
+}
