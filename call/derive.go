@@ -42,7 +42,8 @@ func Derive(r *Record, t Targets) {
 			}
 		}
 	}
-	r.WaitSeconds = waited(r).Seconds()
+	r.WaitSeconds = waited(r, nil).Seconds()
+	r.FirstWaitSeconds = waited(r, r.Answered).Seconds()
 	r.TalkSeconds, r.HoldSeconds = talked.Seconds(), held.Seconds()
 	deriveRings(r, t)
 	r.TalkMet = nil
@@ -51,11 +52,11 @@ func Derive(r *Record, t Targets) {
 	}
 }
 
-// waited is the sum of the stays; one that was answered ends with the agent's 200.
-func waited(r *Record) time.Duration {
+// waited is the sum of the stays, those after an instant left out; one that was answered ends with the agent's 200.
+func waited(r *Record, until *time.Time) time.Duration {
 	var sum time.Duration
 	for _, v := range r.Visits {
-		if v.Left != nil {
+		if v.Left != nil && (until == nil || v.Entered.Before(*until)) {
 			sum += v.Left.Sub(v.Entered)
 		}
 	}

@@ -47,9 +47,12 @@ type Record struct {
 	Rings       int        `json:"rings"` // of the promise clock; 0 when no agent's phone was rung
 	RingsMet    *bool      `json:"rings_met"`
 	WaitSeconds float64    `json:"wait_seconds"`
-	TalkSeconds float64    `json:"talk_seconds"`
-	HoldSeconds float64    `json:"hold_seconds"`
-	TalkMet     *bool      `json:"talk_met"`
+	// FirstWaitSeconds is what was waited until the first agent answered: all, if nobody did. The service level
+	// is judged by it, since a caller who is handed on later was answered all the same.
+	FirstWaitSeconds float64 `json:"first_wait_seconds"`
+	TalkSeconds      float64 `json:"talk_seconds"`
+	HoldSeconds      float64 `json:"hold_seconds"`
+	TalkMet          *bool   `json:"talk_met"`
 }
 
 // Visit is one stay in one queue.

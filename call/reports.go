@@ -122,7 +122,7 @@ func (s *Summary) Count(r Record, within time.Duration) {
 	queued := r.Queue != ""
 	answered := queued && r.Answered != nil
 	abandoned := queued && !answered && r.Result == Abandoned
-	intime := r.WaitSeconds <= within.Seconds()
+	intime := r.FirstWaitSeconds <= within.Seconds()
 	count(answered || queued && r.Ended != nil, &s.Offered)
 	count(answered, &s.Answered)
 	count(abandoned, &s.Abandoned)

@@ -60,11 +60,11 @@ func TestSummaryCount(t *testing.T) {
 		"in a menu":           {call.Record{}, call.Summary{}},
 		"left in a menu":      {call.Record{Ended: &at, Result: call.Abandoned}, call.Summary{}},
 		"waiting":             {call.Record{Queue: "q"}, call.Summary{}},
-		"talking":             {call.Record{Queue: "q", Answered: &at, WaitSeconds: 15, RingsMet: &yes}, call.Summary{Offered: 1, Answered: 1, AnsweredWithin: 1, RingsMet: 1}},
-		"answered late":       {call.Record{Queue: "q", Answered: &at, Ended: &at, Result: call.Answered, WaitSeconds: 15.001, RingsMet: &no, TalkMet: &no}, call.Summary{Offered: 1, Answered: 1, RingsMissed: 1, TalkMissed: 1}},
-		"abandoned in time":   {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, WaitSeconds: 15}, call.Summary{Offered: 1, Abandoned: 1}},
-		"abandoned late":      {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, WaitSeconds: 16}, call.Summary{Offered: 1, Abandoned: 1, AbandonedAfter: 1}},
-		"failed while it sat": {call.Record{Queue: "q", Ended: &at, Result: call.Failed, WaitSeconds: 16}, call.Summary{Offered: 1}},
+		"talking":             {call.Record{Queue: "q", Answered: &at, FirstWaitSeconds: 15, RingsMet: &yes}, call.Summary{Offered: 1, Answered: 1, AnsweredWithin: 1, RingsMet: 1}},
+		"answered late":       {call.Record{Queue: "q", Answered: &at, Ended: &at, Result: call.Answered, FirstWaitSeconds: 15.001, RingsMet: &no, TalkMet: &no}, call.Summary{Offered: 1, Answered: 1, RingsMissed: 1, TalkMissed: 1}},
+		"abandoned in time":   {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, FirstWaitSeconds: 15}, call.Summary{Offered: 1, Abandoned: 1}},
+		"abandoned late":      {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, FirstWaitSeconds: 16}, call.Summary{Offered: 1, Abandoned: 1, AbandonedAfter: 1}},
+		"failed while it sat": {call.Record{Queue: "q", Ended: &at, Result: call.Failed, FirstWaitSeconds: 16}, call.Summary{Offered: 1}},
 	} {
 		var got call.Summary
 		got.Count(c.r, 15*time.Second)
@@ -94,4 +94,22 @@ func TestCloseCrashed(t *testing.T) {
 	r.Talks[0].Joined = nil
 	r.CloseCrashed(held)
 	require.Equal(t, call.Failed, r.Result, "an agent who answered, but was not joined, served nobody")
+}
+
+// A caller who was answered in time and handed on later was answered in time: what counts is the wait for the first agent.
+func TestFirstWait(t *testing.T) {
+	at := func(seconds int) *time.Time { return new(time.Unix(int64(seconds), 0)) }
+	r := call.Record{
+		Visits: []call.Visit{
+			{Queue: "repair", Entered: *at(0), Left: at(4), How: "answered"},
+			{Queue: "gas-alarm", Entered: *at(60), Left: at(90), How: "answered"},
+		},
+		Talks: []call.TalkRecord{{Agent: "8002", Answered: *at(4)}, {Agent: "8003", Answered: *at(90)}},
+	}
+	call.Derive(&r, call.Targets{})
+	require.InDelta(t, 34, r.WaitSeconds, 1e-9)
+	require.InDelta(t, 4, r.FirstWaitSeconds, 1e-9)
+	r.Talks = nil
+	call.Derive(&r, call.Targets{})
+	require.InDelta(t, 34, r.FirstWaitSeconds, 1e-9, "nobody answered: all of it was waited in vain")
 }

@@ -43,7 +43,7 @@ func newRow(r call.Record, finished bool, now time.Time) (*row, error) {
 		args: []any{
 			r.ID, r.Started.UnixNano(), nanos(r.Answered), nanos(r.Ended), now.UnixNano(), finished,
 			r.From, r.To, r.Queue, r.Agent, string(r.Result), string(r.Reason), string(r.Release),
-			r.Rings, verdict(r.RingsMet), r.WaitSeconds, r.TalkSeconds, verdict(r.TalkMet), string(text),
+			r.Rings, verdict(r.RingsMet), r.FirstWaitSeconds, r.TalkSeconds, verdict(r.TalkMet), string(text),
 		},
 	}, nil
 }

@@ -82,7 +82,7 @@ func Full(id string) call.Record {
 		Release: call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
 		PromiseClock: at(5.2),
 		Queue:        repair, Agent: "8002", Queued: at(5), Answered: at(12.25), Joined: at(14),
-		Rings: 2, RingsMet: &yes, WaitSeconds: 7.25, TalkSeconds: 58.25, HoldSeconds: 5, TalkMet: &yes,
+		Rings: 2, RingsMet: &yes, WaitSeconds: 9.5, FirstWaitSeconds: 7.25, TalkSeconds: 58.25, HoldSeconds: 5, TalkMet: &yes,
 	}
 }
 
@@ -374,7 +374,7 @@ func drawRecord(rt *rapid.T, id string, since time.Time) call.Record {
 	r := Begun(id, since.Add(time.Duration(rapid.IntRange(0, 3600).Draw(rt, "started"))*time.Second))
 	r.Queue = rapid.SampledFrom([]string{"", repair, "gas-alarm"}).Draw(rt, "queue")
 	r.Result = rapid.SampledFrom([]call.Result{"", call.Answered, call.Abandoned, call.Failed, call.Failed}).Draw(rt, "result")
-	r.WaitSeconds = rapid.Float64Range(0, 60).Draw(rt, "wait")
+	r.FirstWaitSeconds = rapid.Float64Range(0, 60).Draw(rt, "wait")
 	r.RingsMet, r.TalkMet = verdict("rings"), verdict("talk")
 	if rapid.Bool().Draw(rt, "answered") {
 		r.Answered = &r.Started
