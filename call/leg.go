@@ -25,7 +25,9 @@ type Leg interface {
 	// Ring sends 180 on a leg that came in and is not answered. Repeating it is allowed.
 	Ring() error
 	// Answer sends the 200 of a leg that came in, and returns when it was sent. It does not wait for
-	// the ACK: the leg resends, and ends itself with CauseNoAck if none comes (RFC 3261 13.3.1.4).
+	// the ACK: the leg resends, and ends itself with CauseNoAck if none comes (RFC 3261 13.3.1.4). It
+	// waits for the PRACK, where the 200 may not be sent before one (RFC 3262 section 3: our offer went out
+	// in a reliable 18x), until the leg ends with CauseNoAck for want of it, at most 64·T1.
 	// Answering twice does nothing and returns the first instant.
 	Answer() (time.Time, error)
 	// Hangup ends the leg from our side: a final response if it was never answered (which one, the
@@ -61,7 +63,7 @@ const (
 	CauseNone        Cause = ""            // nothing went wrong
 	CauseBye         Cause = "bye"         // hung up in the ordinary way
 	CauseCancel      Cause = "cancel"      // the caller gave up before an answer
-	CauseNoAck       Cause = "no-ack"      // no ACK to our 200 in 64·T1
+	CauseNoAck       Cause = "no-ack"      // no ACK to our 200, or no PRACK to our reliable 18x, in 64·T1
 	CauseTransport   Cause = "transport"   // the flow or connection is gone
 	CauseNoMedia     Cause = "no-media"    // nothing heard for too long
 	CauseSilent      Cause = "silent"      // the far end answers nothing in its dialog any more

@@ -27,7 +27,7 @@ type ackWait struct {
 // l.mu.
 func (l *leg) accept(x *exchange, body []byte, delayed bool) error {
 	res := x.response(sipmsg.StatusOK, body, l.contact(),
-		sipmsg.NewHeader("Allow", allowed), sipmsg.NewHeader("Supported", ""))
+		sipmsg.NewHeader("Allow", allowed), sipmsg.NewHeader("Supported", supported))
 	w := &ackWait{seq: x.req.CSeq().SeqNo, delayed: delayed, got: make(chan struct{})}
 	l.acks[w.seq] = w
 	if err := x.send(res); err != nil {
@@ -109,15 +109,21 @@ func (l *leg) acked(req *sipmsg.Request) {
 	delete(l.acks, w.seq)
 	close(w.got)
 	l.mu.Unlock()
-	if !w.delayed || l.ctx.Err() != nil {
-		return
+	if w.delayed && l.ctx.Err() == nil {
+		l.offerAnswered(req)
 	}
+}
+
+// offerAnswered takes the answer to an offer of ours that an ACK or PRACK bears, and tells the owner. One that
+// is not usable ends the leg.
+func (l *leg) offerAnswered(req *sipmsg.Request) {
+	method := zap.Stringer("method", req.Method)
 	if err := l.stream.Accept(req.Body()); err != nil {
-		l.ua.log.Info("answer in ACK not usable", zap.String("leg", string(l.id)), zap.Error(err))
+		l.ua.log.Info("answer to our offer not usable", zap.String("leg", string(l.id)), method, zap.Error(err))
 		l.Hangup(call.CauseError)
 		return
 	}
 	if !l.deliver(call.MediaChanged{Leg: l.id, Held: l.stream.Held(), At: arrivedAt(req)}) {
-		l.ua.log.Info("nobody was told of an answer in an ACK", zap.String("leg", string(l.id)))
+		l.ua.log.Info("nobody was told of an answer to our offer", zap.String("leg", string(l.id)), method)
 	}
 }

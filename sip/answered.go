@@ -20,7 +20,7 @@ func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
 		r.ua.log.Info("2xx not usable", zap.Error(err))
 		return nil, failed
 	}
-	unusable := r.stream.Accept(res.Body())
+	unusable := r.stream.Accept(r.answerIn(res))
 	l := r.ua.newLeg(d, r.stream)
 	l.answeredAt = at
 	bye, over := r.ua.legs.enterRung(l, r)
@@ -43,7 +43,7 @@ func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
 
 // ackOf makes the ACK of a 2xx, and the dialog that the 2xx made.
 func (r *ringing) ackOf(res *sipmsg.Response) (dialog, *sipmsg.Request, error) {
-	d, err := r.d.answeredBy(res)
+	d, err := r.confirmed(res)
 	if err != nil {
 		return d, nil, err
 	}

@@ -45,17 +45,9 @@ func check(req *sipmsg.Request) int {
 // count is how often a header stands in a message; compact names are the long ones by now.
 func count(m sipmsg.Message, name string) int { return len(m.GetHeaders(name)) }
 
-// unsupported lists the option tags of Require that we do not know: all (RFC 3261 section 8.2.2.3).
+// unsupported lists the option tags of Require that we do not know (RFC 3261 section 8.2.2.3).
 func unsupported(req *sipmsg.Request) []string {
-	var tags []string
-	for _, h := range req.GetHeaders("require") {
-		for tag := range strings.SplitSeq(h.Value(), ",") {
-			if tag = strings.TrimSpace(tag); tag != "" {
-				tags = append(tags, tag)
-			}
-		}
-	}
-	return tags
+	return except(optionTags(req, "require"), ours())
 }
 
 // mediaType is a request's Content-Type without parameters, in lower case; "" without a body.

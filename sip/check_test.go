@@ -168,10 +168,13 @@ func TestReplyTable(t *testing.T) {
 		require.Equal(t, code, statusOf(why), why)
 	}
 	for code, why := range map[int]call.Cause{
-		0: call.CauseUnreachable, 302: call.CauseUnreachable, 403: call.CauseDeclined, 404: call.CauseUnreachable,
+		0: call.CauseUnreachable, 302: call.CauseDeclined, 403: call.CauseDeclined, 404: call.CauseUnreachable,
 		408: call.CauseUnreachable, 430: call.CauseUnreachable, 480: call.CauseDeclined, 486: call.CauseBusy,
 		500: call.CauseUnreachable, 503: call.CauseUnreachable, 600: call.CauseBusy, 603: call.CauseDeclined,
-		604: call.CauseUnreachable, 499: call.CauseDeclined, 699: call.CauseDeclined,
+		604: call.CauseUnreachable, 499: call.CauseDeclined, 699: call.CauseDeclined, 380: call.CauseDeclined,
+		400: call.CauseUnreachable, 405: call.CauseUnreachable, 406: call.CauseUnreachable, 415: call.CauseUnreachable,
+		416: call.CauseUnreachable, 420: call.CauseUnreachable, 488: call.CauseUnreachable, 491: call.CauseUnreachable,
+		606: call.CauseUnreachable,
 	} {
 		require.Equal(t, why, causeOf(code), code)
 	}

@@ -59,11 +59,12 @@ func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 	return d, nil
 }
 
-// answeredBy completes the dialog of an INVITE of ours with a 2xx (RFC 3261 section 12.1.2).
+// answeredBy completes the dialog of an INVITE of ours with a 2xx, or the early one with a 18x (RFC 3261 section
+// 12.1.2).
 func (d dialog) answeredBy(res *sipmsg.Response) (dialog, error) {
 	to, contact := res.To(), res.Contact()
 	if to == nil || contact == nil {
-		return dialog{}, fmt.Errorf("2xx without To or Contact")
+		return dialog{}, fmt.Errorf("%d without To or Contact", res.StatusCode)
 	}
 	d.RemoteTag = to.Params.GetOr("tag", "")
 	d.Target = contact.Address.String()
@@ -156,11 +157,16 @@ func (d *dialog) nextHop() (string, error) {
 	} else if err := sipmsg.ParseUri(d.Target, &uri); err != nil {
 		return "", fmt.Errorf("read the remote target: %w", err)
 	}
+	return hostPort(&uri), nil
+}
+
+// hostPort is where a URI points, with the port that it means when it names none (RFC 3261 section 19.1.2).
+func hostPort(uri *sipmsg.Uri) string {
 	port := uri.Port
 	if port == 0 {
 		port = sipmsg.DefaultUdpPort // of TCP as well
 	}
-	return net.JoinHostPort(strings.Trim(uri.Host, "[]"), strconv.Itoa(port)), nil
+	return net.JoinHostPort(strings.Trim(uri.Host, "[]"), strconv.Itoa(port))
 }
 
 func routeURI(route string) (sipmsg.Uri, error) {

@@ -81,8 +81,7 @@ func (u *UA) incoming(x *exchange) {
 		x.reply(statusOf(call.CauseShutdown))
 		return
 	}
-	if t := mediaType(x.req); t != "" && t != sdpType || encoded(x.req) {
-		x.reply(sipmsg.StatusUnsupportedMediaType, sipmsg.NewHeader("Accept", sdpType))
+	if !x.bearsSDPOnly() {
 		return
 	}
 	in, refused := u.door(x)
@@ -184,7 +183,7 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
 		return nil
 	}
 	l := u.newLeg(d, stream)
-	l.invite, l.received, l.answer = x, received, answer
+	l.invite, l.received, l.answer, l.reliably = x, received, answer, reliablyFor(x.req)
 	u.legs.enter(l)
 	// Another phone may have taken the agent's place since the door, when the leg did not yet keep it.
 	if agent != "" && !u.registrar.registeredAt(x.src.transport, x.src.addr, agent) {

@@ -223,7 +223,7 @@ func TestRefusedAtTheDoor(t *testing.T) {
 		{name: "draining", before: func(r *rig) { r.Drain() }, number: testNumber, sdp: sdpGood, code: 503},
 		{name: "escaped number", number: "%39%36777", sdp: sdpGood, code: 486},
 		{name: "busy", number: testNumber, sdp: sdpGood, code: 486},
-		{name: "extension required", number: testNumber, sdp: sdpGood, extra: []string{"Require: 100rel, timer"}, code: 420},
+		{name: "extension required", number: testNumber, sdp: sdpGood, extra: []string{"Require: 100rel, nothing, none"}, code: 420},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -242,7 +242,7 @@ func TestRefusedAtTheDoor(t *testing.T) {
 			k.ack(w, "")
 			require.Empty(t, w.header("retry-after"), "never: it would keep alarms away")
 			if c.code == 420 {
-				require.Equal(t, "100rel, timer", w.header("unsupported"))
+				require.Equal(t, "nothing, none", w.header("unsupported"))
 			}
 		})
 	}

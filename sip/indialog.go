@@ -8,8 +8,17 @@ import (
 	"hotline/media"
 )
 
-// within finds the leg of a request in a dialog and takes the request's turn in it; see inTurn.
-func (u *UA) within(x *exchange) *leg { return inTurn(x, u.legs.find(x)) }
+// within finds the leg of a request in a dialog and takes the request's turn in it; see inTurn. One that overtook
+// the 2xx to our INVITE, or is of an early dialog, is for later: 481 would end the dialog.
+func (u *UA) within(x *exchange) *leg {
+	l := u.legs.find(x)
+	if l == nil && u.legs.inviting(x) {
+		x.stranger = false
+		x.reply(sipmsg.StatusInternalServerError, retryLater())
+		return nil
+	}
+	return inTurn(x, l)
+}
 
 // inTurn takes a request's turn in the dialog of its leg, nil if it has none. When it returns nil the request
 // was answered: 481 outside any dialog, 500 out of order (RFC 3261 section 12.2.2).

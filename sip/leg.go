@@ -43,6 +43,8 @@ type leg struct {
 	// acks are the 200s of ours that wait for their ACK, by CSeq: the INVITE's, and a re-INVITE's, which may
 	// come before the INVITE's ACK does.
 	acks map[uint32]*ackWait
+	// reliably is how the 18x are sent when the INVITE requires 100rel, else nil.
+	reliably *reliably
 
 	call atomic.Pointer[string] // the call that the leg belongs to; nil before Belongs
 
@@ -118,7 +120,11 @@ func (l *leg) Ring() error {
 		return fmt.Errorf("ring: %w", errAnswered)
 	}
 	x := l.invite
-	if err := x.send(x.response(sipmsg.StatusRinging, nil, l.contact())); err != nil {
+	send := func() error { return x.send(x.response(sipmsg.StatusRinging, nil, l.contact())) }
+	if l.reliably != nil {
+		send = l.ringReliably
+	}
+	if err := send(); err != nil {
 		return fmt.Errorf("send 180: %w", err)
 	}
 	l.progress(time.Now())
@@ -142,13 +148,14 @@ func (l *leg) contact() sipmsg.Header {
 func (l *leg) Answer() (time.Time, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.awaitPrack()
 	if l.ctx.Err() != nil {
 		return time.Time{}, fmt.Errorf("answer: %w", context.Cause(l.ctx))
 	}
 	if !l.answeredAt.IsZero() {
 		return l.answeredAt, nil
 	}
-	body, delayed := l.answer, l.answer == nil
+	body, delayed := l.answer, l.answer == nil && !l.offered()
 	if delayed {
 		offer, err := l.stream.Offer()
 		if err != nil {
@@ -176,7 +183,7 @@ func (l *leg) Hangup(why call.Cause) {
 	switch {
 	case ringing:
 		l.invite.reply(statusOf(why))
-		l.ua.legs.remove(l)
+		l.forget()
 	case waiting: // no BYE before the ACK: who resends the 200 will send it
 	default:
 		l.farewell()
@@ -199,8 +206,8 @@ func (l *leg) hungUp(at time.Time) (first, ringing bool) {
 		close(l.gone)
 	}
 	ringing = l.answeredAt.IsZero()
+	first = l.end(call.LegEnd{By: call.Far, Why: call.CauseBye, At: at}) // before any later 18x looks
 	l.mu.Unlock()
-	first = l.end(call.LegEnd{By: call.Far, Why: call.CauseBye, At: at})
 	l.ua.legs.remove(l)
 	return first, ringing
 }
@@ -223,7 +230,7 @@ func (l *leg) cancelled(at time.Time) {
 // discard drops a leg that never had, or no longer has, a dialog.
 func (l *leg) discard() {
 	l.release()
-	l.ua.legs.remove(l)
+	l.forget()
 }
 
 // connClosed ends a leg that came in over a connection that is gone before its answer: no response can

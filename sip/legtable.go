@@ -99,6 +99,13 @@ func (t *legTable) leaving(x *exchange, at time.Time) (l *leg, early bool) {
 	return nil, true
 }
 
+// inviting reports whether a received request belongs to a dialog that an INVITE of ours under way may yet make.
+func (t *legTable) inviting(x *exchange) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rings[dialogID(x.req.CallID().Value(), x.localTag, "")] != nil
+}
+
 func (t *legTable) remove(l *leg) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

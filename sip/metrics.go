@@ -53,7 +53,14 @@ type metrics struct {
 	dropped   *prometheus.CounterVec
 	registers *prometheus.CounterVec
 	postDial  prometheus.Histogram
+	redirects *prometheus.CounterVec
 }
+
+// What became of a redirection; a metric's label.
+const (
+	redirectFollowed = "followed"
+	redirectRefused  = "refused"
+)
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
@@ -78,11 +85,15 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help:    "From the INVITE received to the first 18x or 200 sent.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}),
+		redirects: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricPrefix, Subsystem: metricSIP, Name: "redirects_total",
+			Help: "3xx responses to our INVITEs, by what became of them.",
+		}, []string{"outcome"}),
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.responses, m.dropped, m.registers, m.postDial} {
+	for _, c := range []prometheus.Collector{m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -268,8 +269,8 @@ func (k *talk) answered() wire {
 	return w
 }
 
-// respond answers a request that came, literally.
-func (p *peer) respond(req wire, code int, phrase, tag, body string) {
+// respond answers a request that came, literally; extra headers are whole lines.
+func (p *peer) respond(req wire, code int, phrase, tag, body string, extra ...string) {
 	p.t.Helper()
 	to := req.header("to")
 	if tag != "" && !strings.Contains(to, "tag=") {
@@ -280,7 +281,11 @@ func (p *peer) respond(req wire, code int, phrase, tag, body string) {
 		lines = append(lines, "Via: "+v)
 	}
 	lines = append(lines, "From: "+req.header("from"), "To: "+to, "Call-ID: "+req.header("call-id"),
-		"CSeq: "+req.header("cseq"), fmt.Sprintf("Contact: <sip:8001@%s>", p.addr()))
+		"CSeq: "+req.header("cseq"))
+	if !slices.ContainsFunc(extra, func(l string) bool { return strings.HasPrefix(l, "Contact:") }) {
+		extra = append(extra, fmt.Sprintf("Contact: <sip:8001@%s>", p.addr()))
+	}
+	lines = append(lines, extra...)
 	if body != "" {
 		lines = append(lines, sdpHeader)
 	}

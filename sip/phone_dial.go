@@ -19,6 +19,9 @@ type DialOptions struct {
 	Prefer media.Codec
 	// Progress is told each 18x as it arrives, on any goroutine; it must not block. May be nil.
 	Progress func(code int, at time.Time)
+	// Reliable requires every 18x of the far end to be reliable (RFC 3262 section 4); one that does not know them
+	// is called without.
+	Reliable bool
 }
 
 // Dial calls a number at the phone's server and returns the leg when it is answered. When ctx
@@ -31,12 +34,17 @@ func (p *Phone) Dial(ctx context.Context, number string, o DialOptions) (call.Le
 	if o.From == "" {
 		o.From = p.o.User
 	}
+	var require []string
+	if o.Reliable {
+		require = []string{optionReliable}
+	}
 	from, to := p.at(o.From), p.at(number)
 	l, err := p.set.ua.invite(ctx, outgoing{
 		target: to, from: nameAddr(p.o.Display, &from), to: nameAddr("", &to), hop: p.set.hop,
 		media:     media.StreamOptions{Signalling: p.set.o.Server.Addr(), Prefer: o.Prefer},
 		progress:  o.Progress,
 		authorize: p.authorize,
+		require:   require,
 	})
 	if err != nil {
 		return nil, err

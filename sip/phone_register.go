@@ -186,6 +186,10 @@ func (p *Phone) sendRegister(ctx context.Context, expires time.Duration) (*sipms
 	return p.set.ua.do(ctx, req)
 }
 
+func challenged(res *sipmsg.Response) bool {
+	return res.StatusCode == sipmsg.StatusUnauthorized || res.StatusCode == sipmsg.StatusProxyAuthRequired
+}
+
 // grantedIn reads what the server granted: the contact's expires, else the header, else what was asked for.
 func grantedIn(res *sipmsg.Response, asked time.Duration) time.Duration {
 	value := strconv.FormatInt(int64(asked/time.Second), 10)

@@ -30,8 +30,7 @@ type reoffer struct {
 // reinvite hands a re-INVITE to the leg's owner and waits until it is settled (RFC 3261 section 14.2).
 func (u *UA) reinvite(x *exchange) {
 	at := arrivedAt(x.req)
-	if t := mediaType(x.req); t != "" && t != sdpType || encoded(x.req) {
-		x.reply(sipmsg.StatusUnsupportedMediaType, sipmsg.NewHeader("Accept", sdpType))
+	if !x.bearsSDPOnly() {
 		return
 	}
 	l := u.within(x)

@@ -12,6 +12,7 @@ import (
 const (
 	statusUnsupportedScheme = 416 // Unsupported URI Scheme (RFC 3261 section 21.4.14)
 	statusFlowFailed        = 430 // Flow Failed (RFC 5626 section 11.5)
+	statusMultipleChoices   = 300 // Multiple Choices (RFC 3261 section 21.3.1)
 )
 
 // refusals is the table from why a leg is ended to the status that ends it when it was never answered.
@@ -61,6 +62,14 @@ var verdicts = map[int]call.Cause{
 	sipmsg.StatusGlobalNotAcceptable:          call.CauseUnreachable,
 	sipmsg.StatusGlobalDoesNotExistAnywhere:   call.CauseUnreachable,
 	sipmsg.StatusRequestTerminated:            call.CauseWithdrawn,
+	// The phone could not take our INVITE, and asked nobody.
+	sipmsg.StatusBadRequest:           call.CauseUnreachable,
+	sipmsg.StatusMethodNotAllowed:     call.CauseUnreachable,
+	sipmsg.StatusNotAcceptable:        call.CauseUnreachable,
+	sipmsg.StatusUnsupportedMediaType: call.CauseUnreachable,
+	statusUnsupportedScheme:           call.CauseUnreachable,
+	sipmsg.StatusBadExtension:         call.CauseUnreachable,
+	sipmsg.StatusRequestPending:       call.CauseUnreachable,
 }
 
 // causeOf reads a final status that is not 2xx. Status 0 stands for no response at all.
@@ -69,9 +78,9 @@ func causeOf(code int) call.Cause {
 		return c
 	}
 	switch {
-	case code >= 600, code >= 400 && code < 500:
+	case code >= 600, code >= 300 && code < 500: // one who sends callers elsewhere does not take them (see redirect)
 		return call.CauseDeclined
-	default: // none, redirections (we follow none), failures of the server
+	default: // none, failures of the server
 		return call.CauseUnreachable
 	}
 }

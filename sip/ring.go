@@ -38,6 +38,7 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 		progress: r.Progress,
 		failed:   func() { u.registrar.failed(r.Agent, f) },
 		current:  func() bool { return u.registrar.current(r.Agent, f) },
+		redirect: f.isLine,
 	})
 	if err != nil {
 		return nil, err
@@ -60,6 +61,9 @@ type outgoing struct {
 	current func() bool
 	// authorize, if not nil, adds credentials to an INVITE that is sent anew after a 401 or 407.
 	authorize func(req *sipmsg.Request, challenge *sipmsg.Response) error
+	// redirect, if not nil, reports whether a redirection to an address may be followed. The hop stays.
+	redirect func(to sipmsg.Uri) bool
+	require  []string // option tags
 }
 
 // ringing is one INVITE of ours, from its sending to its final response.
@@ -75,8 +79,17 @@ type ringing struct {
 
 	byes map[string]time.Time // by dialog id: BYEs that were handled before their 2xx; the leg table's
 
-	mu   sync.Mutex
-	acks map[string]*sipmsg.Request // by To tag: what each repeated 2xx is answered with again
+	// What the next INVITE is to have after a refusal; see remedies.
+	challenges map[int]challenge // by status
+	refused    []string          // option tags that the far end does not support
+	redirected bool
+
+	// allLost has a token when no phone that rang knows of it any more.
+	allLost chan struct{}
+
+	mu    sync.Mutex
+	acks  map[string]*sipmsg.Request // by To tag: what each repeated 2xx is answered with again
+	early map[string]*early          // by To tag, earlyMost at most
 }
 
 // invite sends an INVITE and waits for its end. The error is a *call.RingError.
@@ -85,7 +98,10 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	defer u.tasks.leave()
-	r := &ringing{ua: u, o: o, byes: make(map[string]time.Time), acks: make(map[string]*sipmsg.Request)}
+	r := &ringing{
+		ua: u, o: o, byes: make(map[string]time.Time), acks: make(map[string]*sipmsg.Request),
+		challenges: make(map[int]challenge),
+	}
 	r.d = dialog{
 		CallID: newID(), LocalTag: newID(), Local: o.from, Remote: o.to, Target: o.target.String(),
 		Transport: o.hop.transport, Ours: o.hop.ours, Agent: o.agent,
@@ -127,18 +143,23 @@ func (r *ringing) close() {
 	}
 }
 
-// send sends the INVITE, with credentials if challenge asks for them.
-func (r *ringing) send(ctx context.Context, challenge *sipmsg.Response) error {
+// send sends the INVITE, with all that the refusals of those before it asked for.
+func (r *ringing) send(ctx context.Context) error {
+	r.begin()
 	req, err := r.d.request(sipmsg.INVITE, 0)
 	if err != nil {
 		return err
 	}
 	req.AppendHeader(r.ua.contactAt(r.o.hop))
 	req.AppendHeader(sipmsg.NewHeader("Allow", allowed))
+	req.AppendHeader(optionList("Supported", except(ours(), r.refused)))
+	if len(r.o.require) > 0 {
+		req.AppendHeader(optionList("Require", r.o.require))
+	}
 	req.AppendHeader(sipmsg.NewHeader("Content-Type", sdpType))
 	req.SetBody(r.offer)
-	if challenge != nil {
-		if err := r.o.authorize(req, challenge); err != nil {
+	for _, c := range r.challenges {
+		if err := r.o.authorize(req, c.res); err != nil {
 			return fmt.Errorf("answer a challenge: %w", err)
 		}
 	}
@@ -159,29 +180,29 @@ func (r *ringing) send(ctx context.Context, challenge *sipmsg.Response) error {
 
 // run waits for the end of the ring.
 func (r *ringing) run(ctx context.Context) (*leg, error) {
-	if err := r.send(ctx, nil); err != nil {
+	if err := r.send(ctx); err != nil {
 		r.ua.log.Info("INVITE not sent", zap.Error(err))
 		return nil, r.silent()
 	}
-	tried := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil, r.takeBack(withdrawnFor(ctx))
 		case <-r.ua.ctx.Done():
 			return nil, r.takeBack(call.CauseWithdrawn)
+		case <-r.allLost:
+			return nil, r.takeBack(call.CauseUnreachable)
 		case <-r.tx.Done():
 			return nil, r.silent()
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
 			switch {
 			case res.IsProvisional():
-				r.heard = true
+				r.provisional(res)
 			case res.IsSuccess():
 				return r.answered(res, at)
-			case challenged(res) && r.o.authorize != nil && !tried:
-				tried = true
-				if err := r.send(ctx, res); err != nil {
+			case r.mend(res):
+				if err := r.send(ctx); err != nil {
 					r.ua.log.Info("INVITE not sent again", zap.Error(err))
 					return nil, &call.RingError{Why: call.CauseDeclined, Code: res.StatusCode, At: at}
 				}
@@ -190,10 +211,6 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 			}
 		}
 	}
-}
-
-func challenged(res *sipmsg.Response) bool {
-	return res.StatusCode == sipmsg.StatusUnauthorized || res.StatusCode == sipmsg.StatusProxyAuthRequired
 }
 
 // silent is the end of a ring that nothing answered: the flow is not what it was.

@@ -131,7 +131,9 @@ func TestRingRefused(t *testing.T) {
 	p.register(r)
 	for code, why := range map[int]call.Cause{
 		486: call.CauseBusy, 603: call.CauseDeclined, 480: call.CauseDeclined, 404: call.CauseUnreachable,
-		500: call.CauseUnreachable, 302: call.CauseUnreachable, 401: call.CauseDeclined,
+		500: call.CauseUnreachable, 302: call.CauseDeclined, 401: call.CauseDeclined, 407: call.CauseDeclined,
+		408: call.CauseUnreachable, 415: call.CauseUnreachable, 420: call.CauseUnreachable, 488: call.CauseUnreachable,
+		491: call.CauseUnreachable, 606: call.CauseUnreachable,
 	} {
 		out := r.ring(t.Context(), nil)
 		inv := p.expect("INVITE", "INVITE")

@@ -17,7 +17,7 @@ import (
 
 // What our responses say we can do (RFC 3261 sections 20.1, 20.5).
 const (
-	allowed    = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
+	allowed    = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK"
 	accepted   = "application/sdp, application/dtmf-relay, application/dtmf"
 	sdpType    = "application/sdp"
 	serverName = "hotline"
@@ -129,6 +129,8 @@ func (u *UA) dispatch(x *exchange) {
 		x.reply(sipmsg.StatusCallTransactionDoesNotExists)
 	case sipmsg.INFO:
 		u.info(x)
+	case sipmsg.PRACK:
+		u.prack(x)
 	case sipmsg.OPTIONS:
 		u.options(x)
 	case sipmsg.REGISTER:
@@ -147,7 +149,7 @@ func (u *UA) options(x *exchange) {
 		x.reply(sipmsg.StatusServiceUnavailable)
 	default:
 		x.reply(sipmsg.StatusOK, sipmsg.NewHeader("Allow", allowed),
-			sipmsg.NewHeader("Accept", accepted), sipmsg.NewHeader("Supported", ""))
+			sipmsg.NewHeader("Accept", accepted), sipmsg.NewHeader("Supported", supported))
 	}
 }
 
@@ -189,6 +191,15 @@ func (x *exchange) send(res *sipmsg.Response) error {
 	}
 	res.SipVersion = version
 	x.ua.sends(res)
+	if err := x.respond(res); err != nil {
+		return err
+	}
+	x.ua.metrics.response(x.req.Method, res.StatusCode)
+	return nil
+}
+
+// respond gives a response to the transaction, for the first time or again; send is for the first.
+func (x *exchange) respond(res *sipmsg.Response) error {
 	err := x.tx.Respond(res)
 	if errors.Is(err, sipmsg.ErrTransactionCanceled) {
 		// A CANCEL was first. sipgo nevertheless took res for what it resends; put its 487 back.
@@ -198,10 +209,8 @@ func (x *exchange) send(res *sipmsg.Response) error {
 	if err != nil {
 		x.ua.log.Debug("response not sent", zap.Stringer("method", x.req.Method),
 			zap.Int("code", res.StatusCode), zap.Error(err))
-		return err
 	}
-	x.ua.metrics.response(x.req.Method, res.StatusCode)
-	return nil
+	return err
 }
 
 // cancelled notes that a CANCEL came in time: sipgo has answered it, and the INVITE with 487. It is called

@@ -57,6 +57,7 @@ func (r *ringing) withdraw() {
 		case res := <-r.tx.Responses():
 			switch {
 			case res.IsProvisional():
+				r.provisional(res)
 				cancel()
 			case res.IsSuccess():
 				r.dismiss(res)

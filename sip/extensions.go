@@ -1,0 +1,51 @@
+package sip
+
+import (
+	"slices"
+	"strings"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// optionReliable is the option tag of reliable provisional responses (RFC 3262 section 8.1).
+const optionReliable = "100rel"
+
+// supported is our Supported: the option tags of what we understand (RFC 3261 section 20.37), which a Require may
+// name.
+const supported = optionReliable
+
+// ours is supported as a list.
+func ours() []string { return strings.Split(supported, ", ") }
+
+// optionTags lists the option tags in all headers of a name, as they stand there.
+func optionTags(m sipmsg.Message, name string) []string {
+	var tags []string
+	for _, h := range m.GetHeaders(name) {
+		for tag := range strings.SplitSeq(h.Value(), ",") {
+			if tag = strings.TrimSpace(tag); tag != "" {
+				tags = append(tags, tag)
+			}
+		}
+	}
+	return tags
+}
+
+// requires reports whether a message requires the extension of an option tag.
+func requires(m sipmsg.Message, option string) bool {
+	return among(optionTags(m, "require"), option)
+}
+
+// except returns the option tags that are not among others.
+func except(tags, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return among(others, tag) })
+}
+
+// among reports whether an option tag is one of tags. They are tokens, which have no case (RFC 3261 section 7.3.1).
+func among(tags []string, tag string) bool {
+	return slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) })
+}
+
+// optionList is the value of a Supported or Require header.
+func optionList(name string, tags []string) sipmsg.Header {
+	return sipmsg.NewHeader(name, strings.Join(tags, ", "))
+}
