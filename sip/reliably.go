@@ -121,9 +121,12 @@ func (l *leg) repeat(p *unpracked) {
 // whether the far end is there.
 func (l *leg) unheard(p *unpracked) {
 	l.mu.Lock()
-	over := p.taken || !l.answeredAt.IsZero() || !l.end(call.LegEnd{By: call.Far, Why: call.CauseNoAck, At: time.Now()})
+	ends := !p.taken && l.answeredAt.IsZero() && l.end(call.LegEnd{By: call.Far, Why: call.CauseNoAck, At: time.Now()})
+	if ends {
+		l.reliably.open = nil
+	}
 	l.mu.Unlock()
-	if over {
+	if !ends {
 		return
 	}
 	l.invite.reply(statusServerTimeout)
