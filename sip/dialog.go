@@ -43,13 +43,13 @@ func dialogID(callID, local, remote string) string { return callID + "\x00" + lo
 // dialogOfInvite is the dialog that our response to an INVITE makes (RFC 3261 section 12.1.1).
 func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 	req := x.req
-	contact := req.Contact()
-	if contact == nil {
-		return dialog{}, fmt.Errorf("INVITE without Contact")
+	target, ok := targetOf(req)
+	if !ok {
+		return dialog{}, fmt.Errorf("INVITE without a Contact to reach")
 	}
 	d := dialog{
 		CallID: req.CallID().Value(), LocalTag: x.localTag, RemoteTag: req.From().Params.GetOr("tag", ""),
-		RemoteSeq: req.CSeq().SeqNo, Target: contact.Address.String(),
+		RemoteSeq: req.CSeq().SeqNo, Target: target,
 		Local: nameAddr(req.To().DisplayName, &req.To().Address), Remote: nameAddr(req.From().DisplayName, &req.From().Address),
 		Transport: x.src.transport, Peer: x.src.addr, Ours: x.src.local, Agent: agent,
 	}
@@ -62,12 +62,13 @@ func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 // answeredBy completes the dialog of an INVITE of ours with a 2xx, or the early one with a 18x (RFC 3261 section
 // 12.1.2).
 func (d dialog) answeredBy(res *sipmsg.Response) (dialog, error) {
-	to, contact := res.To(), res.Contact()
-	if to == nil || contact == nil {
-		return dialog{}, fmt.Errorf("%d without To or Contact", res.StatusCode)
+	to := res.To()
+	target, ok := targetOf(res)
+	if to == nil || !ok {
+		return dialog{}, fmt.Errorf("%d without To, or a Contact to reach", res.StatusCode)
 	}
 	d.RemoteTag = to.Params.GetOr("tag", "")
-	d.Target = contact.Address.String()
+	d.Target = target
 	d.Routes = nil
 	for _, h := range res.GetHeaders("record-route") {
 		d.Routes = append(d.Routes, h.Value())
@@ -76,11 +77,25 @@ func (d dialog) answeredBy(res *sipmsg.Response) (dialog, error) {
 	return d, nil
 }
 
-// refresh takes the remote target from a target refresh request (RFC 3261 section 12.2.2).
-func (d *dialog) refresh(req *sipmsg.Request) {
-	if c := req.Contact(); c != nil {
-		d.Target = c.Address.String()
+// refresh takes the remote target from a target refresh request, or from the 2xx to one of ours (RFC 3261 sections
+// 12.2.2 and 12.2.1.2).
+func (d *dialog) refresh(m contacted) {
+	if target, ok := targetOf(m); ok {
+		d.Target = target
 	}
+}
+
+// contacted is a message with a Contact.
+type contacted interface{ Contact() *sipmsg.ContactHeader }
+
+// targetOf is the remote target that a message's Contact gives, which must be a sip or sips URI (RFC 3261 section
+// 12.1.1).
+func targetOf(m contacted) (string, bool) {
+	c := m.Contact()
+	if c == nil || c.Address.Host == "" || c.Address.Wildcard || c.Address.Scheme != schemeSIP && c.Address.Scheme != "sips" {
+		return "", false
+	}
+	return c.Address.String(), true
 }
 
 // inOrder takes the CSeq of a request in the dialog; false when it is lower than one before, and the
@@ -130,19 +145,17 @@ func (d *dialog) routed() (recipient sipmsg.Uri, routes []string, err error) {
 	if err := sipmsg.ParseUri(d.Target, &recipient); err != nil {
 		return recipient, nil, fmt.Errorf("read the remote target: %w", err)
 	}
-	recipient.Headers = nil
 	if len(d.Routes) == 0 {
-		return recipient, nil, nil
+		return requestURI(&recipient), nil, nil
 	}
 	first, err := routeURI(d.Routes[0])
 	if err != nil {
 		return recipient, nil, err
 	}
 	if _, loose := findParam(first.UriParams, "lr"); loose {
-		return recipient, d.Routes, nil
+		return requestURI(&recipient), d.Routes, nil
 	}
-	first.Headers = nil
-	return first, append(slices.Clone(d.Routes[1:]), "<"+d.Target+">"), nil
+	return requestURI(&first), append(slices.Clone(d.Routes[1:]), "<"+d.Target+">"), nil
 }
 
 // nextHop is the host and port that the dialog's requests go to by its URIs (RFC 3261 section 8.1.2).
