@@ -100,7 +100,9 @@ func TestWithdrawnCrossings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancelCause(t.Context())
-			r, p, inv, out := ringPhone(ctx, t, c.t1)
+			r, p := registeredPhone(t, c.t1)
+			out := r.ring(ctx, nil)
+			inv := p.expect("INVITE", "INVITE")
 			p.respond(inv, 180, "Ringing", "a1", "")
 			cancel(call.CancelCause{Why: call.CauseElsewhere})
 			took := p.expect("CANCEL", "CANCEL")
@@ -113,6 +115,19 @@ func TestWithdrawnCrossings(t *testing.T) {
 			r.quiet(t)
 		})
 	}
+}
+
+// A ring that is taken back before the phone has said anything does not hold up Close, and no CANCEL is sent.
+func TestCloseWithCancelHeld(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, p := registeredPhone(t, 5*time.Millisecond)
+	out := r.ring(ctx, nil)
+	p.expect("INVITE", "INVITE")
+	cancel()
+	require.Error(t, next(t, out).err)
+	require.NoError(t, r.Close())
+	p.silence(50*time.Millisecond, "CANCEL")
 }
 
 // another has a second phone answer an INVITE that was taken back.
@@ -128,7 +143,7 @@ func another(p *peer, inv wire) {
 // An early dialog ends with the INVITE's final response, whatever its phone said before (RFC 3261 section 12.3).
 func TestEarlyDialogRefused(t *testing.T) {
 	t.Parallel()
-	_, p, inv, out := ringPhone(t.Context(), t, time.Second)
+	_, p, inv, out := ringPhone(t, time.Second)
 	p.respond(inv, 180, "Ringing", "a1", "", reliableLines(1)...)
 	p.respond(p.expect("PRACK", "PRACK"), 200, "OK", "", "")
 	p.byeAs(inv, "a1") // a callee may not (RFC 3261 section 15), but it is answered
@@ -145,7 +160,7 @@ func TestEarlyDialogRefused(t *testing.T) {
 // A phone of RFC 2543 answers without a tag: so are our ACK and BYE, and its next answer is the same one again.
 func TestAnswerWithoutTag(t *testing.T) {
 	t.Parallel()
-	_, p, inv, out := ringPhone(t.Context(), t, time.Second)
+	_, p, inv, out := ringPhone(t, time.Second)
 	p.respond(inv, 180, "Ringing", "", "")
 	p.respond(inv, 200, "OK", "", sdpGood)
 	ack := p.expect("ACK", "ACK")
@@ -161,7 +176,7 @@ func TestAnswerWithoutTag(t *testing.T) {
 func TestRungPhoneMoves(t *testing.T) {
 	t.Parallel()
 	commands := make(chan call.Command, 1)
-	_, p, inv, out := ringPhone(t.Context(), t, time.Second)
+	_, p, inv, out := ringPhone(t, time.Second)
 	p.respond(inv, 200, "OK", "a1", sdpGood, "Record-Route: <sip:edge.example;lr>")
 	p.expect("ACK", "ACK")
 	leg := next(t, out).leg

@@ -45,28 +45,43 @@ func TestRoutes(t *testing.T) {
 	}{
 		{"none", nil, target, target, nil, nil, "far.example:5070", "far.example:5070"},
 		{
-			"loose", []string{"Record-Route: <sip:p1.example;lr>", "Record-Route: <sip:p2.example:5062;lr>"},
-			target, target, []string{"<sip:p1.example;lr>", "<sip:p2.example:5062;lr>"},
-			[]string{"<sip:p2.example:5062;lr>", "<sip:p1.example;lr>"}, "p1.example:5060", "p2.example:5062",
+			"loose",
+			[]string{"Record-Route: <sip:p1.example;lr>", "Record-Route: <sip:p2.example:5062;lr>"},
+			target, target,
+			[]string{"<sip:p1.example;lr>", "<sip:p2.example:5062;lr>"},
+			[]string{"<sip:p2.example:5062;lr>", "<sip:p1.example;lr>"},
+			"p1.example:5060", "p2.example:5062",
 		},
 		{
-			"joined", []string{"Record-Route: <sip:p1.example;lr>,  <sip:p2.example;lr=on> , <sip:p3.example;lr;r2=a>"},
-			target, target, []string{"<sip:p1.example;lr>", "<sip:p2.example;lr=on>", "<sip:p3.example;lr;r2=a>"},
-			[]string{"<sip:p3.example;lr;r2=a>", "<sip:p2.example;lr=on>", "<sip:p1.example;lr>"}, "p1.example:5060", "p3.example:5060",
+			"joined",
+			[]string{"Record-Route: <sip:p1.example;lr>,  <sip:p2.example;lr=on> , <sip:p3.example;lr;r2=a>"},
+			target, target,
+			[]string{"<sip:p1.example;lr>", "<sip:p2.example;lr=on>", "<sip:p3.example;lr;r2=a>"},
+			[]string{"<sip:p3.example;lr;r2=a>", "<sip:p2.example;lr=on>", "<sip:p1.example;lr>"},
+			"p1.example:5060", "p3.example:5060",
 		},
 		{
-			"named", []string{`Record-Route: "Proxy, the first" <sip:p1.example;lr>;x=y, <sip:p2.example;lr>`},
-			target, target, []string{"<sip:p1.example;lr>", "<sip:p2.example;lr>"},
-			[]string{"<sip:p2.example;lr>", "<sip:p1.example;lr>"}, "p1.example:5060", "p2.example:5060",
+			"named",
+			[]string{`Record-Route: "Proxy, the first" <sip:p1.example;lr>;x=y, <sip:p2.example;lr>`},
+			target, target,
+			[]string{"<sip:p1.example;lr>", "<sip:p2.example;lr>"},
+			[]string{"<sip:p2.example;lr>", "<sip:p1.example;lr>"},
+			"p1.example:5060", "p2.example:5060",
 		},
 		{
-			"strict first", []string{"Record-Route: <sip:p1.example;method=BYE?a=b>, <sip:p2.example;lr>"},
-			"sip:p1.example", target, []string{"<sip:p2.example;lr>", "<" + target + ">"},
-			[]string{"<sip:p2.example;lr>", "<sip:p1.example;method=BYE?a=b>"}, "p1.example:5060", "p2.example:5060",
+			"strict first",
+			[]string{"Record-Route: <sip:p1.example;method=BYE?a=b>, <sip:p2.example;lr>"},
+			"sip:p1.example", target,
+			[]string{"<sip:p2.example;lr>", "<" + target + ">"},
+			[]string{"<sip:p2.example;lr>", "<sip:p1.example;method=BYE?a=b>"},
+			"p1.example:5060", "p2.example:5060",
 		},
 		{
-			"strict alone", []string{"Record-Route: <sip:[2001:db8::1]:5062>"},
-			"sip:[2001:db8::1]:5062", "sip:[2001:db8::1]:5062", []string{"<" + target + ">"}, []string{"<" + target + ">"},
+			"strict alone",
+			[]string{"Record-Route: <sip:[2001:db8::1]:5062>"},
+			"sip:[2001:db8::1]:5062", "sip:[2001:db8::1]:5062",
+			[]string{"<" + target + ">"},
+			[]string{"<" + target + ">"},
 			"[2001:db8::1]:5062", "[2001:db8::1]:5062",
 		},
 	} {
@@ -150,8 +165,11 @@ func TestNoDialog(t *testing.T) {
 	t.Parallel()
 	head := []string{"SIP/2.0 200 OK", "Via: SIP/2.0/UDP x;branch=z9hG4bK1", "From: <sip:a@x>;tag=ours", "Call-ID: c1", "CSeq: 1 INVITE"}
 	for _, lines := range [][]string{
-		{"To: <sip:b@x>;tag=1"}, {"Contact: <sip:b@x>"}, {"To: <sip:b@x>;tag=1", "Contact: *"},
-		{"To: <sip:b@x>;tag=1", "Contact: <tel:+1>"}, {"To: <sip:b@x>;tag=1", "Contact: <sip:>"},
+		{"To: <sip:b@x>;tag=1"},
+		{"Contact: <sip:b@x>"},
+		{"To: <sip:b@x>;tag=1", "Contact: *"},
+		{"To: <sip:b@x>;tag=1", "Contact: <tel:+1>"},
+		{"To: <sip:b@x>;tag=1", "Contact: <sip:>"},
 	} {
 		res, ok := parsed(t, append(head[:5:5], lines...)...).(*sipmsg.Response)
 		require.True(t, ok)

@@ -1,9 +1,8 @@
 package sip
 
 import (
-	"context"
-	"errors"
 	"strconv"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
@@ -120,9 +119,8 @@ func (r *ringing) sendPrack(e *early, req *sipmsg.Request) {
 		return
 	}
 	waits := r.ua.background("prack", func() {
-		ctx, stop := context.WithTimeoutCause(r.ua.patience, ackWithin*r.ua.o.T1, errNoAnswer)
-		defer stop()
-		res, err := await(ctx, tx)
+		defer time.AfterFunc(ackWithin*r.ua.o.T1, tx.Terminate).Stop()
+		res, err := await(r.ua.patience, tx)
 		if r.ua.patience.Err() != nil {
 			return
 		}
@@ -188,6 +186,3 @@ func (r *ringing) answerIn(res *sipmsg.Response) []byte {
 	}
 	return res.Body()
 }
-
-// errNoAnswer: a request got no final response in 64·T1.
-var errNoAnswer = errors.New("sip: no answer in time")

@@ -19,13 +19,20 @@ func sdpNamed(name string) string { return sdpGood + "a=x-" + name + "\r\n" }
 // reliableLines are the headers of a reliable 18x.
 func reliableLines(seq int) []string { return []string{require100rel, fmt.Sprintf("RSeq: %d", seq)} }
 
-// ringPhone registers a phone of literal messages at a rig, and rings it.
-func ringPhone(ctx context.Context, t *testing.T, t1 time.Duration) (r *rig, p *peer, inv wire, out <-chan rung) {
+// registeredPhone registers a phone of literal messages at a rig.
+func registeredPhone(t *testing.T, t1 time.Duration) (*rig, *peer) {
 	t.Helper()
-	r = newRig(t, func(o *Options) { o.T1 = t1 })
-	p = newPeer(t, "udp", r.udp())
+	r := newRig(t, func(o *Options) { o.T1 = t1 })
+	p := newPeer(t, "udp", r.udp())
 	p.register(r)
-	out = r.ring(ctx, nil)
+	return r, p
+}
+
+// ringPhone is registeredPhone, rung.
+func ringPhone(t *testing.T, t1 time.Duration) (r *rig, p *peer, inv wire, out <-chan rung) {
+	t.Helper()
+	r, p = registeredPhone(t, t1)
+	out = r.ring(t.Context(), nil)
 	return r, p, p.expect("INVITE", "INVITE"), out
 }
 
@@ -45,7 +52,7 @@ func cseq(w wire) string { return strings.Fields(w.header("cseq"))[0] }
 // 3261 section 13.2.2.4).
 func TestReliableEarlyDialog(t *testing.T) {
 	t.Parallel()
-	r, p, inv, out := ringPhone(t.Context(), t, time.Second)
+	r, p, inv, out := ringPhone(t, time.Second)
 	require.Contains(t, inv.header("supported"), "100rel")
 	require.Empty(t, inv.header("require"))
 	p.respond(inv, 183, "Session Progress", "a1", sdpNamed("early"),
@@ -110,7 +117,7 @@ func TestForkedEarlyMedia(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r, p, inv, out := ringPhone(t.Context(), t, time.Second)
+			r, p, inv, out := ringPhone(t, time.Second)
 			named := func(name string) string {
 				if name == "" {
 					return ""
@@ -149,7 +156,7 @@ func TestForkedEarlyMedia(t *testing.T) {
 // another's.
 func TestEarlyDialogsAreBounded(t *testing.T) {
 	t.Parallel()
-	_, p, inv, out := ringPhone(t.Context(), t, time.Second)
+	_, p, inv, out := ringPhone(t, time.Second)
 	for i := range earlyMost {
 		p.respond(inv, 180, "Ringing", fmt.Sprint("t", i), "", reliableLines(1)...)
 		p.respond(p.expect("PRACK", "PRACK"), 200, "OK", "", "")
@@ -188,7 +195,7 @@ func TestPrackRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, p, inv, out := ringPhone(t.Context(), t, 5*time.Millisecond)
+			_, p, inv, out := ringPhone(t, 5*time.Millisecond)
 			if c.other {
 				p.respond(inv, 180, "Ringing", "b2", "")
 			}
@@ -216,7 +223,9 @@ func TestPrackRefused(t *testing.T) {
 func TestReliableRingingWithdrawn(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	_, p, inv, out := ringPhone(ctx, t, time.Second)
+	r, p := registeredPhone(t, time.Second)
+	out := r.ring(ctx, nil)
+	inv := p.expect("INVITE", "INVITE")
 	cancel()
 	p.silence(50*time.Millisecond, "CANCEL")
 	p.respond(inv, 180, "Ringing", "a1", "", reliableLines(1)...)
@@ -241,7 +250,7 @@ func TestReliableRingingWithdrawn(t *testing.T) {
 // Requests that overtake the 2xx, or are of an early dialog, are put off and not told that there is no dialog.
 func TestRequestsBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
-	_, p, inv, out := ringPhone(t.Context(), t, time.Second)
+	_, p, inv, out := ringPhone(t, time.Second)
 	ask := func(method string, seq int, extra ...string) wire {
 		p.write(strings.Join(append([]string{
 			fmt.Sprintf("%s sip:hotline@%s SIP/2.0", method, p.to),

@@ -359,6 +359,7 @@ func newRigWith(t *testing.T, change func(o *Options), before func(u *UA)) *rig 
 			<-s.closed // every stream is closed by its leg
 		}
 		require.Empty(t, ua.legs.all(), "a leg was left behind")
+		require.Empty(t, ua.reacks.invites, "an INVITE was left behind")
 	})
 	return r
 }

@@ -39,7 +39,7 @@ func TestRedirection(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r, p, inv, out := ringPhone(t.Context(), t, time.Second)
+			r, p, inv, out := ringPhone(t, time.Second)
 			redirect := func(inv wire) {
 				lines := make([]string, len(c.contacts))
 				for i, contact := range c.contacts {
@@ -74,7 +74,7 @@ func TestRedirection(t *testing.T) {
 // The line that was redirected to may answer.
 func TestRedirectionAnswered(t *testing.T) {
 	t.Parallel()
-	_, p, inv, out := ringPhone(t.Context(), t, time.Second)
+	_, p, inv, out := ringPhone(t, time.Second)
 	p.respond(inv, 302, "Moved", "a1", "", "Contact: <sip:line2@"+p.addr()+">")
 	inv = p.expect("INVITE sip:line2@", "INVITE")
 	p.respond(inv, 200, "OK", "b2", sdpGood)
@@ -157,7 +157,8 @@ func TestInviteAgain(t *testing.T) {
 			{401, []string{challengeLine(www, "n1", "")}}, {401, []string{challengeLine(www, "n2", stale)}},
 		}, map[string]string{"authorization": "n2"}, false},
 		{"stale for ever", false, []rebuff{
-			{401, []string{challengeLine(www, "n1", "")}}, {401, []string{challengeLine(www, "n2", stale)}},
+			{401, []string{challengeLine(www, "n1", "")}},
+			{401, []string{challengeLine(www, "n2", stale)}},
 			{401, []string{challengeLine(www, "n3", stale)}},
 		}, nil, true},
 		{"wrong password", false, []rebuff{
@@ -171,9 +172,7 @@ func TestInviteAgain(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, nil)
-			p := newPeer(t, "udp", r.udp())
-			p.register(r)
+			r, p := registeredPhone(t, time.Second)
 			out := r.invited(t, c.require)
 			first := p.expect("INVITE", "INVITE")
 			inv := first
@@ -216,7 +215,7 @@ func TestInviteAgain(t *testing.T) {
 // The early dialogs of a refused INVITE are over: the next begins its numbers anew.
 func TestEarlyDialogEndsWithItsInvite(t *testing.T) {
 	t.Parallel()
-	_, p, inv, out := ringPhone(t.Context(), t, time.Second)
+	_, p, inv, out := ringPhone(t, time.Second)
 	p.respond(inv, 183, "Session Progress", "a1", sdpNamed("first"), reliableLines(5)...)
 	p.respond(p.expect("PRACK", "PRACK"), 200, "OK", "", "")
 	p.respond(inv, 302, "Moved", "a1", "", "Contact: <sip:line2@"+p.addr()+">")

@@ -168,7 +168,8 @@ func (r *ringing) send(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("send INVITE: %w", err)
 	}
-	// Before anything is sent, so that no 2xx is missed.
+	// Before anything is sent, so that nothing is missed.
+	r.ua.reacks.watch(tx)
 	tx.OnRetransmission(r.again)
 	if err := tx.Init(); err != nil {
 		tx.Terminate()

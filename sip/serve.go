@@ -55,6 +55,7 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	if !ok {
 		if res, ok := msg.(*sipmsg.Response); ok {
 			u.progress(res)
+			u.refusedAgain(res)
 		}
 		return
 	}

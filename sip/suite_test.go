@@ -101,6 +101,11 @@ func FuzzRequest(f *testing.F) {
 		unsupported(req)
 		mediaType(req)
 		encoded(req)
+		if ack, ok := rackOf(req); ok {
+			again, ok := rackOf(withHeader(req, "RAck", ack.String()))
+			require.True(t, ok)
+			require.Equal(t, ack, again)
+		}
 		if check(req) != 0 {
 			return
 		}

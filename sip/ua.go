@@ -34,6 +34,7 @@ type UA struct {
 	trunks    *trunks
 	legs      *legTable
 	ladder    *ladder // nil without Options.Trace
+	reacks    *reacks
 	// door decides who may call and where the number leads. It is admit, but for a Phone.
 	door func(x *exchange) (in call.Incoming, refused *sipmsg.Response)
 	// known tells hosts whose business is with us from strangers. It is acquainted, but for a Phone.
@@ -81,7 +82,7 @@ func New(o Options) (*UA, error) {
 		return nil, fmt.Errorf("register SIP metrics: %w", err)
 	}
 	u := &UA{
-		o: o, log: o.Logger, metrics: m, trunks: newTrunks(o.Trunks), legs: newLegTable(),
+		o: o, log: o.Logger, metrics: m, trunks: newTrunks(o.Trunks), legs: newLegTable(), reacks: newReacks(),
 		closed: make(chan struct{}), quota: newQuota(),
 		gate: newGate(o.limits),
 	}

@@ -89,15 +89,21 @@ func (r *ringing) cancel() {
 	}
 }
 
-// cancelOf makes the CANCEL of an INVITE of ours: the same in all that makes up its transaction, the
-// branch included (RFC 3261 section 9.1).
+// cancelOf makes the CANCEL of an INVITE of ours.
 func cancelOf(invite *sipmsg.Request) *sipmsg.Request {
-	req := sipmsg.NewRequest(sipmsg.CANCEL, *invite.Recipient.Clone())
+	return alongside(sipmsg.CANCEL, invite, invite.GetHeader("to"))
+}
+
+// alongside makes the CANCEL of an INVITE of ours, or the ACK of its refusal: the same in all that makes up the
+// transaction, the branch included (RFC 3261 sections 9.1, 17.1.1.3).
+func alongside(method sipmsg.RequestMethod, invite *sipmsg.Request, to sipmsg.Header) *sipmsg.Request {
+	req := sipmsg.NewRequest(method, *invite.Recipient.Clone())
 	req.AppendHeader(invite.Via().Clone())
-	for _, name := range []string{"route", "max-forwards", "from", "to", "call-id"} {
+	for _, name := range []string{"route", "max-forwards", "from", "call-id"} {
 		sipmsg.CopyHeaders(name, invite, req)
 	}
-	req.AppendHeader(&sipmsg.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: sipmsg.CANCEL})
+	req.AppendHeader(sipmsg.HeaderClone(to))
+	req.AppendHeader(&sipmsg.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: method})
 	req.SetBody(nil)
 	req.SetTransport(invite.Transport())
 	req.SetDestination(invite.Destination())
