@@ -50,16 +50,16 @@ func unsupported(req *sipmsg.Request) []string {
 	return except(optionTags(req, "require"), ours())
 }
 
-// mediaType is a request's Content-Type without parameters, in lower case; "" without a body.
-func mediaType(req *sipmsg.Request) string {
-	if len(req.Body()) == 0 {
+// mediaType is a message's Content-Type without parameters, in lower case; "" without a body.
+func mediaType(m sipmsg.Message) string {
+	if len(m.Body()) == 0 {
 		return ""
 	}
-	h := req.ContentType()
-	if h == nil {
+	h := m.GetHeaders("content-type")
+	if len(h) == 0 {
 		return "unknown"
 	}
-	t, _, _ := strings.Cut(h.Value(), ";")
+	t, _, _ := strings.Cut(h[0].Value(), ";")
 	return strings.ToLower(strings.TrimSpace(t))
 }
 

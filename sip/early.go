@@ -70,7 +70,7 @@ func (r *ringing) prackOf(res *sipmsg.Response) (*early, *sipmsg.Request, error)
 	req.AppendHeader(sipmsg.NewHeader("RAck", ack.String()))
 	r.ua.dispatchable(req, h)
 	e.seq = seq
-	if e.answer == nil && len(res.Body()) > 0 {
+	if e.answer == nil && mediaType(res) == sdpType {
 		e.answer = res.Body()
 	}
 	return e, req, nil
@@ -145,10 +145,15 @@ func (r *ringing) lose(e *early, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.lost = true
+	ours := false // it may be of an INVITE before
 	for _, other := range r.early {
 		if !other.lost {
 			return
 		}
+		ours = ours || other == e
+	}
+	if !ours {
+		return
 	}
 	select {
 	case r.allLost <- struct{}{}:

@@ -137,6 +137,8 @@ func TestForkedEarlyMedia(t *testing.T) {
 				require.Equal(t, fmt.Sprint(1+seqs[e.tag]), cseq(prack), "each dialog has its own numbers")
 				p.respond(prack, 200, "OK", "", "")
 			}
+			p.respond(inv, 183, "Session Progress", c.tag, "no description", append(reliableLines(seqs[c.tag]+1), "Content-Type: text/plain")...)
+			p.respond(p.expect("PRACK", "PRACK"), 200, "OK", "", "")
 			p.respond(inv, 200, "OK", c.tag, named(c.sdp))
 			require.Equal(t, c.tag, p.expect("ACK", "ACK").tag("to"))
 			if c.want == "" {

@@ -286,7 +286,7 @@ func (p *peer) respond(req wire, code int, phrase, tag, body string, extra ...st
 		extra = append(extra, fmt.Sprintf("Contact: <sip:8001@%s>", p.addr()))
 	}
 	lines = append(lines, extra...)
-	if body != "" {
+	if body != "" && !slices.ContainsFunc(extra, func(l string) bool { return strings.HasPrefix(l, "Content-Type:") }) {
 		lines = append(lines, sdpHeader)
 	}
 	lines = append(lines, fmt.Sprintf("Content-Length: %d", len(body)))

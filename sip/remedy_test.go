@@ -229,3 +229,18 @@ func TestEarlyDialogEndsWithItsInvite(t *testing.T) {
 	p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
 	require.Error(t, next(t, out).err, "what the first said is no answer to the second")
 }
+
+// A PRACK of the INVITE before that is refused late says nothing of the one that rings now.
+func TestPrackOfInviteBefore(t *testing.T) {
+	t.Parallel()
+	_, p, inv, out := ringPhone(t, time.Second)
+	p.respond(inv, 180, "Ringing", "a1", "", reliableLines(1)...)
+	prack := p.expect("PRACK", "PRACK")
+	p.respond(inv, 302, "Moved", "a1", "", "Contact: <sip:line2@"+p.addr()+">")
+	inv = p.expect("INVITE sip:line2@", "INVITE")
+	p.respond(prack, 481, "Gone", "", "")
+	p.silence(50*time.Millisecond, "CANCEL")
+	p.respond(inv, 200, "OK", "a1", sdpGood)
+	p.expect("ACK", "ACK")
+	endCall(p, next(t, out).leg)
+}
