@@ -64,17 +64,18 @@ func (u *UA) prack(x *exchange) {
 		x.reply(code)
 		return
 	}
-	defer l.heard(p)
-	offers := len(x.req.Body()) > 0
+	answer, commit := x.response(sipmsg.StatusOK, nil), func() {}
 	switch {
-	case p.offer:
-		x.reply(sipmsg.StatusOK) // what is acknowledged has arrived, be the answer what it may
+	case p.offer: // be its answer what it may, the 18x has arrived
 		l.offerAnswered(x.req)
-	case offers:
-		l.answerPrack(x)
-	default:
-		x.reply(sipmsg.StatusOK)
+	case len(x.req.Body()) > 0:
+		answer, commit = l.answerPrack(x)
 	}
+	l.heard(p, func() {
+		if x.send(answer) == nil {
+			commit()
+		}
+	})
 }
 
 // takePrack matches a PRACK with the 18x that waits for it, which it takes, or returns the status owed: 481 for
@@ -98,28 +99,25 @@ func (l *leg) takePrack(req *sipmsg.Request, ack rack) (p *unpracked, code int) 
 	return r.open, 0
 }
 
-// heard lets a 18x go whose PRACK was taken, and with it the next 18x and the 200 that wait.
-func (l *leg) heard(p *unpracked) {
+// heard answers the PRACK of a 18x, and lets that go, with the next 18x and the 200 that wait for it: they follow
+// the answer.
+func (l *leg) heard(p *unpracked, answer func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	answer()
 	l.reliably.open = nil
 	close(p.got)
 }
 
-// answerPrack answers a new offer, in the 2xx to the PRACK that bears it (RFC 3262 section 5). One that we do not
-// take is refused, and the session stays as it was; the 18x is acknowledged all the same.
-func (l *leg) answerPrack(x *exchange) {
+// answerPrack makes the answer to a PRACK with a new offer (RFC 3262 section 5): a 2xx with ours, upon which the
+// session changes, or the refusal of an offer that we do not take. The 18x is acknowledged all the same.
+func (l *leg) answerPrack(x *exchange) (res *sipmsg.Response, commit func()) {
 	body, commit, err := l.stream.Propose(x.req.Body())
 	if err != nil {
 		l.ua.log.Info("offer in PRACK refused", zap.String("leg", string(l.id)), zap.Error(err))
-		x.reply(statusOfMedia(err))
-		return
+		return x.response(statusOfMedia(err), nil), func() {}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if x.send(x.response(sipmsg.StatusOK, body)) == nil {
-		commit()
-	}
+	return x.response(sipmsg.StatusOK, body), commit
 }
 
 // bearsSDPOnly reports whether a request's body, if it has one, is a session description that we can read;
