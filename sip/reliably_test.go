@@ -26,6 +26,11 @@ type ringingCall struct {
 // incomingCall sends an INVITE to a rig whose T1 is t1.
 func incomingCall(t *testing.T, t1 time.Duration, body string, extra ...string) *ringingCall {
 	t.Helper()
+	return incomingCallOver(t, "udp", t1, body, extra...)
+}
+
+func incomingCallOver(t *testing.T, network string, t1 time.Duration, body string, extra ...string) *ringingCall {
+	t.Helper()
 	legs := make(chan call.Leg, 1)
 	r := newRig(t, func(o *Options) {
 		o.T1 = t1
@@ -34,7 +39,11 @@ func incomingCall(t *testing.T, t1 time.Duration, body string, extra ...string) 
 			<-in.Leg.Context().Done()
 		}
 	})
-	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
+	to := r.udp()
+	if network == "tcp" {
+		to = r.tcp()
+	}
+	k := newPeer(t, network, to).dialog(testNumber)
 	if body != "" {
 		extra = append(extra, sdpHeader)
 	}
@@ -82,8 +91,18 @@ func (c *ringingCall) over() {
 // too; the next has the next RSeq, and the 200 is as ever.
 func TestReliableRinging(t *testing.T) {
 	t.Parallel()
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			t.Parallel()
+			reliableRinging(t, network)
+		})
+	}
+}
+
+func reliableRinging(t *testing.T, network string) {
+	t.Helper()
 	const t1 = 50 * time.Millisecond
-	c := incomingCall(t, t1, sdpGood, require100rel)
+	c := incomingCallOver(t, network, t1, sdpGood, require100rel)
 	first := c.rung()
 	require.Equal(t, "100rel", first.header("require"))
 	seq, err := strconv.ParseUint(first.header("rseq"), 10, 32)
@@ -101,8 +120,10 @@ func TestReliableRinging(t *testing.T) {
 	}
 	c.prack(first, "")
 	ok := c.p.status("PRACK", 200)
-	c.p.write(c.message("PRACK", c.seq, viaBranch(ok), "", "RAck: "+first.header("rseq")+" "+first.header("cseq")))
-	require.Equal(t, ok.raw, c.p.status("PRACK", 200).raw, "a repeated PRACK gets its answer again")
+	if network == "udp" {
+		c.p.write(c.message("PRACK", c.seq, viaBranch(ok), "", "RAck: "+first.header("rseq")+" "+first.header("cseq")))
+		require.Equal(t, ok.raw, c.p.status("PRACK", 200).raw, "a repeated PRACK gets its answer again")
+	}
 	c.prack(first, "")
 	c.p.status("PRACK", 481)
 	c.p.silence(8*t1+t1, "SIP/2.0 180")
