@@ -306,6 +306,10 @@ func (t *talking) agentEnd() Next {
 	case end.Why == CauseShutdown:
 		c.release(BySystem)
 		return c.over(ReasonShutdown)
+	case end.By == Far && end.Why == CauseBye && t.at.Queue != "" && end.At.Sub(c.spurned) < reflex:
+		c.log.Info("agent's phone hung up when its transfer failed, caller back to the head of the queue",
+			zap.String("agent", t.at.Agent))
+		return c.backToQueue(t.at.Queue, ReasonPartyLost)
 	case (talk.Joined != nil || t.at.Queue == "") && end.By == Far && end.Why == CauseBye:
 		talk.Release = ByAgent
 		c.release(ByAgent)

@@ -14,6 +14,10 @@ import (
 // maxTransfers bounds what one call remembers of transfers: a phone may ask again and again.
 const maxTransfers = 32
 
+// reflex is how soon after it was told that a transfer is not to be a phone hangs up by itself (baresip does). The
+// person at it wanted somebody else to have the caller, and has left nobody in the lurch.
+const reflex = time.Second
+
 // The kinds of a transfer, in the record and as a metric's label.
 const (
 	blindTransfer    = "blind"
@@ -150,6 +154,7 @@ func whom(to Next) string {
 // refuseReferral answers a REFER that leads to nothing.
 func (c *Call) refuseReferral(cmd Referred, why Cause) {
 	cmd.Referral.Refuse(why)
+	c.spurned = time.Now()
 	kind := blindTransfer
 	if cmd.Replaces != "" {
 		kind = attendedTransfer
@@ -167,6 +172,7 @@ func (c *Call) endTransfer(why Cause) {
 	tr.Ended, tr.How = new(time.Now()), transferDone
 	if why != CauseNone {
 		tr.How = string(why)
+		c.spurned = *tr.Ended
 	}
 	c.transfer.referral.Done(why)
 	c.transfer = nil
