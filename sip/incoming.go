@@ -81,9 +81,6 @@ func (u *UA) incoming(x *exchange) {
 		x.reply(statusOf(call.CauseShutdown))
 		return
 	}
-	if !x.bearsSDPOnly() {
-		return
-	}
 	in, refused := u.door(x)
 	if refused != nil {
 		u.limited(zap.InfoLevel, "call refused at the door", zap.Int("code", refused.StatusCode),
