@@ -66,7 +66,11 @@ func isAllowed(m sipmsg.RequestMethod) bool {
 
 // checkForm refuses what the parser found malformed, and what contradicts itself (RFC 3261 section 8.1.1).
 func checkForm(x *exchange) (int, []sipmsg.Header) {
-	if code := faultOf(x.req); code != 0 {
+	switch code := faultOf(x.req); code {
+	case 0:
+	case sipmsg.StatusUnsupportedMediaType:
+		return code, []sipmsg.Header{sipmsg.NewHeader("Accept", sdpType)}
+	default:
 		return code, nil
 	}
 	if x.req.From() == nil || x.req.To() == nil || x.req.CallID() == nil || x.req.CSeq().MethodName != x.req.Method {

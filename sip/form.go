@@ -228,24 +228,35 @@ func isDisplayName(s string) bool {
 	return !strings.ContainsAny(s, "\";")
 }
 
-// isURI judges a URI so far that sipgo reads it (RFC 3261 section 25.1: SIP-URI, absoluteURI).
+// isURI judges a URI so far that sipgo reads it (RFC 3261 section 25.1: SIP-URI, absoluteURI). Schemes that sipgo
+// does not read it does not take.
 func isURI(s string) bool {
 	scheme, rest, ok := strings.Cut(s, ":")
-	if !ok || scheme == "" || rest == "" || !isAlpha(scheme[0]) {
-		return false
-	}
-	for i := range len(scheme) {
-		if !isAlnum(scheme[i]) && strings.IndexByte("+-.", scheme[i]) < 0 {
+	return ok && isScheme(scheme) && strings.Trim(scheme, letters) == "" && isURIPart(scheme, rest)
+}
+
+// letters are all that sipgo reads in a scheme.
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// isScheme judges the scheme of a URI (RFC 3261 section 25.1: scheme).
+func isScheme(s string) bool {
+	for i := range len(s) {
+		if !isAlnum(s[i]) && strings.IndexByte("+-.", s[i]) < 0 {
 			return false
 		}
 	}
+	return s != "" && isAlpha(s[0])
+}
+
+// isURIPart judges what stands behind the scheme of a URI.
+func isURIPart(scheme, rest string) bool {
 	for i := range len(rest) {
 		if c := rest[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' {
 			return false
 		}
 	}
 	if !strings.EqualFold(scheme, schemeSIP) && !strings.EqualFold(scheme, "sips") {
-		return true
+		return rest != ""
 	}
 	if user, host, ok := strings.Cut(rest, "@"); ok {
 		if user == "" || strings.IndexByte(user, '[') >= 0 {

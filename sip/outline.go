@@ -158,7 +158,11 @@ func cutHead(s string) (head, body string, ended bool) {
 		if i < 0 {
 			return s[:end], "", false
 		}
-		if line := s[end : end+i]; line == "" || line == "\r" {
+		line := s[end : end+i]
+		if line == "" { // kept, as a line that is none
+			return s[:end+1], s[end+1:], true
+		}
+		if line == "\r" {
 			return s[:end], s[end+i+1:], true
 		}
 		end += i + 1
@@ -191,6 +195,8 @@ func (o *outline) judge() {
 		o.blame(0, dropNoVia)
 	case !o.ended:
 		o.blame(sipmsg.StatusBadRequest, dropNoEnd)
+	case request && unreadable(o.start):
+		o.blame(statusUnsupportedScheme, dropMalformed)
 	case !ok || !strings.HasSuffix(o.start, "\r"), !o.matchable(), request && !o.addressed():
 		o.blame(sipmsg.StatusBadRequest, dropMalformed)
 	}
@@ -224,6 +230,14 @@ func startForm(line string) (request, ok bool) {
 		return false, ok && len(second) == 3 && isNumber(second, 699) && second[0] != '0' && !mistaken
 	}
 	return true, ok && isToken(first) && isURI(second) && isVersion(third)
+}
+
+// unreadable tells whether the Request-URI of a first line is well-formed, but for a scheme that sipgo rejects.
+func unreadable(line string) bool {
+	_, rest, _ := strings.Cut(line, " ")
+	uri, version, _ := strings.Cut(strings.TrimSuffix(rest, "\r"), " ")
+	scheme, rest, ok := strings.Cut(uri, ":")
+	return ok && !isURI(uri) && isVersion(version) && isScheme(scheme) && isURIPart(scheme, rest)
 }
 
 // isVersion takes any version of SIP.

@@ -18,6 +18,8 @@ import (
 func (u *UA) refusal(o *outline) (answer, why string) {
 	via, usable := o.answerVia()
 	switch m := o.method(); {
+	case o.count[viaKind] == 0:
+		return "", dropNoVia
 	case o.fault.code == 0, m == "", !isToken(string(m)), o.first[cseqKind] == "":
 		return "", o.fault.why
 	case m == sipmsg.ACK:

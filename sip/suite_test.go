@@ -2,10 +2,6 @@ package sip
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -54,30 +50,6 @@ func TestLegSuite(t *testing.T) {
 			},
 		}
 	})
-}
-
-// The torture messages of RFC 4475 that sipgo's module ships: none may panic or stop us.
-func TestTorture(t *testing.T) {
-	t.Parallel()
-	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/emiago/sipgo").Output()
-	require.NoError(t, err, "the go command finds the messages")
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "sip", "testdata", "torture", "*", "*"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	r := newRig(t, func(o *Options) {
-		o.OnIncoming = func(_ context.Context, in call.Incoming) { in.Leg.Hangup(call.CauseBusy) }
-	})
-	for _, file := range files {
-		msg, err := os.ReadFile(file) //nolint:gosec // of the module cache
-		require.NoError(t, err)
-		p := newPeer(t, "udp", r.udp())
-		_, err = p.conn.Write(msg)
-		require.NoError(t, err)
-		k := p.dialog(testNumber)
-		k.request("OPTIONS", "")
-		k.p.status("OPTIONS", 200)
-	}
-	require.Zero(t, r.panics.Load())
 }
 
 // FuzzRequest puts whatever the parser accepts through all that reads a request before it is believed.
