@@ -86,7 +86,7 @@ func checkForm(x *exchange) (int, []sipmsg.Header) {
 }
 
 // singletons may stand in a request once (RFC 3261 section 7.3.1); sipgo would believe the last.
-var singletons = []string{"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type"}
+var singletons = []string{nameFrom, "to", nameCallID, "cseq", nameHops, "content-length", "content-type"}
 
 func checkSingle(x *exchange) (int, []sipmsg.Header) {
 	for _, name := range singletons {

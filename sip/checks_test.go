@@ -154,7 +154,7 @@ func TestTooLarge(t *testing.T) {
 	r := newRig(t, nil)
 	p := newPeer(t, "udp", r.udp())
 	for _, extra := range []string{
-		"Subject: " + strings.Repeat("x", maxDatagram), strings.Repeat("a:b\r\n", maxParts) + "c: d", "Subject: " + strings.Repeat(";", maxParts),
+		"Subject: " + strings.Repeat("x", maxDatagram), strings.Repeat("a:b\r\n", 200) + "c: d", "Subject: " + strings.Repeat(";", 200),
 	} {
 		p.write(p.dialog(testNumber).message("OPTIONS", 1, newBranch(), "", extra))
 		p.status("OPTIONS", 513)

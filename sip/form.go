@@ -10,10 +10,20 @@ import (
 // sipgo understands it. It is more liberal than the grammar where no doubt is possible: a call must not fail
 // for a sloppy display name.
 
+// tokens are the octets of a token.
+var tokens = func() (set [256]bool) {
+	for _, c := range []byte(letters + "0123456789-.!%*_+`'~") {
+		set[c] = true
+	}
+	return set
+}()
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 // isToken reports whether s is a token.
 func isToken(s string) bool {
 	for i := range len(s) {
-		if !isAlnum(s[i]) && strings.IndexByte("-.!%*_+`'~", s[i]) < 0 {
+		if !tokens[s[i]] {
 			return false
 		}
 	}
@@ -21,9 +31,19 @@ func isToken(s string) bool {
 }
 
 func isAlpha(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-func isAlnum(c byte) bool { return isAlpha(c) || isDigit(c) }
+func isAlnum(c byte) bool { return isAlpha(c) || c >= '0' && c <= '9' }
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
+
+// trim takes the white space off both ends.
+func trim(s string) string {
+	for s != "" && isSpace(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
 
 // isNumber reports whether s is a decimal number up to most.
 func isNumber(s string, most uint64) bool {
@@ -57,6 +77,9 @@ func outside(s string, f func(i int, c byte) bool) (closed bool) {
 // comma is where the first element of a list ends, -1 when it is the only one.
 func comma(s string) int {
 	at := -1
+	if strings.IndexByte(s, ',') < 0 {
+		return at
+	}
 	outside(s, func(i int, c byte) bool {
 		if c == ',' {
 			at = i
@@ -69,11 +92,11 @@ func comma(s string) int {
 // squeeze takes out the white space around a value and around the separators in it, which may stand there,
 // and makes one space of all other. It allocates only where there is some to take out.
 func squeeze(s, separators string) string {
-	s = strings.Trim(s, " \t")
-	if strings.IndexByte(s, ' ') < 0 && strings.IndexByte(s, '\t') < 0 {
+	s = trim(s)
+	separates := func(i int) bool { return strings.IndexByte(separators, s[i]) >= 0 }
+	if squeezed(s, separates) {
 		return s
 	}
-	separates := func(i int) bool { return strings.IndexByte(separators, s[i]) >= 0 }
 	var b strings.Builder
 	kept, run := 0, -1 // what is not written yet begins at kept; a run of white space at run
 	outside(s, func(i int, c byte) bool {
@@ -105,36 +128,68 @@ func squeeze(s, separators string) string {
 	return b.String()
 }
 
+// squeezed reports whether there is no white space in s but single spaces beside no separator.
+func squeezed(s string, separates func(i int) bool) bool {
+	if strings.IndexByte(s, '\t') >= 0 {
+		return false
+	}
+	for i := strings.IndexByte(s, ' '); i >= 0; {
+		if s[i+1] == ' ' || separates(i-1) || separates(i+1) {
+			return false
+		}
+		next := strings.IndexByte(s[i+1:], ' ')
+		if next < 0 {
+			break
+		}
+		i += 1 + next
+	}
+	return true
+}
+
 // paramsForm judges parameters, each with its semicolon before it, without white space around separators.
 // Those names in lower that are written otherwise are made lower case, since sipgo tells names apart by case.
 func paramsForm(s string, lower ...string) (string, bool) {
-	begin, ok := 0, true
-	check := func(end int) {
-		name, value, valued := strings.Cut(s[begin:end], "=")
-		ok = ok && isToken(name) && (!valued || isParamValue(value))
-		for _, l := range lower {
-			if name != l && strings.EqualFold(name, l) {
-				s = s[:begin] + l + s[begin+len(name):]
-			}
-		}
-	}
 	if s == "" {
 		return s, true
 	}
 	if s[0] != ';' {
 		return s, false
 	}
-	closed := outside(s, func(i int, c byte) bool {
-		if c == ';' && i > 0 {
-			check(i)
+	for begin := 1; ; {
+		end, ok := paramEnd(s, begin)
+		name, value, valued := strings.Cut(s[begin:end], "=")
+		if !ok || !isToken(name) || valued && !isParamValue(value) {
+			return s, false
 		}
+		for _, l := range lower {
+			if len(name) == len(l) && name != l && strings.EqualFold(name, l) {
+				s = s[:begin] + l + s[begin+len(name):]
+			}
+		}
+		if end == len(s) {
+			return s, true
+		}
+		begin = end + 1
+	}
+}
+
+// paramEnd is where the parameter that begins at begin ends: at a semicolon, or with s.
+func paramEnd(s string, begin int) (end int, ok bool) {
+	end = len(s)
+	if i := strings.IndexByte(s[begin:], ';'); i >= 0 {
+		end = begin + i
+	}
+	if strings.IndexByte(s[begin:end], '"') < 0 {
+		return end, true
+	}
+	end = len(s)
+	ok = outside(s[begin:], func(i int, c byte) bool {
 		if c == ';' {
-			begin = i + 1
+			end = begin + i
 		}
-		return true
+		return end == len(s)
 	})
-	check(len(s))
-	return s, ok && closed
+	return end, ok
 }
 
 // isParamValue takes what is a token, a host or a quoted string, and anything else that cannot be mistaken
@@ -143,7 +198,12 @@ func isParamValue(s string) bool {
 	if strings.HasPrefix(s, `"`) {
 		return len(s) > 1 && s[len(s)-1] == '"'
 	}
-	return !strings.ContainsAny(s, " \t\"<>,;\x7f")
+	for i := range len(s) {
+		if !tokens[s[i]] && strings.IndexByte(" \t\"<>,;\x7f", s[i]) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // viaForm judges one element of Via (RFC 3261 section 20.42).
@@ -166,7 +226,8 @@ func viaForm(s string) (string, bool) {
 
 // isHostPort judges a host with a port or none (RFC 3261 section 25.1: hostport).
 func isHostPort(s string) bool {
-	host, port, ported := s, "", false
+	var host, port string
+	var ported bool
 	if strings.HasPrefix(s, "[") {
 		end := strings.IndexByte(s, ']')
 		if end < 0 || end > 41 || len(s) > end+1 && s[end+1] != ':' {
@@ -191,13 +252,8 @@ func isHostPort(s string) bool {
 // addressForm judges a name-addr or addr-spec with parameters (RFC 3261 section 20.10).
 func addressForm(s string) (string, bool) {
 	s = squeeze(s, ";=")
-	open := -1
-	if !outside(s, func(i int, c byte) bool {
-		if c == '<' {
-			open = i
-		}
-		return open < 0 && c != ';'
-	}) {
+	open, ok := bracket(s)
+	if !ok {
 		return s, false
 	}
 	if open < 0 {
@@ -218,9 +274,28 @@ func addressForm(s string) (string, bool) {
 	return s[:end] + tidy, ok && isURI(s[open+1:end-1])
 }
 
+// bracket is where the URI's bracket opens, -1 without one.
+func bracket(s string) (open int, ok bool) {
+	open = strings.IndexByte(s, '<')
+	if strings.IndexByte(s, '"') < 0 {
+		if i := strings.IndexByte(s, ';'); i >= 0 && i < open {
+			return -1, true
+		}
+		return open, true
+	}
+	open = -1
+	ok = outside(s, func(i int, c byte) bool {
+		if c == '<' {
+			open = i
+		}
+		return open < 0 && c != ';'
+	})
+	return open, ok
+}
+
 // isDisplayName takes a quoted string, or whatever else cannot be mistaken for one or for an address.
 func isDisplayName(s string) bool {
-	s = strings.TrimRight(s, " \t")
+	s = trim(s)
 	if strings.HasPrefix(s, `"`) {
 		n := 0
 		return outside(s, func(int, byte) bool { n++; return true }) && n == 1 && len(s) > 1
@@ -232,11 +307,11 @@ func isDisplayName(s string) bool {
 // does not read it does not take.
 func isURI(s string) bool {
 	scheme, rest, ok := strings.Cut(s, ":")
-	return ok && isScheme(scheme) && strings.Trim(scheme, letters) == "" && isURIPart(scheme, rest)
+	return ok && isScheme(scheme) && isReadable(scheme) && isURIPart(scheme, rest)
 }
 
-// letters are all that sipgo reads in a scheme.
-const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+// isReadable reports whether sipgo reads a scheme: it takes letters only.
+func isReadable(scheme string) bool { return strings.Trim(scheme, letters) == "" }
 
 // isScheme judges the scheme of a URI (RFC 3261 section 25.1: scheme).
 func isScheme(s string) bool {
@@ -272,7 +347,7 @@ func isURIPart(scheme, rest string) bool {
 
 // contactForm judges one element of Contact (RFC 3261 section 20.10).
 func contactForm(s string) (string, bool) {
-	if s = strings.Trim(s, " \t"); s == "*" {
+	if s = trim(s); s == "*" {
 		return s, true
 	}
 	return addressForm(s)
@@ -290,20 +365,20 @@ func cseqForm(s string) (string, bool) {
 
 // callIDForm judges a Call-ID (RFC 3261 section 20.8).
 func callIDForm(s string) (string, bool) {
-	s = strings.Trim(s, " \t")
+	s = trim(s)
 	return s, s != "" && !strings.ContainsAny(s, " \t")
 }
 
 // lengthForm judges a Content-Length (RFC 3261 section 20.14).
 func lengthForm(s string) (string, bool) {
-	s = strings.Trim(s, " \t")
+	s = trim(s)
 	return s, isNumber(s, maxDatagram)
 }
 
 // hopsForm judges a Max-Forwards (RFC 3261 section 20.22).
 func hopsForm(s string) (string, bool) {
 	const most = 255
-	s = strings.Trim(s, " \t")
+	s = trim(s)
 	return s, isNumber(s, most)
 }
 

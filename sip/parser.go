@@ -34,16 +34,24 @@ func faultOf(m sipmsg.Message) int {
 // form judges one value of a header, and returns it as sipgo reads it.
 type form func(value string) (tidy string, ok bool)
 
+// Names of headers as sipgo's parser knows them.
+const (
+	nameFrom   = "from"
+	nameCallID = "call-id"
+	nameRoute  = "route"
+	nameHops   = "max-forwards"
+)
+
 // forms of the headers that sipgo's parser reads itself. All others are text to it, and judged where they are used.
 var forms = map[string]form{
-	"via": viaForm, "v": viaForm, "from": addressForm, "f": addressForm, "to": addressForm, "t": addressForm,
-	"contact": contactForm, "m": contactForm, "route": addressForm, "record-route": addressForm,
-	"refer-to": addressForm, "referred-by": addressForm, "cseq": cseqForm, "call-id": callIDForm, "i": callIDForm,
-	"content-length": lengthForm, "l": lengthForm, "max-forwards": hopsForm, "content-type": typeForm, "c": typeForm,
+	"via": viaForm, "v": viaForm, nameFrom: addressForm, "f": addressForm, "to": addressForm, "t": addressForm,
+	"contact": contactForm, "m": contactForm, nameRoute: addressForm, "record-route": addressForm,
+	"refer-to": addressForm, "referred-by": addressForm, "cseq": cseqForm, nameCallID: callIDForm, "i": callIDForm,
+	"content-length": lengthForm, "l": lengthForm, nameHops: hopsForm, "content-type": typeForm, "c": typeForm,
 }
 
 // lists are the headers whose values may stand in one line (RFC 3261 section 7.3.1).
-var lists = map[string]bool{"via": true, "v": true, "contact": true, "m": true, "route": true, "record-route": true}
+var lists = map[string]bool{"via": true, "v": true, "contact": true, "m": true, nameRoute: true, "record-route": true}
 
 // newParser makes sipgo's parser with header parsers that never fail: what they cannot read is malformed.
 func newParser() *sipmsg.Parser {
@@ -51,7 +59,7 @@ func newParser() *sipmsg.Parser {
 	defaults := sipmsg.DefaultHeadersParser()
 	// How a header parser tells sipgo's that there is more behind a comma: an error, an integer of a type that
 	// is not exported.
-	_, more := defaults["route"](nil, "<sip:a>,<sip:b>")
+	_, more := defaults[nameRoute](nil, "<sip:a>,<sip:b>")
 	for name, parse := range defaults {
 		parsers[name] = tolerant(parse, forms[name], lists[name], reflect.TypeOf(more))
 	}
@@ -82,7 +90,7 @@ func tolerant(parse sipmsg.HeaderParser, judge form, list bool, more reflect.Typ
 		if at < 0 {
 			return h, nil
 		}
-		err, _ := reflect.ValueOf(at).Convert(more).Interface().(error)
+		err, _ := reflect.TypeAssert[error](reflect.ValueOf(at).Convert(more))
 		return h, err
 	}
 }

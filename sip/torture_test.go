@@ -22,17 +22,17 @@ import (
 )
 
 // torture returns the messages of RFC 4475 that sipgo's module ships, by name.
-func torture(t testing.TB) map[string][]byte {
-	t.Helper()
-	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/emiago/sipgo").Output()
-	require.NoError(t, err, "the go command finds the messages")
+func torture(tb testing.TB) map[string][]byte {
+	tb.Helper()
+	dir, err := exec.CommandContext(tb.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/emiago/sipgo").Output()
+	require.NoError(tb, err, "the go command finds the messages")
 	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "sip", "testdata", "torture", "*", "*.dat"))
-	require.NoError(t, err)
-	require.Len(t, files, 50)
+	require.NoError(tb, err)
+	require.Len(tb, files, 50)
 	out := make(map[string][]byte)
 	for _, file := range files {
 		msg, err := os.ReadFile(file) //nolint:gosec // of the module cache
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		out[strings.TrimSuffix(filepath.Base(file), ".dat")] = msg
 	}
 	return out
