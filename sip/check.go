@@ -90,11 +90,11 @@ var singletons = []string{nameFrom, "to", nameCallID, "cseq", nameHops, "content
 
 func checkSingle(x *exchange) (int, []sipmsg.Header) {
 	for _, name := range singletons {
-		if len(x.req.GetHeaders(name)) > 1 {
+		if count(x.req, name) > 1 {
 			return sipmsg.StatusBadRequest, nil
 		}
 	}
-	if x.req.IsInvite() && len(x.req.GetHeaders("contact")) > 1 { // RFC 3261 section 8.1.1.8
+	if x.req.IsInvite() && count(x.req, "contact") > 1 { // RFC 3261 section 8.1.1.8
 		return sipmsg.StatusBadRequest, nil
 	}
 	return 0, nil

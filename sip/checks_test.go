@@ -174,3 +174,53 @@ func TestLineEndsBefore(t *testing.T) {
 	p.status("OPTIONS", 200)
 	require.Zero(t, r.dropsOf(t))
 }
+
+// However a stream arrives, its messages are the same.
+func FuzzFramer(f *testing.F) {
+	const options = "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP h\r\nFrom: <sip:a@h>\r\nTo: <sip:a@h>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nl: 2\r\n\r\nab"
+	f.Add([]byte(options+"\r\n\r\n"+options), 3)
+	f.Add([]byte("\r\n\r"+strings.Replace(options, "l: 2", "l: 99999", 1)), 1)
+	f.Fuzz(func(t *testing.T, stream []byte, size int) {
+		read := func(size int) (out []string) {
+			var in framer
+			for rest := stream; len(rest) > 0; {
+				n := min(max(size, 1), len(rest))
+				in.write(rest[:n])
+				rest = rest[n:]
+				for {
+					frame, ok := in.next()
+					if !ok {
+						break
+					}
+					require.LessOrEqual(t, len(frame.message), maxDatagram)
+					if frame.lost {
+						return append(out, "lost")
+					}
+					if frame.refused != nil {
+						out = append(out, "refused")
+					} else {
+						out = append(out, string(frame.message))
+					}
+				}
+				require.LessOrEqual(t, len(in.buf), maxDatagram+len(stream))
+			}
+			return out
+		}
+		require.Equal(t, read(len(stream)), read(min(size, 1<<10)))
+	})
+}
+
+// Sipgo.md row 4: what is larger than sipgo would send over UDP is sent all the same.
+func TestLargeResponse(t *testing.T) {
+	t.Parallel()
+	legs := make(chan call.Leg, 1)
+	r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(legs) })
+	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
+	via := "SIP/2.0/UDP " + strings.Repeat("proxy.", 30) + "example;branch=z9hG4bKp"
+	k.request("INVITE", sdpGood, sdpHeader, strings.TrimSuffix(strings.Repeat("Via: "+via+"\r\n", 20), "\r\n"))
+	w := k.p.status("INVITE", 200)
+	require.Greater(t, len(w.raw), 3000)
+	k.ack(w, "")
+	next(t, legs)
+	k.bye()
+}
