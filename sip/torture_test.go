@@ -85,10 +85,10 @@ func (p *postman) WriteTo(b []byte, to net.Addr) (int, error) {
 }
 
 // dropsOf sums what was dropped, for any reason.
-func (r *rig) dropsOf(t *testing.T) (sum int) {
-	t.Helper()
+func (r *rig) dropsOf(tb testing.TB) (sum int) {
+	tb.Helper()
 	families, err := r.registry.Gather()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	for _, f := range families {
 		if f.GetName() == "hotline_sip_dropped_total" {
 			for _, m := range f.GetMetric() {
