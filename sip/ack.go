@@ -27,7 +27,7 @@ type ackWait struct {
 // l.mu.
 func (l *leg) accept(x *exchange, body []byte, delayed bool) error {
 	res := x.response(sipmsg.StatusOK, body, l.contact(),
-		sipmsg.NewHeader("Allow", allowed), sipmsg.NewHeader("Supported", supported))
+		sipmsg.NewHeader("Allow", allowed), supportedHeader())
 	w := &ackWait{seq: x.req.CSeq().SeqNo, delayed: delayed, got: make(chan struct{})}
 	l.acks[w.seq] = w
 	if err := x.send(res); err != nil {
@@ -94,7 +94,9 @@ func (l *leg) unacknowledged(w *ackWait, why call.Cause) {
 func (u *UA) ack(x *exchange) {
 	if l := u.legs.find(x); l != nil {
 		l.acked(x.req)
+		return
 	}
+	u.metrics.drop(dropStrayACK)
 }
 
 // acked matches an ACK with the 200 that waits for it; a repeated one changes nothing. The owner is told

@@ -9,66 +9,123 @@ import (
 // version is the only one spoken (RFC 3261 section 7.1).
 const version = "SIP/2.0"
 
-// singletons may stand in a request once (RFC 3261 section 7.3.1); sipgo would believe the last.
-var singletons = []string{"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type"}
+// checks are made of each request before anything believes it, in this order: whether its form can be trusted, then
+// method, headers and content as RFC 3261 section 8.2 has them. The first status that one owes it is its answer,
+// with the headers that belong to that. What cannot be parsed never gets here, see outline.
+//
+// Max-Forwards is asked for in one place only, see checkHops. From may be without a tag, which a UAS must bear
+// (section 12.1.1), Max-Forwards may be missing (section 16.3), and Date and Expires may be nonsense: an INVITE
+// from the time of RFC 2543 is a call, and nothing here reads those.
+var checks = []func(x *exchange) (code int, headers []sipmsg.Header){
+	checkVersion, checkMethod, checkForm, checkSingle, checkScheme, checkHops, checkRequire, checkContent, checkAccept,
+}
 
-// check returns the status that a request is owed for its form alone, or 0 when it may be believed
-// (RFC 3261 sections 8.1.1 and 8.2). What lacks even a Via or CSeq never gets here: sipgo's transaction
-// layer answers 400 without state.
-func check(req *sipmsg.Request) int {
-	if !strings.EqualFold(req.SipVersion, version) {
-		return sipmsg.StatusVersionNotSupported
-	}
-	from, to, id, seq := req.From(), req.To(), req.CallID(), req.CSeq()
-	if req.Via() == nil || from == nil || to == nil || id == nil || seq == nil || req.MaxForwards() == nil {
-		return sipmsg.StatusBadRequest
-	}
-	if tag, _ := from.Params.Get("tag"); tag == "" || id.Value() == "" || seq.MethodName != req.Method {
-		return sipmsg.StatusBadRequest
-	}
-	for _, name := range singletons {
-		if count(req, name) > 1 {
-			return sipmsg.StatusBadRequest
+// check returns the status that a request is owed, or 0 when it may be believed. Nothing answers an ACK, and a
+// CANCEL is owed its answer for what it cancels, so they are held to their form only.
+func check(x *exchange) (code int, headers []sipmsg.Header) {
+	for i, c := range checks {
+		const ofForm = 4
+		if i >= ofForm && (x.req.IsAck() || x.req.IsCancel()) {
+			break
+		}
+		if code, headers = c(x); code != 0 {
+			return code, headers
 		}
 	}
-	if n := req.ContentLength(); n != nil && int(*n) != len(req.Body()) {
-		return sipmsg.StatusBadRequest
+	return 0, nil
+}
+
+func checkVersion(x *exchange) (int, []sipmsg.Header) {
+	if strings.EqualFold(x.req.SipVersion, version) {
+		return 0, nil
 	}
-	switch req.Recipient.Scheme {
-	case schemeSIP, "sips", "tel", "":
-		return 0
+	return sipmsg.StatusVersionNotSupported, nil
+}
+
+// checkMethod tells methods that we know but do not serve from those nobody here has heard of (RFC 3261 sections
+// 21.4.6, 21.5.2).
+func checkMethod(x *exchange) (int, []sipmsg.Header) {
+	switch {
+	case methodLabel(x.req.Method) == methodOther:
+		return sipmsg.StatusNotImplemented, nil
+	case !isAllowed(x.req.Method):
+		return sipmsg.StatusMethodNotAllowed, []sipmsg.Header{sipmsg.NewHeader("Allow", allowed)}
+	}
+	return 0, nil
+}
+
+// isAllowed reports whether a method is among those that Allow names.
+func isAllowed(m sipmsg.RequestMethod) bool {
+	for one := range strings.SplitSeq(allowed, ",") {
+		if strings.TrimSpace(one) == string(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkForm refuses what the parser found malformed, and what contradicts itself (RFC 3261 section 8.1.1).
+func checkForm(x *exchange) (int, []sipmsg.Header) {
+	switch code := faultOf(x.req); code {
+	case 0:
+	case sipmsg.StatusUnsupportedMediaType:
+		return code, []sipmsg.Header{sipmsg.NewHeader("Accept", sdpType)}
 	default:
-		return statusUnsupportedScheme
+		return code, nil
 	}
+	if x.req.From() == nil || x.req.To() == nil || x.req.CallID() == nil || x.req.CSeq().MethodName != x.req.Method {
+		return sipmsg.StatusBadRequest, nil
+	}
+	if n := x.req.ContentLength(); n != nil && int(*n) != len(x.req.Body()) {
+		return sipmsg.StatusBadRequest, nil
+	}
+	if len(x.req.Recipient.Headers) > 0 { // RFC 3261 section 19.1.1: not in a Request-URI
+		return sipmsg.StatusBadRequest, nil
+	}
+	return 0, nil
+}
+
+// singletons may stand in a request once (RFC 3261 section 7.3.1); sipgo would believe the last.
+var singletons = []string{nameFrom, "to", nameCallID, "cseq", nameHops, "content-length", "content-type"}
+
+func checkSingle(x *exchange) (int, []sipmsg.Header) {
+	for _, name := range singletons {
+		if count(x.req, name) > 1 {
+			return sipmsg.StatusBadRequest, nil
+		}
+	}
+	if x.req.IsInvite() && count(x.req, "contact") > 1 { // RFC 3261 section 8.1.1.8
+		return sipmsg.StatusBadRequest, nil
+	}
+	return 0, nil
 }
 
 // count is how often a header stands in a message; compact names are the long ones by now.
 func count(m sipmsg.Message, name string) int { return len(m.GetHeaders(name)) }
 
-// unsupported lists the option tags of Require that we do not know (RFC 3261 section 8.2.2.3).
-func unsupported(req *sipmsg.Request) []string {
-	return except(optionTags(req, "require"), ours())
+func checkScheme(x *exchange) (int, []sipmsg.Header) {
+	switch x.req.Recipient.Scheme {
+	case schemeSIP, "sips", "tel":
+		return 0, nil
+	}
+	return statusUnsupportedScheme, nil
 }
 
-// mediaType is a message's Content-Type without parameters, in lower case; "" without a body.
-func mediaType(m sipmsg.Message) string {
-	if len(m.Body()) == 0 {
-		return ""
+// checkHops stops calls that go in a circle. A user agent server answers whatever Max-Forwards says, OPTIONS above
+// all (RFC 3261 sections 8.2, 11); but a new call is put through to somebody else, and RFC 7332 section 4 holds
+// back-to-back user agents to what proxies do.
+func checkHops(x *exchange) (int, []sipmsg.Header) {
+	hops := x.req.MaxForwards()
+	if hops == nil || hops.Val() > 0 || !x.req.IsInvite() || x.inDialog {
+		return 0, nil
 	}
-	h := m.GetHeaders("content-type")
-	if len(h) == 0 {
-		return "unknown"
-	}
-	t, _, _ := strings.Cut(h[0].Value(), ";")
-	return strings.ToLower(strings.TrimSpace(t))
+	return sipmsg.StatusTooManyHops, nil
 }
 
-// encoded reports whether a body is compressed or otherwise encoded, which we do not undo.
-func encoded(req *sipmsg.Request) bool {
-	for _, name := range []string{"content-encoding", "e"} {
-		if h := req.GetHeader(name); h != nil && !strings.EqualFold(strings.TrimSpace(h.Value()), "identity") {
-			return true
-		}
+func checkRequire(x *exchange) (int, []sipmsg.Header) {
+	tags := unsupported(x.req)
+	if len(tags) == 0 {
+		return 0, nil
 	}
-	return false
+	return sipmsg.StatusBadExtension, []sipmsg.Header{sipmsg.NewHeader("Unsupported", strings.Join(tags, ", "))}
 }

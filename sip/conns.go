@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -27,6 +28,8 @@ type conns struct {
 	dropped func(why string)
 	failed  func(why string, err error)
 	ladder  *ladder
+	// refused is given what cannot be parsed, and the way to answer it.
+	refused func(o *outline, write func(answer []byte) error)
 
 	mu    sync.Mutex
 	open  map[netip.AddrPort]*trackedConn
@@ -142,6 +145,7 @@ type trackedConn struct {
 	peer     netip.AddrPort
 	conns    *conns
 	accepted time.Time
+	in       framer       // of whoever calls Read
 	until    atomic.Int64 // nanoseconds after accepted: when a message must have come
 	once     sync.Once
 }
@@ -151,9 +155,35 @@ func (t *trackedConn) endures(d time.Duration) {
 	t.until.Store(int64(time.Since(t.accepted) + d))
 }
 
-// Read reads until the connection's time is up, which only whole messages put off. One that somebody needs
-// gets more time.
+// Read returns one message that sipgo's parser reads, whole; what is none is refused. It fails when the connection
+// does, and where a stream cannot be cut into messages any more. b is larger than any message.
 func (t *trackedConn) Read(b []byte) (int, error) {
+	for {
+		f, ok := t.in.next()
+		switch {
+		case ok && f.refused == nil && len(f.message) <= len(b):
+			return copy(b, f.message), nil
+		case ok:
+			if f.refused == nil {
+				return 0, io.ErrShortBuffer
+			}
+			t.conns.refused(f.refused, func(answer []byte) error { _, err := t.Write(answer); return err })
+			if f.lost {
+				return 0, fmt.Errorf("stream from %s not to be read on: %w", t.peer, net.ErrClosed)
+			}
+		default:
+			n, err := t.receive(b)
+			if err != nil {
+				return 0, err
+			}
+			t.in.write(b[:n])
+		}
+	}
+}
+
+// receive reads until the connection's time is up, which only whole messages put off. One that somebody needs
+// gets more time.
+func (t *trackedConn) receive(b []byte) (int, error) {
 	for {
 		until := t.until.Load()
 		if err := t.SetReadDeadline(t.accepted.Add(time.Duration(until))); err != nil {

@@ -44,6 +44,9 @@ func dialogID(callID, local, remote string) string { return callID + "\x00" + lo
 func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 	req := x.req
 	target, ok := targetOf(req)
+	if !ok && req.Contact() == nil && !modern(req) { // RFC 2543 section 6.13 left it to the caller
+		target, ok = req.From().Address.String(), true
+	}
 	if !ok {
 		return dialog{}, fmt.Errorf("INVITE without a Contact to reach")
 	}

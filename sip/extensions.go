@@ -19,15 +19,29 @@ func ours() []string { return strings.Split(supported, ", ") }
 
 // optionTags lists the option tags in all headers of a name, as they stand there.
 func optionTags(m sipmsg.Message, name string) []string {
-	var tags []string
+	return elements(m, name)
+}
+
+// elements are the values of a header that is a list, without their empty ones, of all its lines.
+func elements(m sipmsg.Message, name string) []string {
+	var all []string
 	for _, h := range m.GetHeaders(name) {
-		for tag := range strings.SplitSeq(h.Value(), ",") {
-			if tag = strings.TrimSpace(tag); tag != "" {
-				tags = append(tags, tag)
+		for e := range strings.SplitSeq(h.Value(), ",") {
+			if e = strings.TrimSpace(e); e != "" {
+				all = append(all, e)
 			}
 		}
 	}
-	return tags
+	return all
+}
+
+// supportedHeader is the Supported header of our requests and responses (RFC 3261 section 20.37).
+func supportedHeader() sipmsg.Header { return sipmsg.NewHeader("Supported", supported) }
+
+// unsupported lists the option tags of Require that we do not support (RFC 3261 section 8.2.2.3). Proxy-Require is
+// for proxies (section 20.29).
+func unsupported(req *sipmsg.Request) []string {
+	return except(optionTags(req, "require"), ours())
 }
 
 // requires reports whether a message requires the extension of an option tag.

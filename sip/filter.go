@@ -1,9 +1,16 @@
 package sip
 
-import "bytes"
+import (
+	"bytes"
+	"net"
+	"net/netip"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
 
 const (
-	// maxDatagram is the largest UDP message read, in octets. Far above any request of a phone, and
+	// maxDatagram is the largest message read, in octets, over UDP or TCP. Far above any request of a phone, and
 	// below sipgo's read buffer, so that a datagram that was cut is never taken for a whole one.
 	maxDatagram = 16 << 10
 	// maxUDPMessage is the largest message written to UDP, in octets: what no longer fits the path's MTU
@@ -12,52 +19,55 @@ const (
 	maxUDPMessage = 8 << 10
 )
 
-// refuseDatagram returns why a datagram is to be dropped, or "".
-func refuseDatagram(data []byte) string {
-	if len(data) > maxDatagram {
-		return dropTooBig
+// admits decides about a datagram by what it looks like and where it comes from, and returns how much of data,
+// from its start, is a message that sipgo's parser reads; 0 when there is none. What is not handed on is answered
+// with the status that it is owed, or counted; so is what strangers send too much of.
+func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
+	// Line ends may stand before a message (RFC 3261 section 7.5), and alone they keep a NAT's binding alive: RFC
+	// 5626 section 3.5.1 has that for streams, phones send it here too. sipgo knows neither.
+	message := bytes.TrimLeft(data, "\r\n")
+	if len(message) == 0 || u.deaf.Load() {
+		return 0
 	}
-	data = bytes.TrimLeft(data, "\r\n") // RFC 3261 section 7.5
-	first, _, _ := bytes.Cut(data, []byte("\r\n"))
-	if !bytes.Contains(bytes.ToUpper(first), []byte("SIP/")) {
-		return dropNotSIP
+	o := sketchBounded(message)
+	why := ""
+	switch {
+	case o.fault.code == 0 && o.fault.why != "":
+		why = o.fault.why
+	case !u.known(src.Addr()):
+		why = u.gate.pass(src.Addr(), time.Now())
 	}
-	head, body, ok := bytes.Cut(data, []byte("\r\n\r\n"))
-	if !ok {
-		return dropNoEnd
+	if why != "" {
+		u.metrics.drop(why)
+		return 0
 	}
-	if claimedLength(head) > len(body) {
-		return dropLength
+	if o.fault == (fault{}) {
+		return copy(data, message)
 	}
-	return ""
+	u.refuse(o, func(answer []byte) error {
+		_, err := conn.WriteTo(answer, net.UDPAddrFromAddrPort(o.answerTo(src)))
+		return err
+	})
+	return 0
 }
 
-// claimedLength is the largest Content-Length among the headers, or 0; one too long to be a number of
-// octets in any datagram counts as more than any datagram has. Other malformed values are the parser's.
-func claimedLength(head []byte) int {
-	most := 0
-	for line := range bytes.Lines(head) {
-		name, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok {
-			continue
-		}
-		name = bytes.TrimSpace(name)
-		if !bytes.EqualFold(name, []byte("content-length")) && !bytes.EqualFold(name, []byte("l")) {
-			continue
-		}
-		most = max(most, digits(bytes.TrimSpace(value)))
+// sketchBounded is sketch for as much of a message as is ever read.
+func sketchBounded(data []byte) *outline {
+	if len(data) <= maxDatagram {
+		return sketch(string(data))
 	}
-	return most
+	o := sketch(string(data[:maxDatagram]))
+	if o.fault.why != dropNotSIP {
+		o.fault = fault{sipmsg.StatusMessageTooLarge, dropTooBig}
+	}
+	return o
 }
 
-// digits reads a decimal number that saturates above maxDatagram; anything else is 0.
-func digits(s []byte) int {
-	n := 0
-	for _, c := range s {
-		if c < '0' || c > '9' {
-			return 0
-		}
-		n = min(n*10+int(c-'0'), maxDatagram+1)
+// addrPortOf reads a socket's address.
+func addrPortOf(a net.Addr) (netip.AddrPort, bool) {
+	if udp, ok := a.(*net.UDPAddr); ok {
+		return unmap(udp.AddrPort()), true
 	}
-	return n
+	ap, err := netip.ParseAddrPort(a.String())
+	return unmap(ap), err == nil
 }

@@ -36,6 +36,9 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 		return in, x.response(statusOf(call.CauseForbidden), nil)
 	}
 	at, ok := t.route(in.To)
+	if !ok && t.begins(in.To) {
+		return in, x.response(sipmsg.StatusAddressIncomplete, nil)
+	}
 	if !ok {
 		return in, x.response(statusOf(call.CauseNotFound), nil)
 	}
@@ -79,9 +82,6 @@ func (u *UA) incoming(x *exchange) {
 	received := arrivedAt(x.req)
 	if u.draining.Load() {
 		x.reply(statusOf(call.CauseShutdown))
-		return
-	}
-	if !x.bearsSDPOnly() {
 		return
 	}
 	in, refused := u.door(x)

@@ -9,10 +9,16 @@ import (
 
 // Why something was dropped unanswered; a metric's label, so a closed set.
 const (
-	dropTooBig    = "too-big"         // larger than any message we would read
+	dropTooBig    = "too-big"         // larger than any message we would read, and not to be answered
 	dropNotSIP    = "not-sip"         // no SIP/ in its first line
 	dropNoEnd     = "no-end"          // its headers do not end
-	dropLength    = "content-length"  // claims a body larger than the datagram
+	dropLength    = "content-length"  // no length, or one larger than the datagram
+	dropNoVia     = "no-via"          // nothing to send an answer by
+	dropMalformed = "malformed"       // not to be read, and not to be answered: a response, no CSeq
+	dropACK       = "bad-ack"         // an ACK that is not to be believed; nothing answers one
+	dropStrayACK  = "stray-ack"       // an ACK to nothing we answered, or to what is over
+	dropReflected = "reflected"       // its answer would be larger than itself
+	dropUnsent    = "unsent"          // the system could not send its answer
 	dropHost      = "host-rate"       // too much from one stranger
 	dropStrangers = "stranger-rate"   // too much from all strangers
 	dropStray     = "stray-response"  // a response to nothing we asked

@@ -47,9 +47,6 @@ func (u *UA) prack(x *exchange) {
 		x.reply(sipmsg.StatusBadRequest)
 		return
 	}
-	if !x.bearsSDPOnly() {
-		return
-	}
 	l := u.within(x)
 	if l == nil {
 		return
@@ -118,14 +115,4 @@ func (l *leg) answerPrack(x *exchange) (res *sipmsg.Response, commit func()) {
 		return x.response(statusOfMedia(err), nil), func() {}
 	}
 	return x.response(sipmsg.StatusOK, body), commit
-}
-
-// bearsSDPOnly reports whether a request's body, if it has one, is a session description that we can read;
-// otherwise the request was answered 415.
-func (x *exchange) bearsSDPOnly() bool {
-	if t := mediaType(x.req); t != "" && t != sdpType || encoded(x.req) {
-		x.reply(sipmsg.StatusUnsupportedMediaType, sipmsg.NewHeader("Accept", sdpType))
-		return false
-	}
-	return true
 }

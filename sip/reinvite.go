@@ -30,9 +30,6 @@ type reoffer struct {
 // reinvite hands a re-INVITE to the leg's owner and waits until it is settled (RFC 3261 section 14.2).
 func (u *UA) reinvite(x *exchange) {
 	at := arrivedAt(x.req)
-	if !x.bearsSDPOnly() {
-		return
-	}
 	l := u.within(x)
 	if l == nil {
 		return

@@ -13,6 +13,7 @@ const (
 	statusUnsupportedScheme = 416 // Unsupported URI Scheme (RFC 3261 section 21.4.14)
 	statusFlowFailed        = 430 // Flow Failed (RFC 5626 section 11.5)
 	statusMultipleChoices   = 300 // Multiple Choices (RFC 3261 section 21.3.1)
+	statusUndecipherable    = 493 // Undecipherable (RFC 3261 section 21.4.27)
 )
 
 // refusals is the table from why a leg is ended to the status that ends it when it was never answered.
@@ -106,11 +107,15 @@ var reasons = map[int]string{
 	sipmsg.StatusCallTransactionDoesNotExists: "Call/Transaction Does Not Exist",
 	sipmsg.StatusLoopDetected:                 "Loop Detected",
 	sipmsg.StatusBusyHere:                     "Busy Here",
+	sipmsg.StatusTooManyHops:                  "Too Many Hops",
+	sipmsg.StatusAddressIncomplete:            "Address Incomplete",
 	sipmsg.StatusRequestTerminated:            "Request Terminated",
 	sipmsg.StatusNotAcceptableHere:            "Not Acceptable Here",
 	statusUnsupportedScheme:                   "Unsupported URI Scheme",
 	sipmsg.StatusRequestPending:               "Request Pending",
 	sipmsg.StatusInternalServerError:          "Server Internal Error",
+	statusUndecipherable:                      "Undecipherable",
 	sipmsg.StatusVersionNotSupported:          "Version Not Supported",
+	sipmsg.StatusMessageTooLarge:              "Message Too Large",
 	sipmsg.StatusGlobalDecline:                "Decline",
 }

@@ -54,12 +54,22 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
 		if res, ok := msg.(*sipmsg.Response); ok {
+			if !modern(res) { // sipgo does not even tell of it
+				u.metrics.drop(dropStray)
+			}
+			unwrap(res)
 			u.progress(res)
 			u.refusedAgain(res)
 		}
 		return
 	}
 	u.metrics.request(req.Method)
+	if describes(req.Method) || req.IsAck() {
+		unwrap(req)
+	}
+	if from := req.From(); from != nil && !from.Params.Has("tag") {
+		from.Params.Add("tag", "") // sipgo's transactions want one; see response
+	}
 	to := req.To()
 	if to == nil || to.Params.Has("tag") || req.Method == sipmsg.ACK {
 		return
@@ -100,14 +110,15 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	x.stranger = !u.known(x.src.addr.Addr())
 	defer x.finish()
 	defer u.contain(methodLabel(req.Method), func() { x.reply(sipmsg.StatusInternalServerError) })
-	if code := check(req); code != 0 {
-		x.reply(code)
-		return
+	if to := req.To(); to != nil {
+		x.localTag = to.Params.GetOr("tag", "")
+		x.inDialog = x.localTag != u.tagFor(req)
 	}
-	x.localTag, _ = req.To().Params.Get("tag")
-	x.inDialog = x.localTag != u.tagFor(req)
-	if tags := unsupported(req); len(tags) > 0 && !req.IsAck() && !req.IsCancel() {
-		x.reply(sipmsg.StatusBadExtension, sipmsg.NewHeader("Unsupported", strings.Join(tags, ", ")))
+	if code, headers := check(x); code != 0 {
+		if req.IsAck() {
+			u.metrics.drop(dropACK)
+		}
+		x.reply(code, headers...)
 		return
 	}
 	u.dispatch(x)
@@ -150,7 +161,7 @@ func (u *UA) options(x *exchange) {
 		x.reply(sipmsg.StatusServiceUnavailable)
 	default:
 		x.reply(sipmsg.StatusOK, sipmsg.NewHeader("Allow", allowed),
-			sipmsg.NewHeader("Accept", accepted), sipmsg.NewHeader("Supported", supported))
+			sipmsg.NewHeader("Accept", accepted), supportedHeader())
 	}
 }
 
@@ -162,6 +173,9 @@ func (x *exchange) reply(code int, headers ...sipmsg.Header) {
 // response makes a response to the request; a body is SDP.
 func (x *exchange) response(code int, body []byte, headers ...sipmsg.Header) *sipmsg.Response {
 	res := sipmsg.NewResponseFromRequest(x.req, code, reason(code), body)
+	if from := res.From(); from != nil && from.Params.GetOr("tag", "none") == "" {
+		from.Params.Remove("tag") // put there by arrived
+	}
 	for _, h := range headers {
 		res.AppendHeader(h)
 	}

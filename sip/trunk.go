@@ -3,6 +3,7 @@ package sip
 import (
 	"maps"
 	"net/netip"
+	"strings"
 
 	"hotline/call"
 )
@@ -74,4 +75,18 @@ func (t *trunks) match(addr netip.Addr) (*trunk, bool) {
 func (t *trunk) route(number string) (call.Next, bool) {
 	next, ok := t.numbers[number]
 	return next, ok
+}
+
+// begins tells whether digits are the beginning of a number of this trunk, so that a sender in overlap has more to
+// send (RFC 3261 section 21.4.22).
+func (t *trunk) begins(digits string) bool {
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return false
+	}
+	for number := range t.numbers {
+		if len(number) > len(digits) && strings.HasPrefix(number, digits) {
+			return true
+		}
+	}
+	return false
 }

@@ -104,6 +104,7 @@ func New(o Options) (*UA, error) {
 		l: o.limits, open: make(map[netip.AddrPort]*trackedConn), hosts: make(map[netip.Addr]int),
 		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
 		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
+		refused: u.refuse,
 	}
 	if u.listeners, err = bindAll(o.Listen, u.conns); err != nil {
 		return nil, err
@@ -118,7 +119,7 @@ func New(o Options) (*UA, error) {
 // message on the read loop's goroutine, before any other goroutine has it.
 func (u *UA) wire() {
 	log := newSIPLogger(u.log)
-	u.transport = sipmsg.NewTransportLayer(net.DefaultResolver, sipmsg.NewParser(), nil,
+	u.transport = sipmsg.NewTransportLayer(net.DefaultResolver, newParser(), nil,
 		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.unlessDeaf))
 	u.transport.OnMessage(u.arrived)
 	u.txs = sipmsg.NewTransactionLayer(u.transport, sipmsg.WithTransactionLayerLogger(log),

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"bytes"
 	"errors"
 	"net"
 	"net/netip"
@@ -62,37 +61,14 @@ func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
 			continue
 		}
 		failures = 0
-		if src, ok := addrPortOf(from); ok && s.ua.admits(src, p[:n]) {
-			s.seen[src] = struct{}{}
-			s.ua.heardDatagram(p[:n], src, s.LocalAddr())
-			return n, from, nil
+		if src, ok := addrPortOf(from); ok {
+			if n = s.ua.admits(s.PacketConn, src, p[:n]); n > 0 {
+				s.seen[src] = struct{}{}
+				s.ua.heardDatagram(p[:n], src, s.LocalAddr())
+				return n, from, nil
+			}
 		}
 	}
-}
-
-// addrPortOf reads a socket's address.
-func addrPortOf(a net.Addr) (netip.AddrPort, bool) {
-	if udp, ok := a.(*net.UDPAddr); ok {
-		return unmap(udp.AddrPort()), true
-	}
-	ap, err := netip.ParseAddrPort(a.String())
-	return unmap(ap), err == nil
-}
-
-// admits decides about a datagram by what it looks like and where it comes from. What is dropped is counted, and
-// not answered.
-func (u *UA) admits(src netip.AddrPort, data []byte) bool {
-	if u.deaf.Load() || len(bytes.Trim(data, "\r\n")) == 0 {
-		return false // keep-alive: RFC 5626 section 3.5.1 has it for streams; phones send it here too
-	}
-	why := refuseDatagram(data)
-	if why == "" && !u.known(src.Addr()) {
-		why = u.gate.pass(src.Addr(), time.Now())
-	}
-	if why != "" {
-		u.metrics.drop(why)
-	}
-	return why == ""
 }
 
 // pause waits for d; false means that done was closed first.

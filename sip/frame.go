@@ -1,0 +1,102 @@
+package sip
+
+import (
+	"bytes"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// framer cuts a stream into messages (RFC 3261 section 18.3). It keeps at most one that is not whole, and no more
+// than maxDatagram octets and one read of it.
+type framer struct {
+	buf     []byte
+	scanned int      // so much of buf has no end of headers
+	o       *outline // of the message that begins buf, when its headers are whole
+}
+
+// frame is what a stream has next.
+type frame struct {
+	message []byte // good until the next call: to be handed on
+	refused *outline
+	lost    bool // where the next message begins cannot be known any more
+}
+
+const (
+	lineEnd  = "\r\n"
+	ping     = lineEnd + lineEnd // RFC 5626 section 3.5.1; it also ends a message's headers
+	headMost = maxDatagram
+)
+
+func (f *framer) write(b []byte) { f.buf = append(f.buf, b...) }
+
+// next returns the next message; false means that more must be read first. The answer to a ping is sipgo's: a
+// ping is handed on as a message.
+func (f *framer) next() (frame, bool) {
+	if f.o == nil {
+		for bytes.HasPrefix(f.buf, []byte(lineEnd)) {
+			switch rest := f.buf[len(lineEnd):]; {
+			case bytes.HasPrefix(rest, []byte(lineEnd)):
+				return frame{message: f.take(len(ping))}, true
+			case len(rest) == 0, len(rest) == 1 && rest[0] == '\r':
+				return frame{}, false // half a ping perhaps
+			default:
+				f.take(len(lineEnd))
+			}
+		}
+		if !f.headers() {
+			return f.excess(len(f.buf) > headMost)
+		}
+	}
+	size := f.scanned + f.o.length
+	switch {
+	case f.o.length < 0: // RFC 3261 section 20.14: mandatory here
+		f.o.blame(sipmsg.StatusBadRequest, dropLength)
+		return frame{refused: f.o, lost: true}, true
+	case size > maxDatagram:
+		f.o.fault = fault{sipmsg.StatusMessageTooLarge, dropTooBig}
+		return frame{refused: f.o, lost: true}, true
+	case len(f.buf) < size:
+		return frame{}, false
+	}
+	o := f.o
+	message := f.take(size)
+	if o.fault != (fault{}) {
+		o.size = size
+		return frame{refused: o}, true
+	}
+	return frame{message: message}, true
+}
+
+// headers looks for the end of the headers, and makes the outline when it is there.
+func (f *framer) headers() bool {
+	from := max(f.scanned-len(ping), 0)
+	i := bytes.Index(f.buf[from:], []byte(ping))
+	if i < 0 {
+		f.scanned = len(f.buf)
+		return false
+	}
+	f.scanned = from + i + len(ping)
+	f.o = sketchBounded(f.buf[:f.scanned])
+	if f.o.fault.why == dropLength && f.o.length > 0 {
+		f.o.fault = fault{} // only that the body is not here
+	}
+	return true
+}
+
+// excess is the end of a stream whose headers do not.
+func (f *framer) excess(too bool) (frame, bool) {
+	if !too {
+		return frame{}, false
+	}
+	return frame{refused: sketchBounded(f.buf), lost: true}, true
+}
+
+// take takes n octets out. A buffer that is empty again is let go, so that a connection without traffic holds none.
+func (f *framer) take(n int) []byte {
+	out := f.buf[:n]
+	f.buf, f.scanned, f.o = f.buf[n:], 0, nil
+	if len(f.buf) == 0 {
+		f.buf = nil
+	}
+	return out
+}

@@ -1,0 +1,120 @@
+package sip
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// refusal answers a request that cannot be parsed: what a response must repeat (RFC 3261 section 8.2.6.2) stands in
+// it as it came. It is "" where silence is right, and why says which: for a response or an ACK, for what has no
+// Via or CSeq to answer by, and where the answer would be larger than what came, since the source may be
+// somebody else's address.
+func (u *UA) refusal(o *outline) (answer, why string) {
+	via, usable := o.answerVia()
+	switch m := o.method(); {
+	case o.count[viaKind] == 0:
+		return "", dropNoVia
+	case o.fault.code == 0, m == "", !isToken(string(m)), o.first[cseqKind] == "":
+		return "", o.fault.why
+	case m == sipmsg.ACK:
+		return "", dropACK
+	case !usable:
+		return "", dropNoVia
+	}
+	var b strings.Builder
+	b.WriteString(version + " " + strconv.Itoa(o.fault.code) + " " + reason(o.fault.code) + "\r\n")
+	echoed := [kinds]bool{}
+	for f := range fields(o.head) {
+		if f.kind == other || f.kind == lengthKind || f.kind != viaKind && echoed[f.kind] || !f.named() {
+			continue
+		}
+		line := plainLines(f.lines)
+		if f.kind == toKind && !strings.Contains(strings.ToLower(f.value), "tag") {
+			line += ";tag=" + u.tagOf(o, via)
+		}
+		echoed[f.kind] = true
+		b.WriteString(line + "\r\n")
+	}
+	b.WriteString("Content-Length: 0\r\n\r\n")
+	if b.Len() > o.size {
+		return "", dropReflected
+	}
+	return b.String(), ""
+}
+
+// answerVia is what can be read of the first Via: sent-protocol and sent-by, and the parameters as far as they go.
+func (o *outline) answerVia() (via string, ok bool) {
+	if via, ok = o.topVia(); ok {
+		return via, true
+	}
+	by, _, _ := strings.Cut(via, ";")
+	by, _ = viaForm(by)
+	_, ok = viaForm(by)
+	return by, ok
+}
+
+// named tells whether a field that is not whole can be repeated all the same.
+func (f *field) named() bool {
+	name, _, ok := strings.Cut(f.lines, ":")
+	return ok && isToken(strings.TrimRight(name, " \t"))
+}
+
+// plainLines are a field's lines joined by CRLF, without the end of the last. What else ends lines somewhere, and
+// could make two headers of one, is left out.
+func plainLines(lines string) string {
+	out := make([]string, 0, 1)
+	for line := range strings.Lines(lines) {
+		out = append(out, strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\r", ""))
+	}
+	return strings.Join(out, "\r\n")
+}
+
+// tagOf is tagFor for a request that cannot be parsed.
+func (u *UA) tagOf(o *outline, via string) string {
+	mac := hmac.New(sha256.New, u.tagKey[:])
+	for _, s := range []string{via, o.first[callIDKind], o.first[fromKind], o.first[cseqKind]} {
+		mac.Write([]byte(s + "\x00"))
+	}
+	const length = 6 // octets; RFC 3261 section 19.3 wants at least 4 random ones, and room is scarce
+	return hex.EncodeToString(mac.Sum(nil)[:length])
+}
+
+// answerTo is where the response to a datagram goes: to its source, at the port that its Via names unless that
+// asks for the source's (RFC 3261 section 18.2.2, RFC 3581 section 4).
+func (o *outline) answerTo(source netip.AddrPort) netip.AddrPort {
+	via, _ := o.answerVia()
+	sentBy, params, _ := strings.Cut(via, ";")
+	for p := range strings.SplitSeq(params, ";") {
+		if p == "rport" {
+			return source
+		}
+	}
+	port := sipmsg.DefaultUdpPort
+	_, sentBy, _ = strings.Cut(sentBy, " ")
+	if i := strings.LastIndexByte(sentBy, ':'); i > strings.LastIndexByte(sentBy, ']') {
+		if n, err := strconv.ParseUint(sentBy[i+1:], 10, 16); err == nil {
+			port = int(n)
+		}
+	}
+	return netip.AddrPortFrom(source.Addr(), uint16(port)) //nolint:gosec // a port by now
+}
+
+// refuse answers a message that cannot be parsed by write, or counts why not.
+func (u *UA) refuse(o *outline, write func(answer []byte) error) {
+	answer, why := u.refusal(o)
+	if why == "" && write([]byte(answer)) != nil {
+		why = dropUnsent
+	}
+	if why != "" {
+		u.metrics.drop(why)
+		return
+	}
+	u.metrics.request(o.method())
+	u.metrics.response(o.method(), o.fault.code)
+}
