@@ -69,6 +69,10 @@ type Stream interface {
 	// Offer describes this stream as an SDP offer (RFC 3264 section 5). Called again, the version
 	// in the o= line rises.
 	Offer() ([]byte, error)
+	// Current offers what the far end was told last, version and all, so that it sees that nothing is to
+	// change (RFC 3264 section 8): for a re-INVITE that only refreshes the session. Before anything was
+	// told it is Offer.
+	Current() ([]byte, error)
 	// Accept takes the far end's answer to our offer (RFC 3264 section 7).
 	// Errors: ErrBadSDP, ErrNotAcceptable.
 	Accept(answer []byte) error

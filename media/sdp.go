@@ -10,6 +10,9 @@ import (
 // staticPayloads are the codecs we have, with their static payload types (RFC 3551 section 6).
 var staticPayloads = map[Codec]uint8{PCMA: 8, PCMU: 0}
 
+// kindAudio is the media of the m-lines that we take.
+const kindAudio = "audio"
+
 // offeredEvent is the payload type of telephone-event in our own offers.
 const offeredEvent = 101
 
@@ -92,7 +95,7 @@ func (m *mediaLine) known() []format {
 
 // usable reports whether an m-line is audio by a way we have, at an address we can reach.
 func (m *mediaLine) usable(local netip.Addr) bool {
-	return m.kind == "audio" && m.proto == "RTP/AVP" && m.port != 0 &&
+	return m.kind == kindAudio && m.proto == "RTP/AVP" && m.port != 0 &&
 		m.address.IsValid() && m.address.Is4() == local.Is4() && !m.address.IsMulticast()
 }
 
@@ -125,14 +128,25 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 	return a, found
 }
 
+// noLine stands for the audio line of a description that has none.
+const noLine = -1
+
 // negotiator carries one stream's offers and answers (RFC 3264). Not safe for concurrent use.
 type negotiator struct {
 	local  netip.AddrPort // where we receive, as the far end is to know it
 	codecs []Codec        // in the order of preference of this stream
 
 	session, version uint64 // of our o= line
-	offered          []Codec
+	ours             written
+	offering         bool // ours was offered, and may be answered; an answer may come again (183, then 200)
 	agreed           *agreement
+}
+
+// written is the last description of ours that the far end was given, and what an answer to it means.
+type written struct {
+	body        []byte
+	lines, line int              // how many m-lines it has, and which is our audio; noLine when none is
+	receive     [128]payloadKind // what each payload type carries that it names
 }
 
 // order is the codecs in order of preference: the one in use first, so that a hold or a refresh does
@@ -155,41 +169,60 @@ func preferring(first Codec, codecs []Codec) []Codec {
 
 // offer describes what we can do: all our codecs, both ways.
 func (n *negotiator) offer() ([]byte, error) {
-	n.offered = n.order()
-	formats := make([]format, 0, len(n.offered)+1)
-	for _, c := range n.offered {
+	codecs := n.order()
+	formats := make([]format, 0, len(codecs)+1)
+	for _, c := range codecs {
 		formats = append(formats, format{staticPayloads[c], codecKinds[c]})
 	}
 	formats = append(formats, format{offeredEvent, payloadEvent})
-	return n.write(writtenAudio(n.local, formats, directions["sendrecv"]))
+	w := written{lines: 1}
+	for _, f := range formats {
+		w.receive[f.payload] = f.kind
+	}
+	var err error
+	if w.body, err = n.write(writtenAudio(n.local, formats, directions["sendrecv"])); err != nil {
+		return nil, err
+	}
+	n.ours, n.offering = w, true
+	return w.body, nil
+}
+
+// again offers our last description as it is, its version too: the far end then knows that nothing is to
+// change (RFC 3264 section 8). Without one it is offer.
+func (n *negotiator) again() ([]byte, error) {
+	if n.ours.body == nil {
+		return n.offer()
+	}
+	n.offering = true
+	return n.ours.body, nil
 }
 
 // accept takes the answer to our offer. Its payload types are those to send with; we receive those
 // that we offered (RFC 3264 section 6.1).
 func (n *negotiator) accept(answer []byte) (*agreement, error) {
-	if n.offered == nil {
+	if !n.offering {
 		return nil, badSDP("an answer to no offer")
 	}
 	d, err := parseSDP(answer)
 	if err != nil {
 		return nil, err
 	}
-	if len(d.media) != 1 {
-		return nil, badSDP("an answer with %d m= lines to an offer with one", len(d.media))
+	if len(d.media) != n.ours.lines {
+		return nil, badSDP("an answer with %d m= lines to an offer with %d", len(d.media), n.ours.lines)
 	}
-	m := &d.media[0]
+	if n.ours.line == noLine {
+		return n.agreed, nil // we offered nothing, and nothing is what there is (RFC 3264 section 6)
+	}
+	m := &d.media[n.ours.line]
 	if !m.usable(n.local.Addr()) {
 		return nil, fmt.Errorf("%w: answer m=%s %d %s", ErrNotAcceptable, m.kind, m.port, m.proto)
 	}
 	for _, f := range m.known() {
-		if f.kind == payloadEvent || !slices.Contains(n.offered, f.kind.codec()) {
+		if f.kind == payloadEvent || !slices.Contains(n.ours.receive[:], f.kind) {
 			continue
 		}
 		a, _ := m.agree(f.kind.codec())
-		a.receive = [128]payloadKind{offeredEvent: payloadEvent}
-		for _, c := range n.offered {
-			a.receive[staticPayloads[c]] = codecKinds[c]
-		}
+		a.receive = n.ours.receive
 		n.agreed = a
 		return a, nil
 	}
@@ -205,6 +238,9 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 		return nil, nil, err
 	}
 	line, a := n.choose(d)
+	if a == nil && n.agreed != nil && d.removed() {
+		return n.remove(d)
+	}
 	if a == nil {
 		return nil, nil, fmt.Errorf("%w: no audio over RTP/AVP in %v that we can reach", ErrNotAcceptable, n.codecs)
 	}
@@ -212,17 +248,29 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 	if a.hasEvent {
 		formats = append(formats, format{a.event, payloadEvent})
 	}
-	lines := make([]*writtenMedia, len(d.media))
-	for i := range d.media {
-		lines[i] = declined(&d.media[i])
-	}
+	lines := d.declined()
 	lines[line] = writtenAudio(n.local, formats, direction{send: a.send, receive: a.sends})
 	answer, err := n.write(lines...)
 	if err != nil {
 		return nil, nil, err
 	}
-	n.agreed = a
+	n.ours = written{body: answer, lines: len(lines), line: line, receive: a.receive}
+	n.agreed, n.offering = a, false
 	return answer, a, nil
+}
+
+// remove answers an offer that takes the audio out of a session that had it (RFC 3264 section 8.2), as some
+// phones hold: nobody sends any more, until a later offer puts it back in its place (section 8.1).
+func (n *negotiator) remove(d *description) ([]byte, *agreement, error) {
+	answer, err := n.write(d.declined()...)
+	if err != nil {
+		return nil, nil, err
+	}
+	a := *n.agreed
+	a.send, a.sends = false, false
+	n.ours = written{body: answer, lines: len(d.media), line: noLine, receive: a.receive}
+	n.agreed, n.offering = &a, false
+	return answer, &a, nil
 }
 
 func (n *negotiator) choose(d *description) (line int, a *agreement) {

@@ -194,6 +194,21 @@ func (m *mediaLine) attribute(name, value string) error {
 	return nil
 }
 
+// removed reports whether a description has audio by our way that is switched off, and none that is on (RFC
+// 3264 section 8.2).
+func (d *description) removed() bool {
+	off := false
+	for i := range d.media {
+		if m := &d.media[i]; m.kind == kindAudio {
+			if m.port != 0 {
+				return false
+			}
+			off = off || m.proto == "RTP/AVP"
+		}
+	}
+	return off
+}
+
 // inherit gives each m-line what stands at session level, where it has none of its own.
 func (d *description) inherit() {
 	for i := range d.media {

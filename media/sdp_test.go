@@ -57,6 +57,10 @@ func TestAnswer(t *testing.T) {
 			}
 			n := testNegotiator(Codec(strings.TrimSpace(parts["prefer"])))
 			for _, newline := range []string{"\r\n", "\n"} { // the second is wrong, and common
+				if before := parts["before"]; before != "" { // what was agreed on before
+					_, _, err := n.answer([]byte(before))
+					require.NoError(t, err)
+				}
 				answer, a, err := n.answer([]byte(strings.ReplaceAll(parts["offer"], "\n", newline)))
 				switch strings.TrimSpace(parts["error"]) {
 				case "bad":
@@ -139,6 +143,85 @@ func TestCodecStays(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, PCMA, a.codec, "unless it must")
 	require.Equal(t, uint64(3), n.version)
+}
+
+// Our last description, offered again, is the same to the letter, and an answer to it means what it meant.
+func TestOfferAgain(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		offer, answer []string
+		held          bool
+		agreed        string
+	}{
+		{
+			"as it was",
+			[]string{"m=audio 4000 RTP/AVP 0 96", "a=rtpmap:96 telephone-event/8000"},
+			[]string{"m=audio 4000 RTP/AVP 0 97", "a=rtpmap:97 telephone-event/8000"},
+			false,
+			"codec pcmu audio 0 event 97 to 192.0.2.7:4000 rtcp 192.0.2.7:4001 send true\n",
+		},
+		{
+			"among other lines",
+			[]string{"m=video 4010 RTP/AVP 99", "m=audio 4000 RTP/AVP 8"},
+			[]string{"m=video 0 RTP/AVP 99", "m=audio 4002 RTP/AVP 8"},
+			false,
+			"codec pcma audio 8 event none to 192.0.2.7:4002 rtcp 192.0.2.7:4003 send true\n",
+		},
+		{
+			"on hold by now",
+			[]string{"m=audio 4000 RTP/AVP 8"},
+			[]string{"m=audio 4000 RTP/AVP 8", "a=inactive"},
+			true,
+			"codec pcma audio 8 event none to 192.0.2.7:4000 rtcp 192.0.2.7:4001 send false\n",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := testNegotiator("")
+			first, a, err := n.answer(describe(c.offer...))
+			require.NoError(t, err)
+			receive := a.receive
+			_, err = n.accept(describe(c.answer...))
+			require.ErrorIs(t, err, ErrBadSDP, "nothing was offered")
+			offer, err := n.again()
+			require.NoError(t, err)
+			require.Equal(t, string(first), string(offer))
+			a, err = n.accept(describe(c.answer...))
+			require.NoError(t, err)
+			require.Equal(t, c.agreed, a.outline())
+			require.Equal(t, receive, a.receive, "we receive by the numbers we gave")
+			offer, err = n.again()
+			require.NoError(t, err)
+			require.Equal(t, string(first), string(offer))
+			_, err = n.accept(describe("m=audio 4000 RTP/AVP 18"))
+			require.Error(t, err)
+		})
+	}
+	n := testNegotiator("")
+	offer, err := n.again()
+	require.NoError(t, err)
+	require.Contains(t, string(offer), "a=sendrecv", "nothing was described before")
+	again, err := n.again()
+	require.NoError(t, err)
+	require.Equal(t, offer, again)
+}
+
+// Audio that was taken out of the session stays out when our description is offered again, and comes back
+// when the far end wants it.
+func TestAudioRemoved(t *testing.T) {
+	n := testNegotiator("")
+	_, _, err := n.answer(describe("m=audio 4000 RTP/AVP 0"))
+	require.NoError(t, err)
+	_, a, err := n.answer(describe("m=audio 0 RTP/AVP 0"))
+	require.NoError(t, err)
+	require.False(t, a.send)
+	_, err = n.again()
+	require.NoError(t, err)
+	again, err := n.accept(describe("m=audio 0 RTP/AVP 0"))
+	require.NoError(t, err)
+	require.Equal(t, a, again)
+	_, a, err = n.answer(describe("m=audio 4002 RTP/AVP 8 0"))
+	require.NoError(t, err)
+	require.Equal(t, "codec pcmu audio 0 event none to 192.0.2.7:4002 rtcp 192.0.2.7:4003 send true\n", a.outline())
 }
 
 func TestSDPBounds(t *testing.T) {

@@ -19,7 +19,7 @@ var writtenEncodings = map[payloadKind]string{
 // writtenAudio makes our own m-line. No a=rtcp-mux: RTCP has its own port, the odd one.
 func writtenAudio(local netip.AddrPort, formats []format, d direction) *writtenMedia {
 	m := &writtenMedia{MediaName: sdp.MediaName{
-		Media: "audio", Port: sdp.RangedPort{Value: int(local.Port())}, Protos: []string{"RTP", "AVP"},
+		Media: kindAudio, Port: sdp.RangedPort{Value: int(local.Port())}, Protos: []string{"RTP", "AVP"},
 	}}
 	for _, f := range formats {
 		number := strconv.Itoa(int(f.payload))
@@ -47,6 +47,15 @@ func declined(m *mediaLine) *writtenMedia {
 
 // originator is the user of our o= lines. A dash would do (RFC 8866 section 5.2), but there are peers that want letters.
 const originator = "hotline"
+
+// declined is an answer's lines when it takes none.
+func (d *description) declined() []*writtenMedia {
+	lines := make([]*writtenMedia, len(d.media))
+	for i := range d.media {
+		lines[i] = declined(&d.media[i])
+	}
+	return lines
+}
 
 // write makes a whole description. Its version is one above the last, so that it may differ from it
 // (RFC 3264 section 8).

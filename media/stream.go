@@ -151,6 +151,14 @@ func (s *stream) Offer() ([]byte, error) {
 	return s.sdp.offer()
 }
 
+// Current implements Stream.
+func (s *stream) Current() ([]byte, error) {
+	s.sdpMu.Lock()
+	defer s.sdpMu.Unlock()
+	s.turns++
+	return s.sdp.again()
+}
+
 // Accept implements Stream.
 func (s *stream) Accept(answer []byte) error {
 	s.sdpMu.Lock()

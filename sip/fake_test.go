@@ -96,6 +96,8 @@ func (s *fakeStream) take(sdp []byte) {
 
 func (s *fakeStream) Offer() ([]byte, error) { return []byte(sdpOurs), nil }
 
+func (s *fakeStream) Current() ([]byte, error) { return []byte(sdpOurs), nil }
+
 func (s *fakeStream) Accept(sdp []byte) error {
 	if err := judge(sdp); err != nil {
 		return err

@@ -136,6 +136,9 @@ func (s *Stream) Close() error {
 // Offer implements media.Stream.
 func (s *Stream) Offer() ([]byte, error) { return []byte("offer"), nil }
 
+// Current implements media.Stream.
+func (s *Stream) Current() ([]byte, error) { return []byte("offer"), nil }
+
 // Accept implements media.Stream.
 func (s *Stream) Accept([]byte) error { return nil }
 

@@ -49,6 +49,7 @@ func Run(t *testing.T, newEngine Make) {
 		"hold and resume":                        hold,
 		"bad descriptions change nothing":        badDescriptions,
 		"a proposal changes nothing":             proposals,
+		"the last description offered again":     current,
 		"ports run out and rest":                 portsRest,
 		"ports of others are passed over":        portsTaken,
 		"rubbish is counted":                     rubbish,
