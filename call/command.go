@@ -17,7 +17,7 @@ type KeyPressed struct {
 	At  time.Time
 }
 
-// Reoffered says that a party's phone sent a new offer in a re-INVITE (hold, resume, codec, address). The owner
+// Reoffered says that a party's phone sent a new offer in a re-INVITE or UPDATE (hold, resume, codec, address). The owner
 // calls Accept, which answers it, or Refuse; one of the two, once.
 type Reoffered struct {
 	Leg LegID
@@ -27,8 +27,8 @@ type Reoffered struct {
 	Refuse func(why Cause)
 }
 
-// MediaChanged says that a party's phone answered an offer of ours in its ACK (a re-INVITE without one,
-// RFC 3261 section 14.1), and whether it holds us now.
+// MediaChanged says that a party's phone answered an offer of ours, in its ACK (of a re-INVITE without one, RFC
+// 3261 section 14.1) or in the 200 to a re-INVITE of ours, and whether it holds us now.
 type MediaChanged struct {
 	Leg  LegID
 	Held bool

@@ -26,8 +26,7 @@ type ackWait struct {
 // accept sends the 200 to an INVITE and sees to it that it is resent until the ACK. The caller holds
 // l.mu.
 func (l *leg) accept(x *exchange, body []byte, delayed bool) error {
-	res := x.response(sipmsg.StatusOK, body, l.contact(),
-		sipmsg.NewHeader("Allow", allowed), supportedHeader())
+	res, s := l.success(x, body)
 	w := &ackWait{seq: x.req.CSeq().SeqNo, delayed: delayed, got: make(chan struct{})}
 	l.acks[w.seq] = w
 	if err := x.send(res); err != nil {
@@ -37,7 +36,19 @@ func (l *leg) accept(x *exchange, body []byte, delayed bool) error {
 	if !l.ua.background("resend", func() { l.resend(x, res, w) }) {
 		return fmt.Errorf("resend 200: %w", ErrClosed)
 	}
+	l.refreshed(s)
 	return nil
+}
+
+// success makes the 200 to an INVITE, re-INVITE or UPDATE, and the session that it begins anew when it is sent.
+// The caller holds l.mu.
+func (l *leg) success(x *exchange, body []byte) (*sipmsg.Response, sessionTimer) {
+	res := x.response(sipmsg.StatusOK, body, l.contact(),
+		sipmsg.NewHeader("Allow", allowed), supportedHeader())
+	w := timerWishOf(x.req)
+	s := l.ua.granted(w)
+	s.grant(w, res)
+	return res, s
 }
 
 // resend repeats the 200 until its ACK, over TCP too, since a proxy on the way may speak UDP (RFC 3261

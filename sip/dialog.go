@@ -33,6 +33,10 @@ type dialog struct {
 	Peer      netip.AddrPort `json:"peer"`
 	Ours      netip.AddrPort `json:"ours"`
 	Agent     string         `json:"agent,omitempty"`
+	// Update: the far end takes UPDATE, as the last Allow of its said.
+	Update bool `json:"update,omitempty"`
+	// Session is the session timer, from the 2xx on.
+	Session sessionTimer `json:"session"`
 }
 
 // id is the dialog's key (RFC 3261 section 12: Call-ID and both tags).
@@ -56,6 +60,7 @@ func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 		Local: nameAddr(req.To().DisplayName, &req.To().Address), Remote: nameAddr(req.From().DisplayName, &req.From().Address),
 		Transport: x.src.transport, Peer: x.src.addr, Ours: x.src.local, Agent: agent,
 	}
+	d.heard(req)
 	for _, h := range req.GetHeaders("record-route") {
 		d.Routes = append(d.Routes, h.Value())
 	}
@@ -72,6 +77,7 @@ func (d dialog) answeredBy(res *sipmsg.Response) (dialog, error) {
 	}
 	d.RemoteTag = to.Params.GetOr("tag", "")
 	d.Target = target
+	d.heard(res)
 	d.Routes = nil
 	for _, h := range res.GetHeaders("record-route") {
 		d.Routes = append(d.Routes, h.Value())
@@ -101,11 +107,19 @@ func targetOf(m contacted) (string, bool) {
 	return c.Address.String(), true
 }
 
-// inOrder takes the CSeq of a request in the dialog; false when it is lower than one before, and the
-// request is owed 500 (RFC 3261 section 12.2.2).
+// heard takes what a message of the far end says that it can do (RFC 3261 section 20.5), if it says so.
+func (d *dialog) heard(m sipmsg.Message) {
+	if len(m.GetHeaders("allow")) > 0 {
+		d.Update = slices.Contains(optionTags(m, "allow"), sipmsg.UPDATE.String())
+	}
+}
+
+// inOrder takes the CSeq of a request in the dialog; false when it is not above all before, and the request is
+// owed 500 (RFC 3261 section 12.2.2). An equal one is a repetition whose transaction is gone: what it asked for
+// was done. That is no reason to refuse a BYE.
 func (d *dialog) inOrder(req *sipmsg.Request) bool {
 	seq := req.CSeq().SeqNo
-	if seq < d.RemoteSeq {
+	if seq < d.RemoteSeq || seq == d.RemoteSeq && req.Method != sipmsg.BYE {
 		return false
 	}
 	d.RemoteSeq = seq

@@ -15,6 +15,7 @@
 // dialog is guarded by the leg's mutex, so that requests within a dialog are taken one at a time; no lock is
 // held while a callback of another package runs, but for the post function of Leg.Attach, which must not
 // block. The tables of legs, connections and bindings have a mutex each, a leaf in the order of locks.
+// A leg has one timer, of its session, and no goroutine: what is due then runs in UA.background.
 // Everything that outlives its caller (resending a 200, the BYE of a leg that ended, a CANCEL that waits for
 // its answer) runs in UA.background, and UA.Close waits for it.
 package sip

@@ -91,6 +91,9 @@ func (u *UA) incoming(x *exchange) {
 		_ = x.send(refused) // logged there
 		return
 	}
+	if u.refusedTimer(x) {
+		return
+	}
 	x.reply(sipmsg.StatusTrying)
 	key := mergeKey(x.req)
 	if !u.legs.claim(key) {

@@ -30,6 +30,9 @@ func inTurn(x *exchange, l *leg) *leg {
 	x.stranger = false
 	l.mu.Lock()
 	ordered := l.d.inOrder(x.req)
+	if ordered {
+		l.d.heard(x.req)
+	}
 	l.mu.Unlock()
 	if !ordered {
 		x.reply(sipmsg.StatusInternalServerError)

@@ -48,7 +48,12 @@ type leg struct {
 
 	call atomic.Pointer[string] // the call that the leg belongs to; nil before Belongs
 
-	reoffering atomic.Bool // a re-INVITE is with the owner
+	reoffering atomic.Pointer[reoffer] // an offer of the far end's that has no answer yet; nil when none
+	inviting   bool                    // a re-INVITE of ours has no final response yet; mu guards it
+	timer      *time.Timer             // of the session; nil before the 2xx; mu guards it
+
+	turn  chan struct{} // taken by whoever sends a refresh or an offer of ours
+	moved chan struct{} // has a token when the agent's phone has a new flow
 
 	attachMu sync.Mutex // held while post runs; a leaf in the order of locks
 	post     func(call.Command) bool
@@ -62,7 +67,11 @@ var errAnswered = errors.New("sip: leg is answered")
 // newLeg makes a leg that nobody knows of yet: who makes it completes it, and then enters it in the table.
 // The dialog's tags must be known.
 func (u *UA) newLeg(d dialog, stream media.Stream) *leg {
-	l := &leg{ua: u, id: call.LegID(newID()), key: d.id(), agent: d.Agent, d: d, stream: stream, gone: make(chan struct{}), acks: make(map[uint32]*ackWait)}
+	l := &leg{
+		ua: u, id: call.LegID(newID()), key: d.id(), agent: d.Agent, d: d, stream: stream,
+		gone: make(chan struct{}), acks: make(map[uint32]*ackWait),
+		turn: make(chan struct{}, 1), moved: make(chan struct{}, 1),
+	}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	stream.OnKey(func(k media.Key) {
 		l.deliver(call.KeyPressed{Leg: l.id, Key: k, At: time.Now()})

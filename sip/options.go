@@ -43,6 +43,13 @@ type Options struct {
 	// ExpiresMin, ExpiresMax and ExpiresDefault bound how long a registration lasts (RFC 3261
 	// section 10.3); 0 means the registrar's default.
 	ExpiresMin, ExpiresMax, ExpiresDefault time.Duration
+	// SessionExpires is the longest that a dialog goes on without a sign that its far end lives: the session
+	// timer that we ask for, and half of it is the interval of our own refreshes (RFC 4028 section 4).
+	// Default 30 min; in whole seconds.
+	SessionExpires time.Duration
+	// MinSE is the shortest session timer that a far end may ask for, in whole seconds (RFC 4028 section 5).
+	// Default 90 s, below which nobody may demand more.
+	MinSE time.Duration
 	// T1 is the round-trip estimate behind the timers of our own: the resending of a 200 and the wait
 	// for its ACK (RFC 3261 section 13.3.1.4). Default 500 ms; tests shorten it.
 	T1 time.Duration
@@ -71,7 +78,20 @@ type Options struct {
 // defaultT1 is RFC 3261's estimate of a round trip (section 17.1.1.1).
 const defaultT1 = 500 * time.Millisecond
 
+// What RFC 4028 wants of session timers (sections 4 and 5).
+const (
+	defaultSessionExpires = 30 * time.Minute
+	defaultMinSE          = 90 * time.Second
+)
+
 func (o *Options) setDefaults() {
+	if o.SessionExpires <= 0 {
+		o.SessionExpires = defaultSessionExpires
+	}
+	if o.MinSE <= 0 {
+		o.MinSE = defaultMinSE
+	}
+	o.SessionExpires = max(o.SessionExpires, o.MinSE)
 	if o.T1 <= 0 {
 		o.T1 = defaultT1
 	}

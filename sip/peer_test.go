@@ -74,6 +74,7 @@ type peer struct {
 	n    int
 
 	lastRegister string
+	passed       []wire // requests that came while status waited for a response
 }
 
 func newPeer(tb testing.TB, network string, to netip.AddrPort) *peer {
@@ -160,6 +161,9 @@ func (p *peer) status(method string, code int) wire {
 	for {
 		w, err := p.read(time.Until(deadline))
 		require.NoError(p.t, err, "waiting for a final response to %s", method)
+		if !strings.HasPrefix(w.start, "SIP/") {
+			p.passed = append(p.passed, w)
+		}
 		if strings.HasPrefix(w.start, "SIP/2.0 1") || !strings.HasPrefix(w.start, "SIP/") || w.method() != method {
 			continue
 		}
@@ -272,6 +276,11 @@ func (k *talk) answered() wire {
 // respond answers a request that came, literally; extra headers are whole lines.
 func (p *peer) respond(req wire, code int, phrase, tag, body string, extra ...string) {
 	p.t.Helper()
+	p.write(p.response(req, code, phrase, tag, body, extra...))
+}
+
+// response is what respond sends.
+func (p *peer) response(req wire, code int, phrase, tag, body string, extra ...string) string {
 	to := req.header("to")
 	if tag != "" && !strings.Contains(to, "tag=") {
 		to += ";tag=" + tag
@@ -290,7 +299,7 @@ func (p *peer) respond(req wire, code int, phrase, tag, body string, extra ...st
 		lines = append(lines, sdpHeader)
 	}
 	lines = append(lines, fmt.Sprintf("Content-Length: %d", len(body)))
-	p.write(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)
+	return strings.Join(lines, "\r\n") + "\r\n\r\n" + body
 }
 
 // rig is a user agent under test, running.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 
@@ -13,13 +14,15 @@ import (
 	"hotline/media"
 )
 
-// retryMost bounds the Retry-After of a re-INVITE that came too soon, in seconds (RFC 3261 section 14.2).
+// retryMost bounds the Retry-After of an offer that came too soon, in seconds (RFC 3261 section 14.2, RFC 3311 section
+// 5.2).
 const retryMost = 10
 
-// errSettled: the re-INVITE was answered already, or withdrawn, or its leg ended.
-var errSettled = errors.New("sip: re-INVITE already settled")
+// errSettled: the offer was answered already, or withdrawn, or its leg ended.
+var errSettled = errors.New("sip: offer already settled")
 
-// reoffer is a re-INVITE between its arrival and its final response. Whoever settles it first answers.
+// reoffer is an offer of the far end's, in a re-INVITE or UPDATE, or its wish for one of ours, between its arrival
+// and its final response. Whoever settles it first answers.
 type reoffer struct {
 	l       *leg
 	x       *exchange
@@ -29,71 +32,109 @@ type reoffer struct {
 
 // reinvite hands a re-INVITE to the leg's owner and waits until it is settled (RFC 3261 section 14.2).
 func (u *UA) reinvite(x *exchange) {
-	at := arrivedAt(x.req)
 	l := u.within(x)
-	if l == nil {
-		return
-	}
-	switch l.beginReoffer() {
-	case 0:
-	case sipmsg.StatusRequestPending:
-		x.reply(sipmsg.StatusRequestPending)
-		return
-	default:
-		x.reply(sipmsg.StatusInternalServerError, retryLater())
+	if l == nil || u.refusedTimer(x) {
 		return
 	}
 	r := &reoffer{l: l, x: x, done: make(chan struct{})}
+	if !r.begun() {
+		return
+	}
 	if !x.tx.OnCancel(func(*sipmsg.Request) { r.cancelled() }) {
 		r.cancelled()
 		return
 	}
-	if !l.deliver(call.Reoffered{Leg: l.id, At: at, Accept: r.accept, Refuse: r.refuse}) {
+	r.deliver(nil)
+}
+
+// deliver hands the offer to the leg's owner, and waits until it is settled. When limit comes first, it is
+// refused: nobody can be waited for any longer.
+func (r *reoffer) deliver(limit <-chan time.Time) {
+	at := arrivedAt(r.x.req)
+	if !r.l.deliver(call.Reoffered{Leg: r.l.id, At: at, Accept: r.accept, Refuse: r.refuse}) {
 		r.settle(sipmsg.StatusInternalServerError, retryLater())
 	}
 	select {
 	case <-r.done:
-	case <-l.ctx.Done():
+	case <-r.l.ctx.Done():
 		r.settle(sipmsg.StatusRequestTerminated)
+		<-r.done
+	case <-limit:
+		r.settle(sipmsg.StatusGatewayTimeout) // as RFC 3311 section 5.2 says of an offer that a person must see
 		<-r.done
 	}
 }
 
-// retryLater is the Retry-After of a re-INVITE that cannot be taken now.
+// retryLater is the Retry-After of an offer that cannot be taken now.
 func retryLater() sipmsg.Header {
 	return sipmsg.NewHeader("Retry-After", strconv.Itoa(rand.IntN(retryMost+1))) //nolint:gosec // spread, not secret
 }
 
-// beginReoffer returns 0 when a re-INVITE may begin, else the status that it is owed: 500 while the one
-// before has no final response (RFC 3261 section 14.2), 491 while an offer of ours, in a 200, has no answer
-// (RFC 5407 section 3.1.4). A missing ACK alone is no obstacle: it may be on its way, or lost.
-func (l *leg) beginReoffer() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.answeredAt.IsZero() || l.reoffering.Load() || l.ctx.Err() != nil {
+// begun enters the offer, if one may begin now; otherwise the request was answered with the status owed.
+func (r *reoffer) begun() bool {
+	r.l.mu.Lock()
+	code := r.l.mayReoffer(r.x.req.Method)
+	if code == 0 {
+		r.l.reoffering.Store(r)
+	}
+	r.l.mu.Unlock()
+	switch code {
+	case 0:
+		return true
+	case sipmsg.StatusRequestPending:
+		r.x.reply(code)
+	default:
+		r.x.reply(code, retryLater())
+	}
+	return false
+}
+
+// mayReoffer returns 0 when the far end may offer now, else the status that it is owed: 500 while an offer of its
+// own before has no answer (RFC 3261 section 14.2, RFC 3311 section 5.2), 491 while one of ours has none, be it in
+// a re-INVITE (the same sections) or in a 200 (RFC 5407 section 3.1.4). A missing ACK alone is no obstacle: it
+// may be on its way, or lost. The caller holds l.mu.
+func (l *leg) mayReoffer(method sipmsg.RequestMethod) int {
+	switch {
+	case l.ctx.Err() != nil, l.reoffering.Load() != nil:
 		return sipmsg.StatusInternalServerError
+	case l.inviting:
+		return sipmsg.StatusRequestPending
+	case l.answeredAt.IsZero():
+		return l.mayUpdateEarly(method)
 	}
 	for _, w := range l.acks {
 		if w.delayed {
 			return sipmsg.StatusRequestPending
 		}
 	}
-	l.reoffering.Store(true)
 	return 0
 }
 
-// first claims the right to answer the re-INVITE, once; the far end, which may send the next as soon as it
+// mayUpdateEarly is mayReoffer before the 200: nothing but an UPDATE, and that when the INVITE's offer has its answer,
+// which only one of ours in a reliable 18x can have by then. The caller holds l.mu.
+func (l *leg) mayUpdateEarly(method sipmsg.RequestMethod) int {
+	switch {
+	case method != sipmsg.UPDATE, l.answer != nil: // theirs is answered in the 200
+		return sipmsg.StatusInternalServerError
+	case !l.offered(), l.reliably.open != nil && l.reliably.open.offer: // ours is to come, or has no answer yet
+		return sipmsg.StatusRequestPending
+	default:
+		return 0
+	}
+}
+
+// first claims the right to answer the offer, once; the far end, which may send the next as soon as it
 // has the answer, may do so from now on. It never waits: a CANCEL asks for it from inside the transaction,
 // which whoever has it may be waiting for.
 func (r *reoffer) first() bool {
 	if !r.settled.CompareAndSwap(false, true) {
 		return false
 	}
-	r.l.reoffering.Store(false)
+	r.l.reoffering.Store(nil)
 	return true
 }
 
-// settle refuses the re-INVITE if nobody has answered it. The session stays as it was.
+// settle refuses the offer if nobody has answered it. The session stays as it was.
 func (r *reoffer) settle(code int, headers ...sipmsg.Header) {
 	if r.first() {
 		defer close(r.done)
@@ -135,11 +176,16 @@ func (r *reoffer) answer() error {
 	}
 	if err != nil {
 		r.x.reply(statusOfMedia(err))
-		return fmt.Errorf("answer a re-INVITE: %w", err)
+		return fmt.Errorf("answer a re-offer: %w", err)
 	}
 	r.l.mu.Lock()
 	defer r.l.mu.Unlock()
-	if err := r.l.accept(r.x, body, delayed); err != nil {
+	if r.x.req.Method == sipmsg.UPDATE {
+		err = r.l.updated(r.x, body)
+	} else {
+		err = r.l.accept(r.x, body, delayed)
+	}
+	if err != nil {
 		return err
 	}
 	r.l.d.refresh(r.x.req)

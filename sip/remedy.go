@@ -21,6 +21,7 @@ var remedies = map[int]func(r *ringing, res *sipmsg.Response) bool{
 	sipmsg.StatusUnauthorized:      (*ringing).authenticate,
 	sipmsg.StatusProxyAuthRequired: (*ringing).authenticate,
 	sipmsg.StatusBadExtension:      (*ringing).without,
+	statusIntervalTooSmall:         (*ringing).lengthen,
 }
 
 // mend reports whether another INVITE may be answered otherwise than the one that was refused.

@@ -112,6 +112,7 @@ var reasons = map[int]string{
 	sipmsg.StatusRequestTerminated:            "Request Terminated",
 	sipmsg.StatusNotAcceptableHere:            "Not Acceptable Here",
 	statusUnsupportedScheme:                   "Unsupported URI Scheme",
+	statusIntervalTooSmall:                    "Session Interval Too Small",
 	sipmsg.StatusRequestPending:               "Request Pending",
 	sipmsg.StatusInternalServerError:          "Server Internal Error",
 	statusUndecipherable:                      "Undecipherable",

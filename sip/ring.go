@@ -104,7 +104,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 	}
 	r.d = dialog{
 		CallID: newID(), LocalTag: newID(), Local: o.from, Remote: o.to, Target: o.target.String(),
-		Transport: o.hop.transport, Ours: o.hop.ours, Agent: o.agent,
+		Transport: o.hop.transport, Ours: o.hop.ours, Agent: o.agent, Session: sessionTimer{Interval: u.o.SessionExpires},
 	}
 	r.d.Peer = parsePeer(o.hop.dest)
 	if err := r.open(); err != nil {
@@ -155,6 +155,9 @@ func (r *ringing) send(ctx context.Context) error {
 	req.AppendHeader(optionList("Supported", except(ours(), r.refused)))
 	if len(r.o.require) > 0 {
 		req.AppendHeader(optionList("Require", r.o.require))
+	}
+	if !among(r.refused, optionTimer) {
+		r.d.Session.ask(req)
 	}
 	req.AppendHeader(sipmsg.NewHeader("Content-Type", sdpType))
 	req.SetBody(r.offer)

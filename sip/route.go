@@ -21,11 +21,13 @@ type hop struct {
 }
 
 // hopOf is the way to a dialog's far end. An agent's phone is reached by its registered flow, wherever it
-// has moved to since; a trunk by its route set or contact, over the connection that is open if there is one.
+// has moved to since, which the dialog follows, since that is the way when the phone has no flow any more; a
+// trunk by its route set or contact, over the connection that is open if there is one.
 func (u *UA) hopOf(d *dialog) (hop, error) {
 	h := hop{transport: d.Transport, dest: d.Peer.String(), ours: d.Ours}
 	if d.Agent != "" {
 		if f, ok := u.registrar.lookup(d.Agent); ok {
+			d.Transport, d.Peer, d.Ours = f.transport, f.source, f.local
 			return hopOfFlow(f), nil
 		}
 		return h, nil

@@ -17,7 +17,7 @@ import (
 
 // What our responses say we can do (RFC 3261 sections 20.1, 20.5).
 const (
-	allowed    = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK"
+	allowed    = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK, UPDATE"
 	accepted   = "application/sdp, application/dtmf-relay, application/dtmf"
 	sdpType    = "application/sdp"
 	serverName = "hotline"
@@ -143,6 +143,8 @@ func (u *UA) dispatch(x *exchange) {
 		u.info(x)
 	case sipmsg.PRACK:
 		u.prack(x)
+	case sipmsg.UPDATE:
+		u.update(x)
 	case sipmsg.OPTIONS:
 		u.options(x)
 	case sipmsg.REGISTER:

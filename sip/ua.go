@@ -94,7 +94,7 @@ func New(o Options) (*UA, error) {
 	ro := registrarOptions{
 		realm: o.Realm, agents: o.Agents, digest: o.Digest, minExpires: o.ExpiresMin,
 		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
-		ping: u.ping, busy: u.legs.occupied, count: m.register, onFlow: o.OnFlow, logger: o.Logger,
+		ping: u.ping, busy: u.legs.occupied, count: m.register, onFlow: u.flowChanged, logger: o.Logger,
 	}
 	if err := ro.check(); err != nil {
 		return nil, fmt.Errorf("agents: %w", err)

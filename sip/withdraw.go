@@ -38,7 +38,7 @@ func (r *ringing) withdraw() {
 	cancel := func() {
 		if limit == nil {
 			limit = time.After(ackWithin * r.ua.o.T1)
-			r.cancel()
+			r.ua.cancelInvite(r.req)
 		}
 	}
 	if r.heard {
@@ -69,19 +69,19 @@ func (r *ringing) withdraw() {
 	}
 }
 
-// cancel sends the CANCEL, and waits for its answer in the background: the INVITE's own responses must be read
-// meanwhile.
-func (r *ringing) cancel() {
-	req := cancelOf(r.req)
-	r.ua.sends(req)
-	tx, err := r.ua.txs.Request(r.ua.patience, req)
+// cancelInvite sends the CANCEL of an INVITE of ours, and waits for its answer in the background: the INVITE's own
+// responses must be read meanwhile.
+func (u *UA) cancelInvite(invite *sipmsg.Request) {
+	req := cancelOf(invite)
+	u.sends(req)
+	tx, err := u.txs.Request(u.patience, req)
 	if err != nil {
-		r.ua.log.Debug("CANCEL not sent", zap.Error(err))
+		u.log.Debug("CANCEL not sent", zap.Error(err))
 		return
 	}
-	waits := r.ua.background("cancel", func() {
-		if _, err := await(r.ua.patience, tx); err != nil {
-			r.ua.log.Debug("CANCEL unanswered", zap.Error(err))
+	waits := u.background("cancel", func() {
+		if _, err := await(u.patience, tx); err != nil {
+			u.log.Debug("CANCEL unanswered", zap.Error(err))
 		}
 	})
 	if !waits {

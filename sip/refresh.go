@@ -1,0 +1,253 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// A request within the dialog is the proof that the far end still has it: OPTIONS is answered by who has
+// forgotten the call as well (RFC 4028 section 1, RFC 5057 section 5.4).
+
+var (
+	// errSilent: the far end does not have the dialog any more, or cannot be reached in it.
+	errSilent = errors.New("sip: far end is silent")
+	// errTheirs: a request of the far end's is under way, which is proof enough.
+	errTheirs = errors.New("sip: the far end's offer is under way")
+)
+
+// retryEvery is how long, in T1, we wait for a way to the far end before we look for it again.
+const retryEvery = 4
+
+// glareMost bounds how often one refresh is sent again after a 491: each is a proof of life already.
+const glareMost = 4
+
+// ask has a leg's far end prove that it lives, in the background: by a refresh of the session within its
+// dialog. A far end that gives no sign in 64·T1, or says that it knows of no such dialog, loses its leg with
+// call.CauseSilent. Asking while it is being asked, or has ended, does nothing.
+func (u *UA) ask(l *leg) { u.background("ask", l.prove) }
+
+// flowChanged is the registrar's onFlow. The calls of an agent whose phone cannot be reached any more are asked
+// at once, and those that wait for a way to it are told of the new one.
+func (u *UA) flowChanged(agent string, up bool) {
+	u.o.OnFlow(agent, up)
+	for _, l := range u.legs.all() {
+		if l.agent != agent {
+			continue
+		}
+		if !up {
+			u.ask(l)
+			continue
+		}
+		select {
+		case l.moved <- struct{}{}:
+		default: // told already
+		}
+	}
+}
+
+// prove is ask in the foreground.
+func (l *leg) prove() {
+	select {
+	case l.turn <- struct{}{}:
+	default:
+		return
+	}
+	defer func() { <-l.turn }()
+	before := l.lapses()
+	err := l.refresh()
+	if errors.Is(err, errSilent) {
+		l.ua.log.Warn("far end is silent", zap.String("leg", string(l.id)), zap.Error(err))
+		l.abandon(call.CauseSilent)
+		return
+	}
+	if err != nil {
+		l.ua.log.Debug("leg not refreshed", zap.String("leg", string(l.id)), zap.Error(err))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.d.Session.Ends.Equal(before) && !l.answeredAt.IsZero() {
+		l.wakeIn(l.untilRetry())
+	}
+}
+
+// lapses is when the session will.
+func (l *leg) lapses() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.d.Session.Ends
+}
+
+// refresh sends a refresh until it is clear whether the far end lives. It returns an error that wraps errSilent
+// if it does not, another when that could not be asked (the leg ended, the far end's own offer is under way),
+// and nil when it does, whether it took the refresh or not: no refusal but those that deny the dialog ends it
+// (RFC 5057 section 5.1).
+func (l *leg) refresh() error {
+	limit := time.NewTimer(ackWithin * l.ua.o.T1)
+	defer limit.Stop()
+	for glares := 0; ; {
+		res, err := l.renew()
+		if errors.Is(err, errNoWay) { // a phone over TCP may be back, over another connection
+			if !lull(l, retryEvery*l.ua.o.T1, limit.C) {
+				return fmt.Errorf("%w: %w", errSilent, err)
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		switch res.StatusCode {
+		case sipmsg.StatusCallTransactionDoesNotExists, sipmsg.StatusRequestTimeout: // RFC 3261 section 12.2.1.2
+			return fmt.Errorf("%w: %d", errSilent, res.StatusCode)
+		case sipmsg.StatusRequestPending:
+			if glares++; glares > glareMost || !lull[time.Time](l, l.glareWait(), nil) {
+				return nil
+			}
+		case statusIntervalTooSmall:
+			if !l.raise(res) {
+				return nil
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// lull waits for a while, or until the far end's phone has a new flow; false when the leg ended meanwhile, we
+// are closing, or limit came.
+func lull[T any](l *leg, d time.Duration, limit <-chan T) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-l.moved:
+	case <-l.ctx.Done():
+		return false
+	case <-l.ua.patience.Done():
+		return false
+	case <-limit:
+		return false
+	}
+	return true
+}
+
+// glareWait is how long to wait after a 491 (RFC 3261 section 14.1), in steps of 10 ms: from 2.1 to 4 s for
+// whoever made the Call-ID, from 0 to 2 s for the other, so that they do not meet again.
+func (l *leg) glareWait() time.Duration {
+	const step = 10 * time.Millisecond
+	if l.invite == nil {
+		return time.Duration(210+rand.IntN(191)) * step //nolint:gosec // spread, not secret
+	}
+	return time.Duration(rand.IntN(201)) * step //nolint:gosec // spread, not secret
+}
+
+// raise takes the longer interval that a 422 wants.
+func (l *leg) raise(res *sipmsg.Response) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.d.Session.raise(timerWishOf(res))
+}
+
+// errNoWay: a request could not be sent.
+var errNoWay = errors.New("sip: no way to the far end")
+
+// renew sends one refresh: UPDATE, which disturbs least (RFC 4028 section 7.4), where the far end takes it, else
+// a re-INVITE with our description as it is. It returns the final response.
+func (l *leg) renew() (*sipmsg.Response, error) {
+	l.mu.Lock()
+	update := l.d.Update
+	l.mu.Unlock()
+	var res *sipmsg.Response
+	var err error
+	if update {
+		res, err = l.update()
+	} else {
+		res, err = l.reoffer(l.stream.Current)
+	}
+	if err == nil && (res.StatusCode == sipmsg.StatusMethodNotAllowed || res.StatusCode == sipmsg.StatusNotImplemented) {
+		l.mu.Lock()
+		l.d.Update = !update // the other method next time, whatever its Allow says
+		l.mu.Unlock()
+	}
+	return res, err
+}
+
+// update sends an UPDATE without an offer (RFC 3311), and waits for its end.
+func (l *leg) update() (*sipmsg.Response, error) {
+	req, err := l.own(sipmsg.UPDATE, nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(l.ua.patience, ackWithin*l.ua.o.T1, errSilent)
+	defer cancel()
+	defer context.AfterFunc(l.ctx, cancel)()
+	tx, err := l.ua.txs.Request(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: send UPDATE: %w", errNoWay, err)
+	}
+	res, err := await(ctx, tx)
+	if err != nil {
+		if l.ctx.Err() == nil && l.ua.patience.Err() == nil {
+			return nil, fmt.Errorf("%w: %w", errSilent, err)
+		}
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.renewed(res)
+	return res, nil
+}
+
+// own makes a target refresh request of ours, with an offer if it has a body, ready to leave. A refresh that
+// has to wait for the far end's own offer, or its ACK, fails with errTheirs.
+func (l *leg) own(method sipmsg.RequestMethod, body []byte) (*sipmsg.Request, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.ctx.Err() != nil:
+		return nil, fmt.Errorf("send %s: %w", method, context.Cause(l.ctx))
+	case l.answeredAt.IsZero(), l.reoffering.Load() != nil, len(l.acks) > 0:
+		return nil, fmt.Errorf("send %s: %w", method, errTheirs)
+	}
+	h, err := l.ua.hopOf(&l.d)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoWay, err)
+	}
+	if l.agent != "" && reliable(h.transport) && !l.ua.conns.alive(parsePeer(h.dest)) {
+		return nil, fmt.Errorf("%w: %w", errNoWay, net.ErrClosed)
+	}
+	req, err := l.d.request(method, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoWay, err)
+	}
+	req.AppendHeader(l.ua.contactAt(h))
+	req.AppendHeader(sipmsg.NewHeader("Allow", allowed))
+	req.AppendHeader(supportedHeader())
+	l.d.Session.ask(req)
+	if body != nil {
+		req.AppendHeader(sipmsg.NewHeader("Content-Type", sdpType))
+		req.SetBody(body)
+	}
+	l.ua.dispatchable(req, h)
+	l.inviting = method == sipmsg.INVITE
+	return req, nil
+}
+
+// renewed takes what the far end's final response to a refresh of ours says of the dialog. The caller holds
+// l.mu.
+func (l *leg) renewed(res *sipmsg.Response) {
+	l.d.heard(res)
+	if !res.IsSuccess() {
+		return
+	}
+	l.d.refresh(res)
+	l.refreshed(l.d.Session.answered(timerWishOf(res), &l.ua.o))
+}

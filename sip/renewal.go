@@ -1,0 +1,155 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// renewal is one re-INVITE of ours, from its sending to its final response.
+type renewal struct {
+	l   *leg
+	req *sipmsg.Request
+	tx  *sipmsg.ClientTx
+	ack atomic.Pointer[sipmsg.Request] // of its 2xx, and of each repetition of that
+}
+
+// reoffer sends a re-INVITE with an offer, and waits for its end (RFC 3261 section 14.1). It returns the final
+// response, acknowledged and taken up. Errors: those of own; errNoWay; errSilent when none came.
+func (l *leg) reoffer(offer func() ([]byte, error)) (*sipmsg.Response, error) {
+	body, err := offer()
+	if err != nil {
+		return nil, fmt.Errorf("make an offer: %w", err)
+	}
+	req, err := l.own(sipmsg.INVITE, body)
+	if err != nil {
+		return nil, err
+	}
+	defer l.invited()
+	r := &renewal{l: l, req: req}
+	ctx, cancel := context.WithTimeout(l.ua.patience, ackWithin*l.ua.o.T1) // of the way to the far end only
+	defer cancel()
+	if r.tx, err = l.ua.txs.NewClientTransaction(ctx, req); err != nil {
+		return nil, fmt.Errorf("%w: send INVITE: %w", errNoWay, err)
+	}
+	// Before anything is sent, so that no 2xx is missed.
+	r.tx.OnRetransmission(r.again)
+	if err := r.tx.Init(); err != nil {
+		r.tx.Terminate()
+		return nil, fmt.Errorf("%w: send INVITE: %w", errNoWay, err)
+	}
+	return r.await()
+}
+
+// invited lets the far end offer again.
+func (l *leg) invited() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inviting = false
+}
+
+// await waits for the final response. A far end that gave a provisional one and no other in 64·T1 is sent a
+// CANCEL, to which it owes one (RFC 3261 section 9.1). When the leg ends meanwhile, by a BYE that crosses, the
+// re-INVITE is still owed its end, and a 2xx its ACK, but nothing else.
+func (r *renewal) await() (*sipmsg.Response, error) {
+	t1 := r.l.ua.o.T1
+	limit := time.NewTimer(ackWithin * t1)
+	defer limit.Stop()
+	heard, cancelled := false, false
+	for {
+		select {
+		case res := <-r.tx.Responses():
+			if res.IsProvisional() {
+				heard = true
+				continue
+			}
+			return res, r.final(res)
+		case <-r.tx.Done():
+			return nil, fmt.Errorf("%w: no answer to INVITE: %w", errSilent, r.tx.Err())
+		case <-limit.C:
+			if !heard || cancelled {
+				r.tx.Terminate()
+				return nil, fmt.Errorf("%w: no answer to INVITE in time", errSilent)
+			}
+			cancelled = true
+			r.l.ua.cancelInvite(r.req)
+			limit.Reset(ackWithin * t1)
+		case <-r.l.ua.patience.Done():
+			r.tx.Terminate()
+			return nil, fmt.Errorf("no answer to INVITE: %w", ErrClosed)
+		}
+	}
+}
+
+// final takes the final response. The error says that the leg has ended meanwhile.
+func (r *renewal) final(res *sipmsg.Response) error {
+	l := r.l
+	l.mu.Lock()
+	l.inviting = false
+	l.renewed(res)
+	if res.IsSuccess() {
+		r.acknowledge() // to where the 2xx says
+	}
+	l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return fmt.Errorf("re-INVITE: %w", context.Cause(l.ctx))
+	}
+	if res.IsSuccess() {
+		r.take(res)
+	}
+	return nil
+}
+
+// acknowledge sends the ACK of a 2xx (RFC 3261 section 13.2.2.4), and keeps it. The caller holds l.mu.
+func (r *renewal) acknowledge() {
+	u := r.l.ua
+	ack, err := r.l.d.request(sipmsg.ACK, r.req.CSeq().SeqNo)
+	if err == nil {
+		var h hop
+		if h, err = u.hopOf(&r.l.d); err == nil {
+			u.dispatchable(ack, h)
+			r.ack.Store(ack)
+			err = u.transport.WriteMsg(ack)
+		}
+	}
+	if err != nil {
+		u.log.Info("ACK of a re-INVITE not sent", zap.String("leg", string(r.l.id)), zap.Error(err))
+	}
+}
+
+// again is called by the transaction for every 2xx after the first: it is acknowledged again.
+func (r *renewal) again(*sipmsg.Response) {
+	defer r.l.ua.contain("2xx", nil)
+	ack := r.ack.Load()
+	if ack == nil {
+		return // the first is being acknowledged this moment; this one will come again
+	}
+	if err := r.l.ua.transport.WriteMsg(ack); err != nil {
+		r.l.ua.log.Debug("ACK not sent again", zap.Error(err))
+	}
+}
+
+// take has the stream follow the answer, and tells the owner if it changed who hears whom. An answer that
+// cannot be used leaves the session as it was: what we offered was nothing new.
+func (r *renewal) take(res *sipmsg.Response) {
+	l := r.l
+	held := l.stream.Held()
+	if len(res.Body()) == 0 {
+		return
+	}
+	if err := l.stream.Accept(res.Body()); err != nil {
+		l.ua.log.Info("answer to a re-INVITE not usable", zap.String("leg", string(l.id)), zap.Error(err))
+		return
+	}
+	if now := l.stream.Held(); now != held {
+		if !l.deliver(call.MediaChanged{Leg: l.id, Held: now, At: arrivedAt(res)}) {
+			l.ua.log.Info("nobody was told of a hold", zap.String("leg", string(l.id)))
+		}
+	}
+}
