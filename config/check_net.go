@@ -40,6 +40,10 @@ func (r *reader) checkAddresses() {
 		r.report("sip.expires", fmt.Sprintf("min %s, default %s, max %s",
 			brief(e.Min), brief(e.Default), brief(e.Max)), "min ≤ default ≤ max")
 	}
+	if s := c.SIP; s.SessionExpires < s.MinSE {
+		r.report("sip.session_expires", fmt.Sprintf("session_expires %s, min_se %s",
+			brief(s.SessionExpires), brief(s.MinSE)), "min_se ≤ session_expires")
+	}
 	if most := c.Media.Ports.Pairs() / 2; c.SIP.MaxCalls > most {
 		r.report("sip.max_calls", strconv.Itoa(c.SIP.MaxCalls),
 			fmt.Sprintf("at most %d, what media.ports has room for at 4 ports a call", most))

@@ -15,6 +15,9 @@ const (
 	defaultWaitPrompt = "please-wait"
 )
 
+// leastSE is below what no session timer may be bounded (RFC 4028 section 5).
+const leastSE = 90 * time.Second
+
 // day is a calendar day without daylight saving, the unit `d` of durations.
 const day = 24 * time.Hour
 
@@ -34,6 +37,9 @@ func defaults() *Config {
 			Ping:      10 * time.Second,
 			Expires:   Expires{Min: time.Minute, Max: time.Hour, Default: 5 * time.Minute},
 			TraceKeep: 7 * day,
+
+			SessionExpires: 30 * time.Minute,
+			MinSE:          leastSE,
 		},
 		Media: Media{
 			Address: loopback,

@@ -31,19 +31,21 @@ func (r *reader) sip(v value) {
 		field{"expires", func(v value) {
 			v.fields(
 				// More than an hour must not be demanded of a phone (RFC 3261 section 10.3, step 7).
-				field{"min", func(v value) { v.seconds(&s.Expires.Min, time.Hour) }},
-				field{"max", func(v value) { v.seconds(&s.Expires.Max, day) }},
-				field{"default", func(v value) { v.seconds(&s.Expires.Default, day) }},
+				field{"min", func(v value) { v.seconds(&s.Expires.Min, time.Second, time.Hour) }},
+				field{"max", func(v value) { v.seconds(&s.Expires.Max, time.Second, day) }},
+				field{"default", func(v value) { v.seconds(&s.Expires.Default, time.Second, day) }},
 			)
 		}},
 		field{"trace_keep", func(v value) { v.duration(&s.TraceKeep, 0, 366*day) }},
+		field{"session_expires", func(v value) { v.seconds(&s.SessionExpires, leastSE, day) }},
+		field{"min_se", func(v value) { v.seconds(&s.MinSE, leastSE, time.Hour) }},
 	)
 }
 
 // seconds takes a duration that SIP carries as a whole number of them.
-func (v value) seconds(dst *time.Duration, high time.Duration) {
+func (v value) seconds(dst *time.Duration, low, high time.Duration) {
 	d := *dst
-	v.duration(&d, time.Second, high)
+	v.duration(&d, low, high)
 	if d%time.Second != 0 {
 		v.problem(v.found(), "whole seconds")
 		return

@@ -52,6 +52,12 @@ type SIP struct {
 	// TraceKeep is how long each call's SIP messages are kept; key `sip.trace_keep`, 0s (not at all) to 366d,
 	// default 7d.
 	TraceKeep time.Duration
+	// SessionExpires is the session timer of calls (RFC 4028), of which a half is how often a quiet call's far
+	// end is asked whether it lives; key `sip.session_expires`, whole seconds from 90s to 24h, default 30m.
+	SessionExpires time.Duration
+	// MinSE is the shortest session timer that others may ask for; key `sip.min_se`, whole seconds from 90s
+	// (RFC 4028 section 5) to 1h and at most SessionExpires, default 90s; shorter wishes are answered 422.
+	MinSE time.Duration
 }
 
 // Listener is one address that SIP is received on.

@@ -187,6 +187,7 @@ func (a *app) openSIP() (err error) {
 	o := sip.Options{
 		Realm: s.Realm, Digest: names(s.Digest), Engine: a.engine, MaxCalls: s.MaxCalls, Ping: s.Ping,
 		ExpiresMin: s.Expires.Min, ExpiresMax: s.Expires.Max, ExpiresDefault: s.Expires.Default,
+		SessionExpires: s.SessionExpires, MinSE: s.MinSE,
 		// The desk and the exchange are wired after the user agent, and before it runs.
 		OnIncoming: func(ctx context.Context, in call.Incoming) { a.incoming(ctx, in) },
 		OnFlow:     func(agent string, up bool) { a.center.Flow(agent, up) },
