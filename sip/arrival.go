@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -13,21 +14,34 @@ import (
 type arrival struct {
 	sipmsg.Header // for the methods that sipgo keeps to itself
 	at            time.Time
+	// tag is the one that our responses to a request outside any dialog bear, see UA.tagFor; else empty.
+	tag string
 }
 
-const arrivalHeader = "Hotline-Arrival"
+// arrivalName is in lower case, as sipgo compares names: another would be made so each time a header is looked for.
+const arrivalName = "hotline-arrival"
 
 // stamp notes on a message that it was read now. Only the goroutine that read it may.
-func stamp(msg sipmsg.Message) {
-	msg.AppendHeader(&arrival{Header: sipmsg.NewHeader(arrivalHeader, ""), at: time.Now()})
+func stamp(msg sipmsg.Message) *arrival {
+	a := &arrival{Header: sipmsg.NewHeader(arrivalName, ""), at: time.Now()}
+	msg.AppendHeader(a)
+	return a
+}
+
+// arrivalOf is what was noted on a message; nil for one that was not read from a socket of ours.
+func arrivalOf(msg withHeaders) *arrival {
+	for _, h := range slices.Backward(headersOf(msg)) { // it is among the last
+		if a, ok := h.(*arrival); ok {
+			return a
+		}
+	}
+	return nil
 }
 
 // arrivedAt is when a message was read; now for one that was not read from a socket of ours.
-func arrivedAt(msg sipmsg.Message) time.Time {
-	for _, h := range msg.GetHeaders(arrivalHeader) {
-		if a, ok := h.(*arrival); ok {
-			return a.at
-		}
+func arrivedAt(msg withHeaders) time.Time {
+	if a := arrivalOf(msg); a != nil {
+		return a.at
 	}
 	return time.Now()
 }

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"iter"
 	"strings"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -101,7 +102,38 @@ func checkSingle(x *exchange) (int, []sipmsg.Header) {
 }
 
 // count is how often a header stands in a message; compact names are the long ones by now.
-func count(m sipmsg.Message, name string) int { return len(m.GetHeaders(name)) }
+func count(m withHeaders, name string) int {
+	n := 0
+	for range named(m, name) {
+		n++
+	}
+	return n
+}
+
+// withHeaders is a message, or what stands for one. sipgo's Message leaves out the list that its messages have.
+type withHeaders interface {
+	GetHeaders(name string) []sipmsg.Header
+}
+
+// headersOf are all headers of a message, in order.
+func headersOf(m withHeaders) []sipmsg.Header {
+	if all, ok := m.(interface{ Headers() []sipmsg.Header }); ok {
+		return all.Headers()
+	}
+	return nil
+}
+
+// named are the headers of a name in a message, in order. sipgo's own GetHeaders makes every name lower case anew each
+// time, and a list.
+func named(m withHeaders, name string) iter.Seq[sipmsg.Header] {
+	return func(yield func(sipmsg.Header) bool) {
+		for _, h := range headersOf(m) {
+			if strings.EqualFold(h.Name(), name) && !yield(h) {
+				return
+			}
+		}
+	}
+}
 
 func checkScheme(x *exchange) (int, []sipmsg.Header) {
 	switch x.req.Recipient.Scheme {

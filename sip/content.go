@@ -94,9 +94,9 @@ func handling(disposition string) string {
 }
 
 // firstValue is the value of a header, "" without it.
-func firstValue(m sipmsg.Message, name string) string {
-	if hs := m.GetHeaders(name); len(hs) > 0 {
-		return hs[0].Value()
+func firstValue(m withHeaders, name string) string {
+	for h := range named(m, name) {
+		return h.Value()
 	}
 	return ""
 }
@@ -168,7 +168,7 @@ func checkContent(x *exchange) (int, []sipmsg.Header) {
 // checkAccept refuses a call whose answer could not be described (RFC 3261 section 20.1). OPTIONS is answered without
 // a body, whatever it would accept.
 func checkAccept(x *exchange) (int, []sipmsg.Header) {
-	if !x.req.IsInvite() || len(x.req.GetHeaders("accept")) == 0 {
+	if !x.req.IsInvite() || count(x.req, "accept") == 0 {
 		return 0, nil
 	}
 	for _, one := range elements(x.req, "accept") {

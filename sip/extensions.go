@@ -18,14 +18,14 @@ const supported = optionReliable + ", " + optionTimer
 func ours() []string { return strings.Split(supported, ", ") }
 
 // optionTags lists the option tags in all headers of a name, as they stand there.
-func optionTags(m sipmsg.Message, name string) []string {
+func optionTags(m withHeaders, name string) []string {
 	return elements(m, name)
 }
 
 // elements are the values of a header that is a list, without their empty ones, of all its lines.
-func elements(m sipmsg.Message, name string) []string {
+func elements(m withHeaders, name string) []string {
 	var all []string
-	for _, h := range m.GetHeaders(name) {
+	for h := range named(m, name) {
 		for e := range strings.SplitSeq(h.Value(), ",") {
 			if e = strings.TrimSpace(e); e != "" {
 				all = append(all, e)

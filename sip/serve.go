@@ -50,7 +50,7 @@ func (u *UA) arrived(msg sipmsg.Message) {
 			u.heardStream(msg, unmap(peer))
 		}
 	}
-	stamp(msg)
+	noted := stamp(msg)
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
 		if res, ok := msg.(*sipmsg.Response); ok {
@@ -74,7 +74,8 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	if to == nil || to.Params.Has("tag") || req.Method == sipmsg.ACK {
 		return
 	}
-	to.Params.Add("tag", u.tagFor(req))
+	noted.tag = u.tagFor(req)
+	to.Params.Add("tag", noted.tag)
 }
 
 // tagFor derives the To tag of responses to a request from what identifies its transaction, so that it
@@ -98,6 +99,14 @@ func (u *UA) tagFor(req *sipmsg.Request) string {
 	return hex.EncodeToString(mac.Sum(nil)[:length])
 }
 
+// ownTag is tagFor, which was computed when the request arrived unless that bore a To tag already.
+func (u *UA) ownTag(req *sipmsg.Request) string {
+	if a := arrivalOf(req); a != nil && a.tag != "" {
+		return a.tag
+	}
+	return u.tagFor(req)
+}
+
 // serve is the one wrapper around every handler: it counts the goroutine in, contains its panic, checks
 // the request's form, and ends its transaction if nothing answered it.
 func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
@@ -112,7 +121,7 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	defer u.contain(methodLabel(req.Method), func() { x.reply(sipmsg.StatusInternalServerError) })
 	if to := req.To(); to != nil {
 		x.localTag = to.Params.GetOr("tag", "")
-		x.inDialog = x.localTag != u.tagFor(req)
+		x.inDialog = x.localTag != u.ownTag(req)
 	}
 	if code, headers := check(x); code != 0 {
 		if req.IsAck() {
