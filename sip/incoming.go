@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -142,7 +143,13 @@ func (u *UA) own(x *exchange, l *leg, in call.Incoming) {
 		}
 		<-l.ctx.Done()
 	}()
-	cancelled := func(cancel *sipmsg.Request) { x.cancelled(); l.cancelled(arrivedAt(cancel)) }
+	up := l.up
+	cancelled := func(cancel *sipmsg.Request) {
+		x.cancelled()
+		if l := up.Load(); l != nil {
+			l.cancelled(arrivedAt(cancel))
+		}
+	}
 	if !x.tx.OnCancel(cancelled) {
 		l.cancelled(time.Now())
 	} else if u.o.OnIncoming != nil {
@@ -187,6 +194,8 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
 	}
 	l := u.newLeg(d, stream)
 	l.invite, l.received, l.answer, l.reliably = x, received, answer, reliablyFor(x.req)
+	l.up = new(atomic.Pointer[leg])
+	l.up.Store(l)
 	u.legs.enter(l)
 	// Another phone may have taken the agent's place since the door, when the leg did not yet keep it.
 	if agent != "" && !u.registrar.registeredAt(x.src.transport, x.src.addr, agent) {

@@ -32,6 +32,9 @@ type leg struct {
 	// invite is the INVITE that brought the leg in, nil when we rang it; received is when.
 	invite   *exchange
 	received time.Time
+	// up is the leg for the INVITE's transaction, until the leg has ended: that keeps what it is to tell of a CANCEL for
+	// 64·T1, and is not to keep a leg and its stream with it. Nil when we rang it.
+	up *atomic.Pointer[leg]
 	// answer is the SDP for the 200, nil when the INVITE had no offer: the 200 then has ours (RFC 3261
 	// section 13.2.1, "delayed offer").
 	answer     []byte
@@ -223,6 +226,9 @@ func (l *leg) hungUp(at time.Time) (first, ringing bool) {
 
 // release closes the stream.
 func (l *leg) release() {
+	if l.up != nil {
+		l.up.Store(nil)
+	}
 	if err := l.stream.Close(); err != nil {
 		l.ua.log.Warn("stream of a leg not closed", zap.String("leg", string(l.id)), zap.Error(err))
 	}
