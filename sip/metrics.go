@@ -60,6 +60,7 @@ type metrics struct {
 	registers *prometheus.CounterVec
 	postDial  prometheus.Histogram
 	redirects *prometheus.CounterVec
+	dialled   *prometheus.CounterVec
 }
 
 // What became of a redirection; a metric's label.
@@ -95,11 +96,17 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Namespace: metricPrefix, Subsystem: metricSIP, Name: "redirects_total",
 			Help: "3xx responses to our INVITEs, by what became of them.",
 		}, []string{"outcome"}),
+		dialled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricPrefix, Name: "dial_total",
+			Help: "Numbers outside that were to be called, by trunk (empty when no rule allows the number) and by what became of it.",
+		}, []string{"trunk", "outcome"}),
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects} {
+	for _, c := range []prometheus.Collector{
+		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled,
+	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
