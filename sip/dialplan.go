@@ -16,7 +16,8 @@ type DialRule struct {
 	Prefix string
 	// Trunk is the name of one of Options.Trunks, which must have Out.
 	Trunk string
-	// PerMinute is how many calls may begin in a minute, on average; in a burst AtOnce more. At least 1.
+	// PerMinute is how many calls may begin, all at once if need be, and how many more with each minute: a token bucket.
+	// At least 1.
 	PerMinute int
 	// AtOnce is how many may be under way, ringing included. At least 1.
 	AtOnce int
@@ -110,7 +111,7 @@ func (r *dialRule) take(at time.Time) (free func(), refused string) {
 	if r.underWay >= r.AtOnce {
 		return nil, dialAtOnce
 	}
-	if !r.rate.takeEvery(at.Sub(r.began), time.Minute/time.Duration(r.PerMinute), min(r.AtOnce, r.PerMinute)) {
+	if !r.rate.takeEvery(at.Sub(r.began), time.Minute/time.Duration(r.PerMinute), r.PerMinute) {
 		return nil, dialRate
 	}
 	r.underWay++
