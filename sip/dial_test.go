@@ -31,13 +31,15 @@ func dialRig(t *testing.T, out TrunkOut, rules ...DialRule) (*rig, *peer, *obser
 	})
 	p := newPeer(t, "udp", r.udp())
 	r.trunks.list[0].out.Address = p.addr() // known only now; nobody has called yet
-	k := p.dialog(testNumber) // what is answered came by the socket that will be called from
+	k := p.dialog(testNumber)               // what is answered came by the socket that will be called from
 	k.request("OPTIONS", "")
 	p.status("OPTIONS", 200)
 	return r, p, logs
 }
 
-func rule(prefix string) DialRule { return DialRule{Prefix: prefix, Trunk: "city", PerMinute: 600, AtOnce: 5} }
+func rule(prefix string) DialRule {
+	return DialRule{Prefix: prefix, Trunk: "city", PerMinute: 600, AtOnce: 5}
+}
 
 // outside dials a number in the background.
 func (r *rig) outside(ctx context.Context, number string) <-chan rung {
@@ -230,8 +232,10 @@ func TestDialPlanIsChecked(t *testing.T) {
 	t.Parallel()
 	trunks := newTrunks([]TrunkOptions{{Name: "in"}, {Name: "out", Out: &TrunkOut{}}})
 	for _, r := range []DialRule{
-		{Prefix: "1", Trunk: "none", PerMinute: 1, AtOnce: 1}, {Prefix: "1", Trunk: "in", PerMinute: 1, AtOnce: 1},
-		{Prefix: "", Trunk: "out", PerMinute: 1, AtOnce: 1}, {Prefix: "1", Trunk: "out", AtOnce: 1},
+		{Prefix: "1", Trunk: "none", PerMinute: 1, AtOnce: 1},
+		{Prefix: "1", Trunk: "in", PerMinute: 1, AtOnce: 1},
+		{Prefix: "", Trunk: "out", PerMinute: 1, AtOnce: 1},
+		{Prefix: "1", Trunk: "out", AtOnce: 1},
 		{Prefix: "1", Trunk: "out", PerMinute: 1},
 	} {
 		_, err := newDialPlan([]DialRule{r}, trunks)

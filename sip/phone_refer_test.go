@@ -114,7 +114,7 @@ func TestPhoneReferFails(t *testing.T) {
 	_, err := p.Refer(nil, "8002", nil)
 	require.ErrorIs(t, err, errNotOurs)
 	out := referring(p, mine, "8002", nil)
-	next(t, commands).(call.Referred).Referral.Refuse(call.CauseDeclined) //nolint:errcheck // panics if it is another
+	next(t, commands).(call.Referred).Referral.Refuse(call.CauseDeclined)
 	var refused *StatusError
 	require.ErrorAs(t, next(t, out).err, &refused)
 	require.Equal(t, 603, refused.Code)
@@ -127,7 +127,7 @@ func TestPhoneReferFails(t *testing.T) {
 
 	// A set that is closed tells nobody anything.
 	out = referring(p, mine, "8002", nil)
-	next(t, commands).(call.Referred).Referral.Accept() //nolint:errcheck // as above
+	next(t, commands).(call.Referred).Referral.Accept()
 	got = next(t, out)
 	require.NoError(t, got.err)
 	require.NoError(t, p.set.Close())
