@@ -222,7 +222,7 @@ func (s *subscription) request(n notice) (*sipmsg.Request, error) {
 }
 
 // sayLast waits until the phone has been told what is to be told of its REFER, so that it hears of a
-// success before the BYE that the success brings; at most notifyWithin·T1, and not once it has hung up itself.
+// success before the BYE that the success brings; at most notifyWithin·T1.
 func (l *leg) sayLast() {
 	l.mu.Lock()
 	r := l.referral
@@ -239,7 +239,6 @@ func (l *leg) sayLast() {
 	select {
 	case <-told:
 	case <-limit.C:
-	case <-l.gone:
 	case <-l.ua.patience.Done():
 	}
 }
