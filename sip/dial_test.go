@@ -84,7 +84,9 @@ func TestDial(t *testing.T) {
 	inv = p.expect("INVITE", "INVITE")
 	creds, err := parseCredentials(inv.header("authorization"), "carrier")
 	require.NoError(t, err)
-	require.True(t, rightResponse(creds, "INVITE", "hush"))
+	ha1, err := HA1("md5", "hotline", "carrier", "hush")
+	require.NoError(t, err)
+	require.True(t, rightResponse(creds, "INVITE", ha1))
 	require.NotEmpty(t, inv.header("p-asserted-identity"))
 	require.Equal(t, media.PCMU, r.engine.opened()[0].o.Prefer)
 

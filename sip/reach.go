@@ -32,4 +32,7 @@ func (u *UA) reach(agent string, from netip.Addr, user string) (call.Next, call.
 }
 
 // knows tells whether an agent has that id.
-func (r *registrar) knows(id string) bool { return r.account(id) != &r.nobody }
+func (r *registrar) knows(id string) bool {
+	_, ok := r.accounts[id]
+	return ok
+}

@@ -54,7 +54,7 @@ func (u *UA) refer(x *exchange) {
 		u.refusedRefer(x, sipmsg.StatusBadRequest)
 		return
 	}
-	if l.agent() == "" {
+	if l.agent == "" {
 		u.refusedRefer(x, sipmsg.StatusForbidden)
 		return
 	}
@@ -81,13 +81,6 @@ func (u *UA) refer(x *exchange) {
 func (u *UA) refusedRefer(x *exchange, code int) {
 	u.limited(zap.InfoLevel, "REFER refused", zap.Int("code", code), zap.Stringer("source", x.src.addr))
 	x.reply(code)
-}
-
-// agent is whose phone the leg is, empty for a party outside.
-func (l *leg) agent() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.d.Agent
 }
 
 // beginRefer enters a REFER as the leg's; nil while the one before is not over, since one party cannot be
@@ -120,15 +113,9 @@ func noSubscription(req *sipmsg.Request) bool {
 	return strings.EqualFold(strings.TrimSpace(value), "false")
 }
 
-// over reports whether the phone needs nothing any more of this REFER. The caller holds l.mu.
-func (r *referral) over() bool {
-	select {
-	case <-r.done:
-		return r.silent || r.sub.isOver()
-	default:
-		return false
-	}
-}
+// over reports whether the phone needs nothing any more of this REFER. It is so before the phone has the last word,
+// since the next REFER may come as soon as it has.
+func (r *referral) over() bool { return r.sub.isOver() }
 
 // wait returns when the REFER is answered, and sees to it that it is.
 func (r *referral) wait() {

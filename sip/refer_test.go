@@ -140,7 +140,6 @@ func TestReferBlind(t *testing.T) {
 		asked.Referral.Done(call.CauseNone)
 		asked.Referral.Done(call.CauseError)
 		require.Equal(t, event, k.told("200 OK", over).header("event"))
-		subscriptionOver(t, leg)
 	}
 	k.hangup(leg)
 }
@@ -324,7 +323,7 @@ func TestReferToUnansweredConsultation(t *testing.T) {
 	t.Parallel()
 	r, p := referRig(t)
 	k, talking, _ := atAgent(t, r, p)
-	early := &leg{ua: r.UA, id: "early", d: dialog{CallID: "c", LocalTag: "ours", RemoteTag: "theirs", Agent: "8001"}}
+	early := &leg{ua: r.UA, id: "early", agent: "8001", d: dialog{CallID: "c", LocalTag: "ours", RemoteTag: "theirs", Agent: "8001"}}
 	early.key = early.d.id()
 	ctx, cancel := context.WithCancel(context.Background())
 	early.ctx = ctx

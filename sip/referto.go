@@ -57,7 +57,7 @@ func (u *UA) referred(x *exchange, l *leg, target *sipmsg.Uri) (to call.Next, re
 	if !ok {
 		return to, "", sipmsg.StatusBadRequest
 	}
-	to, why := u.reach(l.agent(), x.src.addr.Addr(), dialled(target))
+	to, why := u.reach(l.agent, x.src.addr.Addr(), dialled(target))
 	if there {
 		// Whom it was matters to the record alone: the URI is that leg's Contact, as like as not.
 		replaces, code = u.replaced(l, wish)
@@ -113,7 +113,7 @@ func replacesOf(uri *sipmsg.Uri) (r replacing, there, ok bool) {
 // began it: who may fork it is us, and nobody else answers in it.
 func (u *UA) replaced(l *leg, r replacing) (call.LegID, int) {
 	other := u.legs.of(dialogID(r.callID, r.toTag, r.fromTag))
-	if other == nil || other == l || other.agent() != l.agent() {
+	if other == nil || other == l || other.agent != l.agent {
 		return "", sipmsg.StatusCallTransactionDoesNotExists
 	}
 	if other.ctx.Err() != nil {

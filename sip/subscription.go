@@ -50,7 +50,7 @@ type subscription struct {
 	next  *notice
 	last  int           // the status told last
 	final bool          // the last notice was handed in
-	over  bool          // nothing will be told any more
+	over  bool          // the last NOTIFY is on its way, or was, or will not be sent
 	busy  chan struct{} // not nil while something is to be told; then closed
 	until time.Time
 }
@@ -201,7 +201,7 @@ func (s *subscription) notify(n notice) bool {
 // request makes the NOTIFY (RFC 3515 section 2.4.5).
 func (s *subscription) request(n notice) (*sipmsg.Request, error) {
 	s.mu.Lock()
-	s.last = n.code
+	s.last, s.over = n.code, n.reason != ""
 	state := "active;expires=" + wholeSeconds(max(time.Until(s.until), 0))
 	s.mu.Unlock()
 	if n.reason != "" {
