@@ -185,9 +185,10 @@ func (u *UA) notified(x *exchange) {
 		x.reply(sipmsg.StatusBadRequest)
 		return
 	}
-	x.reply(sipmsg.StatusOK)
+	// Before the answer, which the next NOTIFY waits for.
 	name, _, _ := strings.Cut(state.Value(), ";")
 	u.transfers.take(t, code, strings.EqualFold(strings.TrimSpace(name), "terminated"))
+	x.reply(sipmsg.StatusOK)
 }
 
 // fragStatus reads the status line that a message/sipfrag begins with (RFC 3515 section 2.4.5).
