@@ -271,6 +271,7 @@ func TestDialOverTCP(t *testing.T) {
 	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, listener.Close()) }()
+	require.NoError(t, listener.(*net.TCPListener).SetDeadline(time.Now().Add(testWait)))
 	out := r.trunks.list[0].out
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, err)
