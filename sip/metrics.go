@@ -50,6 +50,7 @@ const (
 	methodOther  = "other"
 	metricPrefix = "hotline"
 	metricSIP    = "sip"
+	labelOutcome = "outcome"
 )
 
 // metrics of the user agent; all are silent without a registry.
@@ -86,7 +87,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		registers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: metricPrefix, Name: "registrations_total",
 			Help: "REGISTER requests that the registrar saw, by what became of them.",
-		}, []string{"outcome"}),
+		}, []string{labelOutcome}),
 		postDial: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: metricPrefix, Name: "post_dial_seconds",
 			Help:    "From the INVITE received to the first 18x or 200 sent.",
@@ -95,11 +96,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		redirects: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: metricPrefix, Subsystem: metricSIP, Name: "redirects_total",
 			Help: "3xx responses to our INVITEs, by what became of them.",
-		}, []string{"outcome"}),
+		}, []string{labelOutcome}),
 		dialled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: metricPrefix, Name: "dial_total",
 			Help: "Numbers outside that were to be called, by trunk (empty when no rule allows the number) and by what became of it.",
-		}, []string{"trunk", "outcome"}),
+		}, []string{"trunk", labelOutcome}),
 	}
 	if r == nil {
 		return m, nil

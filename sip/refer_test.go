@@ -49,14 +49,14 @@ func atAgent(t *testing.T, r *rig, p *peer) (*talk, call.Leg, chan call.Command)
 	return k, got.leg, commands
 }
 
-// ours is a leg as this package has it.
-func ours(l call.Leg) *leg { return l.(*leg) }
+// legOf is a leg as this package has it.
+func legOf(l call.Leg) *leg { return l.(*leg) }
 
 // subscriptionOver waits until the last REFER of a leg is over.
 func subscriptionOver(t *testing.T, l call.Leg) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		one := ours(l)
+		one := legOf(l)
 		one.mu.Lock()
 		defer one.mu.Unlock()
 		return one.referral.over()
@@ -330,12 +330,12 @@ func TestReferToUnansweredConsultation(t *testing.T) {
 	r.legs.enter(early)
 	defer r.legs.remove(early)
 	for _, only := range []bool{false, true} {
-		id, code := r.replaced(ours(talking), replacing{"c", "ours", "theirs", only})
+		id, code := r.replaced(legOf(talking), replacing{"c", "ours", "theirs", only})
 		require.Equal(t, call.LegID("early"), id)
 		require.Zero(t, code)
 	}
 	cancel()
-	_, code := r.replaced(ours(talking), replacing{"c", "ours", "theirs", false})
+	_, code := r.replaced(legOf(talking), replacing{"c", "ours", "theirs", false})
 	require.Equal(t, 603, code, "RFC 3891 section 3: a dialog that has ended")
 	k.hangup(talking)
 }

@@ -46,7 +46,7 @@ func referTo(req *sipmsg.Request) (*sipmsg.Uri, bool) {
 // one, is ours and not the phone's to write (RFC 3261 section 19.1.5).
 func (u *UA) referred(x *exchange, l *leg, target *sipmsg.Uri) (to call.Next, replaces call.LegID, code int) {
 	switch target.Scheme {
-	case schemeSIP, "sips", schemeTel:
+	case schemeSIP, schemeSIPS, schemeTel:
 	default:
 		return to, "", statusUnsupportedScheme
 	}

@@ -10,10 +10,12 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
-// schemeSIP is that of every address we write; schemeTel is that of numbers which others may write (RFC 3966).
+// schemeSIP is that of every address we write; schemeSIPS and schemeTel are those of addresses that others may
+// write (RFC 3261 section 19.1, RFC 3966).
 const (
-	schemeSIP = "sip"
-	schemeTel = "tel"
+	schemeSIP  = "sip"
+	schemeSIPS = "sips"
+	schemeTel  = "tel"
 )
 
 // hop is the way a request of ours leaves: by which of our sockets, to where.
