@@ -99,8 +99,8 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest) (*leg, erro
 // lookUpWithin bounds the look-up of a trunk's name.
 const lookUpWithin = 5 * time.Second
 
-// errNoWay: no listener of ours speaks the trunk's transport and kind of address.
-var errNoWay = errors.New("sip: no listener of the trunk's transport")
+// errNoListener: no listener of ours speaks the trunk's transport and kind of address.
+var errNoListener = errors.New("sip: no listener of the trunk's transport")
 
 // wayOut is the way to a trunk: an address of its host, and which of our sockets goes there. A listener on
 // loopback does not reach the world, nor the other way round.
@@ -127,5 +127,5 @@ func (u *UA) wayOut(ctx context.Context, t *trunk) (hop, error) {
 			}
 		}
 	}
-	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, errNoWay)
+	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, errNoListener)
 }

@@ -76,9 +76,6 @@ func (t *transfers) take(one *transfer, code int, last bool) {
 	}
 }
 
-// errNotOurs: the leg is no call of this set of phones.
-var errNotOurs = errors.New("sip: not a leg of these phones")
-
 // Refer asks the far end of a phone's call to connect its party with somebody else (RFC 3515): to is whom, as it
 // would be dialled; replaces, if not nil, is the phone's own call with them (RFC 3891). It returns when the
 // far end has accepted. done then has the final status of the transfer, once, or is closed without one when the far

@@ -149,7 +149,7 @@ func (r *referral) accept() {
 	}
 	defer close(r.done)
 	r.l.mu.Lock()
-	headers := []sipmsg.Header{r.l.contact(), sipmsg.NewHeader("Supported", supported)}
+	headers := []sipmsg.Header{r.l.contact(), supportedHeader()}
 	r.l.mu.Unlock()
 	if r.silent {
 		r.sub.end()
