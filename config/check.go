@@ -7,6 +7,7 @@ func (r *reader) check() {
 	r.checkPorts()
 	r.checkTokens()
 	r.checkTrunks()
+	r.checkDial()
 	r.checkAgents()
 	r.checkRoutes()
 	r.checkSafety()

@@ -30,13 +30,6 @@ func (r *reader) checkTrunks() {
 			byNumber[number] = append(byNumber[number], i)
 		}
 	}
-	known := sortedKeys(names)
-	for i, d := range r.cfg.Dial {
-		if d.Through != "" && !names[d.Through] && !r.gaps["trunks"] {
-			r.report(fmt.Sprintf("dial[%d].through", i), "no trunk "+quote(d.Through),
-				"the name of a trunk"+suggest(r, d.Through, known))
-		}
-	}
 }
 
 func overlap(a, b []netip.Prefix) bool {

@@ -74,7 +74,7 @@ func (v value) listener() (l Listener, ok bool) {
 	}
 	advertise := ""
 	v.fields(
-		field{"address", func(v value) { ok = v.uri(&l) }},
+		field{keyAddress, func(v value) { ok = v.uri(&l) }},
 		field{"advertise", func(v value) {
 			var a netip.Addr
 			if p, err := netip.ParseAddrPort(v.node.Value); err == nil && v.node.Kind == yaml.ScalarNode {
@@ -86,7 +86,7 @@ func (v value) listener() (l Listener, ok bool) {
 		}},
 	)
 	switch {
-	case !v.r.written(v.path + ".address"):
+	case !v.r.written(v.path + "." + keyAddress):
 		v.problem("no address", "address: "+wantListen)
 	case l.Advertise.IsValid() && l.Advertise.Addr().IsUnspecified():
 		v.r.report(advertise, quote(l.Advertise.Addr().String()), "the address that peers reach")
@@ -134,7 +134,7 @@ func (v value) addrPort(dst *netip.AddrPort, text, want string) bool {
 func (r *reader) media(v value) {
 	m := &r.cfg.Media
 	v.fields(
-		field{"address", func(v value) { v.address(&m.Address) }},
+		field{keyAddress, func(v value) { v.address(&m.Address) }},
 		field{"advertise", func(v value) { v.address(&m.Advertise) }},
 		field{"ports", func(v value) { v.ports(&m.Ports) }},
 		field{"codecs", func(v value) { listOf(v, &m.Codecs, PCMA, PCMU) }},

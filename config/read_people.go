@@ -94,10 +94,10 @@ func (r *reader) skills(v value) map[string]int {
 func (r *reader) trunks(v value) {
 	v.items("a list of {name, allow, numbers}", func(_ int, item value) {
 		t := Trunk{Numbers: map[string]Destination{}}
-		item.fields(
-			field{keyName, func(v value) { v.text(&t.Name, nameShape) }},
-			field{"allow", func(v value) { t.Allow = r.allow(v) }},
-			field{"numbers", func(v value) {
+		item.fields(append([]field{
+			{keyName, func(v value) { v.text(&t.Name, nameShape) }},
+			{"allow", func(v value) { t.Allow = r.allow(v) }},
+			{"numbers", func(v value) {
 				v.entries(func(number string, child value) {
 					if !child.name(number, numberShape) {
 						return
@@ -107,9 +107,10 @@ func (r *reader) trunks(v value) {
 					}
 				})
 			}},
-		)
+		}, r.trunkOut(&t)...)...)
 		item.require(keyName, nameShape.want)
 		item.require("allow", wantPrefix)
+		item.settleOut(&t)
 		r.cfg.Trunks = append(r.cfg.Trunks, t)
 	})
 }
@@ -158,13 +159,14 @@ func (v value) prefix() (netip.Prefix, bool) {
 }
 
 func (r *reader) dial(v value) {
-	v.items("a list of {prefix, through, per_minute, at_once}", func(_ int, item value) {
+	v.items("a list of {prefix, through, per_minute, at_once, hours}", func(_ int, item value) {
 		d := Dial{PerMinute: 10, AtOnce: 4}
 		item.fields(
 			field{"prefix", func(v value) { v.text(&d.Prefix, prefixShape) }},
 			field{"through", func(v value) { v.text(&d.Through, nameShape) }},
 			field{"per_minute", func(v value) { v.integer(&d.PerMinute, 1, 6000) }},
 			field{"at_once", func(v value) { v.integer(&d.AtOnce, 1, 1000) }},
+			field{"hours", func(v value) { v.hours(&d.Hours) }},
 		)
 		item.require("prefix", prefixShape.want)
 		item.require("through", "a trunk's name")

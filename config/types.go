@@ -150,13 +150,34 @@ type Dial struct {
 	Through   string // the trunk's name
 	PerMinute int    // calls begun, 1 to 6000, default 10
 	AtOnce    int    // calls in progress, 1 to 1000, default 4
+	Hours     Hours  // when, in the service's time zone; default always
 }
 
-// Trunk is a carrier that calls in without registering.
+// Hours are a part of the day, counted from midnight; To may be before From, and spans midnight then. The
+// zero value is always.
+type Hours struct{ From, To time.Duration }
+
+// Trunk is a carrier that calls in without registering, and that numbers outside are called through if it has an address.
 type Trunk struct {
 	Name    string
 	Allow   []netip.Prefix         // sources; masked, IPv4 never mapped into IPv6; never everything
 	Numbers map[string]Destination // numbers dialled, and where each leads
+	// Address is where it takes calls; the zero value: it is not called out through.
+	Address TrunkAddress
+	// Username and Password answer its challenge; both empty where it knows us by our address.
+	Username string
+	Password Secret
+	// From is the number that is shown to who is called; default the least of Numbers.
+	From string
+}
+
+// TrunkAddress is where a carrier takes calls.
+type TrunkAddress struct {
+	// Network is "udp" or "tcp".
+	Network string
+	// Host is an IP address, without brackets, or a name.
+	Host string
+	Port uint16 // never 0
 }
 
 // Destination is where a number, a key or a menu's end leads: exactly one field is set.

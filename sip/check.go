@@ -137,7 +137,7 @@ func named(m withHeaders, name string) iter.Seq[sipmsg.Header] {
 
 func checkScheme(x *exchange) (int, []sipmsg.Header) {
 	switch x.req.Recipient.Scheme {
-	case schemeSIP, "sips", "tel":
+	case schemeSIP, schemeSIPS, schemeTel:
 		return 0, nil
 	}
 	return statusUnsupportedScheme, nil

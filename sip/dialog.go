@@ -101,7 +101,7 @@ type contacted interface{ Contact() *sipmsg.ContactHeader }
 // 12.1.1).
 func targetOf(m contacted) (string, bool) {
 	c := m.Contact()
-	if c == nil || c.Address.Host == "" || c.Address.Wildcard || c.Address.Scheme != schemeSIP && c.Address.Scheme != "sips" {
+	if c == nil || c.Address.Host == "" || c.Address.Wildcard || c.Address.Scheme != schemeSIP && c.Address.Scheme != schemeSIPS {
 		return "", false
 	}
 	return c.Address.String(), true

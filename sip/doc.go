@@ -17,5 +17,5 @@
 // block. The tables of legs, connections and bindings have a mutex each, a leaf in the order of locks.
 // A leg has one timer, of its session, and no goroutine: what is due then runs in UA.background.
 // Everything that outlives its caller (resending a 200, the BYE of a leg that ended, a CANCEL that waits for
-// its answer) runs in UA.background, and UA.Close waits for it.
+// its answer, the NOTIFYs of a transfer) runs in UA.background, and UA.Close waits for it.
 package sip

@@ -37,7 +37,7 @@ func FuzzResponse(f *testing.F) {
 		require.NoError(t, err)
 		r := &ringing{
 			ua: &UA{log: zap.NewNop(), metrics: m}, challenges: make(map[int]challenge),
-			o: outgoing{redirect: phone.isLine, require: ours(), authorize: (&Phone{}).authorize},
+			o: outgoing{redirect: phone.isLine, require: ours(), authorize: authorizeAs("8001", "one")},
 			d: dialog{CallID: "1", LocalTag: "1", Target: "sip:c@d", Transport: transportUDP, Ours: phone.source},
 		}
 		r.begin()

@@ -12,7 +12,7 @@ const optionReliable = "100rel"
 
 // supported is our Supported: the option tags of what we understand (RFC 3261 section 20.37), which a Require may
 // name.
-const supported = optionReliable + ", " + optionTimer
+const supported = optionReliable + ", " + optionTimer + ", " + optionNoReferSub
 
 // ours is supported as a list.
 func ours() []string { return strings.Split(supported, ", ") }

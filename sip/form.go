@@ -330,7 +330,7 @@ func isURIPart(scheme, rest string) bool {
 			return false
 		}
 	}
-	if !strings.EqualFold(scheme, schemeSIP) && !strings.EqualFold(scheme, "sips") {
+	if !strings.EqualFold(scheme, schemeSIP) && !strings.EqualFold(scheme, schemeSIPS) {
 		return rest != ""
 	}
 	if user, host, ok := strings.Cut(rest, "@"); ok {

@@ -83,7 +83,11 @@ type bucket time.Duration
 
 // take takes one token from a bucket that gets rate of them per second and holds burst.
 func (b *bucket) take(now time.Duration, rate, burst int) bool {
-	token := time.Second / time.Duration(rate)
+	return b.takeEvery(now, time.Second/time.Duration(rate), burst)
+}
+
+// takeEvery is take for a bucket that gets a token each so long.
+func (b *bucket) takeEvery(now, token time.Duration, burst int) bool {
 	full := max(time.Duration(*b), now) + token
 	if full-now > time.Duration(burst)*token {
 		return false

@@ -26,9 +26,9 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 			return in, challenge
 		}
 		in.Agent, in.From = agent, agent
-		at, ok := u.agentRoute(x.src.addr.Addr(), in.To)
-		if !ok {
-			return in, x.response(statusOf(call.CauseNotFound), nil)
+		at, why := u.reach(agent, x.src.addr.Addr(), in.To)
+		if why != call.CauseNone {
+			return in, x.response(statusOf(why), nil)
 		}
 		in.At = at
 		return in, nil
@@ -44,6 +44,7 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 		return in, x.response(statusOf(call.CauseNotFound), nil)
 	}
 	in.Trunk, in.From, in.At = t.name, callerOf(x.req), at
+	in.Private, in.Diverted = private(x.req), diverted(x.req)
 	return in, nil
 }
 
@@ -158,9 +159,9 @@ func (u *UA) own(x *exchange, l *leg, in call.Incoming) {
 	returned = true
 }
 
-// acquainted tells whether a host is a trunk, or has an agent's phone registered.
+// acquainted tells whether a host is a trunk, of those that call us or that we call, or has an agent's phone registered.
 func (u *UA) acquainted(host netip.Addr) bool {
-	if _, ok := u.trunks.match(host); ok {
+	if _, ok := u.trunks.match(host); ok || u.trunks.calledAt(host) {
 		return true
 	}
 	return u.registrar.registeredFrom(host)

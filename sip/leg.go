@@ -48,6 +48,8 @@ type leg struct {
 	acks map[uint32]*ackWait
 	// reliably is how the 18x are sent when the INVITE requires 100rel, else nil.
 	reliably *reliably
+	// referral is the last REFER of the agent whose phone this is, nil before the first.
+	referral *referral
 
 	call atomic.Pointer[string] // the call that the leg belongs to; nil before Belongs
 
@@ -271,6 +273,7 @@ func (l *leg) farewell() {
 // sayBye sends the BYE, unless one was sent or received, and waits for its answer.
 func (l *leg) sayBye() {
 	defer l.ua.legs.remove(l)
+	l.sayLast()
 	l.mu.Lock()
 	if l.farGone || l.byeSent {
 		l.mu.Unlock()

@@ -115,9 +115,14 @@ func (t *legTable) remove(l *leg) {
 // find returns the leg whose dialog a received request belongs to, or nil.
 func (t *legTable) find(x *exchange) *leg {
 	remote, _ := x.req.From().Params.Get("tag")
+	return t.of(dialogID(x.req.CallID().Value(), x.localTag, remote))
+}
+
+// of returns the leg of a dialog, or nil.
+func (t *legTable) of(dialog string) *leg {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.legs[dialogID(x.req.CallID().Value(), x.localTag, remote)]
+	return t.legs[dialog]
 }
 
 // claim enters an INVITE outside a dialog; false means that it is there already, having come another way

@@ -50,6 +50,7 @@ const (
 	methodOther  = "other"
 	metricPrefix = "hotline"
 	metricSIP    = "sip"
+	labelOutcome = "outcome"
 )
 
 // metrics of the user agent; all are silent without a registry.
@@ -60,6 +61,7 @@ type metrics struct {
 	registers *prometheus.CounterVec
 	postDial  prometheus.Histogram
 	redirects *prometheus.CounterVec
+	dialled   *prometheus.CounterVec
 }
 
 // What became of a redirection; a metric's label.
@@ -85,7 +87,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		registers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: metricPrefix, Name: "registrations_total",
 			Help: "REGISTER requests that the registrar saw, by what became of them.",
-		}, []string{"outcome"}),
+		}, []string{labelOutcome}),
 		postDial: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: metricPrefix, Name: "post_dial_seconds",
 			Help:    "From the INVITE received to the first 18x or 200 sent.",
@@ -94,12 +96,18 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		redirects: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: metricPrefix, Subsystem: metricSIP, Name: "redirects_total",
 			Help: "3xx responses to our INVITEs, by what became of them.",
-		}, []string{"outcome"}),
+		}, []string{labelOutcome}),
+		dialled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricPrefix, Name: "dial_total",
+			Help: "Numbers outside that were to be called, by trunk (empty when no rule allows the number) and by what became of it.",
+		}, []string{"trunk", labelOutcome}),
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects} {
+	for _, c := range []prometheus.Collector{
+		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled,
+	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -17,7 +17,7 @@ const anonymous = "anonymous"
 // 3261 section 19.1.6), or a tel URI's number without visual separators (RFC 3966 section 5). It is ""
 // when there is none that could be a number or a name.
 func dialled(uri *sipmsg.Uri) string {
-	if uri.Scheme == "tel" {
+	if uri.Scheme == schemeTel {
 		n, _, _ := strings.Cut(uri.Raw(), ";")
 		return plain(strings.Map(func(r rune) rune {
 			if strings.ContainsRune("-.()", r) {
@@ -52,16 +52,8 @@ func plain(s string) string {
 // callerOf is the caller's number: what the trunk asserts (RFC 3325 section 9.1), else what From says;
 // "anonymous" when neither is a number.
 func callerOf(req *sipmsg.Request) string {
-	if h := req.GetHeader("p-asserted-identity"); h != nil {
-		// Several may stand in one header, a sip and a tel URI of the same party: the first will do.
-		first, _, _ := strings.Cut(h.Value(), ",")
-		var uri sipmsg.Uri
-		var params sipmsg.HeaderParams
-		if _, err := sipmsg.ParseAddressValue(strings.TrimSpace(first), &uri, &params); err == nil {
-			if n := dialled(&uri); n != "" {
-				return n
-			}
-		}
+	if n := asserted(req); n != "" {
+		return n
 	}
 	if n := dialled(&req.From().Address); n != "" {
 		return n

@@ -33,6 +33,10 @@ type Options struct {
 	Digest []string
 	Agents []AgentOptions
 	Trunks []TrunkOptions
+	// Queues are the names of queues, which agents may dial and refer to.
+	Queues []string
+	// Dial allows numbers outside to be called; none: nothing dials out.
+	Dial []DialRule
 	// Engine opens the streams of the legs. Required.
 	Engine media.Engine
 	// MaxCalls bounds the calls that are in at once; more are refused with the status of

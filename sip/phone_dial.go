@@ -43,7 +43,7 @@ func (p *Phone) Dial(ctx context.Context, number string, o DialOptions) (call.Le
 		target: to, from: nameAddr(p.o.Display, &from), to: nameAddr("", &to), hop: p.set.hop,
 		media:     media.StreamOptions{Signalling: p.set.o.Server.Addr(), Prefer: o.Prefer},
 		progress:  o.Progress,
-		authorize: p.authorize,
+		authorize: authorizeAs(p.o.User, p.o.Password),
 		require:   require,
 	})
 	if err != nil {
@@ -52,17 +52,22 @@ func (p *Phone) Dial(ctx context.Context, number string, o DialOptions) (call.Le
 	return l, nil
 }
 
-// authorize answers the challenge of an INVITE. It remembers nothing: calls may be made at the same time, and
-// each gets a nonce of its own.
-func (p *Phone) authorize(req *sipmsg.Request, challenge *sipmsg.Response) error {
-	var a phoneAuth
-	if err := a.take(challenge); err != nil {
-		return err
+// authorizeAs answers the challenge of an INVITE; nil without a user to be. It remembers nothing: calls may be made at
+// the same time, and each gets a nonce of its own.
+func authorizeAs(user, password string) func(req *sipmsg.Request, challenge *sipmsg.Response) error {
+	if user == "" {
+		return nil
 	}
-	creds, err := a.credentials(req.Method, req.Recipient.String(), p.o.User, p.o.Password)
-	if err != nil {
-		return err
+	return func(req *sipmsg.Request, challenge *sipmsg.Response) error {
+		var a phoneAuth
+		if err := a.take(challenge); err != nil {
+			return err
+		}
+		creds, err := a.credentials(req.Method, req.Recipient.String(), user, password)
+		if err != nil {
+			return err
+		}
+		req.AppendHeader(creds)
+		return nil
 	}
-	req.AppendHeader(creds)
-	return nil
 }

@@ -102,7 +102,7 @@ func (r *rig) invited(t *testing.T, require100rel bool) <-chan rung {
 	require.True(t, ok)
 	o := outgoing{
 		target: f.contact, from: "<sip:1@x>", to: "<sip:8001@x>", hop: hopOfFlow(f), agent: "8001",
-		authorize: (&Phone{o: PhoneOptions{User: "me", Password: "secret"}}).authorize,
+		authorize: authorizeAs("me", "secret"),
 	}
 	if require100rel {
 		o.require = []string{optionReliable}

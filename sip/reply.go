@@ -14,6 +14,7 @@ const (
 	statusFlowFailed        = 430 // Flow Failed (RFC 5626 section 11.5)
 	statusMultipleChoices   = 300 // Multiple Choices (RFC 3261 section 21.3.1)
 	statusUndecipherable    = 493 // Undecipherable (RFC 3261 section 21.4.27)
+	statusBadEvent          = 489 // Bad Event (RFC 6665 section 8.3.2)
 )
 
 // refusals is the table from why a leg is ended to the status that ends it when it was never answered.
@@ -113,6 +114,7 @@ var reasons = map[int]string{
 	sipmsg.StatusNotAcceptableHere:            "Not Acceptable Here",
 	statusUnsupportedScheme:                   "Unsupported URI Scheme",
 	statusIntervalTooSmall:                    "Session Interval Too Small",
+	statusBadEvent:                            "Bad Event",
 	sipmsg.StatusRequestPending:               "Request Pending",
 	sipmsg.StatusInternalServerError:          "Server Internal Error",
 	statusUndecipherable:                      "Undecipherable",

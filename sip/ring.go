@@ -30,9 +30,13 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 	if from.User == "" {
 		from.User = anonymous
 	}
+	shown, headers := nameAddr(r.Display, &from), []sipmsg.Header(nil)
+	if r.Private {
+		shown, headers = nobodysFrom, []sipmsg.Header{sipmsg.NewHeader("Privacy", "id")}
+	}
 	to := sipmsg.Uri{Scheme: schemeSIP, User: r.Agent, Host: self}
 	l, err := u.invite(ctx, outgoing{
-		target: f.contact, from: nameAddr(r.Display, &from), to: nameAddr("", &to),
+		target: f.contact, from: shown, to: nameAddr("", &to), headers: headers,
 		hop: hopOfFlow(f), agent: r.Agent, call: r.CallID,
 		media:    media.StreamOptions{Signalling: f.source.Addr(), Prefer: r.Prefer},
 		progress: r.Progress,
@@ -48,8 +52,9 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 
 // outgoing says whom to invite, and how.
 type outgoing struct {
-	target   sipmsg.Uri // Request-URI
-	from, to string     // as nameAddr writes them
+	target   sipmsg.Uri      // Request-URI
+	from, to string          // as nameAddr writes them
+	headers  []sipmsg.Header // to add to the INVITE
 	hop      hop
 	agent    string // whose flow the dialog follows, if any
 	call     string // that it belongs to, if any
@@ -158,6 +163,9 @@ func (r *ringing) send(ctx context.Context) error {
 	}
 	if !among(r.refused, optionTimer) {
 		r.d.Session.ask(req)
+	}
+	for _, h := range r.o.headers {
+		req.AppendHeader(h)
 	}
 	req.AppendHeader(sipmsg.NewHeader("Content-Type", sdpType))
 	req.SetBody(r.offer)

@@ -315,3 +315,27 @@ func TestPing(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, r.ping(ctx, f), context.DeadlineExceeded)
 }
+
+// inviteAsAgent dials as agent 8001, with the password, from where it is registered.
+func (p *peer) inviteAsAgent(number string, extra ...string) *talk {
+	p.t.Helper()
+	k := p.dialog(number)
+	send := func(extra ...string) {
+		k.seq++
+		k.branch = newBranch()
+		msg := k.message("INVITE", k.seq, k.branch, sdpGood, append(extra, sdpHeader)...)
+		p.write(strings.Replace(msg, "From: <sip:13900001234@", "From: <sip:8001@", 1))
+	}
+	send(extra...)
+	w := p.status("INVITE", 401)
+	c, err := digest.ParseChallenge(w.header("www-authenticate"))
+	require.NoError(p.t, err)
+	k.ack(w, "")
+	k.toTag = ""
+	creds, err := digest.Digest(c, digest.Options{
+		Method: "INVITE", URI: fmt.Sprintf("sip:%s@%s", number, p.to), Username: "8001", Password: "one", Count: 1,
+	})
+	require.NoError(p.t, err)
+	send(append(extra, "Authorization: "+creds.String())...)
+	return k
+}

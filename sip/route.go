@@ -10,8 +10,13 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
-// schemeSIP is that of every address we write.
-const schemeSIP = "sip"
+// schemeSIP is that of every address we write; schemeSIPS and schemeTel are those of addresses that others may
+// write (RFC 3261 section 19.1, RFC 3966).
+const (
+	schemeSIP  = "sip"
+	schemeSIPS = "sips"
+	schemeTel  = "tel"
+)
 
 // hop is the way a request of ours leaves: by which of our sockets, to where.
 type hop struct {
@@ -113,8 +118,11 @@ func (u *UA) contactAt(h hop) sipmsg.Header {
 }
 
 // byeOf makes the BYE of a dialog, ready to leave. Whoever guards the dialog calls it.
-func (u *UA) byeOf(d *dialog) (*sipmsg.Request, error) {
-	req, err := d.request(sipmsg.BYE, 0)
+func (u *UA) byeOf(d *dialog) (*sipmsg.Request, error) { return u.requestOf(d, sipmsg.BYE) }
+
+// requestOf makes the next request of a dialog, ready to leave; not an ACK. Whoever guards the dialog calls it.
+func (u *UA) requestOf(d *dialog, method sipmsg.RequestMethod) (*sipmsg.Request, error) {
+	req, err := d.request(method, 0)
 	if err != nil {
 		return nil, err
 	}

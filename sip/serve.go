@@ -17,7 +17,7 @@ import (
 
 // What our responses say we can do (RFC 3261 sections 20.1, 20.5).
 const (
-	allowed    = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK, UPDATE"
+	allowed    = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK, UPDATE, REFER, SUBSCRIBE, NOTIFY"
 	accepted   = "application/sdp, application/dtmf-relay, application/dtmf"
 	sdpType    = "application/sdp"
 	serverName = "hotline"
@@ -166,6 +166,12 @@ func (u *UA) dispatch(x *exchange) {
 		u.update(x)
 	case sipmsg.OPTIONS:
 		u.options(x)
+	case sipmsg.REFER:
+		u.refer(x)
+	case sipmsg.SUBSCRIBE:
+		u.subscribe(x)
+	case sipmsg.NOTIFY:
+		u.notified(x)
 	case sipmsg.REGISTER:
 		_ = x.send(u.registrar.handle(x.req, x.src)) // as in reply
 	default:

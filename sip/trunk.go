@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"hotline/call"
 )
@@ -17,9 +18,12 @@ type TrunkOptions struct {
 	Allow []netip.Prefix
 	// Numbers maps each number that may be dialled to where it leads.
 	Numbers map[string]call.Next
+	// Out, if not nil, is how numbers outside are called through it.
+	Out *TrunkOut
 }
 
-// trunks finds a call's trunk by the address it came from. It is immutable, so any goroutine may ask.
+// trunks finds a call's trunk by the address it came from. Any goroutine may ask: but for where each was called
+// last it is immutable.
 type trunks struct {
 	list []*trunk
 }
@@ -29,6 +33,8 @@ type trunk struct {
 	name    string
 	allow   []netip.Prefix
 	numbers map[string]call.Next
+	out     *TrunkOut
+	at      atomic.Pointer[netip.Addr] // where it was called last
 }
 
 // newTrunks copies what it is given; prefixes that are not valid match nothing.
@@ -40,6 +46,10 @@ func newTrunks(options []TrunkOptions) *trunks {
 			if p := unmapPrefix(p); p.IsValid() {
 				one.allow = append(one.allow, p)
 			}
+		}
+		if o.Out != nil {
+			out := *o.Out
+			one.out = &out
 		}
 		t.list = append(t.list, one)
 	}

@@ -35,6 +35,8 @@ type UA struct {
 	legs      *legTable
 	ladder    *ladder // nil without Options.Trace
 	reacks    *reacks
+	dials     *dialPlan
+	transfers transfers // of our own phones
 	// door decides who may call and where the number leads. It is admit, but for a Phone.
 	door func(x *exchange) (in call.Incoming, refused *sipmsg.Response)
 	// known tells hosts whose business is with us from strangers. It is acquainted, but for a Phone.
@@ -95,6 +97,9 @@ func New(o Options) (*UA, error) {
 		realm: o.Realm, agents: o.Agents, digest: o.Digest, minExpires: o.ExpiresMin,
 		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
 		ping: u.ping, busy: u.legs.occupied, count: m.register, onFlow: u.flowChanged, logger: o.Logger,
+	}
+	if u.dials, err = newDialPlan(o.Dial, u.trunks); err != nil {
+		return nil, err
 	}
 	if err := ro.check(); err != nil {
 		return nil, fmt.Errorf("agents: %w", err)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -209,7 +211,14 @@ func (a *app) openSIP() (err error) {
 		for number, to := range t.Numbers {
 			numbers[number] = call.Next{Kind: call.Route, Menu: to.Menu, Queue: to.Queue}
 		}
-		o.Trunks = append(o.Trunks, sip.TrunkOptions{Name: t.Name, Allow: t.Allow, Numbers: numbers})
+		o.Trunks = append(o.Trunks, sip.TrunkOptions{Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t)})
+	}
+	o.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
+	for _, d := range a.cfg.Dial {
+		o.Dial = append(o.Dial, sip.DialRule{
+			Prefix: d.Prefix, Trunk: d.Through, PerMinute: d.PerMinute, AtOnce: d.AtOnce,
+			Hours: sip.Hours{From: d.Hours.From, To: d.Hours.To, Location: a.cfg.Service.Timezone},
+		})
 	}
 	a.ua, err = sip.New(o)
 	if err != nil {
@@ -217,6 +226,17 @@ func (a *app) openSIP() (err error) {
 	}
 	a.steps.add("SIP sockets", a.ua.Close)
 	return nil
+}
+
+// outBy is how numbers outside are called through a trunk; nil where they are not.
+func outBy(t config.Trunk) *sip.TrunkOut {
+	if t.Address == (config.TrunkAddress{}) {
+		return nil
+	}
+	return &sip.TrunkOut{
+		Network: t.Address.Network, Address: net.JoinHostPort(t.Address.Host, strconv.Itoa(int(t.Address.Port))),
+		Username: t.Username, Password: t.Password.Reveal(), From: t.From,
+	}
 }
 
 func (a *app) openDesk() (err error) {
@@ -241,7 +261,7 @@ func (a *app) openDesk() (err error) {
 
 func (a *app) openExchange() (err error) {
 	o := call.Options{
-		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts,
+		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
 		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
 		OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 	}

@@ -1,0 +1,40 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// checkDial: every rule goes through a trunk that can be called out through, by a listener that speaks its
+// transport; and each prefix once, since the bounds of one would not be those of the other.
+func (r *reader) checkDial() {
+	c := r.cfg
+	names, seen := map[string]bool{}, map[string]int{}
+	for _, t := range c.Trunks {
+		names[t.Name] = true
+	}
+	for i, d := range c.Dial {
+		path := fmt.Sprintf("dial[%d]", i)
+		if first, twice := seen[d.Prefix]; twice && d.Prefix != "" {
+			r.report(path+".prefix", fmt.Sprintf("%s again, as in dial[%d]", quote(d.Prefix), first), "each prefix once")
+		} else {
+			seen[d.Prefix] = i
+		}
+		if d.Through == "" {
+			continue
+		}
+		at := slices.IndexFunc(c.Trunks, func(t Trunk) bool { return t.Name == d.Through })
+		switch {
+		case at < 0 && !r.gaps["trunks"]:
+			r.report(path+".through", "no trunk "+quote(d.Through), "the name of a trunk"+suggest(r, d.Through, sortedKeys(names)))
+		case at >= 0 && !r.written(trunkPath(at)+".address"):
+			r.report(path+".through", "a trunk without address", "trunks: address: "+wantTrunkAddress)
+		}
+	}
+	for i, t := range c.Trunks {
+		speaks := func(l Listener) bool { return l.Network == t.Address.Network }
+		if t.Address != (TrunkAddress{}) && !slices.ContainsFunc(c.SIP.Listen, speaks) {
+			r.report(trunkPath(i)+".address", "a trunk by "+t.Address.Network, "a listener of "+t.Address.Network+" in sip.listen")
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+var _ call.Dialer = (*UA)(nil)
+
+// What became of a number to be called, where it was not the other side's doing; otherwise it is the
+// call.Cause. A metric's label, so a closed set.
+const (
+	dialAnswered = "answered"
+	dialNoRule   = "no-rule"
+	dialHours    = "hours"
+	dialRate     = "per-minute"
+	dialAtOnce   = "at-once"
+)
+
+// Dial implements call.Dialer: it calls a number outside, if a rule allows it, through that rule's trunk. Every try is
+// logged, as all that costs money is. A call counts against its rule until its leg ends.
+func (u *UA) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
+	rule := u.dials.find(r.Number)
+	if rule == nil {
+		return nil, u.notDialled(r, "", dialNoRule)
+	}
+	free, refused := rule.take(time.Now())
+	if refused != "" {
+		return nil, u.notDialled(r, rule.trunk.name, refused)
+	}
+	l, err := u.dial(ctx, rule.trunk, r)
+	if err != nil {
+		free()
+		why := call.CauseError
+		if failed, ok := errors.AsType[*call.RingError](err); ok {
+			why = failed.Why
+		}
+		u.audit(r, rule.trunk.name, string(why))
+		return nil, err
+	}
+	context.AfterFunc(l.ctx, free) //nolint:contextcheck // for as long as the leg lives
+	u.audit(r, rule.trunk.name, dialAnswered)
+	return l, nil
+}
+
+// notDialled audits a try that the rules refuse.
+func (u *UA) notDialled(r call.DialRequest, trunk, outcome string) error {
+	u.audit(r, trunk, outcome)
+	return &call.RingError{Why: call.CauseForbidden, At: time.Now()}
+}
+
+// audit writes down what became of one try.
+func (u *UA) audit(r call.DialRequest, trunk, outcome string) {
+	u.metrics.dialled.WithLabelValues(trunk, outcome).Inc()
+	u.log.Info("number outside dialled", zap.String("number", masked(r.Number)), zap.String("agent", r.Agent),
+		zap.String("call", r.CallID), zap.String("trunk", trunk), zap.String("outcome", outcome))
+}
+
+// dial calls a number through a trunk. The error is a *call.RingError.
+func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest) (*leg, error) {
+	h, err := u.wayOut(ctx, t)
+	if err != nil {
+		u.log.Warn("trunk not reached", zap.String("trunk", t.name), zap.Error(err))
+		why := call.CauseUnreachable
+		if ctx.Err() != nil {
+			why = withdrawnFor(ctx)
+		}
+		return nil, &call.RingError{Why: why, At: time.Now()}
+	}
+	host, port := t.out.hostPort()
+	from := sipmsg.Uri{Scheme: schemeSIP, User: t.out.From, Host: u.selfAt(h).Addr().String()}
+	to := sipmsg.Uri{Scheme: schemeSIP, User: r.Number, Host: host}
+	target := to
+	target.Port = int(port)
+	if h.transport != transportUDP {
+		target.UriParams.Add("transport", strings.ToLower(h.transport))
+	}
+	us := nameAddr("", &from)
+	return u.invite(ctx, outgoing{
+		target: target, from: us, to: nameAddr("", &to), hop: h,
+		// Our own number: what the caller's phone said of theirs is theirs (RFC 3325 section 5).
+		headers:  []sipmsg.Header{sipmsg.NewHeader("P-Asserted-Identity", us)},
+		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer},
+		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password),
+	})
+}
+
+// lookUpWithin bounds the look-up of a trunk's name.
+const lookUpWithin = 5 * time.Second
+
+// errNoListener: no listener of ours speaks the trunk's transport and kind of address.
+var errNoListener = errors.New("sip: no listener of the trunk's transport")
+
+// wayOut is the way to a trunk: an address of its host, and which of our sockets goes there. A listener on
+// loopback does not reach the world, nor the other way round.
+func (u *UA) wayOut(ctx context.Context, t *trunk) (hop, error) {
+	host, port := t.out.hostPort()
+	addrs := []netip.Addr{}
+	if a, err := netip.ParseAddr(host); err == nil {
+		addrs = append(addrs, a)
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, lookUpWithin)
+		defer cancel()
+		if addrs, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host); err != nil {
+			return hop{}, fmt.Errorf("look up trunk %s: %w", t.name, err)
+		}
+	}
+	for _, a := range addrs {
+		a = a.Unmap()
+		for _, l := range u.listeners {
+			ours := l.bound.Addr().Unmap()
+			if l.transport == strings.ToUpper(t.out.Network) && ours.Is4() == a.Is4() &&
+				(ours.IsUnspecified() || ours.IsLoopback() == a.IsLoopback()) {
+				t.at.Store(&a)
+				return hop{transport: l.transport, dest: netip.AddrPortFrom(a, port).String(), ours: l.bound}, nil
+			}
+		}
+	}
+	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, errNoListener)
+}

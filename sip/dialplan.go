@@ -1,0 +1,123 @@
+package sip
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DialRule allows numbers outside to be called: those that begin with Prefix, through a trunk. Of several
+// rules the one with the longest prefix is the number's, and its bounds are the number's bounds.
+type DialRule struct {
+	// Prefix of the numbers: a + or none, then digits.
+	Prefix string
+	// Trunk is the name of one of Options.Trunks, which must have Out.
+	Trunk string
+	// PerMinute is how many calls may begin, all at once if need be, and how many more with each minute: a token bucket.
+	// At least 1.
+	PerMinute int
+	// AtOnce is how many may be under way, ringing included. At least 1.
+	AtOnce int
+	// Hours are when; the zero value is always.
+	Hours Hours
+}
+
+// Hours are a part of each day.
+type Hours struct {
+	// From and To count from midnight by the clock; To may be before From, which spans midnight.
+	From, To time.Duration
+	// Location is whose midnight; nil is UTC.
+	Location *time.Location
+}
+
+// has reports whether an instant is within the hours.
+func (h Hours) has(at time.Time) bool {
+	if h.From == h.To {
+		return true
+	}
+	if h.Location != nil {
+		at = at.In(h.Location)
+	}
+	clock := time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute + time.Duration(at.Second())*time.Second
+	if h.From < h.To {
+		return h.From <= clock && clock < h.To
+	}
+	return clock >= h.From || clock < h.To
+}
+
+// dialPlan is Options.Dial, checked. It may be used from any goroutine.
+type dialPlan struct {
+	rules []*dialRule // the longest prefix first
+}
+
+// dialRule is a rule and what has been called by it.
+type dialRule struct {
+	DialRule
+	trunk *trunk
+	began time.Time
+
+	mu       sync.Mutex
+	rate     bucket
+	underWay int
+}
+
+// newDialPlan checks the rules against the trunks.
+func newDialPlan(rules []DialRule, t *trunks) (*dialPlan, error) {
+	p := &dialPlan{}
+	for _, r := range rules {
+		i := slices.IndexFunc(t.list, func(one *trunk) bool { return one.name == r.Trunk && one.out != nil })
+		if i < 0 {
+			return nil, fmt.Errorf("dial %s: no trunk %q to call out by", r.Prefix, r.Trunk)
+		}
+		if !number(r.Prefix) || r.PerMinute < 1 || r.AtOnce < 1 {
+			return nil, fmt.Errorf("dial %q: a prefix and bounds must be there", r.Prefix)
+		}
+		p.rules = append(p.rules, &dialRule{DialRule: r, trunk: t.list[i], began: time.Now()})
+	}
+	slices.SortStableFunc(p.rules, func(a, b *dialRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
+	return p, nil
+}
+
+// find returns the rule of a number, nil when none allows it. Letters, * and # are never allowed: they
+// reach the carrier's features, not people.
+func (p *dialPlan) find(n string) *dialRule {
+	if !number(n) {
+		return nil
+	}
+	for _, r := range p.rules {
+		if strings.HasPrefix(n, r.Prefix) {
+			return r
+		}
+	}
+	return nil
+}
+
+// number reports whether s is a + or none, then digits.
+func number(s string) bool {
+	s = strings.TrimPrefix(s, "+")
+	return s != "" && len(s) < maxNumber && strings.Trim(s, "0123456789") == ""
+}
+
+// take takes one of the rule's calls, until free is called, once; or it returns which bound is reached.
+func (r *dialRule) take(at time.Time) (free func(), refused string) {
+	if !r.Hours.has(at) {
+		return nil, dialHours
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.underWay >= r.AtOnce {
+		return nil, dialAtOnce
+	}
+	if !r.rate.takeEvery(at.Sub(r.began), time.Minute/time.Duration(r.PerMinute), r.PerMinute) {
+		return nil, dialRate
+	}
+	r.underWay++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.underWay--
+	}, ""
+}

@@ -1,0 +1,56 @@
+package sip
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// TrunkOut is how numbers outside are called through a trunk.
+type TrunkOut struct {
+	// Network is "udp" or "tcp".
+	Network string
+	// Address is HOST:PORT; a name is looked up for each call.
+	Address string
+	// Username and Password answer the trunk's challenge (RFC 3261 section 22); both empty where it knows
+	// us by our address.
+	Username, Password string
+	// From is our own number, which the called party sees.
+	From string
+}
+
+// hostPort splits the address; a port that makes no sense is that of SIP.
+func (o *TrunkOut) hostPort() (string, uint16) {
+	host, text, err := net.SplitHostPort(o.Address)
+	if err != nil {
+		host = o.Address
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		return host, uint16(sipmsg.DefaultUdpPort) // of TCP as well
+	}
+	return host, uint16(port)
+}
+
+// named tells whether a trunk that we call out by has that host.
+func (t *trunks) named(host string) bool {
+	return slices.ContainsFunc(t.list, func(one *trunk) bool {
+		if one.out == nil {
+			return false
+		}
+		name, _ := one.out.hostPort()
+		return strings.EqualFold(name, host)
+	})
+}
+
+// calledAt tells whether a host is where a trunk was last called: its answers come from there.
+func (t *trunks) calledAt(host netip.Addr) bool {
+	return slices.ContainsFunc(t.list, func(one *trunk) bool {
+		at := one.at.Load()
+		return at != nil && *at == host.Unmap()
+	})
+}
