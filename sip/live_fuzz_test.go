@@ -73,7 +73,10 @@ func newLive(f *testing.F) *live {
 // agree answers a call, and every re-INVITE in it, and waits for its end.
 func agree(_ context.Context, in call.Incoming) {
 	var answers sync.WaitGroup
-	defer answers.Wait()
+	defer func() {
+		in.Leg.Attach(nil) // nothing begins after this
+		answers.Wait()
+	}()
 	in.Leg.Attach(func(c call.Command) bool {
 		re, ok := c.(call.Reoffered)
 		if ok {
