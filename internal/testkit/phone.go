@@ -62,7 +62,7 @@ func StartPhone(tb testing.TB, o PhoneOptions) *Phone {
 		o.T1 = 500 * time.Millisecond
 	}
 	p := &Phone{
-		tb: tb, o: o, conn: openUDP(tb), audio: openUDP(tb), regCall: newToken(),
+		tb: tb, o: o, conn: openUDP(tb, loopback), audio: openUDP(tb, loopback), regCall: newToken(),
 		closed: make(chan struct{}), heard: make(chan sipmsg.Message), acts: make(chan func()),
 		changed: make(chan struct{}), requests: make(map[string]*request), served: make(map[string]*served),
 	}

@@ -46,9 +46,9 @@ type PhoneCall struct {
 	reliable   *waiting // ours that waits for its PRACK
 	acks       map[uint32][]byte
 	unacked    map[uint32]*waiting
-	byed       int // final status of our BYE
+	byed       int  // final status of our BYE
 	refers     bool // a REFER was sent: NOTIFYs are expected, before its answer too
-	referred   int // final status of our REFER
+	referred   int  // final status of our REFER
 	notified   []int
 }
 

@@ -13,27 +13,29 @@ import (
 
 // Register registers the phone as an agent's, for an hour (RFC 3261 section 10.2), and fails the test when
 // it may not.
-func (p *Phone) Register() {
+func (p *Phone) Register() { p.tb.Helper(); p.bind(3600) }
+
+// Unregister takes the registration back.
+func (p *Phone) Unregister() { p.tb.Helper(); p.bind(0) }
+
+// bind registers for so many seconds, and waits for the answer.
+func (p *Phone) bind(expires int) {
 	p.tb.Helper()
-	p.do(func() { p.granted = 0; p.register() })
-	limit := p.patience()
-	if !p.await(limit, func() bool { return p.granted != 0 }) || p.status() != sipmsg.StatusOK {
-		p.tb.Fatalf("%s not registered within %s: %d", p.o.User, limit, p.status())
+	status := 0
+	p.do(func() { p.granted = 0; p.register(expires) })
+	p.await(p.patience(), func() bool { status = p.granted; return status != 0 })
+	if status != sipmsg.StatusOK {
+		p.tb.Fatalf("REGISTER of %s, for %d s: %d", p.o.User, expires, status)
 	}
 }
 
-func (p *Phone) status() (granted int) {
-	p.do(func() { granted = p.granted })
-	return granted
-}
-
 // register sends a REGISTER, with credentials if they are given.
-func (p *Phone) register(credentials ...string) {
+func (p *Phone) register(expires int, credentials ...string) {
 	p.sequence++
 	uri, self := "sip:"+p.o.Hotline, fmt.Sprintf("<sip:%s@%s>", p.o.User, p.o.Hotline)
 	out := outgoing{
 		method: "REGISTER", uri: uri, from: self + ";tag=" + newToken(), to: self, callID: p.regCall,
-		seq: p.sequence, headers: append(credentials, "Expires: 3600"),
+		seq: p.sequence, headers: append(credentials, fmt.Sprintf("Expires: %d", expires)),
 	}
 	p.ask(out, func(res *sipmsg.Response) {
 		switch {
@@ -42,7 +44,7 @@ func (p *Phone) register(credentials ...string) {
 		case res.IsProvisional():
 			return
 		case res.StatusCode == sipmsg.StatusUnauthorized && len(credentials) == 0:
-			p.register(p.credentials(res, "REGISTER", uri))
+			p.register(expires, p.credentials(res, "REGISTER", uri))
 			return
 		default:
 			p.granted = res.StatusCode

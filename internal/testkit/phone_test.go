@@ -15,7 +15,7 @@ const phoneT1 = 20 * time.Millisecond
 func pair(t *testing.T, reliable bool) (first, second *Phone, r *Relay) {
 	t.Helper()
 	second = StartPhone(t, PhoneOptions{User: "2000", Hotline: "127.0.0.1:9", T1: phoneT1, Reliable: reliable})
-	r = StartRelay(t, second.self.String())
+	r = StartRelay(t, second.self.String(), loopback)
 	second.do(func() { second.next = r.Outer() })
 	first = StartPhone(t, PhoneOptions{
 		User: "1000", Hotline: r.Outer().String(), Relay: r, T1: phoneT1, Reliable: reliable,

@@ -36,7 +36,6 @@ type Rule struct {
 	Delay func() time.Duration
 }
 
-
 // First loses the first n copies of each message.
 func First(n int) func(copy int) bool { return func(copy int) bool { return copy <= n } }
 
@@ -65,8 +64,9 @@ type Relay struct {
 	story  []string
 }
 
-// StartRelay opens a relay to a hotline's host:port, and closes it with the test.
-func StartRelay(tb testing.TB, hotline string) *Relay {
+// StartRelay opens a relay to a hotline's host:port, and closes it with the test. The hotline sees it at
+// from, an address of loopback: hosts by which it knows a trunk should be no phones'.
+func StartRelay(tb testing.TB, hotline, from string) *Relay {
 	tb.Helper()
 	to, err := netip.ParseAddrPort(hotline)
 	if err != nil {
@@ -74,17 +74,20 @@ func StartRelay(tb testing.TB, hotline string) *Relay {
 	}
 	r := &Relay{hotline: to, closed: make(chan struct{})}
 	r.Obey()
-	r.outer, r.inner = openUDP(tb), openUDP(tb)
+	r.outer, r.inner = openUDP(tb, from), openUDP(tb, loopback)
 	r.running.Go(func() { r.pump(r.inner, ToHotline) })
 	r.running.Go(func() { r.pump(r.outer, ToPhone) })
 	tb.Cleanup(r.close)
 	return r
 }
 
-// openUDP opens a socket on a free port of loopback. The test's end finds it closed.
-func openUDP(tb testing.TB) *net.UDPConn {
+// loopback is where tests are.
+const loopback = "127.0.0.1"
+
+// openUDP opens a socket on a free port of an address. The caller closes it.
+func openUDP(tb testing.TB, address string) *net.UDPConn {
 	tb.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(address)})
 	if err != nil {
 		tb.Fatalf("open a UDP socket: %v", err)
 	}

@@ -1,0 +1,154 @@
+package matrix
+
+import (
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
+)
+
+const (
+	toHotline = testkit.ToHotline
+	toPhone   = testkit.ToPhone
+)
+
+// rows are the kinds of messages and where each passes. An agent's phone is a caller's mirror: what one
+// sends, the other is sent.
+var rows = []row{
+	{callerHangsUp, caller, toHotline, "INVITE"},
+	{callerHangsUp, caller, toPhone, "100 INVITE"},
+	{callerHangsUp, caller, toPhone, "180 INVITE"},
+	{callerHangsUp, caller, toPhone, "200 INVITE"},
+	{callerHangsUp, caller, toHotline, "ACK"},
+	{callerHangsUp, caller, toHotline, "BYE"},
+	{callerHangsUp, caller, toPhone, "200 BYE"},
+	{callerHangsUp, agent, toPhone, "INVITE"},
+	{callerHangsUp, agent, toHotline, "100 INVITE"},
+	{callerHangsUp, agent, toHotline, "180 INVITE"},
+	{callerHangsUp, agent, toHotline, "200 INVITE"},
+	{callerHangsUp, agent, toPhone, "ACK"},
+	{callerHangsUp, agent, toPhone, "BYE"},
+	{callerHangsUp, agent, toHotline, "200 BYE"},
+	{agentHangsUp, agent, toHotline, "BYE"},
+	{agentHangsUp, agent, toPhone, "200 BYE"},
+	{agentHangsUp, caller, toPhone, "BYE"},
+	{agentHangsUp, caller, toHotline, "200 BYE"},
+	{callerCancels, caller, toHotline, "CANCEL"},
+	{callerCancels, caller, toPhone, "200 CANCEL"},
+	{callerCancels, caller, toPhone, "487 INVITE"},
+	{callerCancels, caller, toHotline, "ACK"},
+	{callerCancels, agent, toPhone, "CANCEL"},
+	{callerCancels, agent, toHotline, "200 CANCEL"},
+	{callerCancels, agent, toHotline, "487 INVITE"},
+	{callerCancels, agent, toPhone, "ACK"},
+	{agentHolds, agent, toHotline, "re-INVITE"},
+	{agentHolds, agent, toPhone, "200 re-INVITE"},
+	{agentHolds, agent, toHotline, "ACK re-INVITE"},
+	{callerHolds, caller, toHotline, "re-INVITE"},
+	{callerHolds, caller, toPhone, "200 re-INVITE"},
+	{callerHolds, caller, toHotline, "ACK re-INVITE"},
+	{agentCalls, agent, toHotline, "INVITE"},
+	{agentCalls, agent, toPhone, "401 INVITE"},
+	{agentCalls, agent, toPhone, "100 INVITE"},
+	{agentCalls, agent, toPhone, "180 INVITE"},
+	{agentCalls, agent, toPhone, "200 INVITE"},
+	{agentCalls, agent, toHotline, "ACK"},
+	{agentCancels, agent, toHotline, "CANCEL"},
+	{agentCancels, agent, toPhone, "200 CANCEL"},
+	{agentCancels, agent, toPhone, "487 INVITE"},
+}
+
+// everything are rows in which the whole of a side's traffic is hit, one for each call.
+var everything = []row{
+	{callerHangsUp, caller, "", ""},
+	{callerHangsUp, agent, "", ""},
+	{agentHangsUp, caller, "", ""},
+	{agentHangsUp, agent, "", ""},
+	{callerCancels, caller, "", ""},
+	{callerCancels, agent, "", ""},
+	{agentHolds, agent, "", ""},
+	{callerHolds, caller, "", ""},
+	{agentCalls, agent, "", ""},
+	{agentCancels, agent, "", ""},
+}
+
+// The columns.
+var (
+	first       = column{"first", func(*town) testkit.Rule { return testkit.Rule{Drop: testkit.First(1)} }}
+	firstTwo    = column{"first two", func(*town) testkit.Rule { return testkit.Rule{Drop: testkit.First(2)} }}
+	everySecond = column{"every second", func(*town) testkit.Rule { return testkit.Rule{Drop: testkit.EverySecond} }}
+	twice       = column{"twice", func(*town) testkit.Rule { return testkit.Rule{Twice: true} }}
+	late        = column{"late", func(w *town) testkit.Rule { return testkit.Rule{Delay: upTo(2*w.t1, w.seed())} }}
+	swapped     = column{"swapped", func(w *town) testkit.Rule { return testkit.Rule{Swap: true, Hold: 2 * w.t1} }}
+)
+
+// upTo is a random delay, the same ones for the same seed.
+func upTo(most time.Duration, seed uint64) func() time.Duration {
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // repeatable, not secret
+	return func() time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Duration(random.Int64N(int64(most)))
+	}
+}
+
+// plan is which cells there are.
+type plan struct {
+	rows    []row
+	columns []column
+}
+
+// play plays all cells of plans in one town, and returns what went wrong in each: by row, then by column.
+func playAll(t *testing.T, t1 time.Duration, plans ...plan) map[string]map[string]string {
+	t.Helper()
+	w := openTown(t, t1)
+	var mu sync.Mutex
+	results := make(map[string]map[string]string)
+	t.Run("cells", func(t *testing.T) {
+		for _, p := range plans {
+			for _, r := range p.rows {
+				results[r.String()] = make(map[string]string)
+				for _, c := range p.columns {
+					rule := c.rule(w)
+					t.Run(r.String()+", "+c.name, func(t *testing.T) {
+						t.Parallel()
+						run(t, w, r, rule, func(wrong string) {
+							mu.Lock()
+							defer mu.Unlock()
+							results[r.String()][c.name] = wrong
+						})
+					})
+				}
+			}
+		}
+	})
+	w.quiet(t)
+	return results
+}
+
+// quiet wants nothing left of all the calls: none goes on, and nothing was contained.
+func (w *town) quiet(t *testing.T) {
+	t.Helper()
+	for line := range strings.Lines(string(w.h.Get("/metrics"))) {
+		if strings.HasPrefix(line, "hotline_calls_active") || strings.HasPrefix(line, "hotline_panics_total") {
+			require.True(t, strings.HasSuffix(line, " 0\n"), line)
+		}
+	}
+}
+
+// scaled is T1 in the reduced matrix: 64·T1, after which a request is given up, is then 1.6 s.
+const scaled = 25 * time.Millisecond
+
+// TestLossMatrix is the reduced matrix: every kind of message, with timers scaled.
+func TestLossMatrix(t *testing.T) {
+	playAll(t, scaled,
+		plan{rows, []column{first, firstTwo, everySecond}},
+		plan{everything, []column{everySecond, twice, late, swapped}},
+	)
+}

@@ -1,0 +1,152 @@
+package matrix
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
+)
+
+// lanes are more than cells run at once, so that one in which a cell went wrong can be left alone.
+const lanes = 2 * atOnce
+
+// Where phones are, as the hotline sees them: callers behind its trunk, agents in the office.
+const (
+	city   = "127.0.0.2"
+	office = "127.0.0.1"
+)
+
+// lane is what a cell has of the hotline for itself: a number that rings its agent, and one that rings the
+// agent's colleague.
+type lane struct {
+	number, other    string
+	queue, side      string
+	agent, colleague string
+}
+
+// town is the hotline of all cells.
+type town struct {
+	h    *testkit.Hotline
+	t1   time.Duration
+	free chan lane
+
+	mu     sync.Mutex
+	asked  time.Time
+	calls  []testkit.Record
+	agents []testkit.Agent
+	seen   int // calls that cells made
+	seeds  uint64
+}
+
+// lookEvery is how old what the API said may be: cells ask often, and all at once.
+const lookEvery = 50 * time.Millisecond
+
+func openTown(t *testing.T, t1 time.Duration) *town {
+	t.Helper()
+	w := &town{t1: t1, free: make(chan lane, lanes)}
+	var numbers, agents, queues strings.Builder
+	for i := range lanes {
+		l := lane{
+			number: fmt.Sprintf("70%02d", i), other: fmt.Sprintf("71%02d", i),
+			queue: fmt.Sprintf("lane%d", i), side: fmt.Sprintf("side%d", i),
+			agent: fmt.Sprintf("10%02d", i), colleague: fmt.Sprintf("20%02d", i),
+		}
+		w.free <- l
+		fmt.Fprintf(&numbers, "      %q: {queue: %s}\n      %q: {queue: %s}\n", l.number, l.queue, l.other, l.side)
+		fmt.Fprintf(&agents, "  - {id: %q, password: secret%s, skills: {%s: 5}}\n", l.agent, l.agent, l.queue)
+		fmt.Fprintf(&agents, "  - {id: %q, password: secret%s, skills: {%s: 5}}\n", l.colleague, l.colleague, l.side)
+		for _, queue := range []string{l.queue, l.side} {
+			fmt.Fprintf(&queues, "  %s: {priority: 10, wrap_up: 0s, after_no_answer: 1s, after_reject: 1s, "+
+				"after_busy: 1s, unreachable: 1s}\n", queue)
+		}
+	}
+	yaml := fmt.Sprintf(`trunks:
+  - name: city
+    allow: [%s/32]
+    numbers:
+%sagents:
+%squeues:
+%sprompts: {folder: %s}
+`, city, &numbers, &agents, &queues, shortPrompts(t))
+	w.h = testkit.StartHotline(t, testkit.HotlineOptions{
+		YAML: yaml, Race: true, Ping: "10m", MediaPorts: 190, NoRest: true, T1: t1,
+	})
+	return w
+}
+
+// shortPrompts is a folder of what is said before people are joined, each a moment long.
+func shortPrompts(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "zh"), 0o755))
+	names := []string{"recorded", "agent-number-before", "agent-number-after"}
+	for digit := range 10 {
+		names = append(names, fmt.Sprintf("digit-%d", digit))
+	}
+	for _, name := range names {
+		testkit.WriteTone(t, filepath.Join(folder, "zh", name+".wav"), 0, 0.04)
+	}
+	return folder
+}
+
+// look asks the API what there is, unless it was asked a moment ago.
+func (w *town) look(t testing.TB) {
+	t.Helper()
+	if time.Since(w.asked) < lookEvery {
+		return
+	}
+	var page struct{ Calls []testkit.Record }
+	require.NoError(t, json.Unmarshal(w.h.Get("/api/v1/calls?limit=200"), &page))
+	w.calls, w.agents, w.asked = page.Calls, w.h.Agents(), time.Now()
+}
+
+// records are the calls of a number, as they were a moment ago.
+func (w *town) records(t testing.TB, from string) []testkit.Record {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.look(t)
+	var found []testkit.Record
+	for _, r := range w.calls {
+		if r.From == from {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// state is what an agent does.
+func (w *town) state(t testing.TB, agent string) string {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.look(t)
+	i := slices.IndexFunc(w.agents, func(a testkit.Agent) bool { return a.ID == agent })
+	require.GreaterOrEqual(t, i, 0)
+	return w.agents[i].State
+}
+
+// caller is a telephone number that nobody had before.
+func (w *town) caller() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen++
+	return fmt.Sprintf("139%08d", w.seen)
+}
+
+// seed is another one each time, and the same in every run.
+func (w *town) seed() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seeds++
+	return w.seeds
+}
