@@ -92,13 +92,13 @@ func (c *PhoneCall) call(credentials ...string) {
 		headers = append(headers, "Require: 100rel", "Supported: 100rel")
 	}
 	c.version++
-	out := c.request("INVITE", headers...)
+	out := c.request(sipmsg.INVITE, headers...)
 	out.body = c.p.sdp(c.version, sendRecv)
 	c.invite = c.p.ask(out, c.answered)
 }
 
 // request is the next request of the dialog (RFC 3261 section 12.2.1.1).
-func (c *PhoneCall) request(method string, headers ...string) outgoing {
+func (c *PhoneCall) request(method sipmsg.RequestMethod, headers ...string) outgoing {
 	c.seq++
 	return outgoing{method: method, uri: c.target, from: c.from, to: c.to, callID: c.id, seq: c.seq, headers: headers}
 }
@@ -114,7 +114,7 @@ func (c *PhoneCall) answered(res *sipmsg.Response) {
 		c.established(res)
 	case !c.tried && (res.StatusCode == sipmsg.StatusUnauthorized || res.StatusCode == sipmsg.StatusProxyAuthRequired):
 		c.tried = true
-		c.call(c.p.credentials(res, "INVITE", c.target))
+		c.call(c.p.credentials(res, sipmsg.INVITE, c.target))
 	default:
 		c.over(strconv.Itoa(res.StatusCode))
 	}
@@ -156,7 +156,7 @@ func (c *PhoneCall) prack(res *sipmsg.Response) {
 		return
 	}
 	c.rseq = uint32(n)
-	c.p.ask(c.request("PRACK", fmt.Sprintf("RAck: %d %s", n, res.CSeq().Value())), func(*sipmsg.Response) {})
+	c.p.ask(c.request(sipmsg.PRACK, fmt.Sprintf("RAck: %d %s", n, res.CSeq().Value())), func(*sipmsg.Response) {})
 }
 
 // established takes the first 2xx. One that crossed our CANCEL is hung up (section 9.1).
@@ -175,7 +175,7 @@ func (c *PhoneCall) established(res *sipmsg.Response) {
 func (c *PhoneCall) acknowledge(res *sipmsg.Response) {
 	seq := res.CSeq().SeqNo
 	c.acks[seq] = c.p.text(outgoing{
-		method: "ACK", uri: c.target, from: c.from, to: c.to, callID: c.id, seq: seq, branch: "z9hG4bK" + newToken(),
+		method: sipmsg.ACK, uri: c.target, from: c.from, to: c.to, callID: c.id, seq: seq, branch: "z9hG4bK" + newToken(),
 	})
 	c.p.send(c.acks[seq])
 }
@@ -192,9 +192,9 @@ func (p *Phone) confirmed(res *sipmsg.Response) {
 // cancel sends the CANCEL of our INVITE, once, and waits for the INVITE's end for 64·T1 more.
 func (c *PhoneCall) cancel() {
 	q := c.invite
-	if p := c.p; p.requests[q.out.branch+"CANCEL"] == nil {
+	if p := c.p; p.requests[q.out.branch+string(sipmsg.CANCEL)] == nil {
 		out := q.out
-		out.method, out.body, out.headers = "CANCEL", "", nil
+		out.method, out.body, out.headers = sipmsg.CANCEL, "", nil
 		p.ask(out, func(*sipmsg.Response) {})
 		q.limit = p.later(p.giveUp(), func() { p.timeout(q) })
 	}
@@ -207,7 +207,7 @@ func (c *PhoneCall) reoffer(direction string) {
 	}
 	c.reoffering, c.reoffered = true, 0
 	c.version++
-	out := c.request("INVITE")
+	out := c.request(sipmsg.INVITE)
 	out.body = c.p.sdp(c.version, direction)
 	c.p.ask(out, func(res *sipmsg.Response) {
 		switch {
@@ -250,7 +250,7 @@ func (c *PhoneCall) backOff() time.Duration {
 // bye ends the call from our side.
 func (c *PhoneCall) bye(why string) {
 	c.over(why)
-	c.p.ask(c.request("BYE"), func(res *sipmsg.Response) {
+	c.p.ask(c.request(sipmsg.BYE), func(res *sipmsg.Response) {
 		c.byed = sipmsg.StatusRequestTimeout
 		if res != nil {
 			c.byed = res.StatusCode

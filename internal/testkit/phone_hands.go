@@ -34,7 +34,7 @@ func (p *Phone) register(expires int, credentials ...string) {
 	p.sequence++
 	uri, self := "sip:"+p.o.Hotline, fmt.Sprintf("<sip:%s@%s>", p.o.User, p.o.Hotline)
 	out := outgoing{
-		method: "REGISTER", uri: uri, from: self + ";tag=" + newToken(), to: self, callID: p.regCall,
+		method: sipmsg.REGISTER, uri: uri, from: self + ";tag=" + newToken(), to: self, callID: p.regCall,
 		seq: p.sequence, headers: append(credentials, fmt.Sprintf("Expires: %d", expires)),
 	}
 	p.ask(out, func(res *sipmsg.Response) {
@@ -44,7 +44,7 @@ func (p *Phone) register(expires int, credentials ...string) {
 		case res.IsProvisional():
 			return
 		case res.StatusCode == sipmsg.StatusUnauthorized && len(credentials) == 0:
-			p.register(expires, p.credentials(res, "REGISTER", uri))
+			p.register(expires, p.credentials(res, sipmsg.REGISTER, uri))
 			return
 		default:
 			p.granted = res.StatusCode
@@ -55,7 +55,7 @@ func (p *Phone) register(expires int, credentials ...string) {
 
 // credentials is the header that answers a challenge (RFC 3261 section 22.2); a challenge that is no digest
 // gets none.
-func (p *Phone) credentials(res *sipmsg.Response, method, uri string) string {
+func (p *Phone) credentials(res *sipmsg.Response, method sipmsg.RequestMethod, uri string) string {
 	asks, answers := "WWW-Authenticate", "Authorization"
 	if res.StatusCode == sipmsg.StatusProxyAuthRequired {
 		asks, answers = "Proxy-Authenticate", "Proxy-Authorization"
@@ -66,7 +66,7 @@ func (p *Phone) credentials(res *sipmsg.Response, method, uri string) string {
 			continue
 		}
 		creds, err := digest.Digest(challenge, digest.Options{
-			Method: method, URI: uri, Username: p.o.User, Password: p.o.Password, Count: 1,
+			Method: string(method), URI: uri, Username: p.o.User, Password: p.o.Password, Count: 1,
 		})
 		if err == nil {
 			return answers + ": " + creds.String()
@@ -219,7 +219,7 @@ func (c *PhoneCall) Refer(user string, replaces *PhoneCall) {
 			to += "?Replaces=" + url.QueryEscape(fmt.Sprintf("%s;to-tag=%s;from-tag=%s", replaces.id, tag, replaces.tag))
 		}
 		c.refers, c.referred, c.notified = true, 0, nil
-		c.p.ask(c.request("REFER", "Refer-To: <"+to+">", fmt.Sprintf("Referred-By: <sip:%s@%s>", c.p.o.User, c.p.o.Hotline)),
+		c.p.ask(c.request(sipmsg.REFER, "Refer-To: <"+to+">", fmt.Sprintf("Referred-By: <sip:%s@%s>", c.p.o.User, c.p.o.Hotline)),
 			func(res *sipmsg.Response) {
 				switch {
 				case res == nil:
@@ -255,7 +255,7 @@ func (p *Phone) Unsettled() (list []string) {
 		}
 		for _, q := range p.requests {
 			if q.final == 0 {
-				list = append(list, q.out.method+" unanswered")
+				list = append(list, string(q.out.method)+" unanswered")
 			}
 		}
 		for _, s := range p.served {

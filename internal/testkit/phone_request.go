@@ -25,10 +25,10 @@ func (p *Phone) ask(out outgoing, answered func(res *sipmsg.Response)) *request 
 		out.branch = "z9hG4bK" + newToken()
 	}
 	q := &request{out: out, answered: answered}
-	p.requests[out.branch+out.method] = q
+	p.requests[out.branch+string(out.method)] = q
 	text := p.text(out)
 	most := p.t2()
-	if out.method == "INVITE" {
+	if out.method == sipmsg.INVITE {
 		most = 0 // timer A doubles without a bound (section 17.1.1.2)
 	}
 	q.resend = p.repeat(most, func() { p.send(text) })
@@ -94,7 +94,7 @@ func (q *request) provisional(p *Phone, invite bool) {
 // refusalAck is the ACK of a final response that is no 2xx (section 17.1.1.3).
 func (p *Phone) refusalAck(q *request, res *sipmsg.Response) []byte {
 	out := q.out
-	out.method, out.to, out.body, out.headers = "ACK", res.To().Value(), "", nil
+	out.method, out.to, out.body, out.headers = sipmsg.ACK, res.To().Value(), "", nil
 	return p.text(out)
 }
 

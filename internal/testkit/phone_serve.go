@@ -22,7 +22,7 @@ type served struct {
 func (p *Phone) receive(msg sipmsg.Message) {
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
-		p.responded(msg.(*sipmsg.Response)) //nolint:errcheck,forcetypeassert // there are these two
+		p.responded(msg.(*sipmsg.Response)) // there are these two
 		return
 	}
 	via := req.Via()
@@ -47,7 +47,7 @@ func (p *Phone) receive(msg sipmsg.Message) {
 // repeated answers a retransmission as before. After a 2xx to an INVITE it is absorbed, since the 2xx has
 // its own clock (RFC 6026 section 7.1).
 func (p *Phone) repeated(s *served) {
-	if s.last != nil && !(s.req.IsInvite() && s.final/100 == 2) {
+	if s.last != nil && (!s.req.IsInvite() || s.final/100 != 2) {
 		p.send(s.last)
 	}
 }
@@ -72,7 +72,7 @@ func (p *Phone) reply(s *served, code int, body string, headers ...string) {
 
 // acked takes an ACK: of a refusal, whose branch it bears, or of a 2xx.
 func (p *Phone) acked(req *sipmsg.Request, branch string) {
-	if s := p.served[branch+"INVITE"]; s != nil && s.final >= 300 {
+	if s := p.served[branch+string(sipmsg.INVITE)]; s != nil && s.final >= 300 {
 		s.again.stop()
 		return
 	}
@@ -109,7 +109,7 @@ func (p *Phone) callOf(req *sipmsg.Request) *PhoneCall {
 func (p *Phone) serve(s *served, branch string) {
 	req := s.req
 	if req.Method == sipmsg.CANCEL {
-		p.cancelled(s, p.served[branch+"INVITE"])
+		p.cancelled(s, p.served[branch+string(sipmsg.INVITE)])
 		return
 	}
 	if !req.To().Params.Has("tag") {

@@ -41,9 +41,9 @@ func idle(t *testing.T, phones ...*Phone) {
 func TestPhonesUnderLoss(t *testing.T) {
 	hold := func(_ *testing.T, c, s *PhoneCall) {
 		c.Hold()
-		require.EqualValues(t, 200, c.AwaitReoffered())
+		require.Equal(t, 200, c.AwaitReoffered())
 		s.Resume()
-		require.EqualValues(t, 200, s.AwaitReoffered())
+		require.Equal(t, 200, s.AwaitReoffered())
 		c.Hangup()
 	}
 	callerHangsUp := func(_ *testing.T, c, _ *PhoneCall) { c.Hangup() }

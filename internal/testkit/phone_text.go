@@ -13,13 +13,14 @@ func newToken() string { return rand.Text() }
 
 // outgoing is a request of the phone's, to be written.
 type outgoing struct {
-	method, uri  string
-	from, to     string // with tags
-	callID       string
-	seq          uint32
-	branch       string
-	headers      []string // whole lines, without their ends
-	body, bodyOf string   // body's type; empty: SDP
+	method   sipmsg.RequestMethod
+	uri      string
+	from, to string // with tags
+	callID   string
+	seq      uint32
+	branch   string
+	headers  []string // whole lines, without their ends
+	body     string   // SDP
 }
 
 // text writes a request (RFC 3261 section 8.1.1).
@@ -31,7 +32,7 @@ func (p *Phone) text(r outgoing) []byte {
 		"From: " + r.from, "To: " + r.to, "Call-ID: " + r.callID,
 		fmt.Sprintf("CSeq: %d %s", r.seq, r.method),
 	}
-	if r.method != "ACK" && r.method != "CANCEL" {
+	if r.method != sipmsg.ACK && r.method != sipmsg.CANCEL {
 		lines = append(lines, p.contact())
 	}
 	return withBody(append(lines, r.headers...), r.body)

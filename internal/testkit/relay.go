@@ -108,7 +108,7 @@ func (r *Relay) Inner() netip.AddrPort { return addrOf(r.inner) }
 func (r *Relay) Outer() netip.AddrPort { return addrOf(r.outer) }
 
 func addrOf(c *net.UDPConn) netip.AddrPort {
-	return c.LocalAddr().(*net.UDPAddr).AddrPort() //nolint:errcheck,forcetypeassert // a UDP socket's is one
+	return c.LocalAddr().(*net.UDPAddr).AddrPort() // a UDP socket's is one
 }
 
 // Obey puts rules in place of those before, and begins the counts and the story anew. A message obeys the

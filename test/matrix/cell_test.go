@@ -44,14 +44,14 @@ type witness struct {
 
 // Errorf implements testing.TB.
 func (w *witness) Errorf(format string, args ...any) {
-	w.T.Helper()
+	w.Helper()
 	w.note(fmt.Sprintf(format, args...))
 	w.T.Errorf(format, args...)
 }
 
 // Fatalf implements testing.TB.
 func (w *witness) Fatalf(format string, args ...any) {
-	w.T.Helper()
+	w.Helper()
 	w.note(fmt.Sprintf(format, args...))
 	w.T.Fatalf(format, args...)
 }

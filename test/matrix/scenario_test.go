@@ -143,35 +143,6 @@ var agentCancels = scenario{name: "agent cancels", play: func(p *play) outcome {
 	return outcome{p.lane.agent, "abandoned", "caller-hangup", "caller", nil}
 }}
 
-// transferred is what waits for REFER (RFC 3515): a blind transfer to the colleague.
-var transferred = scenario{name: "agent transfers", play: func(p *play) outcome {
-	c, a := p.talk()
-	a.Refer(p.lane.colleague, nil)
-	b := p.colleague.AwaitCall()
-	b.Answer()
-	require.Equal(p.t, 202, a.AwaitReferred())
-	require.Equal(p.t, 200, a.AwaitTransfer())
-	b.Await(testkit.Talking)
-	p.joined(p.number, 2)
-	a.Hangup()
-	c.Hangup()
-	o := p.byCaller()
-	o.agents = append(o.agents, p.lane.colleague)
-	return o
-}}
-
-var reliably = scenario{name: "reliable ringing", reliable: true, play: func(p *play) outcome {
-	c := p.caller.Call(p.lane.number)
-	a := p.agent.AwaitCall()
-	a.AwaitPRACK()
-	a.Answer()
-	c.Await(testkit.Talking)
-	a.Await(testkit.Talking)
-	p.joined(p.number, 1)
-	c.Hangup()
-	return p.byCaller()
-}}
-
 func (p *play) phone(who party) *testkit.Phone {
 	return map[party]*testkit.Phone{caller: p.caller, agent: p.agent, colleague: p.colleague}[who]
 }

@@ -99,22 +99,22 @@ func shortPrompts(t *testing.T) string {
 }
 
 // look asks the API what there is, unless it was asked a moment ago.
-func (w *town) look(t testing.TB) {
-	t.Helper()
+func (w *town) look(tb testing.TB) {
+	tb.Helper()
 	if time.Since(w.asked) < lookEvery {
 		return
 	}
 	var page struct{ Calls []testkit.Record }
-	require.NoError(t, json.Unmarshal(w.h.Get("/api/v1/calls?limit=200"), &page))
+	require.NoError(tb, json.Unmarshal(w.h.Get("/api/v1/calls?limit=200"), &page))
 	w.calls, w.agents, w.asked = page.Calls, w.h.Agents(), time.Now()
 }
 
 // records are the calls of a number, as they were a moment ago.
-func (w *town) records(t testing.TB, from string) []testkit.Record {
-	t.Helper()
+func (w *town) records(tb testing.TB, from string) []testkit.Record {
+	tb.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.look(t)
+	w.look(tb)
 	var found []testkit.Record
 	for _, r := range w.calls {
 		if r.From == from {
@@ -125,13 +125,13 @@ func (w *town) records(t testing.TB, from string) []testkit.Record {
 }
 
 // state is what an agent does.
-func (w *town) state(t testing.TB, agent string) string {
-	t.Helper()
+func (w *town) state(tb testing.TB, agent string) string {
+	tb.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.look(t)
+	w.look(tb)
 	i := slices.IndexFunc(w.agents, func(a testkit.Agent) bool { return a.ID == agent })
-	require.GreaterOrEqual(t, i, 0)
+	require.GreaterOrEqual(tb, i, 0)
 	return w.agents[i].State
 }
 
