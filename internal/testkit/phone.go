@@ -22,6 +22,10 @@ type PhoneOptions struct {
 	// T1 is the round-trip estimate behind all its timers (RFC 3261 section 17.1.1.1); T2 and T4 keep
 	// their ratio to it. Default 500 ms.
 	T1 time.Duration
+	// Session, if not 0, is how long a session lasts without a refresh, which it leaves to the hotline
+	// (RFC 4028): at least 90 s, of which a refresh takes half. Updates: by UPDATE (RFC 3311), not re-INVITE.
+	Session time.Duration
+	Updates bool
 	// Reliable: it sends its 180 reliably to whoever supports that, and asks for it when it calls
 	// (Require: 100rel, RFC 3262).
 	Reliable bool

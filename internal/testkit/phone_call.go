@@ -50,6 +50,7 @@ type PhoneCall struct {
 	refers     bool // a REFER was sent: NOTIFYs are expected, before its answer too
 	referred   int  // final status of our REFER
 	notified   []int
+	refreshed  int // re-INVITEs and UPDATEs of theirs that were answered 200
 }
 
 // waiting is a response of ours that is sent again until it is acknowledged.
@@ -87,9 +88,12 @@ func (p *Phone) Call(number string) *PhoneCall {
 
 // call sends the INVITE, with credentials if they are given.
 func (c *PhoneCall) call(credentials ...string) {
-	headers := append(credentials, "Allow: INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, NOTIFY, OPTIONS")
+	headers := append(credentials, c.p.allow())
 	if c.p.o.Reliable {
 		headers = append(headers, "Require: 100rel", "Supported: 100rel")
+	}
+	if c.p.o.Session > 0 {
+		headers = append(headers, "Supported: timer", c.p.session("uas"))
 	}
 	c.version++
 	out := c.request(sipmsg.INVITE, headers...)

@@ -111,6 +111,12 @@ func (c *PhoneCall) AwaitReoffered() (status int) {
 	return status
 }
 
+// AwaitRefreshed waits until the hotline has refreshed the session.
+func (c *PhoneCall) AwaitRefreshed() {
+	c.p.tb.Helper()
+	c.awaitFor(c.p.o.Session, "refreshed", func() bool { return c.refreshed > 0 }) // half of it should do
+}
+
 // AwaitPRACK waits until a reliable 180 of ours is acknowledged.
 func (c *PhoneCall) AwaitPRACK() {
 	c.p.tb.Helper()
@@ -141,8 +147,13 @@ func (c *PhoneCall) AwaitTransfer() (status int) {
 
 func (c *PhoneCall) await(what string, f func() bool) {
 	c.p.tb.Helper()
+	c.awaitFor(c.p.patience(), what, f)
+}
+
+func (c *PhoneCall) awaitFor(limit time.Duration, what string, f func() bool) {
+	c.p.tb.Helper()
 	ended := false
-	ok := c.p.await(c.p.patience(), func() bool {
+	ok := c.p.await(limit, func() bool {
 		if f() {
 			return true
 		}

@@ -211,7 +211,7 @@ func (c *PhoneCall) accept(s *served) {
 	if c.direction == sendOnly && direction == sendRecv {
 		direction = sendOnly // our own hold stays (RFC 3264 section 8.4)
 	}
-	p.reply(s, sipmsg.StatusOK, p.sdp(c.version, direction), "Allow: INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, NOTIFY, OPTIONS")
+	p.reply(s, sipmsg.StatusOK, p.sdp(c.version, direction), p.timed(s.req)...)
 	text := s.last
 	w := &waiting{resend: p.repeat(p.t2(), func() { p.send(text) })}
 	w.limit = p.later(p.giveUp(), func() { c.bye("no ACK") })
@@ -230,21 +230,24 @@ func (c *PhoneCall) reinvited(s *served) {
 			c.target = uri
 		}
 		c.accept(s)
+		c.refreshed++
 	}
 }
 
-// updated takes an UPDATE (RFC 3311).
+// updated takes an UPDATE (RFC 3311 section 5.2).
 func (c *PhoneCall) updated(s *served) {
-	if len(s.req.Body()) == 0 {
-		c.p.reply(s, sipmsg.StatusOK, "")
-		return
+	offer, answer := s.req.Body(), ""
+	if len(offer) > 0 {
+		if c.reoffering {
+			c.p.reply(s, sipmsg.StatusRequestPending, "")
+			return
+		}
+		c.version++
+		answer = c.p.sdp(c.version, mirrored(directionOf(offer)))
 	}
-	if c.reoffering {
-		c.p.reply(s, sipmsg.StatusRequestPending, "")
-		return
-	}
-	c.version++
-	c.p.reply(s, sipmsg.StatusOK, c.p.sdp(c.version, mirrored(directionOf(s.req.Body()))))
+	c.p.reply(s, sipmsg.StatusOK, answer, c.p.timed(s.req)...)
+	c.refreshed++
+	c.p.tell()
 }
 
 // notify takes the news of a transfer: the status line in a message/sipfrag (RFC 3515 section 2.4.5).

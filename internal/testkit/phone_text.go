@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 )
@@ -57,6 +58,30 @@ func (p *Phone) response(req *sipmsg.Request, code int, tag, body string, header
 		lines = append(lines, p.contact())
 	}
 	return withBody(append(lines, headers...), body)
+}
+
+// allow is what the phone serves.
+func (p *Phone) allow() string {
+	const always = "Allow: INVITE, ACK, CANCEL, BYE, PRACK, NOTIFY, OPTIONS"
+	if p.o.Updates {
+		return always + ", UPDATE"
+	}
+	return always
+}
+
+// session is the session timer, refreshed by the hotline, which is the UAC or the UAS (RFC 4028 section 4).
+func (p *Phone) session(refresher string) string {
+	return fmt.Sprintf("Session-Expires: %d;refresher=%s", p.o.Session/time.Second, refresher)
+}
+
+// timed are the headers of a 2xx to an INVITE or UPDATE of the hotline's: what the phone serves, and the
+// session timer if both know of one.
+func (p *Phone) timed(req *sipmsg.Request) []string {
+	headers := []string{p.allow()}
+	if p.o.Session > 0 && requires(req, "supported", "timer") {
+		headers = append(headers, "Require: timer", p.session("uac"))
+	}
+	return headers
 }
 
 // contact is where the phone is reached.

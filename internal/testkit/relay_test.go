@@ -118,7 +118,9 @@ func TestRelayDoublesAndDelays(t *testing.T) {
 func TestRelayKinds(t *testing.T) {
 	t.Parallel()
 	r := &Relay{within: make(map[string]struct{})}
-	within := func(text string) string { return strings.Replace(text, "To: <sip:1@127.0.0.1>\r", "To: <sip:1@127.0.0.1>;tag=b\r", 1) }
+	within := func(text string) string {
+		return strings.Replace(text, "To: <sip:1@127.0.0.1>\r", "To: <sip:1@127.0.0.1>;tag=b\r", 1)
+	}
 	for _, row := range []struct {
 		way  Way
 		text string

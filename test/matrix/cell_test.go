@@ -94,10 +94,9 @@ func run(t *testing.T, w *town, r row, rule testkit.Rule, tell func(wrong string
 	})
 	start := func(who party, user, from string) *testkit.Phone {
 		relays[who] = testkit.StartRelay(v, w.h.SIP, from)
-		return testkit.StartPhone(v, testkit.PhoneOptions{
-			User: user, Password: "secret" + user, Hotline: w.h.SIP, Relay: relays[who], T1: w.t1,
-			Reliable: r.scenario.reliable,
-		})
+		o := r.scenario.phones
+		o.User, o.Password, o.Hotline, o.Relay, o.T1 = user, "secret"+user, w.h.SIP, relays[who], w.t1
+		return testkit.StartPhone(v, o)
 	}
 	p.caller = start(caller, p.number, city)
 	p.agent, p.colleague = start(agent, l.agent, office), start(colleague, l.colleague, office)

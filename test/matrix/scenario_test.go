@@ -80,9 +80,9 @@ func (p *play) byCaller() outcome { return p.answered("caller-hangup", "caller")
 // scenario is a call in which certain messages pass.
 type scenario struct {
 	name string
-	// reliable has the phones send and ask for reliable 180s (RFC 3262).
-	reliable bool
-	play     func(p *play) outcome
+	// phones says what else is particular about the phones.
+	phones testkit.PhoneOptions
+	play   func(p *play) outcome
 }
 
 var callerHangsUp = scenario{name: "caller hangs up", play: func(p *play) outcome {
