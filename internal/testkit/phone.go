@@ -41,7 +41,7 @@ type Phone struct {
 	tb      testing.TB
 	o       PhoneOptions
 	conn    *net.UDPConn
-	audio   *net.UDPConn // where RTP may come; nobody reads it
+	audio   [2]*net.UDPConn // where RTP and RTCP may come; nobody reads them
 	self    netip.AddrPort
 	next    netip.AddrPort // where all is sent
 	running sync.WaitGroup
@@ -66,7 +66,7 @@ func StartPhone(tb testing.TB, o PhoneOptions) *Phone {
 		o.T1 = 500 * time.Millisecond
 	}
 	p := &Phone{
-		tb: tb, o: o, conn: openUDP(tb, loopback), audio: openUDP(tb, loopback), regCall: newToken(),
+		tb: tb, o: o, conn: openUDP(tb, loopback), audio: openPair(tb), regCall: newToken(),
 		closed: make(chan struct{}), heard: make(chan sipmsg.Message), acts: make(chan func()),
 		changed: make(chan struct{}), requests: make(map[string]*request), served: make(map[string]*served),
 	}
@@ -89,8 +89,30 @@ func StartPhone(tb testing.TB, o PhoneOptions) *Phone {
 func (p *Phone) close() {
 	close(p.closed)
 	_ = p.conn.Close() // what is under way is of no use to anybody
-	_ = p.audio.Close()
+	for _, c := range p.audio {
+		_ = c.Close()
+	}
 	p.running.Wait()
+}
+
+// openPair opens two sockets on loopback, on an even port and the next (RFC 3550 section 11): what the
+// hotline sends to the second must not reach somebody else.
+func openPair(tb testing.TB) [2]*net.UDPConn {
+	tb.Helper()
+	for range 1000 {
+		first := openUDP(tb, loopback)
+		port := addrOf(first).Port()
+		if port%2 == 0 {
+			if second, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(loopback), Port: int(port) + 1}); err == nil {
+				return [2]*net.UDPConn{first, second}
+			}
+		}
+		if err := first.Close(); err != nil {
+			tb.Fatalf("close a UDP socket: %v", err)
+		}
+	}
+	tb.Fatalf("no two free ports in a row")
+	return [2]*net.UDPConn{}
 }
 
 // read hands what parses to the owner.

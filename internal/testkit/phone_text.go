@@ -108,7 +108,7 @@ const (
 func (p *Phone) sdp(version int, direction string) string {
 	return strings.Join([]string{
 		"v=0", fmt.Sprintf("o=- 1 %d IN IP4 127.0.0.1", version), "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
-		fmt.Sprintf("m=audio %d RTP/AVP %d", addrOf(p.audio).Port(), payloadALaw),
+		fmt.Sprintf("m=audio %d RTP/AVP %d", addrOf(p.audio[0]).Port(), payloadALaw),
 		"a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=" + direction, "",
 	}, "\r\n")
 }

@@ -152,10 +152,10 @@ func (r *Relay) pump(from *net.UDPConn, way Way) {
 func (r *Relay) carry(way Way, source netip.AddrPort, data []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if way == ToHotline {
+	kind, id := r.look(way, data)
+	if way == ToHotline && kind != "" { // somebody's stray datagram may come too
 		r.phone = source
 	}
-	kind, id := r.look(way, data)
 	rule := r.ruleOf(way, kind)
 	key := string(way) + id
 	r.copies[key]++

@@ -143,6 +143,22 @@ func TestRelayKinds(t *testing.T) {
 	}
 }
 
+// TestRelayStranger: who sends no SIP is not taken for the phone.
+func TestRelayStranger(t *testing.T) {
+	t.Parallel()
+	phone, hotline, r := wires(t)
+	_, err := phone.Write([]byte(plain("BYE", 1)))
+	require.NoError(t, err)
+	stranger := openUDP(t, loopback)
+	defer stranger.Close() //nolint:errcheck // nothing was written that could be lost
+	_, err = stranger.WriteToUDPAddrPort([]byte("stray"), r.Inner())
+	require.NoError(t, err)
+	require.Len(t, heard(t, hotline, "stray"), 1)
+	_, err = hotline.WriteToUDPAddrPort([]byte("end"), r.Outer())
+	require.NoError(t, err)
+	require.Empty(t, heard(t, phone, "end"))
+}
+
 // TestRelayCloses: what is still under way when the test ends keeps nobody; goleak looks.
 func TestRelayCloses(t *testing.T) {
 	t.Parallel()
