@@ -103,7 +103,7 @@ func openPair(tb testing.TB) [2]*net.UDPConn {
 		first := openUDP(tb, loopback)
 		port := addrOf(first).Port()
 		if port%2 == 0 {
-			if second, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(loopback), Port: int(port) + 1}); err == nil {
+			if second, err := net.ListenUDP("udp4", &net.UDPAddr{IP: addrOf(first).Addr().AsSlice(), Port: int(port) + 1}); err == nil {
 				return [2]*net.UDPConn{first, second}
 			}
 		}

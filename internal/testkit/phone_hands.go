@@ -123,21 +123,24 @@ func (c *PhoneCall) AwaitPRACK() {
 	c.await("acknowledged by PRACK", func() bool { return c.rseq != 0 && c.reliable == nil })
 }
 
-// AwaitReferred waits for the answer to a Refer.
+// AwaitReferred waits for the answer to a Refer, which may come after the call's end.
 func (c *PhoneCall) AwaitReferred() (status int) {
 	c.p.tb.Helper()
-	c.await("REFER answered", func() bool { status = c.referred; return status != 0 })
+	if !c.p.await(c.p.patience(), func() bool { status = c.referred; return status != 0 }) {
+		c.p.tb.Fatalf("%s: no answer to REFER: %s", c.p.o.User, c)
+	}
 	return status
 }
 
-// AwaitTransfer waits for the final news of a Refer, and returns it: the status in the last NOTIFY.
+// AwaitTransfer waits for the final news of a Refer, and returns it: the status in the last NOTIFY, which is
+// not final if the call was over before.
 func (c *PhoneCall) AwaitTransfer() (status int) {
 	c.p.tb.Helper()
 	ok := c.p.await(c.p.patience(), func() bool {
 		if n := len(c.notified); n > 0 {
 			status = c.notified[n-1]
 		}
-		return status >= 200
+		return status >= 200 || c.state == Over
 	})
 	if !ok {
 		c.p.tb.Fatalf("%s heard of no end of the transfer: %s", c.p.o.User, c)

@@ -65,7 +65,7 @@ type Relay struct {
 }
 
 // StartRelay opens a relay to a hotline's host:port, and closes it with the test. The hotline sees it at
-// from, an address of loopback: hosts by which it knows a trunk should be no phones'.
+// from, host:port of loopback, port 0 for a free one: hosts by which it knows a trunk should be no phones'.
 func StartRelay(tb testing.TB, hotline, from string) *Relay {
 	tb.Helper()
 	to, err := netip.ParseAddrPort(hotline)
@@ -81,13 +81,17 @@ func StartRelay(tb testing.TB, hotline, from string) *Relay {
 	return r
 }
 
-// loopback is where tests are.
-const loopback = "127.0.0.1"
+// loopback is any port where tests are.
+const loopback = "127.0.0.1:0"
 
-// openUDP opens a socket on a free port of an address. The caller closes it.
+// openUDP opens a socket on host:port. The caller closes it.
 func openUDP(tb testing.TB, address string) *net.UDPConn {
 	tb.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(address)})
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		tb.Fatalf("open a UDP socket: %v", err)
+	}
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
 	if err != nil {
 		tb.Fatalf("open a UDP socket: %v", err)
 	}

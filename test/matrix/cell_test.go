@@ -81,7 +81,7 @@ func run(t *testing.T, w *town, r row, rule testkit.Rule, tell func(wrong string
 	default:
 		v.Fatalf("no lane left: too many cells went wrong")
 	}
-	p := &play{t: v, town: w, lane: l, number: w.caller(), began: time.Now()}
+	p := &play{t: v, town: w, lane: l, number: w.caller(), began: time.Now(), lossy: r.kind == ""}
 	relays := make(map[party]*testkit.Relay)
 	t.Cleanup(func() {
 		if !t.Failed() {
@@ -100,6 +100,9 @@ func run(t *testing.T, w *town, r row, rule testkit.Rule, tell func(wrong string
 	}
 	p.caller = start(caller, p.number, city)
 	p.agent, p.colleague = start(agent, l.agent, office), start(colleague, l.colleague, office)
+	if r.scenario.outward {
+		p.outside = start(outside, l.outside, l.carrier)
+	}
 	for _, phone := range []*testkit.Phone{p.agent, p.colleague} {
 		phone.Register()
 	}
@@ -130,35 +133,52 @@ func (p *play) ready() {
 	}
 }
 
-// over waits until all is over on every side, and holds the record against what must have become of the
-// call.
-func (p *play) over(want outcome) {
+// over waits until all is over on every side, and holds the records against what must have become of the
+// calls.
+func (p *play) over(wanted []outcome) {
 	p.t.Helper()
-	for _, who := range []party{caller, agent, colleague} {
-		phone := p.phone(who)
-		var still []string
-		deadline := time.Now().Add(p.patience())
-		testkit.Within(p.t, 2*p.patience(), string(who)+"'s phone to be idle", func() bool {
-			still = phone.Unsettled()
-			return len(still) == 0 || time.Now().After(deadline)
-		})
-		require.Empty(p.t, still, "%s's phone is not idle", who)
-		require.Zero(p.t, phone.Rings(), "%s's phone rings on", who)
+	for who, phone := range map[party]*testkit.Phone{caller: p.caller, agent: p.agent, colleague: p.colleague, outside: p.outside} {
+		if phone != nil {
+			p.idle(who, phone)
+		}
 	}
-	var records []testkit.Record
-	testkit.Within(p.t, p.patience(), "the record", func() bool {
-		records = p.records(want.from)
-		return len(records) > 0 && testkit.Finished(records[0])
-	})
+	for _, want := range wanted {
+		testkit.Within(p.t, p.patience(), "the record", func() bool {
+			records := p.records(want.from)
+			return len(records) > 0 && testkit.Finished(records[0])
+		})
+	}
 	p.ready()
+	for _, want := range wanted {
+		p.recorded(want)
+	}
+}
+
+// idle wants a phone on which nothing goes on any more, soon.
+func (p *play) idle(who party, phone *testkit.Phone) {
+	p.t.Helper()
+	var still []string
+	deadline := time.Now().Add(p.patience())
+	testkit.Within(p.t, 2*p.patience(), string(who)+"'s phone to be idle", func() bool {
+		still = phone.Unsettled()
+		return len(still) == 0 || time.Now().After(deadline)
+	})
+	require.Empty(p.t, still, "%s's phone is not idle", who)
+	require.Zero(p.t, phone.Rings(), "%s's phone rings on", who)
+}
+
+// recorded wants one record of a call, which is right.
+func (p *play) recorded(want outcome) {
+	p.t.Helper()
+	records := p.records(want.from)
 	require.Len(p.t, records, 1, "records of one call")
 	r := records[0]
-	var agents []string
+	var parties []string
 	for _, talk := range r.Talks {
 		require.NotNil(p.t, talk.Ended, "a talk without an end")
-		agents = append(agents, talk.Agent)
+		parties = append(parties, talk.Agent+talk.Number)
 	}
-	require.Equal(p.t, want, outcome{r.From, r.Result, r.Reason, r.Release, agents})
+	require.Equal(p.t, want, outcome{r.From, r.Result, r.Reason, r.Release, parties})
 	for _, o := range r.Offers {
 		require.NotNil(p.t, o.Ended, "an offer without an end")
 	}

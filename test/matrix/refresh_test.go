@@ -10,7 +10,7 @@ import (
 const session = 90 * time.Second
 
 // refreshed is a call so long that the hotline refreshes both of its sessions (RFC 4028 section 7.2).
-func refreshed(p *play) outcome {
+func refreshed(p *play) []outcome {
 	c, a := p.talk()
 	c.AwaitRefreshed()
 	a.AwaitRefreshed()
@@ -19,8 +19,8 @@ func refreshed(p *play) outcome {
 }
 
 var (
-	byReINVITE = scenario{"refreshed by re-INVITE", testkit.PhoneOptions{Session: session}, refreshed}
-	byUPDATE   = scenario{"refreshed by UPDATE", testkit.PhoneOptions{Session: session, Updates: true}, refreshed}
+	byReINVITE = scenario{name: "refreshed by re-INVITE", phones: testkit.PhoneOptions{Session: session}, play: refreshed}
+	byUPDATE   = scenario{name: "refreshed by UPDATE", phones: testkit.PhoneOptions{Session: session, Updates: true}, play: refreshed}
 )
 
 // refreshRows are the re-INVITEs of the hotline's own. A cell takes longer than half a session, so they are

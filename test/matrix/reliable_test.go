@@ -4,7 +4,7 @@ import "hotline/internal/testkit"
 
 // reliably is a call whose 180s are acknowledged by PRACK (RFC 3262), on both sides: the caller requires it,
 // and the agent's phone sends it so to whoever supports it.
-var reliably = scenario{name: "reliable ringing", phones: testkit.PhoneOptions{Reliable: true}, play: func(p *play) outcome {
+var reliably = scenario{name: "reliable ringing", phones: testkit.PhoneOptions{Reliable: true}, play: func(p *play) []outcome {
 	c := p.caller.Call(p.lane.number)
 	a := p.agent.AwaitCall()
 	c.Await(testkit.Ringing)
@@ -18,11 +18,11 @@ var reliably = scenario{name: "reliable ringing", phones: testkit.PhoneOptions{R
 }}
 
 // reliablyCancelled is given up while it rings so.
-var reliablyCancelled = scenario{name: "reliable ringing, cancelled", phones: testkit.PhoneOptions{Reliable: true}, play: func(p *play) outcome {
+var reliablyCancelled = scenario{name: "reliable ringing, cancelled", phones: testkit.PhoneOptions{Reliable: true}, play: func(p *play) []outcome {
 	c := p.caller.Call(p.lane.number)
 	p.agent.AwaitCall().AwaitPRACK()
 	c.Hangup()
-	return outcome{p.number, "abandoned", "caller-hangup", "caller", nil}
+	return []outcome{{p.number, "abandoned", "caller-hangup", "caller", nil}}
 }}
 
 var reliableRows = []row{

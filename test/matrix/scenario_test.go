@@ -16,13 +16,14 @@ const (
 	caller    party = "caller"
 	agent     party = "agent"
 	colleague party = "colleague"
+	outside   party = "outside" // a number that is called through a trunk
 )
 
-// outcome is what a call's record must say.
+// outcome is what a record must say.
 type outcome struct {
 	from                    string
 	result, reason, release string
-	agents                  []string // of the talks, in order
+	parties                 []string // of the talks, in order: agents, and numbers outside
 }
 
 // play is one call in one cell.
@@ -31,9 +32,12 @@ type play struct {
 	town *town
 	lane lane
 	// number is the caller's.
-	number                   string
-	caller, agent, colleague *testkit.Phone
-	began                    time.Time
+	number                            string
+	caller, agent, colleague, outside *testkit.Phone
+
+	began time.Time
+	// lossy: so much is lost that the hotline may give up telling what is not necessary.
+	lossy bool
 }
 
 // records are the calls of a number in this cell: an agent's number is used again.
@@ -70,41 +74,43 @@ func (p *play) talk() (c, a *testkit.PhoneCall) {
 }
 
 // answered is the outcome of a call that one agent answered, and somebody hung up.
-func (p *play) answered(reason, release string) outcome {
-	return outcome{p.number, "answered", reason, release, []string{p.lane.agent}}
+func (p *play) answered(reason, release string) []outcome {
+	return []outcome{{p.number, "answered", reason, release, []string{p.lane.agent}}}
 }
 
 // byCaller is the outcome of a talk that the caller ended.
-func (p *play) byCaller() outcome { return p.answered("caller-hangup", "caller") }
+func (p *play) byCaller() []outcome { return p.answered("caller-hangup", "caller") }
 
 // scenario is a call in which certain messages pass.
 type scenario struct {
 	name string
+	// outward calls need the phone outside.
+	outward bool
 	// phones says what else is particular about the phones.
 	phones testkit.PhoneOptions
-	play   func(p *play) outcome
+	play   func(p *play) []outcome // of each call that was made
 }
 
-var callerHangsUp = scenario{name: "caller hangs up", play: func(p *play) outcome {
+var callerHangsUp = scenario{name: "caller hangs up", play: func(p *play) []outcome {
 	c, _ := p.talk()
 	c.Hangup()
 	return p.byCaller()
 }}
 
-var agentHangsUp = scenario{name: "agent hangs up", play: func(p *play) outcome {
+var agentHangsUp = scenario{name: "agent hangs up", play: func(p *play) []outcome {
 	_, a := p.talk()
 	a.Hangup()
 	return p.answered("agent-hangup", "agent")
 }}
 
-var callerCancels = scenario{name: "caller cancels", play: func(p *play) outcome {
+var callerCancels = scenario{name: "caller cancels", play: func(p *play) []outcome {
 	c := p.caller.Call(p.lane.number)
 	p.agent.AwaitCall()
 	c.Hangup()
-	return outcome{p.number, "abandoned", "caller-hangup", "caller", nil}
+	return []outcome{{p.number, "abandoned", "caller-hangup", "caller", nil}}
 }}
 
-var agentHolds = scenario{name: "agent holds", play: func(p *play) outcome {
+var agentHolds = scenario{name: "agent holds", play: func(p *play) []outcome {
 	c, a := p.talk()
 	a.Hold()
 	require.Equal(p.t, 200, a.AwaitReoffered())
@@ -114,7 +120,7 @@ var agentHolds = scenario{name: "agent holds", play: func(p *play) outcome {
 	return p.byCaller()
 }}
 
-var callerHolds = scenario{name: "caller holds", play: func(p *play) outcome {
+var callerHolds = scenario{name: "caller holds", play: func(p *play) []outcome {
 	c, _ := p.talk()
 	c.Hold()
 	require.Equal(p.t, 200, c.AwaitReoffered())
@@ -125,7 +131,7 @@ var callerHolds = scenario{name: "caller holds", play: func(p *play) outcome {
 }}
 
 // agentCalls is an agent who dials a number of the hotline: the only INVITE with a challenge.
-var agentCalls = scenario{name: "agent calls", play: func(p *play) outcome {
+var agentCalls = scenario{name: "agent calls", play: func(p *play) []outcome {
 	a := p.agent.Call(p.lane.other)
 	b := p.colleague.AwaitCall()
 	b.Answer()
@@ -133,16 +139,12 @@ var agentCalls = scenario{name: "agent calls", play: func(p *play) outcome {
 	b.Await(testkit.Talking)
 	p.joined(p.lane.agent, 1)
 	b.Hangup()
-	return outcome{p.lane.agent, "answered", "agent-hangup", "agent", []string{p.lane.colleague}}
+	return []outcome{{p.lane.agent, "answered", "agent-hangup", "agent", []string{p.lane.colleague}}}
 }}
 
-var agentCancels = scenario{name: "agent cancels", play: func(p *play) outcome {
+var agentCancels = scenario{name: "agent cancels", play: func(p *play) []outcome {
 	a := p.agent.Call(p.lane.other)
 	p.colleague.AwaitCall()
 	a.Hangup()
-	return outcome{p.lane.agent, "abandoned", "caller-hangup", "caller", nil}
+	return []outcome{{p.lane.agent, "abandoned", "caller-hangup", "caller", nil}}
 }}
-
-func (p *play) phone(who party) *testkit.Phone {
-	return map[party]*testkit.Phone{caller: p.caller, agent: p.agent, colleague: p.colleague}[who]
-}

@@ -21,8 +21,8 @@ const lanes = 2 * atOnce
 
 // Where phones are, as the hotline sees them: callers behind its trunk, agents in the office.
 const (
-	city   = "127.0.0.2"
-	office = "127.0.0.1"
+	city   = "127.0.0.2:0"
+	office = "127.0.0.1:0"
 )
 
 // lane is what a cell has of the hotline for itself: a number that rings its agent, and one that rings the
@@ -31,6 +31,8 @@ type lane struct {
 	number, other    string
 	queue, side      string
 	agent, colleague string
+	// outside is a number that agents may call, and carrier where its trunk takes the call.
+	outside, carrier string
 }
 
 // town is the hotline of all cells.
@@ -53,17 +55,24 @@ const lookEvery = 50 * time.Millisecond
 func openTown(t *testing.T, t1 time.Duration) *town {
 	t.Helper()
 	w := &town{t1: t1, free: make(chan lane, lanes)}
-	var numbers, agents, queues strings.Builder
+	var numbers, agents, queues, trunks, dial strings.Builder
+	port := testkit.FreePorts(t, 1)
 	for i := range lanes {
 		l := lane{
 			number: fmt.Sprintf("70%02d", i), other: fmt.Sprintf("71%02d", i),
 			queue: fmt.Sprintf("lane%d", i), side: fmt.Sprintf("side%d", i),
 			agent: fmt.Sprintf("10%02d", i), colleague: fmt.Sprintf("20%02d", i),
+			outside: fmt.Sprintf("80%02d555", i), carrier: fmt.Sprintf("127.0.1.%d:%d", i+1, port),
 		}
 		w.free <- l
 		fmt.Fprintf(&numbers, "      %q: {queue: %s}\n      %q: {queue: %s}\n", l.number, l.queue, l.other, l.side)
 		fmt.Fprintf(&agents, "  - {id: %q, password: secret%s, skills: {%s: 5}}\n", l.agent, l.agent, l.queue)
 		fmt.Fprintf(&agents, "  - {id: %q, password: secret%s, skills: {%s: 5}}\n", l.colleague, l.colleague, l.side)
+		if servesOutside {
+			fmt.Fprintf(&trunks, "  - {name: out%d, allow: [127.0.1.%d/32], numbers: {%q: {queue: %s}}, address: \"udp://%s\"}\n",
+				i, i+1, l.number, l.queue, l.carrier)
+			fmt.Fprintf(&dial, "  - {prefix: \"80%02d\", through: out%d, per_minute: 6000, at_once: 1000}\n", i, i)
+		}
 		for _, queue := range []string{l.queue, l.side} {
 			fmt.Fprintf(&queues, "  %s: {priority: 10, wrap_up: 0s, after_no_answer: 1s, after_reject: 1s, "+
 				"after_busy: 1s, unreachable: 1s}\n", queue)
@@ -71,12 +80,15 @@ func openTown(t *testing.T, t1 time.Duration) *town {
 	}
 	yaml := fmt.Sprintf(`trunks:
   - name: city
-    allow: [%s/32]
+    allow: [127.0.0.2/32]
     numbers:
-%sagents:
+%s%sagents:
 %squeues:
 %sprompts: {folder: %s}
-`, city, &numbers, &agents, &queues, shortPrompts(t))
+`, &numbers, &trunks, &agents, &queues, shortPrompts(t))
+	if servesOutside {
+		yaml += "dial:\n" + dial.String()
+	}
 	w.h = testkit.StartHotline(t, testkit.HotlineOptions{
 		YAML: yaml, Race: true, Ping: "10m", MediaPorts: 190, NoRest: true, T1: t1,
 	})
