@@ -169,15 +169,17 @@ func (w *town) quiet(t *testing.T) {
 	}
 }
 
-// scaled is T1 in the reduced matrix: 64·T1, after which a request is given up, is then 1.6 s.
-const scaled = 25 * time.Millisecond
+// scaled is T1 in the reduced matrix. After 64·T1, 3.2 s, a request is given up: no shorter than a busy
+// machine may stand still.
+const scaled = 50 * time.Millisecond
 
-// TestLossMatrix is the reduced matrix: every kind of message, with timers scaled.
+// TestLossMatrix is the reduced matrix, with timers scaled: every kind of message, and every second of the
+// whole of a side's traffic.
 func TestLossMatrix(t *testing.T) {
 	var plans []plan
 	for _, p := range parts {
 		if p.served && !p.long {
-			plans = append(plans, plan{p.rows, []column{first, firstTwo, everySecond}},
+			plans = append(plans, plan{p.rows, []column{first, firstTwo}},
 				plan{p.traffic, []column{everySecond, twice, late, swapped}})
 		}
 	}
