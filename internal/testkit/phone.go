@@ -73,6 +73,7 @@ func StartPhone(tb testing.TB, o PhoneOptions) *Phone {
 	p.self = addrOf(p.conn)
 	if o.Relay != nil {
 		p.self, p.next = o.Relay.Outer(), o.Relay.Inner()
+		o.Relay.knows(addrOf(p.conn))
 	} else {
 		to, err := netip.ParseAddrPort(o.Hotline)
 		if err != nil {

@@ -55,7 +55,7 @@ type Relay struct {
 	closed       chan struct{}
 
 	mu     sync.Mutex
-	phone  netip.AddrPort // where the last datagram from inside came from
+	phone  netip.AddrPort // where the last message from inside came from
 	rules  []Rule
 	copies map[string]int      // by way and message
 	within map[string]struct{} // re-INVITEs, by Call-ID, CSeq and way
@@ -103,6 +103,13 @@ func (r *Relay) close() {
 	_ = r.outer.Close() // what is under way is lost, as on a network
 	_ = r.inner.Close()
 	r.running.Wait()
+}
+
+// knows tells the relay of a phone that may be called before it has sent anything.
+func (r *Relay) knows(phone netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.phone = phone
 }
 
 // Inner is where the phone sends to; Outer is its address to the world.
