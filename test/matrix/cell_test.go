@@ -71,7 +71,7 @@ func (w *witness) note(text string) {
 func (p *play) patience() time.Duration { return 64*p.town.t1 + testkit.Patience }
 
 // run plays a cell, and tells what went wrong, empty if nothing did.
-func run(t *testing.T, w *town, r row, rule testkit.Rule, tell func(wrong string)) {
+func run(t *testing.T, w *town, r row, c column, rule testkit.Rule, tell func(wrong string)) {
 	t.Helper()
 	v := &witness{T: t}
 	t.Cleanup(func() { tell(v.wrong) })
@@ -81,7 +81,8 @@ func run(t *testing.T, w *town, r row, rule testkit.Rule, tell func(wrong string
 	default:
 		v.Fatalf("no lane left: too many cells went wrong")
 	}
-	p := &play{t: v, town: w, lane: l, number: w.caller(), began: time.Now(), lossy: r.kind == ""}
+	p := &play{t: v, town: w, lane: l, number: w.caller(), began: time.Now()}
+	p.lossy = r.kind == "" || strings.HasSuffix(string(r.kind), "NOTIFY") && c.name != first.name
 	relays := make(map[party]*testkit.Relay)
 	t.Cleanup(func() {
 		if !t.Failed() {

@@ -143,7 +143,7 @@ func playAll(t *testing.T, t1 time.Duration, plans []plan) map[string]map[string
 					rule := c.rule(w)
 					t.Run(r.String()+", "+c.name, func(t *testing.T) {
 						t.Parallel()
-						run(t, w, r, rule, func(wrong string) {
+						run(t, w, r, c, rule, func(wrong string) {
 							mu.Lock()
 							defer mu.Unlock()
 							results[r.String()][c.name] = wrong
