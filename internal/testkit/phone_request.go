@@ -10,11 +10,10 @@ import (
 type request struct {
 	out    outgoing
 	resend *alarm // timer A or E
-	limit  *alarm // timer B or F
-	// cancelled: the answer to the INVITE is waited for 64·T1 from its CANCEL on (section 9.1).
-	heard bool
-	final int
-	ack   []byte // of a final response that is no 2xx, sent again with each of its repetitions
+	limit  *alarm // timer B or F; that of a cancelled INVITE begins anew with its CANCEL (section 9.1)
+	heard  bool   // a provisional response came
+	final  int    // status, 0 before
+	ack    []byte // of a final response that is no 2xx, sent again with each of its repetitions
 	// answered is told each provisional response and the first final one; nil stands for none in time.
 	answered func(res *sipmsg.Response)
 }

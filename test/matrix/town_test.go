@@ -40,6 +40,8 @@ type town struct {
 	h    *testkit.Hotline
 	t1   time.Duration
 	free chan lane
+	// goroutines of the hotline before all calls.
+	goroutines float64
 
 	mu     sync.Mutex
 	asked  time.Time
@@ -92,6 +94,7 @@ func openTown(t *testing.T, t1 time.Duration) *town {
 	w.h = testkit.StartHotline(t, testkit.HotlineOptions{
 		YAML: yaml, Race: true, Ping: "10m", MediaPorts: 190, NoRest: true, T1: t1,
 	})
+	w.goroutines = w.metric(t, "go_goroutines")
 	return w
 }
 
