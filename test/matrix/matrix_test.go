@@ -179,7 +179,7 @@ func (w *town) metric(t *testing.T, name string) (sum float64) {
 	t.Helper()
 	for line := range strings.Lines(string(w.h.Get("/metrics"))) {
 		f := strings.Fields(line)
-		if labelled := strings.SplitN(line, "{", 2)[0]; len(f) < 2 || f[0] != name && labelled != name {
+		if named, _, _ := strings.Cut(line, "{"); len(f) < 2 || f[0] != name && named != name {
 			continue
 		}
 		value, err := strconv.ParseFloat(f[len(f)-1], 64)
