@@ -54,14 +54,16 @@ type Relay struct {
 	running      sync.WaitGroup
 	closed       chan struct{}
 
-	mu     sync.Mutex
-	phone  netip.AddrPort // where the last message from inside came from
-	rules  []Rule
-	copies map[string]int      // by way and message
-	within map[string]struct{} // re-INVITEs, by Call-ID, CSeq and way
-	held   map[Way][]byte      // by Swap
-	hits   int
-	story  []string
+	mu    sync.Mutex
+	phone netip.AddrPort // where the last message from inside came from
+	// settled: phone is known, and nobody else is it.
+	settled bool
+	rules   []Rule
+	copies  map[string]int      // by way and message
+	within  map[string]struct{} // re-INVITEs, by Call-ID, CSeq and way
+	held    map[Way][]byte      // by Swap
+	hits    int
+	story   []string
 }
 
 // StartRelay opens a relay to a hotline's host:port, and closes it with the test. The hotline sees it at
@@ -109,7 +111,7 @@ func (r *Relay) close() {
 func (r *Relay) knows(phone netip.AddrPort) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.phone = phone
+	r.phone, r.settled = phone, true
 }
 
 // Inner is where the phone sends to; Outer is its address to the world.
@@ -165,6 +167,10 @@ func (r *Relay) carry(way Way, source netip.AddrPort, data []byte) {
 	defer r.mu.Unlock()
 	kind, id := r.look(way, data)
 	if way == ToHotline && kind != "" { // somebody's stray datagram may come too
+		if r.settled && source != r.phone {
+			r.note(way, kind, 0, "from a stranger at "+source.String()+":"+id)
+			return // the port was another's before, to whom somebody still sends
+		}
 		r.phone = source
 	}
 	rule := r.ruleOf(way, kind)

@@ -20,7 +20,7 @@ const (
 
 // What this hotline serves of what there are rows for. The rows of the rest are compiled, and not played.
 const (
-	servesPRACK     = false
+	servesPRACK     = true
 	servesTransfers = false
 	servesOutside   = false
 	servesRefreshes = false
