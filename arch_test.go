@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"sim":              {"call", "media", "sip"},
 	"internal/testkit": {"*"},
 	"test":             {"*"},
+	"test/matrix":      {"*"},
 	"cmd/hotline":      {"*"},
 }
 

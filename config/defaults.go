@@ -35,6 +35,7 @@ func defaults() *Config {
 			Realm:     "hotline",
 			Digest:    []Digest{MD5},
 			Ping:      10 * time.Second,
+			T1:        500 * time.Millisecond,
 			Expires:   Expires{Min: time.Minute, Max: time.Hour, Default: 5 * time.Minute},
 			TraceKeep: 7 * day,
 

@@ -47,6 +47,9 @@ type SIP struct {
 	MaxCalls int
 	// Ping is the interval of OPTIONS to each agent's phone; key `sip.ping`, 1s to 10m, default 10s.
 	Ping time.Duration
+	// T1 is the estimate of a round trip, which all retransmissions and time-outs follow (RFC 3261 section
+	// 17.1.1.1); key `sip.t1`, 10ms to 2s, default 500ms. Less is for networks known to be fast.
+	T1 time.Duration
 	// Expires bounds registrations; key `sip.expires`.
 	Expires Expires
 	// TraceKeep is how long each call's SIP messages are kept; key `sip.trace_keep`, 0s (not at all) to 366d,

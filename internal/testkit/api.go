@@ -57,6 +57,7 @@ type Offer struct {
 // Talk is one agent's part.
 type Talk struct {
 	Agent    string     `json:"agent"`
+	Number   string     `json:"number"` // of a party outside, in an agent's place
 	Answered time.Time  `json:"answered"`
 	Joined   *time.Time `json:"joined"`
 	Ended    *time.Time `json:"ended"`

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // HotlineOptions say what hotline to start.
@@ -21,8 +22,12 @@ type HotlineOptions struct {
 	// Ping is the interval of OPTIONS to agents' phones; empty is the default, 10s. A sipp that is to
 	// take a number of calls counts a ping as one: with StartAgent it is "10m".
 	Ping string
+	// T1 is the estimate of a round trip that all its timers follow; 0 is the default, 500 ms.
+	T1 time.Duration
 	// MediaPorts is how many ports RTP may use; 0 is 100.
 	MediaPorts int
+	// NoRest lets RTP use a port again at once, for many short calls.
+	NoRest bool
 	// MaxCalls is how many calls may be in at once; 0 is the default.
 	MaxCalls int
 	// Data is the data folder; empty: one that goes with the test.
@@ -89,15 +94,22 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		tb: tb, binary: HotlineBinary(tb, o.Race), client: &http.Client{Timeout: Patience},
 	}
 	tb.Cleanup(h.client.CloseIdleConnections)
-	calls := ""
+	more := ""
 	if o.MaxCalls > 0 {
-		calls = fmt.Sprintf(", max_calls: %d", o.MaxCalls)
+		more = fmt.Sprintf(", max_calls: %d", o.MaxCalls)
+	}
+	if o.T1 > 0 {
+		more += fmt.Sprintf(", t1: %s", o.T1)
+	}
+	rest := ""
+	if o.NoRest {
+		rest = ", rest: 0s"
 	}
 	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"], ping: %s%s}
-media: {address: 127.0.0.1, ports: %d-%d}
+media: {address: 127.0.0.1, ports: %d-%d%s}
 http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
 data: %s
-%s`, h.SIP, h.SIP, orElse(o.Ping, "10s"), calls, h.MediaPorts.First, h.MediaPorts.Last, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
+%s`, h.SIP, h.SIP, orElse(o.Ping, "10s"), more, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
 	if err := os.WriteFile(h.config, []byte(h.text), configPermission); err != nil {
 		tb.Fatalf("write the configuration: %v", err)
 	}

@@ -127,9 +127,9 @@ func muLaw(b byte) float64 {
 
 // WriteTone writes a PCM16 file of one channel with a sine of so many hertz, a quarter of full scale;
 // 0 hertz is silence.
-func WriteTone(tb testing.TB, path string, hertz float64, seconds int) {
+func WriteTone(tb testing.TB, path string, hertz, seconds float64) {
 	tb.Helper()
-	n := seconds * sampleRate
+	n := int(seconds * sampleRate)
 	b := make([]byte, 44, 44+2*n)
 	copy(b, "RIFF")
 	binary.LittleEndian.PutUint32(b[4:], uint32(36+2*n))
