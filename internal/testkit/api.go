@@ -35,6 +35,16 @@ type Record struct {
 	Visits      []Visit    `json:"visits"`
 	Offers      []Offer    `json:"offers"`
 	Talks       []Talk     `json:"talks"`
+	Transfers   []Transfer `json:"transfers"`
+	Trunk       string     `json:"trunk"`
+}
+
+// Transfer is one wish of an agent's phone to hand the caller on.
+type Transfer struct {
+	By   string `json:"by"`
+	Kind string `json:"kind"`
+	To   string `json:"to"`
+	How  string `json:"how"`
 }
 
 // Visit is one stay in one queue.

@@ -198,6 +198,9 @@ func (b *Baresip) Hold() { b.tb.Helper(); b.Command("hold", "") }
 // Resume is the end of Hold.
 func (b *Baresip) Resume() { b.tb.Helper(); b.Command("resume", "") }
 
+// Transfer hands the current call on to a URI, blind: it puts the call on hold first, as its keys do.
+func (b *Baresip) Transfer(uri string) { b.tb.Helper(); b.Command("transfer", uri) }
+
 // Quit ends it in good order: its call is hung up, its registration taken back.
 func (b *Baresip) Quit() { b.process.stop(syscall.SIGTERM) }
 

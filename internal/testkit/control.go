@@ -23,6 +23,7 @@ const (
 	CallProgress    = "CALL_PROGRESS"
 	CallEstablished = "CALL_ESTABLISHED"
 	CallClosed      = "CALL_CLOSED"
+	TransferFailed  = "TRANSFER_FAILED" // Param is why; it then hangs up, and says nothing of that
 	DTMFStart       = "CALL_DTMF_START" // Param is the key
 	DTMFEnd         = "CALL_DTMF_END"
 )

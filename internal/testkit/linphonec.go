@@ -87,6 +87,30 @@ func (l *Linphonec) Command(line string) {
 	}
 }
 
+// Dial calls a number at a server (host:port).
+func (l *Linphonec) Dial(number, server string) {
+	l.tb.Helper()
+	l.Command(fmt.Sprintf("call sip:%s@%s", number, server))
+}
+
+// Pause puts the call it is talking in on hold, Resume takes the first back.
+func (l *Linphonec) Pause() { l.tb.Helper(); l.Command("pause") }
+
+// Resume takes back the call with a number that linphonec gives its calls, from 1 on.
+func (l *Linphonec) Resume(call int) { l.tb.Helper(); l.Command(fmt.Sprintf("resume %d", call)) }
+
+// Transfer hands a call on to a number at a server, blind.
+func (l *Linphonec) Transfer(call int, number, server string) {
+	l.tb.Helper()
+	l.Command(fmt.Sprintf("transfer %d sip:%s@%s", call, number, server))
+}
+
+// TransferTo hands a call on to the party of another call of its own (attended, by Replaces).
+func (l *Linphonec) TransferTo(call, other int) {
+	l.tb.Helper()
+	l.Command(fmt.Sprintf("transfer %d --to-call %d", call, other))
+}
+
 // Await waits until it has printed something.
 func (l *Linphonec) Await(text string) { l.tb.Helper(); l.process.await(l.tb, text) }
 

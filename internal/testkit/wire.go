@@ -28,6 +28,8 @@ type SIPPacket struct {
 	From, To   string // users
 	ToTag      string
 	RetryAfter string
+	// Fragment is the first line of a message/sipfrag body (RFC 3420), what a NOTIFY tells of a transfer.
+	Fragment string
 }
 
 func (p SIPPacket) String() string {
@@ -79,6 +81,7 @@ type field struct {
 	Name   string  `xml:"name,attr"`
 	Show   string  `xml:"show,attr"`
 	Fields []field `xml:"field"`
+	Protos []proto `xml:"proto"` // of a body
 }
 
 // flatten collects the first value of each field, however deep.
@@ -88,13 +91,16 @@ func flatten(fields []field, into map[string]string) {
 			into[f.Name] = f.Show
 		}
 		flatten(f.Fields, into)
+		for _, p := range f.Protos {
+			flatten(p.Fields, into)
+		}
 	}
 }
 
 // SIP returns all SIP messages captured, in order. It stops the capture.
 func (c *Capture) SIP() []SIPPacket {
 	c.tb.Helper()
-	out := c.tshark("-Y", "sip", "-T", "pdml", "-J", "frame ip udp tcp sip")
+	out := c.tshark("-Y", "sip", "-T", "pdml", "-J", "frame ip udp tcp sip sipfrag")
 	d := xml.NewDecoder(bytes.NewReader(out))
 	var found []SIPPacket
 	for {
@@ -132,7 +138,7 @@ func (c *Capture) messages(p pdml) []SIPPacket {
 		m := SIPPacket{
 			Method: f["sip.Method"], CSeqMethod: f["sip.CSeq.method"], CallID: f["sip.Call-ID"],
 			RequestURI: f["sip.r-uri"], From: f["sip.from.user"], To: f["sip.to.user"], ToTag: f["sip.to.tag"],
-			RetryAfter: f["sip.Retry-After"],
+			RetryAfter: f["sip.Retry-After"], Fragment: f["sipfrag.line"],
 		}
 		// Absent fields are 0: a request has no status, and what is malformed may have no CSeq.
 		m.Status, _ = strconv.Atoi(f["sip.Status-Code"])
@@ -175,6 +181,9 @@ func (c *Capture) RTP() []RTPPacket {
 		f := strings.Split(lines.Text(), "|")
 		if len(f) != len(rtpColumns) {
 			c.tb.Fatalf("tshark's line of %d columns: %s", len(f), lines.Text())
+		}
+		if f[5] == "" { // on a port of RTP and no RTP: what some phones keep a NAT open with
+			continue
 		}
 		p := RTPPacket{
 			Time: c.epoch(f[0]), Src: c.addr(f[1], f[2]), Dst: c.addr(f[3], f[4]),
