@@ -105,7 +105,7 @@ func (u *UA) tagFor(req *sipmsg.Request) string {
 // tagInput is room for what tagFor hashes of an ordinary request, in octets.
 const tagInput = 256
 
-// grow makes room on a goroutine's stack for what serving a request needs, at once: from the little that one begins with
+// grow makes room on a goroutine's stack for what serving an INVITE needs, at once: from the little that one begins with
 // it would be doubled, and copied, four times on the way, which is a twelfth of the CPU time of a call.
 //
 //go:noinline
@@ -123,7 +123,9 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 		return
 	}
 	defer u.tasks.leave()
-	grow()
+	if req.IsInvite() {
+		grow()
+	}
 	x := &exchange{ua: u, req: req, tx: tx, src: sourceOf(req, tx.Connection().LocalAddr())}
 	x.stranger = !u.known(x.src.addr.Addr())
 	defer x.finish()

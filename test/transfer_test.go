@@ -43,7 +43,7 @@ func TestBlindTransfer(t *testing.T) {
 			t.Parallel()
 			h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true, Ping: "10m"})
 			target := agent(t, h, "8004", testkit.BaresipOptions{Auto: true, Tone: thirdTone})
-			transfer := func() {}
+			var transfer func()
 			if phone == "baresip" {
 				b := agent(t, h, "8002", testkit.BaresipOptions{Auto: true})
 				transfer = func() { b.Transfer(h.Number("8004")) }

@@ -79,6 +79,7 @@ func benchBare(con *console) (err error) {
 
 // benchUA serves calls that are answered at once, and last until the caller hangs up.
 func benchUA(con *console) (err error) {
+	collectSeldom()
 	engine, err := media.NewPortable(media.Options{Address: loopback, Ports: benchPorts})
 	if err != nil {
 		return err
@@ -112,6 +113,7 @@ func benchUA(con *console) (err error) {
 
 // benchWhole serves the reference hotline with its data in a folder of its own.
 func benchWhole(con *console) (err error) {
+	collectSeldom()
 	folder, err := os.MkdirTemp("", "hotline-bench-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the bench: %w", err)

@@ -50,6 +50,7 @@ var demoChoices = []sim.Choice{
 
 // Run implements the command.
 func (d *demoCmd) Run(con *console) (err error) {
+	collectSeldom()
 	if d.Rate <= 0 || d.Talk <= 0 || d.For < 0 {
 		return errors.New("demo: --rate and --talk must be above 0, --for not below")
 	}

@@ -14,6 +14,7 @@ type serveCmd struct {
 
 // Run implements the command.
 func (s *serveCmd) Run(con *console) error {
+	collectSeldom()
 	cfg, err := loadConfig(s.Config)
 	if err != nil {
 		return con.problems(err)
