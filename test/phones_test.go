@@ -38,7 +38,7 @@ func TestUnregister(t *testing.T) {
 			phone := agent(t, h, "8002", testkit.BaresipOptions{Transport: transport})
 			phone.Quit()
 			testkit.Within(t, flowLost, "8002 to be offline", func() bool { return state(h, "8002") == "offline" })
-			require.Contains(t, h.Log(), "unregistered")
+			h.AwaitLog("unregistered")
 		})
 	}
 }
@@ -61,7 +61,7 @@ func TestTakeover(t *testing.T) {
 	messages := wire.SIP()
 	require.Equal(t, 1, count(messages, "INVITE", second.Port))
 	require.Zero(t, count(messages, "INVITE", first.Port))
-	require.Contains(t, h.Log(), "another phone took the agent's place")
+	h.AwaitLog("another phone took the agent's place")
 }
 
 // TestAgentCalls: an agent who dials the hotline must prove to be the agent, is talking meanwhile, and is

@@ -56,7 +56,7 @@ func TestOddRequests(t *testing.T) {
 	t.Parallel()
 	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true})
 	raw := testkit.DialRaw(t, h.SIP)
-	const methods = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK"
+	const methods = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK, UPDATE, REFER, SUBSCRIBE, NOTIFY"
 	for name, odd := range map[string]struct {
 		method string
 		edits  testkit.Edit
@@ -65,7 +65,8 @@ func TestOddRequests(t *testing.T) {
 		value  string
 	}{
 		"OPTIONS, nothing odd": {"OPTIONS", nil, 200, "Allow", methods},
-		"method not served":    {"SUBSCRIBE", nil, 405, "Allow", methods},
+		"method not served":    {"MESSAGE", nil, 405, "Allow", methods},
+		"event not known":      {"SUBSCRIBE", nil, 489, "Allow-Events", "refer"},
 		"method not known":     {"DANCE", nil, 501, "", ""},
 		"no To":                {"INVITE", testkit.Edit{"To": ""}, 400, "", ""},
 		"no From":              {"INVITE", testkit.Edit{"From": ""}, 400, "", ""},

@@ -23,13 +23,13 @@ func TestNoTakeoverInTalk(t *testing.T) {
 	testkit.StartBaresip(t, testkit.BaresipOptions{
 		User: "8002", Password: passwords["8002"], Registrar: h.SIP, RegisterFails: true,
 	})
-	require.Contains(t, h.Log(), "second phone refused while the agent is busy")
+	h.AwaitLog("second phone refused while the agent is busy")
 	h.AwaitAgent("8002", "talking")
 	c.Hangup()
 	require.Equal(t, "caller-hangup", over(t, h).Reason)
 	require.NotContains(t, h.Log(), "another phone took the agent's place")
 	agent(t, h, "8002", testkit.BaresipOptions{})
-	require.Contains(t, h.Log(), "another phone took the agent's place")
+	h.AwaitLog("another phone took the agent's place")
 }
 
 // TestHA1OnRealPhones: phones register with the password that the configuration holds only the HA1 of, by MD5

@@ -239,6 +239,7 @@ func TestConsultation(t *testing.T) {
 			} else {
 				colleague.Hangup()
 				h.AwaitAgent("8004", "ready")
+				phone.Await(fmt.Sprintf("Call 2 with sip:8004@%s ended", h.SIP))
 				phone.Resume(1)
 				h.AwaitCall("taken back", func(r testkit.Record) bool {
 					return r.ID == customer.ID && r.Talks[0].Holds[0].To != nil
@@ -291,6 +292,6 @@ func TestNumberOutside(t *testing.T) {
 	}
 	c.Hangup()
 	require.Zero(t, carrier.Wait(), carrier.Messages())
-	require.Contains(t, h.Log(), "number outside dialled")
+	h.AwaitLog("number outside dialled")
 	require.NotContains(t, h.Log(), "13912345678")
 }

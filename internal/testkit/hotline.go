@@ -155,6 +155,9 @@ func (h *Hotline) ExitCode() int { return h.process.code() }
 // Log is all that it has printed since Start.
 func (h *Hotline) Log() string { return h.process.output.String() }
 
+// AwaitLog waits until the log has a text: it comes through a pipe, so a little after what it tells.
+func (h *Hotline) AwaitLog(text string) { h.tb.Helper(); h.process.await(h.tb, text) }
+
 // Number is the SIP address of a number dialled.
 func (h *Hotline) Number(number string) string { return "sip:" + number + "@" + h.SIP }
 
