@@ -96,6 +96,7 @@ func (l *leg) lapses() time.Time {
 func (l *leg) refresh() error {
 	limit := time.NewTimer(ackWithin * l.ua.o.T1)
 	defer limit.Stop()
+	defer l.unchallenged()
 	for glares, moves := 0, 0; ; {
 		way := l.way()
 		res, err := l.renew()
@@ -113,20 +114,26 @@ func (l *leg) refresh() error {
 		if err != nil {
 			return err
 		}
-		switch res.StatusCode {
-		case sipmsg.StatusCallTransactionDoesNotExists, sipmsg.StatusRequestTimeout: // RFC 3261 section 12.2.1.2
-			return fmt.Errorf("%w: %d", errSilent, res.StatusCode)
-		case sipmsg.StatusRequestPending:
-			if glares++; glares > glareMost || !lull[time.Time](l, l.glareWait(), nil) {
-				return nil
-			}
-		case statusIntervalTooSmall:
-			if !l.raise(res) {
-				return nil
-			}
-		default:
+		if code := res.StatusCode; code == sipmsg.StatusCallTransactionDoesNotExists || code == sipmsg.StatusRequestTimeout {
+			return fmt.Errorf("%w: %d", errSilent, code) // RFC 3261 section 12.2.1.2
+		}
+		if !l.mended(res, &glares) {
 			return nil
 		}
+	}
+}
+
+// mended reports whether a refresh may be sent again, which may be answered otherwise than with res; after a 491 it
+// waits for that.
+func (l *leg) mended(res *sipmsg.Response, glares *int) bool {
+	switch res.StatusCode {
+	case sipmsg.StatusRequestPending:
+		*glares++
+		return *glares <= glareMost && lull[time.Time](l, l.glareWait(), nil)
+	case statusIntervalTooSmall:
+		return l.raise(res)
+	default:
+		return l.challenged(res)
 	}
 }
 
@@ -262,6 +269,9 @@ func (l *leg) own(method sipmsg.RequestMethod, offer func() ([]byte, error)) (*s
 	if body != nil {
 		req.AppendHeader(sipmsg.NewHeader("Content-Type", sdpType))
 		req.SetBody(body)
+	}
+	if err := l.authorized(req); err != nil {
+		return nil, err
 	}
 	l.ua.dispatchable(req, h)
 	l.inviting = method == sipmsg.INVITE
