@@ -151,13 +151,14 @@ func (c *Call) start(ctx context.Context, s media.Stream, notice *media.Clip, cl
 }
 
 // say plays the notice, if it is due, and then clips; heard tells whether the notice was played to its
-// end.
+// end, and to somebody: who has us on hold hears nothing of it.
 func say(ctx context.Context, s media.Stream, notice *media.Clip, clips []media.Clip) (heard bool, err error) {
 	if notice != nil {
+		heard = !s.Held()
 		if err := s.Play(ctx, *notice); err != nil {
 			return false, err
 		}
-		heard = true
+		heard = heard && !s.Held()
 	}
 	if len(clips) > 0 {
 		err = s.Play(ctx, clips...)

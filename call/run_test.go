@@ -126,6 +126,18 @@ func (s *stage) act(what string, args []string) {
 		s.agents[args[0]].End(call.Far, call.Cause(args[1]))
 	case "hold", "resume":
 		require.True(s.t, <-s.agents[args[0]].Reoffer(what == "hold"))
+	case "caller-holds", "caller-resumes":
+		require.True(s.t, <-s.caller.Reoffer(what == "caller-holds"))
+	case "bye-then-hold": // the agent holds after the caller has left, but that is looked at first
+		l := s.agents[args[0]]
+		require.True(s.t, l.Post(call.Reoffered{
+			Leg: l.ID(), At: time.Now().Add(time.Second), Refuse: func(call.Cause) {},
+			Accept: func() (bool, error) {
+				s.caller.End(call.Far, call.CauseBye)
+				time.Sleep(time.Second)
+				return true, nil
+			},
+		}))
 	case "resumed-by-ack": // an offer of ours was answered in the ACK
 		l := s.agents[args[0]]
 		require.True(s.t, l.Post(call.MediaChanged{Leg: l.ID(), Held: false, At: time.Now()}))

@@ -256,10 +256,19 @@ func (c *Call) hold(talk int, held bool, at time.Time) (changed bool) {
 	t := &c.rec.Talks[talk]
 	if held {
 		t.Holds = append(t.Holds, Hold{From: at})
-	} else {
-		t.Holds[len(t.Holds)-1].To = &at
+	} else { // its end may have come before it, and have been looked at after it
+		open := &t.Holds[len(t.Holds)-1]
+		open.To = new(later(open.From, at))
 	}
 	return true
+}
+
+// later is the later of two instants.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // heldBy takes in a hold, or its end, by the agent who asked for a transfer, who may be talked to again.

@@ -111,32 +111,31 @@ func (u *UA) ack(x *exchange) {
 }
 
 // acked matches an ACK with the 200 that waits for it; a repeated one changes nothing. The owner is told
-// of the answer to our offer that it may bear.
+// of the answer to our offer that it may bear, which a new offer of the far end's right behind it must not overtake.
 func (l *leg) acked(req *sipmsg.Request) {
 	l.mu.Lock()
-	w := l.acks[req.CSeq().SeqNo]
-	if w == nil {
-		l.mu.Unlock()
-		return
+	w, usable := l.acks[req.CSeq().SeqNo], true
+	if w != nil {
+		delete(l.acks, w.seq)
+		close(w.got)
+		usable = !w.delayed || l.ctx.Err() != nil || l.offerAnswered(req)
 	}
-	delete(l.acks, w.seq)
-	close(w.got)
 	l.mu.Unlock()
-	if w.delayed && l.ctx.Err() == nil {
-		l.offerAnswered(req)
+	if !usable {
+		l.Hangup(call.CauseError)
 	}
 }
 
 // offerAnswered takes the answer to an offer of ours that an ACK or PRACK bears, and tells the owner. One that
-// is not usable ends the leg.
-func (l *leg) offerAnswered(req *sipmsg.Request) {
+// is not usable, of which it returns false, is to end the leg. While it runs, no other offer may begin.
+func (l *leg) offerAnswered(req *sipmsg.Request) (usable bool) {
 	method := zap.Stringer("method", req.Method)
 	if err := l.stream.Accept(req.Body()); err != nil {
 		l.ua.log.Info("answer to our offer not usable", zap.String("leg", string(l.id)), method, zap.Error(err))
-		l.Hangup(call.CauseError)
-		return
+		return false
 	}
 	if !l.deliver(call.MediaChanged{Leg: l.id, Held: l.stream.Held(), At: arrivedAt(req)}) {
 		l.ua.log.Info("nobody was told of an answer to our offer", zap.String("leg", string(l.id)), method)
 	}
+	return true
 }

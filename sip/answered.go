@@ -22,7 +22,7 @@ func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
 	}
 	unusable := r.stream.Accept(r.answerIn(res))
 	l := r.ua.newLeg(d, r.stream)
-	l.answeredAt = at
+	l.answeredAt, l.authorize = at, r.o.authorize
 	l.began(res)
 	bye, over := r.ua.legs.enterRung(l, r)
 	if err := errors.Join(unusable, r.acknowledge(d.RemoteTag, ack)); err != nil {

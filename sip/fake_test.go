@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -67,11 +68,14 @@ type fakeStream struct {
 	once   sync.Once
 	closed chan struct{}
 	keys   chan media.Key
-	// proposing, if not nil, is called by Propose; answer, if not empty, is what it returns.
+	// proposing, if not nil, is called by Propose, with what it returns made; answer, if not empty, is what it returns.
 	proposing func()
 	answer    string
+	// accepting, if not nil, is called by the next Accept.
+	accepting atomic.Pointer[func()]
 
 	mu       sync.Mutex
+	turns    int // of offers and answers: a commit that is overtaken does nothing
 	held     bool
 	accepted string
 	onKey    func(media.Key)
@@ -90,15 +94,30 @@ func judge(sdp []byte) error {
 func (s *fakeStream) take(sdp []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turns++
 	s.held = strings.Contains(string(sdp), "a=sendonly")
 	s.accepted = string(sdp)
 }
 
-func (s *fakeStream) Offer() ([]byte, error) { return []byte(sdpOurs), nil }
+func (s *fakeStream) Offer() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turns++
+	return []byte(sdpOurs), nil
+}
 
-func (s *fakeStream) Current() ([]byte, error) { return []byte(sdpOurs), nil }
+func (s *fakeStream) Current() ([]byte, error) { return s.Offer() }
+
+func (s *fakeStream) turn() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.turns
+}
 
 func (s *fakeStream) Accept(sdp []byte) error {
+	if f := s.accepting.Swap(nil); f != nil {
+		(*f)()
+	}
 	if err := judge(sdp); err != nil {
 		return err
 	}
@@ -116,13 +135,18 @@ func (s *fakeStream) Answer(sdp []byte) ([]byte, error) {
 }
 
 func (s *fakeStream) Propose(sdp []byte) ([]byte, func(), error) {
+	base := s.turn()
 	if s.proposing != nil {
 		s.proposing()
 	}
 	if err := judge(sdp); err != nil {
 		return nil, nil, err
 	}
-	return []byte(cmp.Or(s.answer, sdpOurs)), func() { s.take(sdp) }, nil
+	return []byte(cmp.Or(s.answer, sdpOurs)), func() {
+		if s.turn() == base {
+			s.take(sdp)
+		}
+	}, nil
 }
 
 func (s *fakeStream) Held() bool {

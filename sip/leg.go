@@ -50,6 +50,10 @@ type leg struct {
 	reliably *reliably
 	// referral is the last REFER of the agent whose phone this is, nil before the first.
 	referral *referral
+	// authorize adds credentials to a request, for the trunk that the leg was called through; nil when it has none for
+	// us. challenges are those under way, by status.
+	authorize  func(req *sipmsg.Request, challenge *sipmsg.Response) error
+	challenges map[int]challenge
 
 	call atomic.Pointer[string] // the call that the leg belongs to; nil before Belongs
 
@@ -280,12 +284,27 @@ func (l *leg) sayBye() {
 		return
 	}
 	l.byeSent = true
-	req, err := l.ua.byeOf(&l.d)
 	l.mu.Unlock()
+	for again := true; again; {
+		res, err := l.bye()
+		if err != nil {
+			l.ua.log.Debug("BYE unanswered", zap.String("leg", string(l.id)), zap.Error(err))
+			return
+		}
+		again = l.challenged(res) // a BYE refused so has ended nothing at the far end
+	}
+}
+
+// bye sends one BYE, and returns its final response.
+func (l *leg) bye() (*sipmsg.Response, error) {
+	l.mu.Lock()
+	req, err := l.ua.byeOf(&l.d)
 	if err == nil {
-		_, err = l.ua.do(l.ua.patience, req)
+		err = l.authorized(req)
 	}
+	l.mu.Unlock()
 	if err != nil {
-		l.ua.log.Debug("BYE unanswered", zap.String("leg", string(l.id)), zap.Error(err))
+		return nil, err
 	}
+	return l.ua.do(l.ua.patience, req)
 }

@@ -7,6 +7,8 @@ import (
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
+
+	"hotline/call"
 )
 
 // rack is what a PRACK acknowledges (RFC 3262 section 7.2).
@@ -64,7 +66,9 @@ func (u *UA) prack(x *exchange) {
 	answer, commit := x.response(sipmsg.StatusOK, nil), func() {}
 	switch {
 	case p.offer: // be its answer what it may, the 18x has arrived
-		l.offerAnswered(x.req)
+		if !l.offerAnswered(x.req) {
+			l.Hangup(call.CauseError)
+		}
 	case len(x.req.Body()) > 0:
 		answer, commit = l.answerPrack(x)
 	}

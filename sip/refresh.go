@@ -30,6 +30,9 @@ const retryEvery = 4
 // glareMost bounds how often one refresh is sent again after a 491: each is a proof of life already.
 const glareMost = 4
 
+// movesMost bounds how often a phone that did not answer is asked anew where it has moved to.
+const movesMost = 4
+
 // ask has a leg's far end prove that it lives, in the background: by a refresh of the session within its
 // dialog. A far end that gives no sign in 64·T1, or says that it knows of no such dialog, loses its leg with
 // call.CauseSilent. Asking while it is being asked, or has ended, does nothing.
@@ -93,8 +96,15 @@ func (l *leg) lapses() time.Time {
 func (l *leg) refresh() error {
 	limit := time.NewTimer(ackWithin * l.ua.o.T1)
 	defer limit.Stop()
-	for glares := 0; ; {
+	defer l.unchallenged()
+	for glares, moves := 0, 0; ; {
+		way := l.way()
 		res, err := l.renew()
+		if errors.Is(err, errSilent) && moves < movesMost && l.way() != way {
+			moves++ // the phone has registered from elsewhere meanwhile, and cannot have heard
+			limit.Reset(ackWithin * l.ua.o.T1)
+			continue
+		}
 		if errors.Is(err, errNoWay) { // a phone over TCP may be back, over another connection
 			if !lull(l, retryEvery*l.ua.o.T1, limit.C) {
 				return fmt.Errorf("%w: %w", errSilent, err)
@@ -104,21 +114,38 @@ func (l *leg) refresh() error {
 		if err != nil {
 			return err
 		}
-		switch res.StatusCode {
-		case sipmsg.StatusCallTransactionDoesNotExists, sipmsg.StatusRequestTimeout: // RFC 3261 section 12.2.1.2
-			return fmt.Errorf("%w: %d", errSilent, res.StatusCode)
-		case sipmsg.StatusRequestPending:
-			if glares++; glares > glareMost || !lull[time.Time](l, l.glareWait(), nil) {
-				return nil
-			}
-		case statusIntervalTooSmall:
-			if !l.raise(res) {
-				return nil
-			}
-		default:
+		if code := res.StatusCode; code == sipmsg.StatusCallTransactionDoesNotExists || code == sipmsg.StatusRequestTimeout {
+			return fmt.Errorf("%w: %d", errSilent, code) // RFC 3261 section 12.2.1.2
+		}
+		if !l.mended(res, &glares) {
 			return nil
 		}
 	}
+}
+
+// mended reports whether a refresh may be sent again, which may be answered otherwise than with res; after a 491 it
+// waits for that.
+func (l *leg) mended(res *sipmsg.Response, glares *int) bool {
+	switch res.StatusCode {
+	case sipmsg.StatusRequestPending:
+		*glares++
+		return *glares <= glareMost && lull[time.Time](l, l.glareWait(), nil)
+	case statusIntervalTooSmall:
+		return l.raise(res)
+	default:
+		return l.challenged(res)
+	}
+}
+
+// way is where the far end is to be reached now; empty when it cannot be.
+func (l *leg) way() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h, err := l.ua.hopOf(&l.d)
+	if err != nil {
+		return ""
+	}
+	return h.transport + " " + h.dest
 }
 
 // lull waits for a while, or until the far end's phone has a new flow; false when the leg ended meanwhile, we
@@ -206,9 +233,10 @@ func (l *leg) update() (*sipmsg.Response, error) {
 	return res, nil
 }
 
-// own makes a target refresh request of ours, with an offer if it has a body, ready to leave. A refresh that
-// has to wait for the far end's own offer, or its ACK, fails with errTheirs.
-func (l *leg) own(method sipmsg.RequestMethod, body []byte) (*sipmsg.Request, error) {
+// own makes a target refresh request of ours, with an offer unless that is nil, ready to leave. A refresh that
+// has to wait for the far end's own offer, or its ACK, fails with errTheirs. The offer is made when it is known that
+// it may leave, and not beside an answer of ours: see reoffer.answer.
+func (l *leg) own(method sipmsg.RequestMethod, offer func() ([]byte, error)) (*sipmsg.Request, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -224,6 +252,12 @@ func (l *leg) own(method sipmsg.RequestMethod, body []byte) (*sipmsg.Request, er
 	if l.agent != "" && reliable(h.transport) && !l.ua.conns.alive(parsePeer(h.dest)) {
 		return nil, fmt.Errorf("%w: %w", errNoWay, net.ErrClosed)
 	}
+	var body []byte
+	if offer != nil {
+		if body, err = offer(); err != nil {
+			return nil, fmt.Errorf("make an offer: %w", err)
+		}
+	}
 	req, err := l.d.request(method, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoWay, err)
@@ -235,6 +269,9 @@ func (l *leg) own(method sipmsg.RequestMethod, body []byte) (*sipmsg.Request, er
 	if body != nil {
 		req.AppendHeader(sipmsg.NewHeader("Content-Type", sdpType))
 		req.SetBody(body)
+	}
+	if err := l.authorized(req); err != nil {
+		return nil, err
 	}
 	l.ua.dispatchable(req, h)
 	l.inviting = method == sipmsg.INVITE

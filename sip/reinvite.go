@@ -123,21 +123,19 @@ func (l *leg) mayUpdateEarly(method sipmsg.RequestMethod) int {
 	}
 }
 
-// first claims the right to answer the offer, once; the far end, which may send the next as soon as it
-// has the answer, may do so from now on. It never waits: a CANCEL asks for it from inside the transaction,
-// which whoever has it may be waiting for.
-func (r *reoffer) first() bool {
-	if !r.settled.CompareAndSwap(false, true) {
-		return false
-	}
-	r.l.reoffering.Store(nil)
-	return true
-}
+// first claims the right to answer the offer, once. It never waits: a CANCEL asks for it from inside the
+// transaction, which whoever has it may be waiting for.
+func (r *reoffer) first() bool { return r.settled.CompareAndSwap(false, true) }
+
+// over lets the next offer begin, theirs or ours: before the answer leaves, since the far end may send one as soon
+// as it has that.
+func (r *reoffer) over() { r.l.reoffering.Store(nil) }
 
 // settle refuses the offer if nobody has answered it. The session stays as it was.
 func (r *reoffer) settle(code int, headers ...sipmsg.Header) {
 	if r.first() {
 		defer close(r.done)
+		r.over()
 		r.x.reply(code, headers...)
 	}
 }
@@ -146,6 +144,7 @@ func (r *reoffer) settle(code int, headers ...sipmsg.Header) {
 func (r *reoffer) cancelled() {
 	r.x.cancelled()
 	if r.first() {
+		r.over()
 		close(r.done)
 	}
 }
@@ -162,8 +161,12 @@ func (r *reoffer) accept() (held bool, err error) {
 }
 
 // answer sends the 200, or the status that an unusable offer is owed. The session changes when the 200 was
-// sent, and otherwise stays as it was (RFC 3261 section 14.1).
+// sent, and otherwise stays as it was (RFC 3261 section 14.1). From what the stream proposes to its taking up, no offer
+// of ours may come between: the stream would not take up what the 200 says.
 func (r *reoffer) answer() error {
+	r.l.mu.Lock()
+	defer r.l.mu.Unlock()
+	r.over()
 	offer := r.x.req.Body()
 	delayed := len(offer) == 0
 	commit := func() {}
@@ -178,8 +181,6 @@ func (r *reoffer) answer() error {
 		r.x.reply(statusOfMedia(err))
 		return fmt.Errorf("answer a re-offer: %w", err)
 	}
-	r.l.mu.Lock()
-	defer r.l.mu.Unlock()
 	if r.x.req.Method == sipmsg.UPDATE {
 		err = r.l.updated(r.x, body)
 	} else {
@@ -193,8 +194,16 @@ func (r *reoffer) answer() error {
 	return nil
 }
 
-// refuse is call.Reoffered's.
-func (r *reoffer) refuse(why call.Cause) { r.settle(statusOf(why)) }
+// refuse is call.Reoffered's. An owner that has no use for the offer may have lost the leg to another, which will take
+// the next: so a fault of ours asks for it again, and is never a 503, for which a trunk would leave us.
+func (r *reoffer) refuse(why call.Cause) {
+	code := statusOf(why)
+	if code == sipmsg.StatusInternalServerError || code == sipmsg.StatusServiceUnavailable {
+		r.settle(sipmsg.StatusInternalServerError, retryLater())
+		return
+	}
+	r.settle(code)
+}
 
 // statusOfMedia is the status owed to an offer that the stream does not take.
 func statusOfMedia(err error) int {

@@ -23,11 +23,7 @@ type renewal struct {
 // reoffer sends a re-INVITE with an offer, and waits for its end (RFC 3261 section 14.1). It returns the final
 // response, acknowledged and taken up. Errors: those of own; errNoWay; errSilent when none came.
 func (l *leg) reoffer(offer func() ([]byte, error)) (*sipmsg.Response, error) {
-	body, err := offer()
-	if err != nil {
-		return nil, fmt.Errorf("make an offer: %w", err)
-	}
-	req, err := l.own(sipmsg.INVITE, body)
+	req, err := l.own(sipmsg.INVITE, offer)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +34,8 @@ func (l *leg) reoffer(offer func() ([]byte, error)) (*sipmsg.Response, error) {
 	if r.tx, err = l.ua.txs.NewClientTransaction(ctx, req); err != nil {
 		return nil, fmt.Errorf("%w: send INVITE: %w", errNoWay, err)
 	}
-	// Before anything is sent, so that no 2xx is missed.
+	// Before anything is sent, so that nothing is missed.
+	l.ua.reacks.watch(r.tx)
 	r.tx.OnRetransmission(r.again)
 	if err := r.tx.Init(); err != nil {
 		r.tx.Terminate()
@@ -87,16 +84,18 @@ func (r *renewal) await() (*sipmsg.Response, error) {
 	}
 }
 
-// final takes the final response. The error says that the leg has ended meanwhile.
+// final takes the final response. The error says that the leg has ended meanwhile. The far end may offer again as
+// soon as it has sent a 2xx or has its ACK, but that is looked at when the answer in the 2xx has been taken: the
+// stream would take it for one to nothing.
 func (r *renewal) final(res *sipmsg.Response) error {
 	l := r.l
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.inviting = false
 	l.renewed(res)
 	if res.IsSuccess() {
 		r.acknowledge() // to where the 2xx says
 	}
-	l.mu.Unlock()
 	if l.ctx.Err() != nil {
 		return fmt.Errorf("re-INVITE: %w", context.Cause(l.ctx))
 	}
@@ -136,7 +135,7 @@ func (r *renewal) again(*sipmsg.Response) {
 }
 
 // take has the stream follow the answer, and tells the owner if it changed who hears whom. An answer that
-// cannot be used leaves the session as it was: what we offered was nothing new.
+// cannot be used leaves the session as it was: what we offered was nothing new. The caller holds l.mu.
 func (r *renewal) take(res *sipmsg.Response) {
 	l := r.l
 	held := l.stream.Held()

@@ -17,7 +17,13 @@ import (
 // register registers the peer as agent 8001, with digest, and waits for the flow to be up.
 func (p *peer) register(r *rig) {
 	p.t.Helper()
-	k := p.dialog("8001")
+	p.enlist(p.dialog("8001"))
+	require.Equal(p.t, "8001 true", next(p.t, r.flows))
+}
+
+// enlist is register with the Call-ID and the numbers of k, for a phone whose flow may be up.
+func (p *peer) enlist(k *talk) {
+	p.t.Helper()
 	line := func(extra ...string) {
 		k.seq++
 		msg := k.message("REGISTER", k.seq, newBranch(), "", extra...)
@@ -35,7 +41,6 @@ func (p *peer) register(r *rig) {
 	require.NoError(p.t, err)
 	line("Authorization: " + creds.String())
 	p.status("REGISTER", 200)
-	require.Equal(p.t, "8001 true", next(p.t, r.flows))
 }
 
 type rung struct {
