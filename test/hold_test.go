@@ -97,3 +97,29 @@ func loudness(samples []float64) float64 {
 	}
 	return sum / float64(max(1, len(samples)))
 }
+
+// TestCallerHolds: a caller who puts the hotline on hold, and takes it back, is where they were; it is no hold of the
+// agent's.
+func TestCallerHolds(t *testing.T) {
+	t.Parallel()
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true, Ping: "10m"})
+	phone := agent(t, h, "8002", testkit.BaresipOptions{Auto: true})
+	wire := h.Capture()
+	c := caller(t, testkit.BaresipOptions{})
+	c.Dial(h.Number("96110"))
+	talk(t, h, 500*time.Millisecond)
+	c.Hold()
+	talk(t, h, 2*time.Second)
+	c.Resume()
+	talk(t, h, 4*time.Second)
+	c.Hangup()
+	phone.Await(testkit.CallClosed)
+	r := over(t, h)
+	require.Empty(t, r.Talks[0].Holds)
+	require.Zero(t, r.HoldSeconds)
+	_, to := reoffers(t, wire.SIP(), h)
+	audio := wire.RTP()
+	after := to.Add(300 * time.Millisecond)
+	require.Greater(t, testkit.Tone(sent(audio, h.MediaPorts, phone.RTP, after, *r.Ended), callerTone), 0.9)
+	require.Greater(t, testkit.Tone(sent(audio, h.MediaPorts, c.RTP, after, *r.Ended), agentTone), 0.9)
+}

@@ -111,3 +111,26 @@ func state(h *testkit.Hotline, id string) string {
 	}
 	return ""
 }
+
+// TestAgentVanishesInTalk: the phone of an agent who talks loses its power. Its flow is found lost by pings, its dialog is
+// asked and says nothing, and the caller goes to the head of the queue, where another agent has them.
+func TestAgentVanishesInTalk(t *testing.T) {
+	t.Parallel()
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true, Ping: "1s", T1: 50 * time.Millisecond})
+	first := agent(t, h, "8002", testkit.BaresipOptions{Auto: true})
+	c := caller(t, testkit.BaresipOptions{})
+	c.Dial(h.Number("96110"))
+	talk(t, h, 0)
+	first.Vanish()
+	testkit.StartBaresip(t, testkit.BaresipOptions{
+		User: "8003", Password: passwords["8003"], Registrar: h.SIP, Register: true, Auto: true, Tone: agentTone,
+	})
+	r := talkWith(t, h, "8003", 0)
+	require.Equal(t, "offline", state(h, "8002"))
+	c.Hangup()
+	r = over(t, h)
+	require.Len(t, r.Talks, 2)
+	require.Equal(t, "8002", r.Talks[0].Agent)
+	require.Equal(t, "answered", r.Result)
+	require.Equal(t, "caller", r.Release)
+}
