@@ -93,7 +93,7 @@ func (l *leg) lapses() time.Time {
 func (l *leg) refresh() error {
 	limit := time.NewTimer(ackWithin * l.ua.o.T1)
 	defer limit.Stop()
-	for glares := 0; ; {
+	for glares, raises := 0, 0; ; {
 		res, err := l.renew()
 		if errors.Is(err, errNoWay) { // a phone over TCP may be back, over another connection
 			if !lull(l, retryEvery*l.ua.o.T1, limit.C) {
@@ -112,7 +112,7 @@ func (l *leg) refresh() error {
 				return nil
 			}
 		case statusIntervalTooSmall:
-			if !l.raise(res) {
+			if raises++; raises > raisesMost || !l.raise(res) {
 				return nil
 			}
 		default:
