@@ -39,6 +39,7 @@ func (l *leg) reoffer(offer func() ([]byte, error)) (*sipmsg.Response, error) {
 		return nil, fmt.Errorf("%w: send INVITE: %w", errNoWay, err)
 	}
 	// Before anything is sent, so that no 2xx is missed.
+	l.ua.reacks.watch(r.tx)
 	r.tx.OnRetransmission(r.again)
 	if err := r.tx.Init(); err != nil {
 		r.tx.Terminate()
@@ -114,8 +115,8 @@ func (r *renewal) acknowledge() {
 		var h hop
 		if h, err = u.hopOf(&r.l.d); err == nil {
 			u.dispatchable(ack, h)
-			r.ack.Store(ack)
 			err = u.transport.WriteMsg(ack)
+			r.ack.Store(ack) // not before, since sipgo writes on what it sends, and so does again
 		}
 	}
 	if err != nil {
