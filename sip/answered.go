@@ -18,6 +18,7 @@ func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
 	d, ack, err := r.ackOf(res)
 	if err != nil {
 		r.ua.log.Info("2xx not usable", zap.Error(err))
+		r.voided()
 		return nil, failed
 	}
 	unusable := r.stream.Accept(r.answerIn(res))
@@ -74,6 +75,16 @@ func (r *ringing) acknowledge(tag string, ack *sipmsg.Request) error {
 	return nil
 }
 
+// forksMost bounds the phones that may answer one INVITE of ours.
+const forksMost = 2 * earlyMost
+
+// voided notes that the first 2xx is not to be acknowledged: those of other phones are not to wait for that.
+func (r *ringing) voided() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.void = true
+}
+
 // again is called by the transaction for every 2xx after the first: a repeated one is acknowledged again;
 // one with another tag is a second phone that answered behind a fork, and is hung up.
 func (r *ringing) again(res *sipmsg.Response) {
@@ -91,7 +102,8 @@ func (r *ringing) again(res *sipmsg.Response) {
 		if err := r.ua.transport.WriteMsg(ack); err != nil {
 			r.ua.log.Debug("ACK not sent again", zap.Error(err))
 		}
-	case len(r.acks) == 0: // the first 2xx is being acknowledged this moment; this one will come again
+	case len(r.acks) >= forksMost: // no fork has so many phones: each costs a transaction, for as long as it is sent
+	case len(r.acks) == 0 && !r.void: // the first 2xx is being acknowledged this moment; this one will come again
 	default:
 		r.ua.background("fork", func() { r.dismiss(res) })
 	}
@@ -105,6 +117,7 @@ func (r *ringing) dismiss(res *sipmsg.Response) {
 	}
 	if err != nil {
 		r.ua.log.Info("2xx not dismissed", zap.Error(err))
+		r.voided()
 		return
 	}
 	r.goodbye(d)

@@ -119,7 +119,8 @@ func (d *dialog) heard(m sipmsg.Message) {
 // was done. That is no reason to refuse a BYE.
 func (d *dialog) inOrder(req *sipmsg.Request) bool {
 	seq := req.CSeq().SeqNo
-	if seq < d.RemoteSeq || seq == d.RemoteSeq && req.Method != sipmsg.BYE {
+	// A far end that has sent none may begin at 0 (section 8.1.1.5).
+	if seq < d.RemoteSeq || seq == d.RemoteSeq && seq != 0 && req.Method != sipmsg.BYE {
 		return false
 	}
 	d.RemoteSeq = seq

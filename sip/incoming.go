@@ -151,7 +151,10 @@ func (u *UA) own(x *exchange, l *leg, in call.Incoming) {
 			l.cancelled(arrivedAt(cancel))
 		}
 	}
-	if !x.tx.OnCancel(cancelled) {
+	if !x.tx.OnCancel(cancelled) { // a CANCEL came before there was anybody to tell of it
+		if !x.final.Load() {
+			x.cancelled() // else finish would end the transaction, and with it the 487
+		}
 		l.cancelled(time.Now())
 	} else if u.o.OnIncoming != nil {
 		u.o.OnIncoming(u.ctx, in)

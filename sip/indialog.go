@@ -29,7 +29,13 @@ func inTurn(x *exchange, l *leg) *leg {
 	}
 	x.stranger = false
 	l.mu.Lock()
+	at := arrivedAt(x.req)
 	ordered := l.d.inOrder(x.req)
+	if ordered {
+		l.newest = at
+	} else { // sent, and read, before one that was handled first: each has a goroutine of its own
+		ordered = x.req.CSeq().SeqNo < l.d.RemoteSeq && at.Before(l.newest)
+	}
 	if ordered {
 		l.d.heard(x.req)
 	}

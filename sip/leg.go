@@ -29,6 +29,8 @@ type leg struct {
 
 	mu sync.Mutex // guards what follows; held while a response is given to its transaction
 	d  dialog
+	// newest is when the far end's request with the highest CSeq was read; zero before the first in the dialog.
+	newest time.Time
 	// invite is the INVITE that brought the leg in, nil when we rang it; received is when.
 	invite   *exchange
 	received time.Time

@@ -97,7 +97,8 @@ func (l *leg) refresh() error {
 	limit := time.NewTimer(ackWithin * l.ua.o.T1)
 	defer limit.Stop()
 	defer l.unchallenged()
-	for glares, moves := 0, 0; ; {
+	var tried attempts
+	for moves := 0; ; {
 		way := l.way()
 		res, err := l.renew()
 		if errors.Is(err, errSilent) && moves < movesMost && l.way() != way {
@@ -117,21 +118,25 @@ func (l *leg) refresh() error {
 		if code := res.StatusCode; code == sipmsg.StatusCallTransactionDoesNotExists || code == sipmsg.StatusRequestTimeout {
 			return fmt.Errorf("%w: %d", errSilent, code) // RFC 3261 section 12.2.1.2
 		}
-		if !l.mended(res, &glares) {
+		if !l.mended(res, &tried) {
 			return nil
 		}
 	}
 }
 
+// attempts count what a refresh was sent again for.
+type attempts struct{ glares, raises int }
+
 // mended reports whether a refresh may be sent again, which may be answered otherwise than with res; after a 491 it
 // waits for that.
-func (l *leg) mended(res *sipmsg.Response, glares *int) bool {
+func (l *leg) mended(res *sipmsg.Response, tried *attempts) bool {
 	switch res.StatusCode {
 	case sipmsg.StatusRequestPending:
-		*glares++
-		return *glares <= glareMost && lull[time.Time](l, l.glareWait(), nil)
+		tried.glares++
+		return tried.glares <= glareMost && lull[time.Time](l, l.glareWait(), nil)
 	case statusIntervalTooSmall:
-		return l.raise(res)
+		tried.raises++
+		return tried.raises <= raisesMost && l.raise(res)
 	default:
 		return l.challenged(res)
 	}

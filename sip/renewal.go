@@ -113,8 +113,8 @@ func (r *renewal) acknowledge() {
 		var h hop
 		if h, err = u.hopOf(&r.l.d); err == nil {
 			u.dispatchable(ack, h)
-			r.ack.Store(ack)
 			err = u.transport.WriteMsg(ack)
+			r.ack.Store(ack) // not before, since sipgo writes on what it sends, and so does again
 		}
 	}
 	if err != nil {

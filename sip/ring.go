@@ -88,13 +88,15 @@ type ringing struct {
 	challenges map[int]challenge // by status
 	refused    []string          // option tags that the far end does not support
 	redirected bool
+	lengthened int // how often a 422 was obeyed
 
 	// allLost has a token when no phone that rang knows of it any more.
 	allLost chan struct{}
 
 	mu    sync.Mutex
-	acks  map[string]*sipmsg.Request // by To tag: what each repeated 2xx is answered with again
+	acks  map[string]*sipmsg.Request // by To tag: what each repeated 2xx is answered with again; forksMost at most
 	early map[string]*early          // by To tag, earlyMost at most
+	void  bool                       // the first 2xx makes no dialog, so that it has no ACK
 }
 
 // invite sends an INVITE and waits for its end. The error is a *call.RingError.

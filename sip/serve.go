@@ -253,8 +253,22 @@ func (x *exchange) respond(res *sipmsg.Response) error {
 	if err != nil {
 		x.ua.log.Debug("response not sent", zap.Stringer("method", x.req.Method),
 			zap.Int("code", res.StatusCode), zap.Error(err))
+		if res.IsSuccess() && x.req.IsInvite() {
+			x.unanswered()
+		}
 	}
 	return err
+}
+
+// unanswered ends an INVITE whose 2xx could not be sent, since it is too large or the socket fails: sipgo would keep
+// its transaction for ever, and the far end hear nothing. The refusal is smaller.
+func (x *exchange) unanswered() {
+	res := x.response(sipmsg.StatusInternalServerError, nil)
+	x.ua.sends(res)
+	if err := x.tx.Connection().WriteMsg(res); err != nil {
+		x.ua.log.Debug("refusal not sent either", zap.Error(err))
+	}
+	x.tx.Terminate()
 }
 
 // cancelled notes that a CANCEL came in time: sipgo has answered it, and the INVITE with 487. It is called

@@ -178,8 +178,14 @@ func (l *leg) began(res *sipmsg.Response) {
 	l.refreshed(l.d.Session.answered(timerWishOf(res), &l.ua.o))
 }
 
+// raisesMost bounds how often one request is sent again for a 422: two proxies on the way may each want more.
+const raisesMost = 4
+
 // lengthen takes the longer interval that a 422 to our INVITE wants.
-func (r *ringing) lengthen(res *sipmsg.Response) bool { return r.d.Session.raise(timerWishOf(res)) }
+func (r *ringing) lengthen(res *sipmsg.Response) bool {
+	r.lengthened++
+	return r.lengthened <= raisesMost && r.d.Session.raise(timerWishOf(res))
+}
 
 // refreshed begins the session anew, as a 2xx just sent or received says. The largest Min-SE is kept (RFC 4028
 // section 7.4). The caller holds l.mu.
