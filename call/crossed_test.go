@@ -61,19 +61,20 @@ func TestReferAndBye(t *testing.T) {
 			for range 20 {
 				synctest.Test(t, func(t *testing.T) {
 					w := served(t)
-					open := w.books.shut()
-					w.line("hold 8001@M")
-					ref := &calltest.Referral{}
+					ref, agent, gate := &calltest.Referral{}, w.legs["8001@M"], make(chan struct{})
+					require.True(t, agent.Post(call.Reoffered{ // holds the owner up
+						Leg: "other", Refuse: func(call.Cause) { <-gate },
+					}))
+					synctest.Wait()
 					if c.late {
 						ref.Late()
 					}
-					agent := w.legs["8001@M"]
 					require.True(t, agent.Post(call.Referred{
 						Leg: agent.ID(), At: time.Now(), Referral: ref,
 						To: call.Next{Kind: call.Wait, Agent: "8002", Once: true},
 					}))
 					agent.End(call.Far, call.CauseBye)
-					open()
+					close(gate)
 					synctest.Wait()
 					require.Len(t, w.x.Live(), 1, "the caller waits")
 					require.Equal(t, c.front, w.seatOf("M").Ticket.Front)
