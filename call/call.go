@@ -33,7 +33,7 @@ type Call struct {
 	rec       Record
 	recording Recording
 	held      bool      // by the agent
-	spurned   time.Time // when an agent's phone was last told that the transfer it asked for is not to be
+	spurned   spurned   // whose transfer was not to be, last
 	transfer  *transfer // under way; nil when there is none
 	// apologised: the caller was told that the first promise was broken.
 	apologised bool

@@ -41,7 +41,8 @@ type Referred struct {
 	Leg LegID
 	At  time.Time
 	// To is where the other party is to go: a Next of kind Wait (a queue, or one agent) or Dial (a number
-	// outside), or Route.
+	// outside), or Route. Empty, with no Replaces: nobody can be reached by what the phone named. It is to be
+	// refused, and the phone told why; it is here because a phone may hang up when it hears that.
 	To Next
 	// Replaces is the leg of ours, of the same agent, on which the party wanted is talked to already
 	// (attended transfer, RFC 3891); empty for a blind one. To then says only whom that was.
@@ -51,14 +52,19 @@ type Referred struct {
 
 // Referral is a REFER on its way. Its methods do not block, and may be called after the leg has ended.
 type Referral interface {
-	// Accept answers 202, unless it was answered.
-	Accept()
-	// Refuse answers with the status of a cause, unless it was answered.
+	// Accept answers 202, unless it was answered, for it was too late: then it reports false, and nothing may
+	// come of it.
+	Accept() bool
+	// Refuse answers with the status of a cause, or with 202 and tells it, where as an answer it would end the
+	// dialog (RFC 5057 section 5.1); unless it was answered.
 	Refuse(why Cause)
 	// Ringing tells the phone that the new party is being rung.
 	Ringing()
 	// Done tells the phone how it ended: CauseNone is success. Nothing is told after it.
 	Done(why Cause)
+	// Heard is when the phone acknowledged the last that it was told; now, while it has not. Zero when it was told
+	// nothing but an answer.
+	Heard() time.Time
 }
 
 // LetGo asks the call that an agent made (a consultation) for the party at its other end, for another call

@@ -313,3 +313,20 @@ func TestDiallerPanics(t *testing.T) {
 		w.wg.Wait()
 	})
 }
+
+// TestNumberRingsForever: a trunk that died after its 18x says nothing any more, and the try is over all the same.
+func TestNumberRingsForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t)
+		w.line("call M 13912345678 queue:repair")
+		w.line("answer M 8001")
+		<-time.After(7 * time.Second)
+		w.line("refer r 8001@M number:13800138000")
+		w.line("rings")
+		<-time.After(10 * time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"accepted", "ringing", "failed no-answer"}, w.told["r"].Told())
+		require.Equal(t, 1, w.bridge.Joined(), "the agent and the caller talk on")
+		require.NoError(t, w.rest())
+	})
+}

@@ -39,6 +39,10 @@ func dial(ctx context.Context, c *Call, at Next) (next Next) {
 	return d.run(ctx)
 }
 
+// dialLimit is how long a number outside may take to answer: longer than carriers let it ring, and within what the
+// phone that asked is told of its transfer. A trunk that dies after its 18x would never say no.
+const dialLimit = 2 * time.Minute
+
 // begin has the number called, on a goroutine that takeBack waits for.
 func (d *dialling) begin(ctx context.Context) {
 	c := d.c
@@ -54,6 +58,8 @@ func (d *dialling) begin(ctx context.Context) {
 	}
 	go func() {
 		defer close(d.done)
+		ctx, stop := context.WithTimeoutCause(ctx, dialLimit, CancelCause{Why: CauseNoAnswer})
+		defer stop()
 		d.err = errFault // unless the function below returns
 		c.contained("dial", func() { d.leg, d.err = c.x.Dialer.Dial(ctx, r) })
 	}()

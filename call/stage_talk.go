@@ -67,19 +67,15 @@ func (t *talking) run(ctx context.Context) Next {
 	for {
 		select {
 		case cmd := <-c.mailbox:
-			changed, next, moved := t.handle(cmd)
-			if moved {
+			if next, moved := t.command(ctx, cmd); moved {
 				return next
 			}
-			if changed {
-				if err := t.connect(ctx); err != nil {
-					return t.broken(ctx, err)
-				}
-			}
-			c.keys = c.keys[:0]
 		case <-c.gone():
 			return c.callerEnd()
 		case <-t.agentGone():
+			if next, moved := t.lastWishes(ctx); moved {
+				return next
+			}
 			if c.transfer == nil {
 				return t.agentEnd()
 			}
@@ -90,6 +86,36 @@ func (t *talking) run(ctx context.Context) Next {
 			return c.failed(ctx, cause(ctx), ReasonShutdown)
 		}
 	}
+}
+
+// command acts on a command, and has the parties hear what follows from it.
+func (t *talking) command(ctx context.Context, cmd Command) (next Next, moved bool) {
+	changed, next, moved := t.handle(cmd)
+	if moved {
+		return next, true
+	}
+	if changed {
+		if err := t.connect(ctx); err != nil {
+			return t.broken(ctx, err), true
+		}
+	}
+	t.c.keys = t.c.keys[:0]
+	return Next{}, false
+}
+
+// lastWishes acts on what is in the mailbox when the agent is gone: a phone may hang up as soon as it has asked
+// for a transfer, and has then asked first.
+func (t *talking) lastWishes(ctx context.Context) (next Next, moved bool) {
+	for range len(t.c.mailbox) { // what comes meanwhile is not the agent's
+		select {
+		case cmd := <-t.c.mailbox:
+			if next, moved := t.command(ctx, cmd); moved {
+				return next, true
+			}
+		default: // HangUp makes room for itself
+		}
+	}
+	return Next{}, false
 }
 
 // agentGone is closed when the agent's leg has ended; it never is once that was seen.
@@ -306,7 +332,7 @@ func (t *talking) agentEnd() Next {
 	case end.Why == CauseShutdown:
 		c.release(BySystem)
 		return c.over(ReasonShutdown)
-	case end.By == Far && end.Why == CauseBye && t.at.Queue != "" && end.At.Sub(c.spurned) < reflex:
+	case end.By == Far && end.Why == CauseBye && t.at.Queue != "" && c.spurned.hungUpOn(t.at.Leg, end.At):
 		c.log.Info("agent's phone hung up when its transfer failed, caller back to the head of the queue",
 			zap.String("agent", t.at.Agent))
 		return c.backToQueue(t.at.Queue, ReasonPartyLost)

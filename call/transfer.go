@@ -14,9 +14,30 @@ import (
 // maxTransfers bounds what one call remembers of transfers: a phone may ask again and again.
 const maxTransfers = 32
 
-// reflex is how soon after it was told that a transfer is not to be a phone hangs up by itself (baresip does). The
-// person at it wanted somebody else to have the caller, and has left nobody in the lurch.
-const reflex = time.Second
+// reflex is how soon after it has heard that a transfer is not to be a phone hangs up by itself (baresip does), its
+// BYE lost twice (0.5 s and 1 s, RFC 3261 section 17.1.2.2). The person at it wanted somebody else to have the
+// caller, and has left nobody in the lurch.
+const reflex = 2 * time.Second
+
+// spurned is an agent's leg whose phone was told that the transfer it asked for is not to be, and when.
+type spurned struct {
+	leg      LegID
+	at       time.Time
+	referral Referral
+}
+
+// hungUpOn reports whether a hang-up of that leg is the reflex. What the phone was told may have been lost and sent
+// again, so it counts from when it was heard.
+func (s spurned) hungUpOn(leg LegID, at time.Time) bool {
+	if s.referral == nil || s.leg != leg {
+		return false
+	}
+	since := s.at
+	if heard := s.referral.Heard(); heard.After(since) {
+		since = heard
+	}
+	return at.Sub(since) < reflex
+}
 
 // The kinds of a transfer, in the record and as a metric's label.
 const (
@@ -60,7 +81,9 @@ func (t *talking) referred(cmd Referred) (next Next, moved bool) {
 		t.ask(cmd)
 		return Next{}, false
 	}
-	t.accept(cmd, blindTransfer)
+	if !t.accept(cmd, blindTransfer) {
+		return Next{}, false
+	}
 	return t.send(to), true
 }
 
@@ -110,15 +133,19 @@ func resolved(to Next) Next {
 	}
 }
 
-// accept begins a transfer.
-func (t *talking) accept(cmd Referred, kind string) {
+// accept begins a transfer; false when it is too late for that: the phone has given up, or was told to.
+func (t *talking) accept(cmd Referred, kind string) bool {
 	c := t.c
-	cmd.Referral.Accept()
+	if !cmd.Referral.Accept() {
+		c.refuseReferral(cmd, CauseCancel)
+		return false
+	}
 	c.rec.Transfers = append(c.rec.Transfers, Transfer{
 		At: cmd.At, By: t.at.Agent, Kind: kind, To: whom(resolved(cmd.To)),
 	})
 	c.transfer = &transfer{referral: cmd.Referral, record: len(c.rec.Transfers) - 1, talk: t.talk, back: t.at}
 	c.log.Info("transfer", zap.String("kind", kind), zap.String("by", t.at.Agent))
+	return true
 }
 
 // send is the Next of a transfer under way to a party that is not talked to yet.
@@ -154,7 +181,7 @@ func whom(to Next) string {
 // refuseReferral answers a REFER that leads to nothing.
 func (c *Call) refuseReferral(cmd Referred, why Cause) {
 	cmd.Referral.Refuse(why)
-	c.spurned = time.Now()
+	c.spurned = spurned{cmd.Leg, time.Now(), cmd.Referral}
 	kind := blindTransfer
 	if cmd.Replaces != "" {
 		kind = attendedTransfer
@@ -172,7 +199,7 @@ func (c *Call) endTransfer(why Cause) {
 	tr.Ended, tr.How = new(time.Now()), transferDone
 	if why != CauseNone {
 		tr.How = string(why)
-		c.spurned = *tr.Ended
+		c.spurned = spurned{c.transfer.back.Leg, *tr.Ended, c.transfer.referral}
 	}
 	c.transfer.referral.Done(why)
 	c.transfer = nil

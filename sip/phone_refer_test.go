@@ -120,6 +120,7 @@ func TestPhoneReferFails(t *testing.T) {
 	require.Equal(t, 603, refused.Code)
 
 	out = referring(p, mine, "8009", nil)
+	next(t, commands).(call.Referred).Referral.Refuse(call.CauseNotFound)
 	got := next(t, out)
 	require.NoError(t, got.err)
 	require.Equal(t, 404, next(t, got.done))

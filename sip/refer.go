@@ -23,7 +23,9 @@ type referral struct {
 	x   *exchange
 	seq string // CSeq of the REFER
 	// silent: the phone wants no NOTIFYs (RFC 4488).
-	silent  bool
+	silent bool
+	// nowhere, if not 0, is the status of a wish that cannot be met, whatever the owner says of it.
+	nowhere int
 	settled atomic.Bool   // it was answered, or is being answered this moment
 	done    chan struct{} // closed once it is answered
 	sub     *subscription // begun when it is accepted, unless silent
@@ -68,10 +70,15 @@ func (u *UA) refer(x *exchange) {
 		x.reply(sipmsg.StatusRequestPending)
 		return
 	}
+	asked := call.Referred{Leg: l.id, At: at, To: wanted, Replaces: replaces, Referral: r}
+	if code != 0 { // the owner is to know all the same: the phone may hang up when it is told
+		r.nowhere, asked.To, asked.Replaces = code, call.Next{}, ""
+	}
 	switch {
+	case l.deliver(asked):
 	case code != 0:
 		r.unreachable(code)
-	case !l.deliver(call.Referred{Leg: l.id, At: at, To: wanted, Replaces: replaces, Referral: r}):
+	default:
 		r.settle(sipmsg.StatusInternalServerError, retryLater())
 	}
 	r.wait()
@@ -142,37 +149,51 @@ func (r *referral) settle(code int, headers ...sipmsg.Header) {
 	r.x.reply(code, headers...)
 }
 
-// accept answers 202 if nobody has answered, and begins the subscription.
-func (r *referral) accept() {
+// accept answers 202 if nobody has answered, and begins the subscription unless it is not wanted. It reports
+// whether it did so.
+func (r *referral) accept(silent bool) bool {
 	if !r.settled.CompareAndSwap(false, true) {
-		return
+		return false
 	}
 	defer close(r.done)
 	r.l.mu.Lock()
 	headers := []sipmsg.Header{r.l.contact(), supportedHeader()}
 	r.l.mu.Unlock()
-	if r.silent {
+	if silent {
 		r.sub.end()
 		r.x.reply(sipmsg.StatusAccepted, append(headers, sipmsg.NewHeader("Refer-Sub", "false"))...)
-		return
+		return true
 	}
 	r.x.reply(sipmsg.StatusAccepted, headers...)
 	r.sub.begin()
+	return true
 }
 
 // unreachable accepts a REFER of which nothing can come, and says so: in a subscription, even where none was
 // wanted, which RFC 4488 section 4 leaves to us.
 func (r *referral) unreachable(code int) {
-	r.silent = false
-	r.accept()
-	r.sub.finish(code)
+	if r.accept(false) {
+		r.sub.finish(code)
+	}
 }
 
-// Accept implements call.Referral.
-func (r *referral) Accept() { r.accept() }
+// Accept implements call.Referral. A wish that cannot be met is not accepted, so that nothing can be done for it.
+func (r *referral) Accept() bool { return r.nowhere == 0 && r.accept(r.silent) }
 
 // Refuse implements call.Referral.
-func (r *referral) Refuse(why call.Cause) { r.settle(statusOf(why)) }
+func (r *referral) Refuse(why call.Cause) {
+	switch code := statusOf(why); {
+	case r.nowhere != 0:
+		r.unreachable(r.nowhere)
+	case code == sipmsg.StatusNotFound: // the one of our table that would end the dialog
+		r.unreachable(code)
+	default:
+		r.settle(code)
+	}
+}
+
+// Heard implements call.Referral.
+func (r *referral) Heard() time.Time { return r.sub.heard() }
 
 // Ringing implements call.Referral.
 func (r *referral) Ringing() { r.sub.tell(notice{code: sipmsg.StatusRinging}) }
@@ -185,6 +206,6 @@ func (r *referral) Done(why call.Cause) {
 		r.sub.finish(statusOf(why))
 		return
 	}
-	r.accept()
+	r.accept(r.silent)
 	r.sub.finish(sipmsg.StatusOK)
 }

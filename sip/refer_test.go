@@ -204,6 +204,13 @@ func TestReferRefused(t *testing.T) {
 		k.refer(commands, "<sip:8002@hotline>").Referral.Refuse(call.CauseBusy)
 		p.status("REFER", 486)
 	})
+	t.Run("by the owner, with what would end the dialog", func(t *testing.T) {
+		k.refer(commands, "<sip:8002@hotline>").Referral.Refuse(call.CauseNotFound)
+		p.status("REFER", 202)
+		k.told("100 Trying", active)
+		k.told("404 Not Found", over)
+		subscriptionOver(t, leg)
+	})
 	t.Run("while one is pending", func(t *testing.T) {
 		first := k.refer(commands, "<sip:8002@hotline>")
 		k.request("REFER", "", "Refer-To: <sip:8002@hotline>")
@@ -270,13 +277,21 @@ func TestReferToNowhere(t *testing.T) {
 		{"<sip:8002@hotline?Replaces=" + caller.replaces() + ">", "481 Call/Transaction Does Not Exist"},
 		{"<sip:8002@hotline?Replaces=" + first.replaces() + "%3Bearly-only>", "486 Busy Here"},
 	} {
-		k.request("REFER", "", "Refer-To: "+c.to)
+		asked := k.refer(commands, c.to)
+		require.Empty(t, asked.To, "the owner is to know what its agent wished for, and that nothing comes of it")
+		require.Empty(t, asked.Replaces)
+		asked.Referral.Refuse(call.CauseBusy) // whatever the owner makes of it
 		p.status("REFER", 202)
 		k.told("100 Trying", active)
 		k.told(c.fragment, over)
 		subscriptionOver(t, leg)
-		require.Empty(t, commands)
 	}
+	leg.Attach(nil)
+	k.request("REFER", "", "Refer-To: <sip:8009@hotline>")
+	p.status("REFER", 202)
+	k.told("100 Trying", active)
+	k.told("404 Not Found", over)
+	subscriptionOver(t, leg)
 	k.hangup(leg)
 	first.hangup(firstLeg)
 	caller.bye()
@@ -353,7 +368,7 @@ func TestReferWithoutSubscription(t *testing.T) {
 		ref.Done(call.CauseNone)
 	}
 	p.silence(100*time.Millisecond, "NOTIFY")
-	k.request("REFER", "", "Refer-To: <sip:8009@hotline>", "Refer-Sub: false")
+	k.refer(commands, "<sip:8009@hotline>", "Refer-Sub: false").Referral.Refuse(call.CauseNotFound)
 	require.Empty(t, p.status("REFER", 202).header("refer-sub"))
 	k.told("100 Trying", active)
 	k.told("404 Not Found", over)
@@ -367,7 +382,7 @@ func TestReferUndecided(t *testing.T) {
 	k, _, commands := atAgent(t, r, p)
 	ref := k.refer(commands, "<sip:8002@hotline>").Referral
 	require.NotEmpty(t, p.status("REFER", 500).header("retry-after"))
-	ref.Accept()
+	require.False(t, ref.Accept(), "the phone was told 500: nothing may come of it")
 	ref.Ringing()
 	k.refer(commands, "<sip:8002@hotline>")
 	k.request("BYE", "")

@@ -52,6 +52,7 @@ type subscription struct {
 	final bool          // the last notice was handed in
 	over  bool          // the last NOTIFY is on its way, or was, or will not be sent
 	busy  chan struct{} // not nil while something is to be told; then closed
+	quiet time.Time     // when busy was closed last
 	until time.Time
 }
 
@@ -156,9 +157,8 @@ func (s *subscription) take() (*notice, time.Duration) {
 	defer s.mu.Unlock()
 	n := s.next
 	s.next = nil
-	if n == nil && s.busy != nil {
-		close(s.busy)
-		s.busy = nil
+	if n == nil {
+		s.hush()
 	}
 	return n, time.Until(s.until)
 }
@@ -174,10 +174,25 @@ func (s *subscription) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.over = true
+	s.hush()
+}
+
+// hush notes that nothing is left to be told. The caller holds mu.
+func (s *subscription) hush() {
 	if s.busy != nil {
 		close(s.busy)
-		s.busy = nil
+		s.busy, s.quiet = nil, time.Now()
 	}
+}
+
+// heard is when the phone answered the last NOTIFY, or was found not to; now, while that is open.
+func (s *subscription) heard() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy != nil {
+		return time.Now()
+	}
+	return s.quiet
 }
 
 // notify sends one NOTIFY and waits for its answer, which the transaction resends it for. It reports

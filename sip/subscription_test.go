@@ -98,6 +98,23 @@ func TestByeWaitsForLastNotify(t *testing.T) {
 	})
 }
 
+// The owner can tell when its phone has heard the last of it, however long that took.
+func TestReferralHeard(t *testing.T) {
+	t.Parallel()
+	_, k, l, ref := transferring(t)
+	first := k.notice("100 Trying", active)
+	ref.Done(call.CauseBusy)
+	require.WithinDuration(t, time.Now(), ref.Heard(), testWait/10, "not yet")
+	k.p.respond(first, 200, "OK", "", "")
+	w := k.notice("486 Busy Here", over)
+	before := time.Now()
+	require.False(t, ref.Heard().Before(before), "not yet")
+	k.p.respond(w, 200, "OK", "", "")
+	require.Eventually(t, func() bool { return ref.Heard().Equal(ref.Heard()) }, testWait, time.Millisecond)
+	require.WithinRange(t, ref.Heard(), before, time.Now())
+	k.hangup(l)
+}
+
 // A phone that hangs up once its REFER is accepted is told all the same (RFC 5057 section 4).
 func TestNotifyAfterBye(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package calltest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -43,7 +44,11 @@ func (d *Dialer) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error)
 	case got := <-result: // the answer crossed
 		return got.leg, got.err
 	default:
-		return nil, &call.RingError{Why: call.CauseWithdrawn, Code: 487, At: time.Now()}
+		why := call.CauseWithdrawn
+		if asked, ok := errors.AsType[call.CancelCause](context.Cause(ctx)); ok {
+			why = asked.Why
+		}
+		return nil, &call.RingError{Why: why, Code: 487, At: time.Now()}
 	}
 }
 

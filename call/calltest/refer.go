@@ -11,6 +11,9 @@ import (
 type Referral struct {
 	mu   sync.Mutex
 	told []string
+	// deaf: what the phone is told does not reach it; late: it was answered before its owner came to it.
+	deaf, late bool
+	heard      time.Time
 }
 
 var _ call.Referral = (*Referral)(nil)
@@ -38,11 +41,51 @@ func (r *Referral) tell(what string) {
 	r.told = append(r.told, what)
 }
 
+// Deafen has what the phone is told be lost from now on, or arrive now.
+func (r *Referral) Deafen(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deaf, r.heard = on, time.Now()
+}
+
+// Late has the phone be told that its wish came to nothing, before its owner comes to it.
+func (r *Referral) Late() {
+	r.tell("refused error")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.late = true
+}
+
+// Heard implements call.Referral.
+func (r *Referral) Heard() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.deaf {
+		return time.Now()
+	}
+	return r.heard
+}
+
 // Accept implements call.Referral.
-func (r *Referral) Accept() { r.tell("accepted") }
+func (r *Referral) Accept() bool {
+	r.mu.Lock()
+	late := r.late
+	r.mu.Unlock()
+	if !late {
+		r.tell("accepted")
+	}
+	return !late
+}
 
 // Refuse implements call.Referral.
-func (r *Referral) Refuse(why call.Cause) { r.tell("refused " + string(why)) }
+func (r *Referral) Refuse(why call.Cause) {
+	r.mu.Lock()
+	late := r.late
+	r.mu.Unlock()
+	if !late {
+		r.tell("refused " + string(why))
+	}
+}
 
 // Ringing implements call.Referral.
 func (r *Referral) Ringing() { r.tell("ringing") }
