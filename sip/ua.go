@@ -109,7 +109,7 @@ func New(o Options) (*UA, error) {
 		l: o.limits, open: make(map[netip.AddrPort]*trackedConn), hosts: make(map[netip.Addr]int),
 		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
 		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
-		refused: u.refuse,
+		refused: u.refuse, gate: newGate(o.limits),
 	}
 	if u.listeners, err = bindAll(o.Listen, u.conns); err != nil {
 		return nil, err
