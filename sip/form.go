@@ -155,6 +155,7 @@ func paramsForm(s string, lower ...string) (string, bool) {
 	if s[0] != ';' {
 		return s, false
 	}
+	var tidy []byte // s with those names, if there are any
 	for begin := 1; ; {
 		end, ok := paramEnd(s, begin)
 		name, value, valued := strings.Cut(s[begin:end], "=")
@@ -163,10 +164,16 @@ func paramsForm(s string, lower ...string) (string, bool) {
 		}
 		for _, l := range lower {
 			if len(name) == len(l) && name != l && strings.EqualFold(name, l) {
-				s = s[:begin] + l + s[begin+len(name):]
+				if tidy == nil {
+					tidy = []byte(s)
+				}
+				copy(tidy[begin:], l)
 			}
 		}
 		if end == len(s) {
+			if tidy != nil {
+				s = string(tidy)
+			}
 			return s, true
 		}
 		begin = end + 1
