@@ -63,7 +63,7 @@ func MaskLadder(messages []SIPMessage, open ...string) []SIPMessage {
 	masked := slices.Clone(messages)
 	for i := range masked {
 		s := &masked[i]
-		s.Head = m.mask(s.Head)
+		s.Head, s.Body = m.mask(s.Head), m.mask(s.Body) // the body's type is the sender's words
 		if !s.Agent {
 			s.Party = m.number(s.Party, maskedUserDigits)
 		}

@@ -40,12 +40,13 @@ func TestMaskLadder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ladder := []call.SIPMessage{
-				{Party: "13900001234", Head: c.came},
+				{Party: "13900001234", Head: c.came, Body: "application/sdp;x=13900001234, 214 octets"},
 				{Party: "8002", Agent: true, Head: "INVITE sip:8002@h SIP/2.0\r\nFrom: <sip:+8613900001234@h>"},
 			}
 			shown := call.MaskLadder(ladder, "96777")
 			require.Equal(t, c.shown, shown[0].Head)
 			require.Equal(t, "139******34", shown[0].Party)
+			require.Equal(t, "application/sdp;x=139******34, 214 octets", shown[0].Body)
 			require.Equal(t, "8002", shown[1].Party)
 			require.Equal(t, "INVITE sip:8002@h SIP/2.0\r\nFrom: <sip:+86*********34@h>", shown[1].Head)
 			require.Equal(t, c.came, ladder[0].Head, "the original is left alone")
