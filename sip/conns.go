@@ -208,8 +208,8 @@ func (t *trackedConn) hold() {
 	for !t.conns.known(host) && t.conns.gate.pass(host, time.Now()) != "" && pause(holdFor, t.gone) {
 	}
 	if t.unsent.Load() > unsentMost {
-		t.writing.Lock()   //nolint:staticcheck // stands in line, behind those that wait
-		t.writing.Unlock() //nolint:staticcheck // as above
+		t.writing.Lock()   // stands in line, behind those that wait
+		t.writing.Unlock() //nolint:staticcheck // nothing else is to be done
 	}
 }
 

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -163,18 +164,12 @@ func paramsForm(s string, lower ...string) (string, bool) {
 			return s, false
 		}
 		for _, l := range lower {
-			if len(name) == len(l) && name != l && strings.EqualFold(name, l) {
-				if tidy == nil {
-					tidy = []byte(s)
-				}
-				copy(tidy[begin:], l)
+			if name != l && strings.EqualFold(name, l) {
+				tidy = overwrite(tidy, s, begin, l)
 			}
 		}
 		if end == len(s) {
-			if tidy != nil {
-				s = string(tidy)
-			}
-			return s, true
+			return cmp.Or(string(tidy), s), true
 		}
 		begin = end + 1
 	}
