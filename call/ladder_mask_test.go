@@ -56,23 +56,29 @@ func TestMaskLadder(t *testing.T) {
 	}
 }
 
-// A caller who writes numbers over numbers costs no more than what is written: they were once looked for one by
-// one in each message, for minutes.
-func TestMaskLadderCost(t *testing.T) {
-	t.Parallel()
-	number := 10_000_000
-	ladder := make([]call.SIPMessage, 128)
-	for i := range ladder {
-		var head strings.Builder
-		for head.Len() < 4000 {
-			number += 7919
-			fmt.Fprintf(&head, "<sip:%d@h>", number)
+// A caller who writes numbers over numbers costs no more than what is written: eight times for eight times as many
+// messages. Each number was once looked for in each message, for minutes.
+func TestMaskLadderCost(t *testing.T) { //nolint:paralleltest // it takes the time
+	cost := func(messages int) time.Duration {
+		number := 10_000_000
+		ladder := make([]call.SIPMessage, messages)
+		for i := range ladder {
+			var head strings.Builder
+			for head.Len() < 4000 {
+				number += 7919
+				fmt.Fprintf(&head, "<sip:%d@h>", number)
+			}
+			ladder[i] = call.SIPMessage{Party: "13900001234", Head: head.String()}
 		}
-		ladder[i] = call.SIPMessage{Party: "13900001234", Head: head.String()}
+		least := time.Hour
+		for range 3 {
+			began := time.Now()
+			call.MaskLadder(ladder)
+			least = min(least, time.Since(began))
+		}
+		return least
 	}
-	began := time.Now()
-	call.MaskLadder(ladder)
-	require.Less(t, time.Since(began), 8*time.Second)
+	require.Less(t, cost(32), 20*cost(4))
 }
 
 // Wherever a caller writes their number, however, its digits are not shown; and lines stay lines.
