@@ -91,6 +91,15 @@ const agentTrunk = "agent:"
 // of the callers' counts such a call.
 func (r *Record) agentMade() bool { return strings.HasPrefix(r.Trunk, agentTrunk) }
 
+// OwnNumber is the number that was dialled if it is the hotline's; else it may be a customer's that an agent called,
+// and the result is empty.
+func (r *Record) OwnNumber() string {
+	if r.agentMade() {
+		return ""
+	}
+	return r.To
+}
+
 // unrecordedAgents is why a call between two agents has no recording.
 const unrecordedAgents = "between agents"
 

@@ -1,7 +1,6 @@
 package call
 
 import (
-	"cmp"
 	"net/url"
 	"regexp"
 	"slices"
@@ -17,6 +16,7 @@ const (
 	// nationalDigits are those of a number without its country code; the longest plan in use (E.164 allows
 	// 15 with the code, China has 11 for mobiles).
 	nationalDigits = 11
+	longestDigits  = 15
 )
 
 var (
@@ -35,7 +35,7 @@ var (
 // what is open, such as the number that was dialled, can be read. Call-IDs, tags and branches stay, but for
 // numbers in them.
 func MaskLadder(messages []SIPMessage, open ...string) []SIPMessage {
-	m := masking{open: make(map[string]bool)}
+	m := masking{open: make(map[string]bool), hidden: make(map[string]bool)}
 	for _, o := range open {
 		m.open[o] = true
 	}
@@ -56,14 +56,10 @@ func MaskLadder(messages []SIPMessage, open ...string) []SIPMessage {
 			}
 		}
 	}
-	slices.SortFunc(m.hidden, func(a, b string) int { // the longer first: the shorter may be a part of it
-		return cmp.Or(len(b)-len(a), strings.Compare(a, b))
-	})
-	m.hidden = slices.Compact(m.hidden)
 	masked := slices.Clone(messages)
 	for i := range masked {
 		s := &masked[i]
-		s.Head = m.mask(s.Head)
+		s.Head, s.Body = m.mask(s.Head), m.mask(s.Body) // the body's type is the sender's words
 		if !s.Agent {
 			s.Party = m.number(s.Party, maskedUserDigits)
 		}
@@ -74,7 +70,7 @@ func MaskLadder(messages []SIPMessage, open ...string) []SIPMessage {
 // masking is what is to be hidden, and what is not.
 type masking struct {
 	open   map[string]bool
-	hidden []string // runs of digits
+	hidden map[string]bool // runs of maskedRunDigits to longestDigits digits
 }
 
 // hide notes a number that may be one of a person.
@@ -83,10 +79,10 @@ func (m *masking) hide(number string) {
 	if m.open[number] || m.open[run] || len(run) < maskedRunDigits {
 		return
 	}
-	m.hidden = append(m.hidden, run)
-	if len(run) > nationalDigits {
-		m.hidden = append(m.hidden, run[len(run)-nationalDigits:])
+	if len(run) <= longestDigits {
+		m.hidden[run] = true
 	}
+	m.hidden[run[max(len(run)-nationalDigits, 0):]] = true
 }
 
 func (m *masking) mask(head string) string {
@@ -97,15 +93,29 @@ func (m *masking) mask(head string) string {
 	}{{sipUser, m.user}, {telUser, m.user}, {quotedNumber, name}, {plainNumber, name}} {
 		head = within(in.what, head, in.hide)
 	}
-	for again := true; again; { // what is left and right of a number that was hidden may be one together
-		again = false
-		for _, run := range m.hidden {
-			if strings.Contains(head, run) {
-				head, again = strings.ReplaceAll(head, run, Mask(run)), true
+	return m.runs(head)
+}
+
+// runs masks each run of digits that is hidden, the longest first. It goes over the text once for each length: a
+// caller may write as many numbers as he likes.
+func (m *masking) runs(text string) string {
+	masked := []byte(text)
+	for length := longestDigits; length >= maskedRunDigits; length-- {
+		digits := 0 // in a row, up to i
+		for i, c := range masked {
+			if digits++; c < '0' || c > '9' {
+				digits = 0
 			}
+			begin := i + 1 - length
+			if digits < length || !m.hidden[string(masked[begin:i+1])] { // no allocation
+				continue
+			}
+			run := Mask(string(masked[begin : i+1]))
+			copy(masked[begin:], run)
+			digits = len(run) - 1 - strings.LastIndexByte(run, '*') // what is seen of it may begin another
 		}
 	}
-	return head
+	return string(masked)
 }
 
 // within changes the second of the three parts of each match.

@@ -28,6 +28,7 @@ type conns struct {
 	dropped func(why string)
 	failed  func(why string, err error)
 	ladder  *ladder
+	gate    *gate // of strangers; not UDP's, where whoever claims addresses could keep all others out
 	// refused is given what cannot be parsed, and the way to answer it.
 	refused func(o *outline, write func(answer []byte) error)
 
@@ -133,7 +134,7 @@ func (l *trackedListener) track(c net.Conn) (*trackedConn, bool) {
 	if err != nil {
 		return nil, false
 	}
-	t := &trackedConn{Conn: c, peer: unmap(ap), conns: l.conns, accepted: time.Now()}
+	t := &trackedConn{Conn: c, peer: unmap(ap), conns: l.conns, accepted: time.Now(), gone: make(chan struct{})}
 	t.endures(l.conns.l.first)
 	return t, l.conns.add(t)
 }
@@ -146,8 +147,12 @@ type trackedConn struct {
 	conns    *conns
 	accepted time.Time
 	in       framer       // of whoever calls Read
+	handed   time.Time    // when Read returned the last message; as in
 	until    atomic.Int64 // nanoseconds after accepted: when a message must have come
 	once     sync.Once
+	gone     chan struct{} // closed with it
+	writing  sync.Mutex    // one message at a time
+	unsent   atomic.Int32  // messages that are being written, or wait for that
 }
 
 // endures lets the connection be without a message for d from now.
@@ -160,8 +165,12 @@ func (t *trackedConn) endures(d time.Duration) {
 func (t *trackedConn) Read(b []byte) (int, error) {
 	for {
 		f, ok := t.in.next()
+		if ok {
+			t.hold()
+		}
 		switch {
 		case ok && f.refused == nil && len(f.message) <= len(b):
+			t.handed = time.Now()
 			return copy(b, f.message), nil
 		case ok:
 			if f.refused == nil {
@@ -169,15 +178,38 @@ func (t *trackedConn) Read(b []byte) (int, error) {
 			}
 			t.conns.refused(f.refused, func(answer []byte) error { _, err := t.Write(answer); return err })
 			if f.lost {
+				pause(turnGrace-time.Since(t.handed), t.gone) // as below
 				return 0, fmt.Errorf("stream from %s not to be read on: %w", t.peer, net.ErrClosed)
 			}
 		default:
 			n, err := t.receive(b)
 			if err != nil {
+				// sipgo's goroutines look the connection up when they begin to serve a request. Where it is gone they
+				// would make one to whatever host the Via names.
+				pause(turnGrace-time.Since(t.handed), t.gone)
 				return 0, err
 			}
 			t.in.write(b[:n])
 		}
+	}
+}
+
+const (
+	// unsentMost is how many messages may wait for a peer to read before it is read from no more.
+	unsentMost = 64
+	// holdFor is how long a stranger who sent too much is not read from, at a time.
+	holdFor = 20 * time.Millisecond
+)
+
+// hold lets a stranger wait who sends more than one may, and whoever does not read what he is answered: sipgo
+// serves each message on a goroutine of its own, so that of those that wait to be written there would be no end.
+func (t *trackedConn) hold() {
+	host := t.peer.Addr()
+	for !t.conns.known(host) && t.conns.gate.pass(host, time.Now()) != "" && pause(holdFor, t.gone) {
+	}
+	if t.unsent.Load() > unsentMost {
+		t.writing.Lock()   // stands in line, behind those that wait
+		t.writing.Unlock() //nolint:staticcheck // nothing else is to be done
 	}
 }
 
@@ -204,20 +236,31 @@ func (t *trackedConn) receive(b []byte) (int, error) {
 	}
 }
 
+// Write writes one message. What fails ends the connection, since a part of the message may be gone, and the next
+// would not be understood.
 func (t *trackedConn) Write(b []byte) (int, error) {
+	t.unsent.Add(1)
+	defer t.unsent.Add(-1)
+	t.writing.Lock() // else each message that waits would put off the end of the one that is being written
+	defer t.writing.Unlock()
 	at := time.Now()
 	if err := t.SetWriteDeadline(at.Add(writeTimeout)); err != nil {
 		return 0, fmt.Errorf("bound a write to %s: %w", t.peer, err)
 	}
 	n, err := t.Conn.Write(b)
-	if err == nil {
-		t.wrote(b, at)
+	if err != nil {
+		_ = t.Conn.Close() // its reader notices, and tells: the writer may hold locks that this takes
+		return n, err
 	}
-	return n, err
+	t.wrote(b, at)
+	return n, nil
 }
 
 func (t *trackedConn) Close() error {
 	err := t.Conn.Close()
-	t.once.Do(func() { t.conns.remove(t) })
+	t.once.Do(func() {
+		close(t.gone)
+		t.conns.remove(t)
+	})
 	return err
 }

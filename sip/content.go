@@ -45,12 +45,22 @@ func unwrap(m editable) {
 // bodyParts bounds the parts of a body that are looked at.
 const bodyParts = 16
 
+// maxLines bounds the lines of a body of so many octets that has parts: each may be a header of one, which costs some
+// hundred octets. Those of session descriptions and of XML have more than twenty on average.
+func maxLines(size int) int {
+	const least, octetsEach = 64, 12
+	return least + size/octetsEach
+}
+
 // sessionIn finds the first session description among the parts of a body, nil when there is none. code is owed to
 // a request whose parts cannot be read, or that has one beside it which says that it must be understood.
 func sessionIn(m sipmsg.Message) (session []byte, code int) {
 	_, params, err := mime.ParseMediaType(firstValue(m, "content-type"))
 	if err != nil || params["boundary"] == "" {
 		return nil, sipmsg.StatusBadRequest
+	}
+	if bytes.Count(m.Body(), []byte("\n")) > maxLines(len(m.Body())) {
+		return nil, sipmsg.StatusMessageTooLarge
 	}
 	parts := multipart.NewReader(bytes.NewReader(m.Body()), params["boundary"])
 	for range bodyParts {

@@ -34,8 +34,19 @@ func costs(k *talk) map[string]string {
 		"many lines":           with(some("a: "+strings.Repeat("b", 27)+"\r\n", 500)),
 		"many Contacts":        with("m: " + strings.TrimSuffix(strings.Repeat("a:"+strings.Repeat("b", 29)+",", 490), ",")),
 		"many parameters":      with("m: <a:b>" + manyParams(490) + ";x=" + strings.Repeat("x", 13000)),
+		"names to be tidied":   with("m: <a:b>" + strings.Repeat(";Tag", 480) + ";x=" + strings.Repeat("x", 13000)),
+		"parts of no use":      k.message("INVITE", 1, newBranch(), "--b\r\n"+emptyHeaders(3000)+"\r\n--b--\r\n", "c: multipart/mixed;boundary=b"),
+		"many parts of no use": k.message("INVITE", 1, newBranch(), "--b\r\n"+emptyHeaders(1000)+"\r\n--b--\r\n"+strings.Repeat("x", 9000), "c: multipart/mixed;boundary=b"),
 		"too many":             with(some("a:\r\n", 3000)),
 	}
+}
+
+func emptyHeaders(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%x:\n", i)
+	}
+	return b.String()
 }
 
 func manyParams(n int) string {
@@ -87,6 +98,9 @@ func costOf(t *testing.T, u *UA, parser *sipmsg.Parser, data []byte) {
 	require.NoError(t, err)
 	req, ok := msg.(*sipmsg.Request)
 	require.True(t, ok)
+	if describes(req.Method) {
+		unwrap(req)
+	}
 	x := &exchange{ua: u, req: req}
 	code, headers := check(x)
 	require.NotEmpty(t, x.response(max(code, 200), nil, headers...).String())

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -155,6 +156,7 @@ func paramsForm(s string, lower ...string) (string, bool) {
 	if s[0] != ';' {
 		return s, false
 	}
+	var tidy []byte // s with those names, if there are any
 	for begin := 1; ; {
 		end, ok := paramEnd(s, begin)
 		name, value, valued := strings.Cut(s[begin:end], "=")
@@ -162,12 +164,12 @@ func paramsForm(s string, lower ...string) (string, bool) {
 			return s, false
 		}
 		for _, l := range lower {
-			if len(name) == len(l) && name != l && strings.EqualFold(name, l) {
-				s = s[:begin] + l + s[begin+len(name):]
+			if name != l && strings.EqualFold(name, l) {
+				tidy = overwrite(tidy, s, begin, l)
 			}
 		}
 		if end == len(s) {
-			return s, true
+			return cmp.Or(string(tidy), s), true
 		}
 		begin = end + 1
 	}

@@ -11,6 +11,7 @@ import (
 type limits struct {
 	// each and eachBurst bound the datagrams of one stranger, per second and at once: an office of some dozen
 	// phones behind one address registers within them. all and allBurst bound those of all strangers together.
+	// What comes over TCP is held to the same, apart from them; there it waits, and nothing is dropped.
 	each, eachBurst, all, allBurst int
 	// sources is how many sources one turn of reading a UDP socket may know.
 	sources int
@@ -33,8 +34,7 @@ func defaultLimits() limits {
 // arrange, since the hash is seeded; so the gate's memory is fixed, whatever addresses are claimed.
 const gateSlots = 4096
 
-// gate bounds what strangers send by UDP, where any source address can be claimed. It may be used from any
-// goroutine.
+// gate bounds what strangers send; by UDP any source address can be claimed. It may be used from any goroutine.
 type gate struct {
 	l     limits
 	seed  maphash.Seed

@@ -94,3 +94,12 @@ func tolerant(parse sipmsg.HeaderParser, judge form, list bool, more reflect.Typ
 		return h, err
 	}
 }
+
+// overwrite writes with at a place of a copy of s, which is made once.
+func overwrite(tidy []byte, s string, at int, with string) []byte {
+	if tidy == nil {
+		tidy = []byte(s)
+	}
+	copy(tidy[at:], with)
+	return tidy
+}

@@ -35,7 +35,7 @@ func (u *UA) refusal(o *outline) (answer, why string) {
 			continue
 		}
 		line := plainLines(f.lines)
-		if f.kind == toKind && !strings.Contains(strings.ToLower(f.value), "tag") {
+		if f.kind == toKind && !f.tagged() {
 			line += ";tag=" + u.tagOf(o, via)
 		}
 		echoed[f.kind] = true
@@ -63,6 +63,12 @@ func (o *outline) answerVia() (via string, ok bool) {
 func (f *field) named() bool {
 	name, _, ok := strings.Cut(f.lines, ":")
 	return ok && isToken(strings.TrimRight(name, " \t"))
+}
+
+// tagged tells whether a To that may be malformed has a tag, which stands behind its address (RFC 3261 section 20.39).
+func (f *field) tagged() bool {
+	params := strings.ToLower(squeeze(f.value[strings.LastIndexByte(f.value, '>')+1:], ";="))
+	return strings.Contains(params, ";tag=")
 }
 
 // plainLines are a field's lines joined by CRLF, without the end of the last. What else ends lines somewhere, and

@@ -71,7 +71,7 @@ func (u *UA) arrived(msg sipmsg.Message) {
 		from.Params.Add("tag", "") // sipgo's transactions want one; see response
 	}
 	to := req.To()
-	if to == nil || to.Params.Has("tag") || req.Method == sipmsg.ACK {
+	if to == nil || to.Params.GetOr("tag", "") != "" || req.Method == sipmsg.ACK { // one without a value is none
 		return
 	}
 	noted.tag = u.tagFor(req)

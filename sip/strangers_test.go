@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"context"
 	"net"
 	"strings"
 	"testing"
@@ -96,6 +97,24 @@ func TestRefusalsAreLoggedSparingly(t *testing.T) {
 	}
 	require.Len(t, lines.FilterMessage("call refused at the door").All(), quotaBurst)
 	require.Len(t, lines.FilterMessage("offer refused").All(), quotaBurst)
+}
+
+// Nor does it with a message that has us panic, sent again and again.
+func TestPanicsAreLoggedSparingly(t *testing.T) {
+	t.Parallel()
+	core, lines := observer.New(zap.InfoLevel)
+	r := newRig(t, func(o *Options) {
+		o.Logger = zap.New(core)
+		o.OnIncoming = func(context.Context, call.Incoming) { panic("of a test") }
+	})
+	p := newPeer(t, "udp", r.udp())
+	for range 3 * quotaBurst {
+		k := p.dialog(testNumber)
+		k.invite()
+		k.ack(p.status("INVITE", 500), "")
+	}
+	require.Equal(t, int64(3*quotaBurst), r.panics.Load())
+	require.Len(t, lines.FilterMessage("panic contained").All(), quotaBurst)
 }
 
 // sipgo's reader forgets sources in turns, and nobody else notices: each is answered from the socket it sent to,

@@ -109,7 +109,7 @@ func New(o Options) (*UA, error) {
 		l: o.limits, open: make(map[netip.AddrPort]*trackedConn), hosts: make(map[netip.Addr]int),
 		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
 		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
-		refused: u.refuse,
+		refused: u.refuse, gate: newGate(o.limits),
 	}
 	if u.listeners, err = bindAll(o.Listen, u.conns); err != nil {
 		return nil, err
@@ -242,14 +242,14 @@ func (u *UA) background(where string, f func()) bool {
 }
 
 // contain is deferred around whatever handles one call or message. A panic ends that and nothing else:
-// it is counted by OnPanic, logged once, and then told to after, which may be nil.
+// it is counted by OnPanic, logged as often as the quota allows, and then told to after, which may be nil.
 func (u *UA) contain(where string, after func()) {
 	v := recover()
 	if v == nil {
 		return
 	}
 	u.o.OnPanic(where, v)
-	u.log.Error("panic contained", zap.String("where", where), zap.Any("panic", v), zap.Stack("stack"))
+	u.limited(zap.ErrorLevel, "panic contained", zap.String("where", where), zap.Any("panic", v), zap.Stack("stack"))
 	if after != nil {
 		after()
 	}

@@ -47,7 +47,7 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) error {
 
 // open are the numbers that need not be masked: the hotline's own and those of agents.
 func (s *Server) open(rec call.Record) []string {
-	open := []string{rec.To}
+	open := []string{rec.OwnNumber()}
 	for _, a := range s.o.Agents() {
 		open = append(open, a.ID)
 	}

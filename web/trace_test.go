@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"hotline/call"
+	"hotline/store/memstore"
 )
 
 // ladder is what the call of answered says: its caller, and two agents of whom one is not in it.
@@ -69,4 +70,18 @@ func TestTraceMissing(t *testing.T) {
 	isProblem(t, get(t, New(o).Handler(), "/api/v1/calls/c1/trace", auditorToken), http.StatusNotFound)
 	o.Ladder = func(context.Context, string) ([]call.SIPMessage, error) { return nil, errors.New("disk gone") }
 	isProblem(t, get(t, New(o).Handler(), "/api/v1/calls/c1/trace", auditorToken), http.StatusInternalServerError)
+}
+
+// What an agent dialled may be a customer's number: it is no more shown than a caller's.
+func TestTraceOfAnAgentsCall(t *testing.T) {
+	o := fakeHotline(t)
+	store := memstore.New()
+	made := answered("c1", now.Add(-10*time.Minute))
+	made.From, made.To, made.Trunk = "8002", "13912345678", "agent:8002"
+	require.NoError(t, store.Finish(t.Context(), made))
+	o.Records = store
+	w := get(t, New(o).Handler(), "/api/v1/calls/c1/trace", auditorToken)
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Contains(t, w.Body.String(), "139******78")
+	require.NotContains(t, w.Body.String(), "13912345678")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"hotline/call"
 	"hotline/config"
@@ -47,8 +48,13 @@ func (t *traceCmd) Run(con *console) (err error) {
 		return err
 	}
 	if !t.Numbers {
-		ladder = call.MaskLadder(ladder, t.open(cfg, rec)...)
-		rec.From = call.Mask(rec.From)
+		open := t.open(cfg, rec)
+		ladder = call.MaskLadder(ladder, open...)
+		for _, number := range []*string{&rec.From, &rec.To} {
+			if !slices.Contains(open, *number) {
+				*number = call.Mask(*number)
+			}
+		}
 	}
 	if t.JSON {
 		return t.printJSON(con, rec, ladder)
@@ -101,7 +107,7 @@ func whyNone(rec call.Record, cfg *config.Config) string {
 
 // open are the numbers that need not be masked: the hotline's own, and agents'.
 func (t *traceCmd) open(cfg *config.Config, rec call.Record) []string {
-	open := []string{rec.To}
+	open := []string{rec.OwnNumber()}
 	for _, g := range cfg.Agents {
 		open = append(open, g.ID)
 	}

@@ -111,3 +111,26 @@ func TestTraceCannot(t *testing.T) {
 	said("several calls begin with", good, "0199")
 	said("they are kept for 168h", good, "0199-aa")
 }
+
+// TestTraceOfAnAgentsCall: what an agent dialled may be a customer's number, and is no more shown than a caller's.
+func TestTraceOfAnAgentsCall(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	s, err := sqlstore.Open(t.Context(), sqlstore.Options{Path: filepath.Join(data, "hotline.db"), LadderKeep: time.Hour})
+	require.NoError(t, err)
+	made := storetest.Full("0199-aa")
+	made.From, made.To, made.Trunk = "8003", "13912345678", "agent:8003"
+	s.Trace(made.ID, []call.SIPMessage{
+		{At: time.Now(), Party: "8003", Agent: true, Received: true, Head: "INVITE sip:13912345678@h SIP/2.0\r\nTo: <sip:13912345678@h>"},
+		{At: time.Now(), Party: "13912345678", Head: "INVITE sip:13912345678@trunk SIP/2.0"},
+	})
+	require.NoError(t, s.Finish(t.Context(), made))
+	require.NoError(t, s.Close())
+	config := site{data: data}.file(t)
+	for _, how := range []string{"--messages", "--json"} {
+		code, out, complaints := command(t, "trace", "--config", config, how, lastCall)
+		require.Equal(t, exitOK, code, complaints)
+		require.Contains(t, out, "139******78")
+		require.NotContains(t, out, "13912345678")
+	}
+}

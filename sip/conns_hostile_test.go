@@ -1,0 +1,102 @@
+package sip
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// unlimited lets strangers send as much as they like.
+func unlimited(o *Options) {
+	strangersOnly(o)
+	o.limits = defaultLimits()
+	o.limits.each, o.limits.eachBurst, o.limits.all, o.limits.allBurst = 1<<20, 1<<20, 1<<20, 1<<20
+}
+
+// Who sends requests and is gone before they are served has us connect to nobody, whatever host his Via names.
+func TestViaOpensNoConnection(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, unlimited)
+	victim, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	hit := make(chan string, 1)
+	go func() {
+		defer close(hit)
+		c, err := victim.Accept()
+		if err != nil {
+			return
+		}
+		start := make([]byte, 64)
+		n, _ := c.Read(start)
+		hit <- string(start[:n])
+		_ = c.Close()
+	}()
+	for range 10 {
+		k := newPeer(t, "tcp", r.tcp()).dialog(testNumber)
+		var all strings.Builder
+		for range 50 {
+			m := k.message("OPTIONS", 1, newBranch(), "")
+			all.WriteString(strings.Replace(m, k.p.addr()+";rport", victim.Addr().String(), 1))
+		}
+		k.p.write(all.String())
+		require.NoError(t, k.p.conn.Close())
+	}
+	require.Eventually(t, func() bool { // all are gone, and so is what they sent
+		r.conns.mu.Lock()
+		defer r.conns.mu.Unlock()
+		return len(r.conns.open) == 0
+	}, testWait, time.Millisecond)
+	require.NoError(t, victim.Close())
+	require.Empty(t, <-hit)
+}
+
+// A peer that sends and never reads is not read from any more, and cut off when it has not read for writeTimeout: what it
+// is owed does not pile up. Each message that waited would otherwise put off that end as well.
+func TestPeerThatNeverReads(t *testing.T) { //nolint:paralleltest // others' goroutines would be counted
+	r := newRig(t, unlimited)
+	p := newPeer(t, "tcp", r.tcp())
+	k := p.dialog(testNumber)
+	before, most := runtime.NumGoroutine(), 0
+	begun := time.Now()
+	for {
+		require.NoError(t, p.conn.SetWriteDeadline(time.Now().Add(testWait)))
+		_, err := io.WriteString(p.conn, k.message("OPTIONS", 1, newBranch(), ""))
+		most = max(most, runtime.NumGoroutine()-before)
+		if err != nil {
+			require.False(t, isTimeout(err), "not closed")
+			break
+		}
+		require.Less(t, time.Since(begun), 3*testWait)
+	}
+	t.Log(fmt.Sprint(most, " goroutines, closed after ", time.Since(begun)))
+	require.Less(t, most, 20_000) // without a bound they are as many in two seconds
+}
+
+// What a stranger sends over TCP is as much as over UDP; over that it waits, and nothing is lost.
+func TestStrangersWaitOverTCP(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(o *Options) {
+		unlimited(o)
+		o.limits.each, o.limits.eachBurst = 20, 5
+	})
+	ask := func(last byte) time.Duration {
+		k := newPeerAt(t, &net.TCPAddr{IP: net.IPv4(127, 0, 1, last)}, "tcp", r.tcp()).dialog(testNumber)
+		begun := time.Now()
+		for range 15 {
+			k.request("OPTIONS", "")
+		}
+		for range 15 {
+			k.p.status("OPTIONS", 200)
+		}
+		return time.Since(begun)
+	}
+	require.Greater(t, ask(2), 400*time.Millisecond)
+	require.Less(t, ask(1), 400*time.Millisecond, "a trunk")
+	require.Zero(t, r.dropsOf(t))
+}
