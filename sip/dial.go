@@ -39,9 +39,14 @@ func (u *UA) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
 	if refused != "" {
 		return nil, u.notDialled(r, rule.trunk.name, refused)
 	}
+	var l *leg
+	defer func() { // also after a fault on the way
+		if l == nil {
+			free()
+		}
+	}()
 	l, err := u.dial(ctx, rule.trunk, r)
 	if err != nil {
-		free()
 		why := call.CauseError
 		if failed, ok := errors.AsType[*call.RingError](err); ok {
 			why = failed.Why
@@ -88,7 +93,7 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest) (*leg, erro
 	}
 	us := nameAddr("", &from)
 	return u.invite(ctx, outgoing{
-		target: target, from: us, to: nameAddr("", &to), hop: h,
+		target: target, from: us, to: nameAddr("", &to), hop: h, call: r.CallID,
 		// Our own number: what the caller's phone said of theirs is theirs (RFC 3325 section 5).
 		headers:  []sipmsg.Header{sipmsg.NewHeader("P-Asserted-Identity", us)},
 		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer},

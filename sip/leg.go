@@ -175,6 +175,9 @@ func (l *leg) Answer() (time.Time, error) {
 	if !l.answeredAt.IsZero() {
 		return l.answeredAt, nil
 	}
+	if l.ua.ctx.Err() != nil { // Close refuses what is not answered, whether its PRACK has come or not
+		return time.Time{}, fmt.Errorf("answer: %w", ErrClosed)
+	}
 	body, delayed := l.answer, l.answer == nil && !l.offered()
 	if delayed {
 		offer, err := l.stream.Offer()

@@ -63,6 +63,12 @@ func (u *UA) prack(x *exchange) {
 		x.reply(code)
 		return
 	}
+	settled := false
+	defer func() { // a fault on the way must not leave the 200 waiting for this PRACK
+		if !settled {
+			l.heard(p, func() {})
+		}
+	}()
 	answer, commit := x.response(sipmsg.StatusOK, nil), func() {}
 	switch {
 	case p.offer: // be its answer what it may, the 18x has arrived
@@ -73,6 +79,7 @@ func (u *UA) prack(x *exchange) {
 		answer, commit = l.answerPrack(x)
 	}
 	l.heard(p, func() {
+		settled = true
 		if x.send(answer) == nil {
 			commit()
 		}
