@@ -125,10 +125,10 @@ func TestAgentVanishesInTalk(t *testing.T) {
 	testkit.StartBaresip(t, testkit.BaresipOptions{
 		User: "8003", Password: passwords["8003"], Registrar: h.SIP, Register: true, Auto: true, Tone: agentTone,
 	})
-	r := talkWith(t, h, "8003", 0)
+	talkWith(t, h, "8003", 0)
 	require.Equal(t, "offline", state(h, "8002"))
 	c.Hangup()
-	r = over(t, h)
+	r := over(t, h)
 	require.Len(t, r.Talks, 2)
 	require.Equal(t, "8002", r.Talks[0].Agent)
 	require.Equal(t, "answered", r.Result)
