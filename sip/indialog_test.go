@@ -253,3 +253,21 @@ func TestRouteSet(t *testing.T) {
 		})
 	}
 }
+
+// A BYE that was lost and overtaken is refused 500, and the far end talks on: it is sent anew, a few times.
+func TestByeOvertaken(t *testing.T) {
+	t.Parallel()
+	legs := make(chan call.Leg, 1)
+	r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(legs) })
+	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
+	k.answered()
+	next(t, legs).Hangup(call.CauseBye)
+	last := ""
+	for range 1 + overtakenMost {
+		bye := k.p.expect("BYE", "BYE")
+		require.NotEqual(t, last, bye.header("cseq"))
+		last = bye.header("cseq")
+		k.p.respond(bye, 500, "Server Internal Error", "", "")
+	}
+	k.p.silence(100*time.Millisecond, "BYE")
+}

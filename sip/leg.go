@@ -290,6 +290,7 @@ func (l *leg) sayBye() {
 	}
 	l.byeSent = true
 	l.mu.Unlock()
+	overtaken := 0
 	for again := true; again; {
 		res, err := l.bye()
 		if err != nil {
@@ -297,8 +298,16 @@ func (l *leg) sayBye() {
 			return
 		}
 		again = l.challenged(res) // a BYE refused so has ended nothing at the far end
+		if res.StatusCode == sipmsg.StatusInternalServerError && overtaken < overtakenMost {
+			overtaken++
+			again = true
+		}
 	}
 }
+
+// overtakenMost is how often a BYE is sent anew, with a number of its own, after a 500: a far end owes that to one that was
+// lost and overtaken by a later request of ours, such as a NOTIFY (RFC 3261 section 12.2.2), and talks on.
+const overtakenMost = 3
 
 // bye sends one BYE, and returns its final response.
 func (l *leg) bye() (*sipmsg.Response, error) {
