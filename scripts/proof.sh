@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The long evidence, in parts: fuzz (every target for a minute), race (all unit tests five times with the
 # race detector), calls (whole calls with real phones three times), matrix (every kind of message lost, late
-# or out of order, with the timers of RFC 3261), soak (calls for ten minutes). Each part writes
+# or out of order, with the timers of RFC 3261), bench (what signalling costs), soak (calls for ten minutes). Each part writes
 # docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
 #
 #   PROOF=soak,fuzz   some parts only
@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOFLAGS=-buildvcs=false
-parts=${PROOF:-fuzz,race,calls,matrix,soak}
+parts=${PROOF:-fuzz,race,calls,matrix,bench,soak}
 fuzztime=${FUZZTIME:-1m}
 soaktime=${SOAKTIME:-10m}
 folder=docs/proof
@@ -35,6 +35,12 @@ machine() {
 
 # heading PART WHAT: how the part's file begins.
 heading() { printf '# %s, %s\n\n%s\n\nCommit %s. %s.\n\n' "$1" "$(date +%F)" "$2" "$(revision)" "$(machine)"; }
+
+# bench_sip keeps the table that the command prints.
+bench_sip() {
+	go build -o bin/hotline ./cmd/hotline
+	{ echo '```' && bin/hotline bench sip && echo '```'; } | tee "$figures"
+}
 
 # part NAME WHAT COMMAND...: runs a command, keeps what it printed and whether it went well.
 part() {
@@ -80,12 +86,15 @@ for name in ${parts//,/ }; do
 		part matrix "The loss matrix in full: phones that share no code with the hotline, behind relays that lose, double, delay (0 to 2·T1) or swap messages; T1 = 500 ms." \
 			go test -race -tags proof -run '^TestLossMatrixInFull$' -count=1 -timeout 30m ./test/matrix
 		;;
+	bench)
+		part bench "What signalling costs: calls a second, set-up times and CPU per call, next to a bare sipgo server." bench_sip
+		;;
 	soak)
 		part soak "Calls at 30 a minute for $soaktime to one hotline process (built without the race detector), by simulated people." \
 			go test -tags proof -run '^TestSoak$' -count=1 -timeout 2h -v ./sim
 		;;
 	*)
-		echo "no part $name; there are fuzz, race, calls, matrix, soak" >&2
+		echo "no part $name; there are fuzz, race, calls, matrix, bench, soak" >&2
 		exit 2
 		;;
 	esac
