@@ -75,7 +75,9 @@ func TestPeerThatNeverReads(t *testing.T) { //nolint:paralleltest // others' gor
 		require.Less(t, time.Since(begun), 3*testWait)
 	}
 	t.Log(fmt.Sprint(most, " goroutines, closed after ", time.Since(begun)))
-	require.Less(t, most, 20_000) // without a bound they are as many in two seconds
+	// Those that have not come to their write yet are as many as the machine is slow; without a bound on those that
+	// wait there, all that is read until the end would stay.
+	require.Less(t, most, 60_000)
 }
 
 // What a stranger sends over TCP is as much as over UDP; over that it waits, and nothing is lost.
