@@ -3,6 +3,9 @@
 // make real SIP calls and send real RTP over whatever network the hotline listens on. The demo shows
 // them; load tests use them.
 //
+// Flood is something else: calls that are nothing but signalling, as many a second as are asked for, by one socket and no
+// phone at all, for measuring what a server can take.
+//
 // Goroutines: every person is one, and World.Run waits for all of them. A World's other methods may be
 // called from any goroutine. What the people share is the random numbers and the list of callers,
 // behind the World's mutex.

@@ -6,6 +6,10 @@
 // agents through [UA.Ring]. A call that comes in is checked, authenticated, routed, and given to
 // Options.OnIncoming, whose goroutine (the INVITE's handler) then owns the call and its legs.
 //
+// A message's way in: the socket (udp.go, conns.go, frame.go), the outline of its bytes (outline.go, form.go, refuse.go),
+// sipgo's parser with header parsers of ours (parser.go), the checks (check.go, content.go), the door (incoming.go) or
+// its dialog (indialog.go). ServeBare is sipgo alone, which what all this costs is measured against.
+//
 // Strangers, which is everybody but trunks and the hosts of registered phones, may have a bounded share of
 // everything (limits), and nothing is remembered of what they asked once it is answered.
 //

@@ -57,8 +57,6 @@ type leg struct {
 	authorize  func(req *sipmsg.Request, challenge *sipmsg.Response) error
 	challenges map[int]challenge
 
-	call atomic.Pointer[string] // the call that the leg belongs to; nil before Belongs
-
 	reoffering atomic.Pointer[reoffer] // an offer of the far end's that has no answer yet; nil when none
 	inviting   bool                    // a re-INVITE of ours has no final response yet; mu guards it
 	timer      *time.Timer             // of the session; nil before the 2xx; mu guards it
@@ -110,10 +108,7 @@ func (l *leg) Attach(post func(call.Command) bool) {
 }
 
 // Belongs implements call.Leg.
-func (l *leg) Belongs(callID string) {
-	l.call.Store(&callID)
-	l.ua.ladder.belongs(callIDOf(l.key), callID)
-}
+func (l *leg) Belongs(callID string) { l.ua.ladder.belongs(callIDOf(l.key), callID) }
 
 // owned reports whether somebody is attached.
 func (l *leg) owned() bool {

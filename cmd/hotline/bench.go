@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"sync"
 	"time"
 
 	"hotline/sim"
@@ -51,14 +52,16 @@ func (b *benchSIPCmd) Run(con *console) error {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	var watch sync.WaitGroup
+	defer watch.Wait()
 	defer cancel()
-	go func() {
+	watch.Go(func() {
 		select {
 		case <-con.signals:
 			cancel()
 		case <-ctx.Done():
 		}
-	}()
+	})
 	report := &benchReport{con: con, json: b.JSON}
 	report.head()
 	for _, rate := range b.Rates {

@@ -27,8 +27,6 @@ type benchServeCmd struct {
 // benchNumber leads to the menu of the reference hotline.
 const benchNumber = "96777"
 
-var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-
 // benchPorts are enough for what a flood has open at once, with none at rest.
 var benchPorts = media.PortRange{Lo: 20000, Hi: 31999}
 

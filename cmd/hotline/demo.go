@@ -85,13 +85,15 @@ func (d *demoCmd) Run(con *console) (err error) {
 	return errors.Join(d.show(con, a), a.shutdown(con.signals, true))
 }
 
+// loopback is where the demo and the benches are.
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
 // demoConfig is the reference hotline on free ports, with its data in a folder of its own.
 func demoConfig(folder string) (*config.Config, error) {
 	cfg, err := config.Reference()
 	if err != nil {
 		return nil, err
 	}
-	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	cfg.SIP.Listen = []config.Listener{
 		{Network: "udp", Address: netip.AddrPortFrom(loopback, 0)},
 		{Network: "tcp", Address: netip.AddrPortFrom(loopback, 0)},
