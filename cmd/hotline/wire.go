@@ -5,24 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
 
-	"hotline/acd"
 	"hotline/call"
 	"hotline/config"
-	"hotline/ivr"
 	"hotline/media"
-	"hotline/media/prompts"
 	"hotline/recorder"
-	"hotline/sip"
 	"hotline/store/sqlstore"
 	"hotline/web"
 )
@@ -107,33 +100,6 @@ func (a *app) openMedia() error {
 	return nil
 }
 
-// openPrompts reads the prompts and the menus. Whether every prompt is there was checked with the
-// configuration.
-func (a *app) openPrompts() (err error) {
-	a.prompts, err = prompts.New(prompts.Options{
-		Folder: a.cfg.Prompts.Folder, Language: a.cfg.Service.Language, Logger: a.log.Named("prompts"),
-	})
-	if err != nil {
-		return err
-	}
-	a.menus, err = a.readMenus()
-	return err
-}
-
-// findPrompts tells a configuration's check which prompts there are not; without names, which of those
-// that are said whatever the configuration is.
-func findPrompts(folder, language string, names ...string) (missing []string, err error) {
-	set, err := prompts.New(prompts.Options{Folder: folder, Language: language})
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		names = slices.Concat(call.NeededPrompts(), prompts.DigitNames("0123456789"),
-			[]string{ivr.DefaultNoKey, ivr.DefaultInvalidKey})
-	}
-	return set.Missing(names...), nil
-}
-
 // roles are what a token may see. The page and /metrics are open to all, so a token of role metrics is
 // one that can be given to a scraper which insists on sending one: it opens nothing else.
 var roles = map[config.Role]web.Role{
@@ -182,139 +148,4 @@ func (a *app) recording(name string) (io.ReadSeekCloser, time.Time, error) {
 	}
 	f, modified, _, err := a.recorder.Open(name)
 	return f, modified, err
-}
-
-func (a *app) openSIP() (err error) {
-	s := a.cfg.SIP
-	sip.SetT1(s.T1)
-	o := sip.Options{
-		T1: s.T1, Realm: s.Realm, Digest: names(s.Digest), Engine: a.engine, MaxCalls: s.MaxCalls, Ping: s.Ping,
-		ExpiresMin: s.Expires.Min, ExpiresMax: s.Expires.Max, ExpiresDefault: s.Expires.Default,
-		SessionExpires: s.SessionExpires, MinSE: s.MinSE,
-		// The desk and the exchange are wired after the user agent, and before it runs.
-		OnIncoming: func(ctx context.Context, in call.Incoming) { a.incoming(ctx, in) },
-		OnFlow:     func(agent string, up bool) { a.center.Flow(agent, up) },
-		OnPanic:    a.panicked, Logger: a.log.Named("sip"), Registry: a.registry,
-	}
-	if s.TraceKeep > 0 {
-		o.Trace = a.store.Trace
-	}
-	for _, l := range s.Listen {
-		o.Listen = append(o.Listen, sip.Listener{Network: l.Network, Address: l.Address, Advertise: l.Advertise})
-	}
-	for _, g := range a.cfg.Agents {
-		o.Agents = append(o.Agents, sip.AgentOptions{
-			ID: g.ID, Name: g.Name, Password: g.Password.Reveal(), HA1: revealed(g.HA1), Digest: names(g.Digest),
-		})
-	}
-	for _, t := range a.cfg.Trunks {
-		numbers := make(map[string]call.Next, len(t.Numbers))
-		for number, to := range t.Numbers {
-			numbers[number] = call.Next{Kind: call.Route, Menu: to.Menu, Queue: to.Queue}
-		}
-		o.Trunks = append(o.Trunks, sip.TrunkOptions{Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t)})
-	}
-	o.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
-	for _, d := range a.cfg.Dial {
-		o.Dial = append(o.Dial, sip.DialRule{
-			Prefix: d.Prefix, Trunk: d.Through, PerMinute: d.PerMinute, AtOnce: d.AtOnce,
-			Hours: sip.Hours{From: d.Hours.From, To: d.Hours.To, Location: a.cfg.Service.Timezone},
-		})
-	}
-	a.ua, err = sip.New(o)
-	if err != nil {
-		return err
-	}
-	a.steps.add("SIP sockets", a.ua.Close)
-	return nil
-}
-
-// outBy is how numbers outside are called through a trunk; nil where they are not.
-func outBy(t config.Trunk) *sip.TrunkOut {
-	if t.Address == (config.TrunkAddress{}) {
-		return nil
-	}
-	return &sip.TrunkOut{
-		Network: t.Address.Network, Address: net.JoinHostPort(t.Address.Host, strconv.Itoa(int(t.Address.Port))),
-		Username: t.Username, Password: t.Password.Reveal(), From: t.From,
-	}
-}
-
-func (a *app) openDesk() (err error) {
-	o := acd.Options{
-		Phones: a.ua, Rings: a.cfg.Targets.AnswerRings,
-		Ring:    acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
-		OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
-	}
-	for name, q := range a.cfg.Queues {
-		o.Queues = append(o.Queues, acd.Queue{
-			Name: name, Priority: q.Priority, Strategy: string(q.Strategy), WrapUp: q.WrapUp,
-			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
-			Unreachable: q.Unreachable,
-		})
-	}
-	for _, g := range a.cfg.Agents {
-		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills})
-	}
-	a.center, err = acd.New(o)
-	return err
-}
-
-func (a *app) openExchange() (err error) {
-	o := call.Options{
-		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
-		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
-		OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
-	}
-	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
-		o.Recorder = a.recorder
-	}
-	for name, q := range a.cfg.Queues {
-		o.Queues[name] = call.QueueOptions{WaitPrompt: q.WaitPrompt}
-	}
-	a.exchange, err = call.NewExchange(o)
-	return err
-}
-
-func (a *app) readMenus() (*ivr.Menus, error) {
-	menus := make(map[string]ivr.MenuOptions, len(a.cfg.Menus))
-	for name, m := range a.cfg.Menus {
-		keys := make(map[string]call.Next, len(m.Keys))
-		for key, to := range m.Keys {
-			keys[key] = leadsTo(to)
-		}
-		menus[name] = ivr.MenuOptions{
-			Prompt: m.Prompt, Wait: m.Wait, Tries: m.Tries, Keys: keys, Otherwise: leadsTo(m.Otherwise),
-		}
-	}
-	return ivr.New(ivr.Options{Menus: menus, Prompts: a.prompts, Logger: a.log.Named("ivr")})
-}
-
-// leadsTo turns a destination of the configuration into where a call goes.
-func leadsTo(d config.Destination) call.Next {
-	if d.Menu != "" {
-		return call.Next{Kind: call.Menu, Menu: d.Menu}
-	}
-	return call.Next{Kind: call.Wait, Queue: d.Queue}
-}
-
-func (a *app) targets() call.Targets {
-	t := a.cfg.Targets
-	return call.Targets{Rings: t.AnswerRings, Cycle: t.Ring.On + t.Ring.Off, Talk: t.Talk}
-}
-
-func names(algorithms []config.Digest) []string {
-	var out []string
-	for _, d := range algorithms {
-		out = append(out, string(d))
-	}
-	return out
-}
-
-func revealed(ha1 map[config.Digest]config.Secret) map[string]string {
-	out := make(map[string]string, len(ha1))
-	for d, s := range ha1 {
-		out[string(d)] = s.Reveal()
-	}
-	return out
 }

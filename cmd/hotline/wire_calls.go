@@ -1,0 +1,47 @@
+package main
+
+import (
+	"hotline/acd"
+	"hotline/call"
+)
+
+func (a *app) openDesk() (err error) {
+	o := acd.Options{
+		Phones: a.ua, Rings: a.cfg.Targets.AnswerRings,
+		Ring:    acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
+		OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
+	}
+	for name, q := range a.cfg.Queues {
+		o.Queues = append(o.Queues, acd.Queue{
+			Name: name, Priority: q.Priority, Strategy: string(q.Strategy), WrapUp: q.WrapUp,
+			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
+			Unreachable: q.Unreachable,
+		})
+	}
+	for _, g := range a.cfg.Agents {
+		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills})
+	}
+	a.center, err = acd.New(o)
+	return err
+}
+
+func (a *app) openExchange() (err error) {
+	o := call.Options{
+		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
+		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
+		OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
+	}
+	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
+		o.Recorder = a.recorder
+	}
+	for name, q := range a.cfg.Queues {
+		o.Queues[name] = call.QueueOptions{WaitPrompt: q.WaitPrompt}
+	}
+	a.exchange, err = call.NewExchange(o)
+	return err
+}
+
+func (a *app) targets() call.Targets {
+	t := a.cfg.Targets
+	return call.Targets{Rings: t.AnswerRings, Cycle: t.Ring.On + t.Ring.Off, Talk: t.Talk}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+
+	"hotline/call"
+	"hotline/config"
+	"hotline/sip"
+)
+
+func (a *app) openSIP() (err error) {
+	s := a.cfg.SIP
+	sip.SetT1(s.T1)
+	o := sip.Options{
+		T1: s.T1, Realm: s.Realm, Digest: names(s.Digest), Engine: a.engine, MaxCalls: s.MaxCalls, Ping: s.Ping,
+		ExpiresMin: s.Expires.Min, ExpiresMax: s.Expires.Max, ExpiresDefault: s.Expires.Default,
+		SessionExpires: s.SessionExpires, MinSE: s.MinSE,
+		// The desk and the exchange are wired after the user agent, and before it runs.
+		OnIncoming: func(ctx context.Context, in call.Incoming) { a.incoming(ctx, in) },
+		OnFlow:     func(agent string, up bool) { a.center.Flow(agent, up) },
+		OnPanic:    a.panicked, Logger: a.log.Named("sip"), Registry: a.registry,
+	}
+	if s.TraceKeep > 0 {
+		o.Trace = a.store.Trace
+	}
+	for _, l := range s.Listen {
+		o.Listen = append(o.Listen, sip.Listener{Network: l.Network, Address: l.Address, Advertise: l.Advertise})
+	}
+	for _, g := range a.cfg.Agents {
+		o.Agents = append(o.Agents, sip.AgentOptions{
+			ID: g.ID, Name: g.Name, Password: g.Password.Reveal(), HA1: revealed(g.HA1), Digest: names(g.Digest),
+		})
+	}
+	for _, t := range a.cfg.Trunks {
+		numbers := make(map[string]call.Next, len(t.Numbers))
+		for number, to := range t.Numbers {
+			numbers[number] = call.Next{Kind: call.Route, Menu: to.Menu, Queue: to.Queue}
+		}
+		o.Trunks = append(o.Trunks, sip.TrunkOptions{Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t)})
+	}
+	o.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
+	for _, d := range a.cfg.Dial {
+		o.Dial = append(o.Dial, sip.DialRule{
+			Prefix: d.Prefix, Trunk: d.Through, PerMinute: d.PerMinute, AtOnce: d.AtOnce,
+			Hours: sip.Hours{From: d.Hours.From, To: d.Hours.To, Location: a.cfg.Service.Timezone},
+		})
+	}
+	a.ua, err = sip.New(o)
+	if err != nil {
+		return err
+	}
+	a.steps.add("SIP sockets", a.ua.Close)
+	return nil
+}
+
+// outBy is how numbers outside are called through a trunk; nil where they are not.
+func outBy(t config.Trunk) *sip.TrunkOut {
+	if t.Address == (config.TrunkAddress{}) {
+		return nil
+	}
+	return &sip.TrunkOut{
+		Network: t.Address.Network, Address: net.JoinHostPort(t.Address.Host, strconv.Itoa(int(t.Address.Port))),
+		Username: t.Username, Password: t.Password.Reveal(), From: t.From,
+	}
+}
+
+func names(algorithms []config.Digest) []string {
+	var out []string
+	for _, d := range algorithms {
+		out = append(out, string(d))
+	}
+	return out
+}
+
+func revealed(ha1 map[config.Digest]config.Secret) map[string]string {
+	out := make(map[string]string, len(ha1))
+	for d, s := range ha1 {
+		out[string(d)] = s.Reveal()
+	}
+	return out
+}
