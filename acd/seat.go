@@ -28,6 +28,7 @@ const (
 	howMoved     = "moved"
 	howShutdown  = "shutdown"
 	howFailed    = "failed"
+	howOverflow  = "overflow"
 )
 
 // seat is a caller's place: all that the desk and the caller's owner share. Its lock decides the two
@@ -48,13 +49,15 @@ type seat struct {
 	cycle    time.Duration
 	answered chan call.Answer
 	failed   chan call.Cause
+	turned   chan call.Overflow
 	changed  chan struct{} // holds one token when something changed that was not seen
 	// gone tells the desk that the place was given up; called once, without the lock.
 	gone func()
 
-	mu     sync.Mutex
-	visit  call.Visit
-	offers []call.Offer
+	mu        sync.Mutex
+	visit     call.Visit
+	offers    []call.Offer
+	decisions []call.Decision
 	// rang is the first 180 or 183 to one of the first offers, those sent in the same instant.
 	rang time.Time
 }
@@ -64,6 +67,7 @@ func newSeat(t call.Ticket, cycle time.Duration) *seat {
 		cycle:    cycle,
 		answered: make(chan call.Answer, 1),
 		failed:   make(chan call.Cause, 1),
+		turned:   make(chan call.Overflow, 1),
 		changed:  make(chan struct{}, 1),
 		visit:    call.Visit{Queue: t.Queue, Entered: t.Entered},
 	}
@@ -74,6 +78,36 @@ func (s *seat) Answered() <-chan call.Answer { return s.answered }
 
 // Failed implements [call.Seat].
 func (s *seat) Failed() <-chan call.Cause { return s.failed }
+
+// Turned implements [call.Seat].
+func (s *seat) Turned() <-chan call.Overflow { return s.turned }
+
+// Decisions implements [call.Seat].
+func (s *seat) Decisions() []call.Decision {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.decisions)
+}
+
+// decide writes a decision down.
+func (s *seat) decide(d call.Decision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.decisions = append(s.decisions, d)
+}
+
+// turn ends the visit because the queue turns the caller away; false when it had ended before.
+func (s *seat) turn(why call.Overflow, at time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.visit.Left != nil {
+		return false
+	}
+	s.visit.Overflow = why
+	s.finish(howOverflow, at)
+	s.turned <- why
+	return true
+}
 
 // Changed implements [call.Seat].
 func (s *seat) Changed() <-chan struct{} { return s.changed }

@@ -120,6 +120,7 @@ func (r *Record) clone() Record {
 	c.Visits = slices.Clone(r.Visits)
 	c.Offers = slices.Clone(r.Offers)
 	c.Talks = slices.Clone(r.Talks)
+	c.Decisions = slices.Clone(r.Decisions) // what is in one never changes
 	c.Transfers = slices.Clone(r.Transfers)
 	c.Diverted = slices.Clone(r.Diverted)
 	for i := range c.Talks {

@@ -7,6 +7,9 @@ type Result string
 const (
 	Answered  Result = "answered"  // an agent and the caller were joined
 	Abandoned Result = "abandoned" // the caller left before an agent answered
+	Message   Result = "message"   // the caller left a message
+	CalledFor Result = "callback"  // the caller asked to be called back; another call does that
+	Informed  Result = "informed"  // the menus gave the caller what there was, and no agent was wanted
 	Failed    Result = "failed"    // the hotline could not go on
 )
 
@@ -34,6 +37,9 @@ const (
 	ReasonUnreachable  Reason = "unreachable"    // the party wanted cannot be reached
 	ReasonForbidden    Reason = "forbidden"      // nothing allows the number to be called
 	ReasonPartyLost    Reason = "party-lost"     // the party's leg broke, and there is no queue to go back to
+	ReasonMenu         Reason = "menu"           // a menu ended the call
+	ReasonCallback     Reason = "callback"       // to be called back
+	ReasonCode         Reason = "code"           // a feature code was acted on
 )
 
 // reasonOf is why a call ended whose one try at somebody came to nothing.

@@ -24,6 +24,8 @@ type Targets struct {
 // QueueOptions are what a waiting call needs to know of a queue.
 type QueueOptions struct {
 	WaitPrompt string // said while waiting, again and again
+	// Overflow is where callers go whom the queue turns away; the desk does so only for the reasons here.
+	Overflow map[Overflow]Next
 }
 
 // Options of an Exchange. The ports are all required; a nil Registry or Logger is silent.
@@ -37,6 +39,8 @@ type Options struct {
 	Prompts  Prompts
 	Queues   map[string]QueueOptions
 	Targets  Targets
+	// OnEvent is told what can still be acted on, on the goroutine of the call; it must not block. It may be nil.
+	OnEvent func(Event)
 	// OnPanic is told of a fault contained to one call.
 	OnPanic  func(where string, v any)
 	Logger   *zap.Logger
@@ -72,6 +76,9 @@ func NewExchange(o Options) (*Exchange, error) {
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}
+	}
+	if o.OnEvent == nil {
+		o.OnEvent = func(Event) {}
 	}
 	m, err := newMetrics(o.Registry, o.Queues)
 	if err != nil {

@@ -10,12 +10,15 @@ type Kind string
 
 // The stages. Each has one file, stage_*.go.
 const (
-	Route Kind = "route" // the number dialled decides
-	Menu  Kind = "menu"  // the caller chooses
-	Wait  Kind = "wait"  // a seat in a queue
-	Dial  Kind = "dial"  // a number outside is being called
-	Talk  Kind = "talk"  // an agent and the caller hear each other
-	Done  Kind = "done"  // nothing follows but the record
+	Route    Kind = "route"    // the number dialled decides
+	Menu     Kind = "menu"     // the caller chooses
+	Wait     Kind = "wait"     // a seat in a queue
+	Callback Kind = "callback" // a waiting caller asks to be called back, and keeps the place
+	Reach    Kind = "reach"    // an agent is there for a callback, and its caller is being called
+	Dial     Kind = "dial"     // a number outside is being called
+	Talk     Kind = "talk"     // an agent and the caller hear each other
+	Code     Kind = "code"     // an agent's phone dialled a feature code
+	Done     Kind = "done"     // nothing follows but the record
 )
 
 // Next says where a call goes next. It is data, never a func, so that it can be journalled and taken
@@ -33,7 +36,9 @@ type Next struct {
 	Once bool `json:"once,omitempty"`
 	// Number is the number outside (Dial, and Talk with whoever answered there).
 	Number string `json:"number,omitempty"`
-	// Leg is the agent's leg (Talk); the call's own table of legs has it.
+	// Code is what an agent's phone dialled (Code), such as *22.
+	Code string `json:"code,omitempty"`
+	// Leg is the agent's leg (Talk, Reach); the call's own table of legs has it.
 	Leg LegID `json:"leg,omitempty"`
 	// Entered is when the queue was entered (Wait); zero means now. It keeps a place over a restart.
 	Entered time.Time `json:"entered,omitzero"`
@@ -48,12 +53,15 @@ type Next struct {
 // moves is the state table: from each stage, the stages that may follow. Run refuses any other and
 // ends the call with reason ReasonBug, so that a stage's mistake is seen and costs one call.
 var moves = map[Kind][]Kind{
-	Route: {Menu, Wait, Dial, Done},
-	Menu:  {Menu, Wait, Done},
-	Wait:  {Menu, Wait, Talk, Done},
-	Dial:  {Wait, Dial, Talk, Done},
-	Talk:  {Menu, Wait, Dial, Talk, Done},
-	Done:  {},
+	Route:    {Menu, Wait, Dial, Code, Done},
+	Menu:     {Menu, Wait, Dial, Done},
+	Wait:     {Menu, Wait, Callback, Reach, Dial, Talk, Done},
+	Callback: {Wait, Menu, Done},
+	Reach:    {Wait, Talk, Done},
+	Dial:     {Menu, Wait, Dial, Talk, Done},
+	Talk:     {Menu, Wait, Dial, Talk, Done},
+	Code:     {Done},
+	Done:     {},
 }
 
 // Allowed reports whether a call may go from one stage to another.

@@ -83,7 +83,7 @@ type Ticket struct {
 
 // Seat is a caller's place in a queue.
 //
-// A seat ends once, by an answer, by leaving, or (Ticket.Once) by failing, and both sides agree on which: if the answer
+// A seat ends once, by an answer, by leaving, by being turned away, or (Ticket.Once) by failing, and both sides agree on which: if the answer
 // won, Leave returns false and the answer is (or will at once be) in Answered; the caller's owner then
 // owns the agent's leg and must hang it up if it has no use for it. If leaving won, the desk withdraws
 // every offer, and an agent whose 200 crosses that is ACKed and BYEd by the desk.
@@ -93,6 +93,9 @@ type Seat interface {
 	// Failed carries at most one cause: that the one try (Ticket.Once) came to nothing. Leave then
 	// returns true.
 	Failed() <-chan Cause
+	// Turned carries at most one reason: the queue turned the caller away, and the seat has ended. Leave then
+	// returns true.
+	Turned() <-chan Overflow
 	// Leave gives the place up and reports whether leaving won. Idempotent: a later call returns
 	// what the first did. It does not block.
 	Leave(why Cause) (won bool)
@@ -102,6 +105,8 @@ type Seat interface {
 	// Visit is the stay as the record wants it: offers in order, and how it ended. It is complete
 	// once the seat has ended (Answered was read, or Leave returned true).
 	Visit() (Visit, []Offer)
+	// Decisions are why the desk did what it did, in order; the same holds for their completeness.
+	Decisions() []Decision
 	// PromiseClock is when the clock of the first promise began: the first 180 or 183 of the first
 	// offer, at the latest that INVITE + 1 s. Zero while it has not.
 	PromiseClock() time.Time

@@ -24,6 +24,8 @@ type Record struct {
 	Visits []Visit      `json:"visits"`
 	Offers []Offer      `json:"offers"`
 	Talks  []TalkRecord `json:"talks"`
+	// Decisions are why the desk rang whom it rang, in order.
+	Decisions []Decision `json:"decisions,omitempty"`
 	// Transfers are what agents' phones asked for by REFER, in order.
 	Transfers []Transfer `json:"transfers,omitempty"`
 
@@ -60,7 +62,9 @@ type Visit struct {
 	Queue   string     `json:"queue"`
 	Entered time.Time  `json:"entered"`
 	Left    *time.Time `json:"left"`
-	How     string     `json:"how"` // answered, abandoned, moved, failed, shutdown, crash; empty while it lasts
+	How     string     `json:"how"` // answered, abandoned, moved, overflow, callback, failed, shutdown, crash; empty while it lasts
+	// Overflow is why the queue turned the caller away, where How says overflow.
+	Overflow Overflow `json:"overflow,omitempty"`
 }
 
 // Offer is one agent's phone being rung for the call.

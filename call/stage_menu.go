@@ -10,7 +10,7 @@ import (
 // route goes where the number dialled leads. Numbers are resolved at the door (package sip), so a
 // Route that gets here names a menu, a queue or an agent.
 func route(_ context.Context, c *Call, at Next) Next {
-	if at.Menu == "" && at.Queue == "" && at.Agent == "" {
+	if at.Menu == "" && at.Queue == "" && at.Agent == "" && at.Code == "" {
 		return c.over(ReasonBadRoute)
 	}
 	return resolved(at)

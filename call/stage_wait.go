@@ -24,6 +24,7 @@ type waiting struct {
 	seat    Seat
 	visit   int // the stay's index in the record's visits
 	offers  int // how many offers the record had before it
+	reasons int // how many decisions
 	saying  *playing
 	talking chan struct{} // saying's done, nil while nothing is said
 	sorry   string        // what the next round begins with
@@ -48,7 +49,7 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 		return c.failed(ctx, err, ReasonNoQueue)
 	}
 	w := &waiting{
-		c: c, at: at, seat: seat, visit: c.visit(at), offers: len(c.rec.Offers),
+		c: c, at: at, seat: seat, visit: c.visit(at), offers: len(c.rec.Offers), reasons: len(c.rec.Decisions),
 		unlate: func() bool { return false },
 	}
 	if at.Lost {
@@ -103,6 +104,9 @@ func (w *waiting) run(ctx context.Context) Next {
 		case why := <-w.seat.Failed():
 			w.close()
 			return c.unreached(w.at, why)
+		case why := <-w.seat.Turned():
+			w.close()
+			return c.turned(w.at, why)
 		case <-w.seat.Changed():
 			w.note()
 		case <-c.referrerGone():
@@ -271,6 +275,7 @@ func (w *waiting) copy() {
 		r.Visits[w.visit] = visit
 	}
 	r.Offers = append(r.Offers[:w.offers], offers...)
+	r.Decisions = append(r.Decisions[:w.reasons], w.seat.Decisions()...)
 	if slices.ContainsFunc(offers, func(o Offer) bool { return o.Rung != nil }) {
 		w.c.targetRings()
 	}

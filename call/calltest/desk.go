@@ -23,7 +23,7 @@ func (d *Desk) Join(_ context.Context, t call.Ticket) (call.Seat, error) {
 	if !d.Queues[t.Queue] && (t.Queue != "" || t.Agent == "") {
 		return nil, call.ErrNoQueue
 	}
-	s := &Seat{Ticket: t, desk: d, answered: make(chan call.Answer, 1), changed: make(chan struct{}, 1), failed: make(chan call.Cause, 1)}
+	s := &Seat{Ticket: t, desk: d, answered: make(chan call.Answer, 1), changed: make(chan struct{}, 1), failed: make(chan call.Cause, 1), turned: make(chan call.Overflow, 1)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seats = append(d.seats, s)
@@ -72,11 +72,14 @@ type Seat struct {
 	answered chan call.Answer
 	changed  chan struct{}
 	failed   chan call.Cause
+	turned   chan call.Overflow
 
 	mu          sync.Mutex
 	done, won   bool
 	rang, ended time.Time
 	offer       call.Offer
+	overflow    call.Overflow
+	decisions   []call.Decision
 }
 
 // Ring begins an offer to an agent, whose phone rings at once.
@@ -117,6 +120,26 @@ func (s *Seat) Fail(why call.Cause) bool {
 	return true
 }
 
+// Turn turns the caller away. It reports whether that won over the leaving.
+func (s *Seat) Turn(why call.Overflow) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return false
+	}
+	s.done, s.won, s.ended, s.overflow = true, true, time.Now(), why
+	s.endOffer("withdrawn")
+	s.turned <- why
+	return true
+}
+
+// Decide writes a decision down.
+func (s *Seat) Decide(d call.Decision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.decisions = append(s.decisions, d)
+}
+
 // endOffer ends the offer, if one began. The lock is held.
 func (s *Seat) endOffer(how string) {
 	if s.offer.Agent != "" {
@@ -126,6 +149,16 @@ func (s *Seat) endOffer(how string) {
 
 // Failed implements call.Seat.
 func (s *Seat) Failed() <-chan call.Cause { return s.failed }
+
+// Turned implements call.Seat.
+func (s *Seat) Turned() <-chan call.Overflow { return s.turned }
+
+// Decisions implements call.Seat.
+func (s *Seat) Decisions() []call.Decision {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]call.Decision(nil), s.decisions...)
+}
 
 // Changed implements call.Seat.
 func (s *Seat) Changed() <-chan struct{} { return s.changed }
@@ -156,7 +189,10 @@ func (s *Seat) Visit() (call.Visit, []call.Offer) {
 	if s.won {
 		how = "abandoned"
 	}
-	v := call.Visit{Queue: s.Ticket.Queue, Entered: s.Ticket.Entered}
+	if s.overflow != "" {
+		how = "overflow"
+	}
+	v := call.Visit{Queue: s.Ticket.Queue, Entered: s.Ticket.Entered, Overflow: s.overflow}
 	if s.done {
 		v.Left, v.How = new(s.ended), how
 	}
