@@ -161,4 +161,9 @@ type Prompts interface {
 	Clip(name string) (media.Clip, error)
 	// Digits speaks a number digit by digit (an agent's 工号), as clips in order.
 	Digits(number string) []media.Clip
+	// Number speaks a whole number (0 to 9999) as one, such as a place in an order; a greater one is read digit by
+	// digit, a negative one not at all.
+	Number(n int) []media.Clip
+	// Count is as Number, for before a measure word: minutes, callers.
+	Count(n int) []media.Clip
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -283,6 +284,10 @@ func (p prompts) Digits(number string) []media.Clip {
 	}
 	return clips
 }
+
+func (p prompts) Number(n int) []media.Clip { return p.Digits(strconv.Itoa(n)) }
+
+func (p prompts) Count(n int) []media.Clip { return p.Digits(strconv.Itoa(n)) }
 
 type recorder struct {
 	mu         sync.Mutex

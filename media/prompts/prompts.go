@@ -187,14 +187,7 @@ func (s *Set) Clip(name string) (media.Clip, error) {
 // to digit-9 and letter-a to letter-z, capitals alike. What is neither, or has no clip in this language,
 // is left out: hyphens and blanks are not spoken.
 func (s *Set) Digits(number string) []media.Clip {
-	names := DigitNames(number)
-	clips := make([]media.Clip, 0, len(names))
-	for _, name := range names {
-		if clip, ok := s.clips[name]; ok {
-			clips = append(clips, clip)
-		}
-	}
-	return clips
+	return s.spoken(DigitNames(number))
 }
 
 // DigitNames are the prompts that Digits speaks a number with, for [Set.Missing]; what is neither digit nor

@@ -37,6 +37,11 @@ var said = map[string][2]time.Duration{
 	"no-key":              {2 * time.Second, 5 * time.Second},
 	"invalid-key":         {2 * time.Second, 5 * time.Second},
 	"hold-music":          {8 * time.Second, 12 * time.Second},
+	"position-before":     {500 * time.Millisecond, 1500 * time.Millisecond},
+	"position-after":      {100 * time.Millisecond, 600 * time.Millisecond},
+	"expected-before":     {time.Second, 3 * time.Second},
+	"expected-after":      {200 * time.Millisecond, time.Second},
+	"expected-soon":       {time.Second, 4 * time.Second},
 }
 
 func TestBuiltIn(t *testing.T) {
