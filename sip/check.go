@@ -44,15 +44,23 @@ func checkVersion(x *exchange) (int, []sipmsg.Header) {
 }
 
 // checkMethod tells methods that we know but do not serve from those nobody here has heard of (RFC 3261 sections
-// 21.4.6, 21.5.2).
+// 21.4.6, 21.5.2). Both are told what is served: for the latter RFC 4475 section 3.1.1.2 wants it.
 func checkMethod(x *exchange) (int, []sipmsg.Header) {
+	code := sipmsg.StatusMethodNotAllowed
 	switch {
-	case methodLabel(x.req.Method) == methodOther:
-		return sipmsg.StatusNotImplemented, nil
-	case !isAllowed(x.req.Method):
-		return sipmsg.StatusMethodNotAllowed, []sipmsg.Header{sipmsg.NewHeader("Allow", allowed)}
+	case methodLabel(x.req.Method) == methodOther, miscased(x.req):
+		code = sipmsg.StatusNotImplemented
+	case isAllowed(x.req.Method):
+		return 0, nil
 	}
-	return 0, nil
+	return code, []sipmsg.Header{sipmsg.NewHeader("Allow", allowed)}
+}
+
+// miscased tells whether a request's method is one that we know but for its case, which makes it another (RFC 3261
+// section 7.1). sipgo makes the method of the first line upper case, so only that in CSeq tells.
+func miscased(req *sipmsg.Request) bool {
+	seq := req.CSeq()
+	return seq != nil && seq.MethodName != req.Method && strings.EqualFold(string(seq.MethodName), string(req.Method))
 }
 
 // isAllowed reports whether a method is among those that Allow names.

@@ -18,6 +18,9 @@ func (r *registrar) register(req *sipmsg.Request, src source) (res *sipmsg.Respo
 	if req.To() == nil || req.From() == nil || req.CallID() == nil || req.CSeq() == nil {
 		return refusal(req, badRequest("a mandatory header is missing")), registerMalformed
 	}
+	if s := req.To().Address.Scheme; s != schemeSIP && s != schemeSIPS { // RFC 3261 section 10.2, RFC 4475 section 3.3.4
+		return refusal(req, badRequest("To is no address of record")), registerMalformed
+	}
 	agent, outcome, refused := r.identify(req, req.To().Address.User)
 	if refused != nil {
 		return refused, outcome
