@@ -16,7 +16,7 @@ const version = "SIP/2.0"
 //
 // Max-Forwards is asked for in one place only, see checkHops. From may be without a tag, which a UAS must bear
 // (section 12.1.1), Max-Forwards may be missing (section 16.3), and Date and Expires may be nonsense: an INVITE
-// from the time of RFC 2543 is a call, and nothing here reads those.
+// from the time of RFC 2543 is a call, nothing here reads the one, and the other is read only where it can be (lifetime).
 var checks = []func(x *exchange) (code int, headers []sipmsg.Header){
 	checkVersion, checkMethod, checkForm, checkSingle, checkScheme, checkHops, checkRequire, checkContent, checkAccept,
 }

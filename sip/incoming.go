@@ -118,6 +118,9 @@ func (u *UA) incoming(x *exchange) {
 		return
 	}
 	context.AfterFunc(l.ctx, free)
+	if lasts := lifetime(x.req); lasts > 0 {
+		l.lapseAt(received.Add(lasts))
+	}
 	in.Leg, in.Received = l, received
 	u.own(x, l, in)
 }

@@ -57,6 +57,8 @@ type leg struct {
 	authorize  func(req *sipmsg.Request, challenge *sipmsg.Response) error
 	challenges map[int]challenge
 
+	again *time.Timer // of the 180 that is repeated; nil before the first; mu guards it
+
 	reoffering atomic.Pointer[reoffer] // an offer of the far end's that has no answer yet; nil when none
 	inviting   bool                    // a re-INVITE of ours has no final response yet; mu guards it
 	timer      *time.Timer             // of the session; nil before the 2xx; mu guards it
@@ -143,6 +145,7 @@ func (l *leg) Ring() error {
 		return fmt.Errorf("send 180: %w", err)
 	}
 	l.progress(time.Now())
+	l.ringOn()
 	return nil
 }
 
