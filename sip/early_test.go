@@ -19,23 +19,6 @@ func sdpNamed(name string) string { return sdpGood + "a=x-" + name + "\r\n" }
 // reliableLines are the headers of a reliable 18x.
 func reliableLines(seq int) []string { return []string{require100rel, fmt.Sprintf("RSeq: %d", seq)} }
 
-// registeredPhone registers a phone of literal messages at a rig.
-func registeredPhone(t *testing.T, t1 time.Duration) (*rig, *peer) {
-	t.Helper()
-	r := newRig(t, func(o *Options) { o.T1 = t1 })
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
-	return r, p
-}
-
-// ringPhone is registeredPhone, rung.
-func ringPhone(t *testing.T, t1 time.Duration) (r *rig, p *peer, inv wire, out <-chan rung) {
-	t.Helper()
-	r, p = registeredPhone(t, t1)
-	out = r.ring(t.Context(), nil)
-	return r, p, p.expect("INVITE", "INVITE"), out
-}
-
 // endCall hangs a leg of ours up, and returns the BYE.
 func endCall(p *peer, l call.Leg) wire {
 	p.t.Helper()

@@ -198,11 +198,7 @@ func TestUpdateEarly(t *testing.T) {
 // A phone that we ring may refresh its target, but not offer beside our offer.
 func TestUpdateOfRingingPhone(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
-	out := r.ring(t.Context(), nil)
-	inv := p.expect("INVITE", "INVITE")
+	_, p, inv, out := ringPhone(t, rigT1)
 	p.respond(inv, 180, "Ringing", "a1", "")
 	k := &talk{p: p, callID: inv.header("call-id"), fromTag: "a1", toTag: inv.tag("from"), number: "hotline"}
 	k.request("UPDATE", sdpGood, sdpHeader)

@@ -34,9 +34,7 @@ func TestByeRightBehindAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, nil)
-			p := newPeer(t, "udp", r.udp())
-			p.register(r)
+			r, p := registeredPhone(t, rigT1)
 			for range 50 {
 				before := time.Now()
 				out := r.ring(t.Context(), nil)
@@ -55,11 +53,7 @@ func TestByeRightBehindAnswer(t *testing.T) {
 // A BYE of another phone behind a fork ends that phone's dialog only, and one for nothing ends nothing.
 func TestEarlyByeOfAnother(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
-	out := r.ring(t.Context(), nil)
-	inv := p.expect("INVITE", "INVITE")
+	_, p, inv, out := ringPhone(t, rigT1)
 	p.byeAs(inv, "b2")
 	p.status("BYE", 200)
 	p.respond(inv, 200, "OK", "a1", sdpGood)
@@ -77,9 +71,7 @@ func TestEarlyByeOfAnother(t *testing.T) {
 // A 180 with the 200 right behind it is told of, before the leg is handed over, and with its own instant.
 func TestProgressRightBeforeAnswer(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
+	r, p := registeredPhone(t, rigT1)
 	for range 100 {
 		rings := make(chan time.Time, 2)
 		out := r.ring(t.Context(), func(code int, at time.Time) {

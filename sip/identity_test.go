@@ -150,9 +150,7 @@ func TestIdentityIsATrunks(t *testing.T) {
 // A caller who asked for it is not shown to the agent (RFC 3323 section 4.1.1.3, RFC 3325 section 9.3).
 func TestRingPrivate(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
+	r, p := registeredPhone(t, rigT1)
 	out := make(chan error, 1)
 	go func() {
 		_, err := r.Ring(t.Context(), call.RingRequest{Agent: "8001", From: "13900001234", Display: "张三 13900001234", Private: true})

@@ -121,9 +121,7 @@ func TestPhoneMovesWhileAsked(t *testing.T) {
 	for method, extra := range refreshBy {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, func(o *Options) { o.T1 = 10 * time.Millisecond })
-			p := newPeer(t, "udp", r.udp())
-			p.register(r)
+			r, p := registeredPhone(t, 10*time.Millisecond)
 			_, l := p.answeredBy(r, extra...)
 			r.ask(l)
 			p.expect(method, method)

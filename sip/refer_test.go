@@ -32,20 +32,14 @@ func referRig(t *testing.T) (*rig, *peer) {
 // is asked.
 func atAgent(t *testing.T, r *rig, p *peer) (*talk, call.Leg, chan call.Command) {
 	t.Helper()
-	out := r.ring(t.Context(), nil)
-	inv := p.expect("INVITE", "INVITE")
-	tag := newID()[:8]
-	p.respond(inv, 200, "OK", tag, sdpGood)
-	p.expect("ACK", "ACK")
-	got := next(t, out)
-	require.NoError(t, got.err)
+	inv, l := p.answeredBy(r)
 	commands := make(chan call.Command, 16)
-	got.leg.Attach(func(c call.Command) bool {
+	l.Attach(func(c call.Command) bool {
 		commands <- c
 		return true
 	})
-	k := &talk{p: p, callID: inv.header("call-id"), fromTag: tag, toTag: inv.tag("from"), number: "hotline"}
-	return k, got.leg, commands
+	k := &talk{p: p, callID: inv.header("call-id"), fromTag: "a1", toTag: inv.tag("from"), number: "hotline"}
+	return k, l, commands
 }
 
 // legOf is a leg as this package has it.

@@ -42,9 +42,7 @@ func TestLostFlowIsAsked(t *testing.T) {
 	t.Parallel()
 	t.Run("pings unanswered", func(t *testing.T) {
 		t.Parallel()
-		r := newRig(t, func(o *Options) { o.T1 = 10 * time.Millisecond })
-		p := newPeer(t, "udp", r.udp())
-		p.register(r)
+		r, p := registeredPhone(t, 10*time.Millisecond)
 		_, l := p.answeredBy(r)
 		r.flowChanged("8001", false)
 		p.expect("INVITE", "INVITE")

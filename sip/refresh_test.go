@@ -47,8 +47,7 @@ func (l *leg) acknowledged(t *testing.T) {
 // answeredBy is a leg that we made: the phone, which is registered, answers with lines of its own.
 func (p *peer) answeredBy(r *rig, extra ...string) (wire, *leg) {
 	p.t.Helper()
-	out := r.ring(p.t.Context(), nil)
-	inv := p.expect("INVITE", "INVITE")
+	inv, out := p.rungBy(r)
 	p.respond(inv, 200, "OK", "a1", sdpGood, extra...)
 	p.expect("ACK", "ACK")
 	got := next(p.t, out)
@@ -282,9 +281,7 @@ func TestRefreshGlare(t *testing.T) {
 	})
 	t.Run("ours", func(t *testing.T) {
 		t.Parallel()
-		r := newRig(t, nil)
-		p := newPeer(t, "udp", r.udp())
-		p.register(r)
+		r, p := registeredPhone(t, rigT1)
 		_, l := p.answeredBy(r)
 		d := again(t, r, p, l)
 		require.True(t, d >= 2100*time.Millisecond && d < 4500*time.Millisecond, "%s", d)

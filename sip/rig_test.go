@@ -39,6 +39,9 @@ func (r *rig) quiet(t *testing.T) {
 	}, testWait, time.Millisecond)
 }
 
+// rigT1 is a rig's T1, where no other is asked for.
+const rigT1 = 50 * time.Millisecond
+
 // newRig runs a user agent on loopback that takes calls to testNumber from everywhere on it.
 func newRig(t *testing.T, change func(o *Options)) *rig {
 	t.Helper()
@@ -52,7 +55,7 @@ func newRigWith(t *testing.T, change func(o *Options), before func(u *UA)) *rig 
 	any4 := netip.MustParseAddrPort("127.0.0.1:0")
 	o := Options{
 		Listen: []Listener{{Network: "udp", Address: any4}, {Network: "tcp", Address: any4}},
-		Realm:  "hotline", Engine: r.engine, T1: 50 * time.Millisecond,
+		Realm:  "hotline", Engine: r.engine, T1: rigT1,
 		Agents: []AgentOptions{{ID: "8001", Password: "one"}},
 		Trunks: []TrunkOptions{{
 			Name: "city", Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},

@@ -43,6 +43,30 @@ func (p *peer) enlist(k *talk) {
 	p.status("REGISTER", 200)
 }
 
+// registeredPhone registers a phone of literal messages, agent 8001's, at a rig.
+func registeredPhone(t *testing.T, t1 time.Duration) (*rig, *peer) {
+	t.Helper()
+	r := newRig(t, func(o *Options) { o.T1 = t1 })
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	return r, p
+}
+
+// ringPhone is registeredPhone, rung.
+func ringPhone(t *testing.T, t1 time.Duration) (r *rig, p *peer, inv wire, out <-chan rung) {
+	t.Helper()
+	r, p = registeredPhone(t, t1)
+	inv, out = p.rungBy(r)
+	return r, p, inv, out
+}
+
+// rungBy rings a phone that is registered, until the test ends.
+func (p *peer) rungBy(r *rig) (inv wire, out <-chan rung) {
+	p.t.Helper()
+	out = r.ring(p.t.Context(), nil)
+	return p.expect("INVITE", "INVITE"), out
+}
+
 type rung struct {
 	leg call.Leg
 	err error
@@ -103,11 +127,7 @@ func TestRingAnswered(t *testing.T) {
 
 func TestRingHungUpByAgent(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
-	out := r.ring(t.Context(), nil)
-	inv := p.expect("INVITE", "INVITE")
+	_, p, inv, out := ringPhone(t, rigT1)
 	p.respond(inv, 200, "OK", "a1", sdpGood)
 	p.expect("ACK", "ACK")
 	leg := next(t, out).leg
@@ -131,17 +151,14 @@ func (p *peer) byeAs(inv wire, tag string) {
 
 func TestRingRefused(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
+	r, p := registeredPhone(t, rigT1)
 	for code, why := range map[int]call.Cause{
 		486: call.CauseBusy, 603: call.CauseDeclined, 480: call.CauseDeclined, 404: call.CauseUnreachable,
 		500: call.CauseUnreachable, 302: call.CauseDeclined, 401: call.CauseDeclined, 407: call.CauseDeclined,
 		408: call.CauseUnreachable, 415: call.CauseUnreachable, 420: call.CauseUnreachable, 488: call.CauseUnreachable,
 		491: call.CauseUnreachable, 606: call.CauseUnreachable,
 	} {
-		out := r.ring(t.Context(), nil)
-		inv := p.expect("INVITE", "INVITE")
+		inv, out := p.rungBy(r)
 		p.respond(inv, code, "No", "a1", "")
 		p.expect("ACK", "ACK")
 		var re *call.RingError
@@ -174,9 +191,7 @@ func TestRingAfterConnectionClosed(t *testing.T) {
 
 func TestRingWithdrawn(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
+	r, p := registeredPhone(t, rigT1)
 	withdraw := func(why call.Cause) (context.Context, func()) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		return ctx, func() { cancel(call.CancelCause{Why: why}) }
@@ -232,11 +247,7 @@ func TestRingWithdrawn(t *testing.T) {
 // Behind a fork a second phone may answer too: it is acknowledged and hung up, and the first is not.
 func TestRingForked(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
-	out := r.ring(t.Context(), nil)
-	inv := p.expect("INVITE", "INVITE")
+	_, p, inv, out := ringPhone(t, rigT1)
 	p.respond(inv, 200, "OK", "a1", sdpGood)
 	require.Equal(t, "a1", p.expect("ACK", "ACK").tag("to"))
 	p.respond(inv, 200, "OK", "b2", sdpGood)
@@ -254,11 +265,7 @@ func TestRingForked(t *testing.T) {
 
 func TestRingAnswerUnusable(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
-	out := r.ring(t.Context(), nil)
-	inv := p.expect("INVITE", "INVITE")
+	_, p, inv, out := ringPhone(t, rigT1)
 	p.respond(inv, 200, "OK", "a1", sdpNone)
 	p.expect("ACK", "ACK")
 	p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
@@ -307,9 +314,7 @@ func TestAgentCallsIn(t *testing.T) {
 // The registrar's pings are OPTIONS over the flow, and any answer is a sign of life.
 func TestPing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
+	r, p := registeredPhone(t, rigT1)
 	f, ok := r.registrar.lookup("8001")
 	require.True(t, ok)
 	done := make(chan error, 1)

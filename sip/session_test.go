@@ -172,9 +172,7 @@ func TestOurSessionTimer(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, nil)
-			p := newPeer(t, "udp", r.udp())
-			p.register(r)
+			r, p := registeredPhone(t, rigT1)
 			inv, l := p.answeredBy(r, c.answer...)
 			require.Contains(t, inv.header("supported"), "timer")
 			require.Equal(t, "1800;refresher=uac", inv.header("session-expires"))
@@ -193,9 +191,7 @@ func TestOurSessionTimer(t *testing.T) {
 // 422 has our INVITE sent again with what it wants (RFC 4028 section 7.3), and a refresh too.
 func TestOurSessionTooShort(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	p := newPeer(t, "udp", r.udp())
-	p.register(r)
+	r, p := registeredPhone(t, rigT1)
 	out := r.ring(t.Context(), nil)
 	first := p.expect("INVITE", "INVITE")
 	p.respond(first, 422, "Session Interval Too Small", "a0", "", "Min-SE: 3600")
