@@ -26,13 +26,14 @@ type Call struct {
 
 	at        Next
 	caller    Leg    // nil before a callback reached its caller
-	by        string // the agent whose phone made the call; empty for a caller's
+	by        string // the agent whose phone the caller's leg is; empty for a caller's own
+	shown     string // who the caller's leg is of, where that is not who made the call; see become
 	legs      map[LegID]Leg
 	keys      []media.Key // pressed by the caller and not taken yet
 	moved     Next        // where a command sent the call, with ErrMoved
 	rec       Record
 	recording Recording
-	held      bool      // by the agent
+	held      bool      // as the record has it
 	spurned   spurned   // whose transfer was not to be, last
 	transfer  *transfer // under way; nil when there is none
 	// apologised: the caller was told that the first promise was broken.

@@ -44,7 +44,7 @@ func TestMeetings(t *testing.T) {
 	}
 	for name, m := range map[string]meeting{
 		"agent leaves, party comes": {
-			to: "agent:8002", before: "answer K 8002", held: "hold 8002@K", during: ask + "; end 8001@M bye; hears caller@M hold-music",
+			to: "agent:8002", before: "answer K 8002", held: "hold caller@K", during: ask + "; end 8001@M bye; hears caller@M hold-music",
 			want: func(t *testing.T, w *town) {
 				t.Helper()
 				t.Helper()
@@ -72,7 +72,7 @@ func TestMeetings(t *testing.T) {
 			},
 		},
 		"agent leaves the consultation": {
-			to: "agent:8002", before: "answer K 8002", held: "hold 8002@K", during: ask + "; end 8002@K transport; end caller@K bye",
+			to: "agent:8002", before: "answer K 8002", held: "hold caller@K", during: ask + "; end 8002@K transport; end caller@K bye",
 			want: func(t *testing.T, w *town) {
 				t.Helper()
 				t.Helper()
@@ -81,12 +81,12 @@ func TestMeetings(t *testing.T) {
 			},
 		},
 		"caller leaves, party stays": {
-			to: "agent:8002", before: "answer K 8002", held: "hold 8002@K", during: ask + "; end caller@M bye",
+			to: "agent:8002", before: "answer K 8002", held: "hold caller@K", during: ask + "; end caller@M bye",
 			want: func(t *testing.T, w *town) {
 				t.Helper()
 				t.Helper()
 				told("accepted", "failed cancel")(t, w)
-				w.line("resume 8002@K")
+				w.line("resume caller@K")
 				require.Equal(t, 1, w.bridge.Joined(), "the agents talk on")
 			},
 		},

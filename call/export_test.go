@@ -6,3 +6,15 @@ func Owners(x *Exchange) int {
 	defer x.legMu.Unlock()
 	return len(x.legs)
 }
+
+// Callers are the legs that are the callers of their calls by now.
+func Callers(x *Exchange) (legs []LegID) {
+	x.legMu.Lock()
+	defer x.legMu.Unlock()
+	for l, o := range x.legs {
+		if o.caller {
+			legs = append(legs, l)
+		}
+	}
+	return legs
+}

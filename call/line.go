@@ -96,7 +96,9 @@ func (c *Call) Chose(menu, choice string) {
 type playing struct {
 	done chan struct{} // closed at the end; then err is set
 	err  error
-	stop func()
+	// heard: the notice of recording was played to its end, and to somebody. Set when done is closed.
+	heard bool
+	stop  func()
 }
 
 // play begins to say prompts to the caller, the notice of recording before them if it is due.
@@ -109,7 +111,17 @@ func (c *Call) play(ctx context.Context, prompts ...string) (*playing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.start(ctx, c.caller.Audio(), notice, clips...), nil
+	return c.noted(c.start(ctx, c.caller.Audio(), notice, clips...)), nil
+}
+
+// noted has the record say, once p was stopped, whether the notice was heard.
+func (c *Call) noted(p *playing) *playing {
+	stop := p.stop
+	p.stop = func() {
+		stop()
+		c.rec.NoticeHeard = c.rec.NoticeHeard || p.heard
+	}
+	return p
 }
 
 // notice is what says that the call is recorded, while that is due.
@@ -132,20 +144,18 @@ func (c *Call) noticeClip() (*media.Clip, error) {
 	return &clip, nil
 }
 
-// start plays clips on a stream; when the notice was played to its end, the call is told.
+// start plays clips on a stream, the notice before them if there is one.
 func (c *Call) start(ctx context.Context, s media.Stream, notice *media.Clip, clips ...media.Clip) *playing {
 	ctx, cancel := context.WithCancel(ctx)
 	p := &playing{done: make(chan struct{})}
-	heard := false
 	p.stop = func() {
 		cancel()
 		<-p.done
-		c.rec.NoticeHeard = c.rec.NoticeHeard || heard
 	}
 	go func() {
 		defer close(p.done)
 		p.err = errFault // unless the function below returns
-		c.contained("play", func() { heard, p.err = say(ctx, s, notice, clips) })
+		c.contained("play", func() { p.heard, p.err = say(ctx, s, notice, clips) })
 	}()
 	return p
 }

@@ -108,7 +108,8 @@ type TalkRecord struct {
 	Holds    []Hold     `json:"holds"`
 }
 
-// Hold is one time the agent's phone put the caller on hold.
+// Hold is one time the agent's phone put the caller on hold; in a call that an agent made, one time either of the two
+// held the other.
 type Hold struct {
 	From time.Time  `json:"from"`
 	To   *time.Time `json:"to"`

@@ -31,7 +31,7 @@ func dial(ctx context.Context, c *Call, at Next) (next Next) {
 			return c.failed(ctx, err, ReasonCallerLost)
 		}
 	} else {
-		d.hush = c.music(ctx)
+		d.hush = c.music(ctx, c.caller)
 	}
 	defer func() { d.hush() }()
 	d.begin(ctx)

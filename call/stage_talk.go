@@ -10,12 +10,6 @@ import (
 	"hotline/media"
 )
 
-// The prompts around an agent's number (工号播报).
-const (
-	numberBefore = "agent-number-before"
-	numberAfter  = "agent-number-after"
-)
-
 // talking is one agent's part of a call, while it lasts.
 //
 // What the parties hear follows from two facts in the record, so that a talk can be taken up from it:
@@ -27,6 +21,8 @@ type talking struct {
 	talk  int // its index in the record's talks
 	// left: the agent, or whoever talks in an agent's place, is not this call's any more.
 	left bool
+	// agentHolds and makerHolds tell who holds the other. A caller has no such power, but the agent who made a call has.
+	agentHolds, makerHolds bool
 	// apart takes down what the parties hear: the bridge, or music for a caller on hold.
 	apart func()
 }
@@ -43,7 +39,8 @@ func talk(ctx context.Context, c *Call, at Next) (next Next) {
 	if err := c.answer(); err != nil {
 		return c.failed(ctx, err, ReasonCallerLost)
 	}
-	c.hold(t.talk, agent.Audio().Held(), time.Now()) // a party who was handed over may hold
+	t.agentHolds, t.makerHolds = agent.Audio().Held(), c.by != "" && c.caller.Audio().Held() // a party who was handed over may
+	c.hold(t.talk, t.agentHolds || t.makerHolds, time.Now())
 	if t.record().Joined == nil && !c.internal() {
 		if next, ok := t.announce(ctx); !ok {
 			return next
@@ -71,7 +68,7 @@ func (t *talking) run(ctx context.Context) Next {
 				return next
 			}
 		case <-c.gone():
-			return c.callerEnd()
+			return t.callerGone(ctx)
 		case <-t.agentGone():
 			if next, moved := t.lastWishes(ctx); moved {
 				return next
@@ -86,6 +83,16 @@ func (t *talking) run(ctx context.Context) Next {
 			return c.failed(ctx, cause(ctx), ReasonShutdown)
 		}
 	}
+}
+
+// callerGone is the Next after the caller's leg has ended: an agent who made the call may have wished something before.
+func (t *talking) callerGone(ctx context.Context) Next {
+	if t.c.by != "" {
+		if next, moved := t.lastWishes(ctx); moved {
+			return next
+		}
+	}
+	return t.c.callerEnd()
 }
 
 // command acts on a command, and has the parties hear what follows from it.
@@ -103,7 +110,7 @@ func (t *talking) command(ctx context.Context, cmd Command) (next Next, moved bo
 	return Next{}, false
 }
 
-// lastWishes acts on what is in the mailbox when the agent is gone: a phone may hang up as soon as it has asked
+// lastWishes acts on what is in the mailbox when an agent is gone: a phone may hang up as soon as it has asked
 // for a transfer, and has then asked first.
 func (t *talking) lastWishes(ctx context.Context) (next Next, moved bool) {
 	for range len(t.c.mailbox) { // what comes meanwhile is not the agent's
@@ -138,91 +145,11 @@ func (t *talking) broken(ctx context.Context, err error) Next {
 	}
 }
 
-// announce speaks the agent's number, to the caller and to the agent, and the notice of recording to whom
-// it is due, so that all is heard by both at the same time. ok is false when the call went elsewhere
-// meanwhile.
-func (t *talking) announce(ctx context.Context) (next Next, ok bool) {
-	c := t.c
-	clips, err := t.announcement()
-	if err != nil {
-		return c.failed(ctx, err, ReasonNoPrompt), false
-	}
-	notice, err := t.notice()
-	if err != nil {
-		return c.failed(ctx, err, ReasonNoPrompt), false
-	}
-	owed, other := c.caller.Audio(), t.agent.Audio()
-	if t.at.Number != "" && c.by != "" { // here the agent is the caller, and the party the one to be told
-		owed, other = other, owed
-	}
-	toBoth := clips
-	if notice != nil {
-		toBoth = append([]media.Clip{*notice}, clips...)
-	}
-	toOther := c.start(ctx, other, nil, toBoth...)
-	defer toOther.stop()
-	toOwed := c.start(ctx, owed, notice, clips...)
-	defer toOwed.stop()
-	heard := []*playing{toOwed}
-	if t.at.Number != "" { // who was not told before is not joined before
-		heard = append(heard, toOther)
-	}
-	return t.listen(ctx, heard)
-}
-
-// listen waits until what is being said was heard to its end.
-func (t *talking) listen(ctx context.Context, said []*playing) (next Next, ok bool) {
-	c := t.c
-	for len(said) > 0 {
-		select {
-		case cmd := <-c.mailbox:
-			if _, next, moved := t.handle(cmd); moved {
-				return next, false
-			}
-		case <-c.gone():
-			return c.callerEnd(), false
-		case <-t.agent.Context().Done():
-			return t.agentEnd(), false
-		case <-said[0].done:
-			if said[0].err != nil {
-				return t.broken(ctx, said[0].err), false
-			}
-			said = said[1:]
-		}
-	}
-	return Next{}, true
-}
-
-// notice is what says that the call is recorded, while that is due: to a caller who has not heard it, and to
-// every number outside, whatever its caller has heard.
-func (t *talking) notice() (*media.Clip, error) {
-	if t.at.Number == "" {
-		return t.c.notice()
-	}
-	return t.c.noticeClip()
-}
-
-// announcement is the agent's number; one outside has none that is spoken.
-func (t *talking) announcement() ([]media.Clip, error) {
-	if t.at.Number != "" {
-		return nil, nil
-	}
-	clips, err := t.c.clips([]string{numberBefore})
-	if err != nil {
-		return nil, err
-	}
-	last, err := t.c.clips([]string{numberAfter})
-	if err != nil {
-		return nil, err
-	}
-	return append(append(clips, t.c.x.Prompts.Digits(t.at.Agent)...), last...), nil
-}
-
 // handle acts on a command. changed says that what the parties hear must follow.
 func (t *talking) handle(cmd Command) (changed bool, next Next, moved bool) {
 	switch cmd := cmd.(type) {
 	case Reoffered:
-		if cmd.Leg != t.agent.ID() {
+		if !t.mayHold(cmd.Leg) {
 			break
 		}
 		held, err := cmd.Accept()
@@ -230,14 +157,14 @@ func (t *talking) handle(cmd Command) (changed bool, next Next, moved bool) {
 			t.c.log.Info("agent's re-offer not accepted", zap.String("agent", t.at.Agent), zap.Error(err))
 			return false, Next{}, false
 		}
-		return !t.left && t.c.hold(t.talk, held, cmd.At), Next{}, false
+		return t.holds(cmd.Leg, held, cmd.At), Next{}, false
 	case MediaChanged:
-		if cmd.Leg == t.agent.ID() {
-			return !t.left && t.c.hold(t.talk, cmd.Held, cmd.At), Next{}, false
+		if t.mayHold(cmd.Leg) {
+			return t.holds(cmd.Leg, cmd.Held, cmd.At), Next{}, false
 		}
 	case Referred:
-		if cmd.Leg == t.agent.ID() {
-			next, moved = t.referred(cmd)
+		if by, may := t.mayRefer(cmd); may {
+			next, moved = t.referred(cmd, by)
 			return false, next, moved
 		}
 	case LetGo:
@@ -249,17 +176,42 @@ func (t *talking) handle(cmd Command) (changed bool, next Next, moved bool) {
 	return false, next, moved
 }
 
-// connect has the parties hear what they should: each other, or, while the agent holds or has left, music.
+// mayHold reports whether a leg is of one who may put the other on hold.
+func (t *talking) mayHold(leg LegID) bool {
+	return leg == t.agent.ID() || t.c.by != "" && leg == t.c.caller.ID()
+}
+
+// holds takes in that one of the two who may holds the other, or does not any more. What the record has as a hold lasts
+// for as long as either does. changed says that what the parties hear must follow.
+func (t *talking) holds(leg LegID, held bool, at time.Time) (changed bool) {
+	h := &t.agentHolds
+	if leg != t.agent.ID() {
+		h = &t.makerHolds
+	}
+	if t.left || *h == held {
+		return false
+	}
+	*h = held
+	t.c.hold(t.talk, t.agentHolds || t.makerHolds, at)
+	return true
+}
+
+// connect has the parties hear what they should: each other, or, while one holds or the agent has left, the one who
+// waits music.
 func (t *talking) connect(ctx context.Context) error {
 	c := t.c
 	t.takeDown()
 	defer c.publish()
-	if !t.deserted() && !c.held {
+	if !t.deserted() && !t.agentHolds && !t.makerHolds {
 		if err := t.join(); err == nil || !t.deserted() {
 			return err
 		}
 	}
-	t.apart = c.music(ctx)
+	waits := c.caller
+	if t.makerHolds && !t.agentHolds && !t.left {
+		waits = t.agent
+	}
+	t.apart = c.music(ctx, waits)
 	return nil
 }
 
@@ -281,16 +233,16 @@ func (t *talking) join() error {
 	return nil
 }
 
-// music plays to a caller who waits for somebody, until stop. Without it they would hear silence, which is
-// no reason to lose them.
-func (c *Call) music(ctx context.Context) (stop func()) {
+// music plays to who waits for somebody, until stop. Without it they would hear silence, which is no reason to
+// lose them.
+func (c *Call) music(ctx context.Context, to Leg) (stop func()) {
 	music, err := c.x.Prompts.Clip(holdMusic)
 	if err != nil {
-		c.log.Error("no music for a caller on hold", zap.Error(err))
+		c.log.Error("no music for who waits", zap.Error(err))
 		return func() {}
 	}
 	music.Loop = true
-	return c.start(ctx, c.caller.Audio(), nil, music).stop
+	return c.start(ctx, to.Audio(), nil, music).stop
 }
 
 // recorder is the call's recording, which begins at its first join; nil when there is none.

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -38,7 +39,7 @@ type waiting struct {
 // no caller yet: nobody is rung and nothing is said.
 func wait(ctx context.Context, c *Call, at Next) (next Next) {
 	seat, err := c.x.Desk.Join(c.life(ctx), Ticket{
-		CallID: c.id, Queue: at.Queue, Agent: at.Agent, Once: at.Once, From: c.rec.From, Private: c.rec.Private,
+		CallID: c.id, Queue: at.Queue, Agent: at.Agent, Once: at.Once, From: cmp.Or(c.shown, c.rec.From), Private: c.rec.Private,
 		Prefer: c.codec(), Entered: at.Entered, Front: at.Front,
 	})
 	if err != nil && at.Once && !c.left() && ctx.Err() == nil {

@@ -59,15 +59,17 @@ type transfer struct {
 	record, talk int
 	// back is that agent's talk. Its leg is among the call's until the agent hangs up.
 	back Next
+	// turned is the talk as it was, where the agent who asked had made the call; nil otherwise. See turn.
+	turned *Next
 	// asked: another call was asked to let its party go, and will answer by LetGone.
 	asked bool
 	// rang: the phone was told that the new party is being rung.
 	rang bool
 }
 
-// referred acts on a REFER from the agent's phone. A transfer to a queue or a menu is done at once; one to
-// a person has the agent stay.
-func (t *talking) referred(cmd Referred) (next Next, moved bool) {
+// referred acts on a REFER from the phone of the agent whose part of the call by is. A transfer to a queue or a menu is
+// done at once; one to a person has the agent stay.
+func (t *talking) referred(cmd Referred, by Next) (next Next, moved bool) {
 	c, to := t.c, resolved(cmd.To)
 	why := t.refusal()
 	if why == CauseNone && cmd.Replaces == "" {
@@ -81,8 +83,11 @@ func (t *talking) referred(cmd Referred) (next Next, moved bool) {
 		t.ask(cmd)
 		return Next{}, false
 	}
-	if !t.accept(cmd, blindTransfer) {
+	if !t.accept(cmd, blindTransfer, by) {
 		return Next{}, false
+	}
+	if by.Leg != t.at.Leg {
+		t.turn(by)
 	}
 	return t.send(to), true
 }
@@ -134,17 +139,17 @@ func resolved(to Next) Next {
 }
 
 // accept begins a transfer; false when it is too late for that: the phone has given up, or was told to.
-func (t *talking) accept(cmd Referred, kind string) bool {
+func (t *talking) accept(cmd Referred, kind string, by Next) bool {
 	c := t.c
 	if !cmd.Referral.Accept() {
 		c.refuseReferral(cmd, CauseCancel)
 		return false
 	}
 	c.rec.Transfers = append(c.rec.Transfers, Transfer{
-		At: cmd.At, By: t.at.Agent, Kind: kind, To: whom(resolved(cmd.To)),
+		At: cmd.At, By: by.Agent, Kind: kind, To: whom(resolved(cmd.To)),
 	})
-	c.transfer = &transfer{referral: cmd.Referral, record: len(c.rec.Transfers) - 1, talk: t.talk, back: t.at}
-	c.log.Info("transfer", zap.String("kind", kind), zap.String("by", t.at.Agent))
+	c.transfer = &transfer{referral: cmd.Referral, record: len(c.rec.Transfers) - 1, talk: t.talk, back: by}
+	c.log.Info("transfer", zap.String("kind", kind), zap.String("by", by.Agent))
 	return true
 }
 
@@ -255,8 +260,12 @@ func (c *Call) unreached(at Next, why Cause) Next {
 		if !stays {
 			c.dropReferrer()
 		}
+		turned := c.transfer.turned
 		c.endTransfer(why)
-		if stays {
+		switch {
+		case stays && turned != nil:
+			return c.turnBack(at, *turned)
+		case stays:
 			return at
 		}
 	}
@@ -273,11 +282,10 @@ func (c *Call) backToQueue(queue string, why Reason) Next {
 	return Next{Kind: Wait, Queue: queue, Front: true, Lost: true}
 }
 
-// hold writes down in a talk that its agent put the other party on hold, or took it back (RFC 3264 section
-// 8.4), and reports whether that is new.
-func (c *Call) hold(talk int, held bool, at time.Time) (changed bool) {
+// hold writes down in a talk that one put the other on hold, or took it back (RFC 3264 section 8.4).
+func (c *Call) hold(talk int, held bool, at time.Time) {
 	if held == c.held {
-		return false
+		return
 	}
 	c.held = held
 	t := &c.rec.Talks[talk]
@@ -287,7 +295,6 @@ func (c *Call) hold(talk int, held bool, at time.Time) (changed bool) {
 		open := &t.Holds[len(t.Holds)-1]
 		open.To = new(later(open.From, at))
 	}
-	return true
 }
 
 // later is the later of two instants.
