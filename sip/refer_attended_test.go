@@ -68,3 +68,34 @@ func TestReferToUnansweredConsultation(t *testing.T) {
 	require.Equal(t, 603, code, "RFC 3891 section 3: a dialog that has ended")
 	k.hangup(talking)
 }
+
+// A call that an agent's phone made is handed on like one that it took: the REFER comes in the dialog of its own INVITE.
+func TestReferByMaker(t *testing.T) {
+	t.Parallel()
+	legs, commands := make(chan call.Leg, 1), make(chan call.Command, 4)
+	_, p := referRigWith(t, func(o *Options) {
+		o.OnIncoming = func(ctx context.Context, in call.Incoming) {
+			in.Leg.Attach(func(c call.Command) bool { commands <- c; return true })
+			untilOver(legs)(ctx, in)
+		}
+	})
+	k := p.inviteAsAgent("8002")
+	k.ack(p.status("INVITE", 200), "")
+	asked := k.refer(commands, "<sip:repair@hotline>")
+	require.Equal(t, call.Next{Kind: call.Wait, Queue: "repair"}, asked.To)
+	l := next(t, legs)
+	require.Equal(t, l.ID(), asked.Leg)
+	asked.Referral.Accept()
+	p.status("REFER", 202)
+	inTheirs := func(fragment, state string) {
+		w := p.expect("NOTIFY sip:caller@", "NOTIFY")
+		require.Equal(t, "SIP/2.0 "+fragment+"\r\n", w.body)
+		require.True(t, strings.HasPrefix(w.header("subscription-state"), state))
+		require.Equal(t, k.callID, w.header("call-id"))
+		p.respond(w, 200, "OK", "", "")
+	}
+	inTheirs("100 Trying", active)
+	asked.Referral.Done(call.CauseNone)
+	inTheirs("200 OK", over)
+	k.hangup(l)
+}

@@ -15,6 +15,12 @@ import (
 // referRig is a rig with everything that a REFER may name, and agent 8001's phone registered.
 func referRig(t *testing.T) (*rig, *peer) {
 	t.Helper()
+	return referRigWith(t, func(*Options) {})
+}
+
+// referRigWith is referRig, with something changed.
+func referRigWith(t *testing.T, change func(o *Options)) (*rig, *peer) {
+	t.Helper()
 	legs := make(chan call.Leg, 4)
 	r := newRig(t, func(o *Options) {
 		o.Agents = append(o.Agents, AgentOptions{ID: "8002", Password: "two"})
@@ -22,6 +28,7 @@ func referRig(t *testing.T) (*rig, *peer) {
 		o.Trunks[0].Out = &TrunkOut{Network: "udp", Address: "trunk.invalid:5060", From: testNumber}
 		o.Dial = []DialRule{{Prefix: "139", Trunk: "city", PerMinute: 60, AtOnce: 2}}
 		o.OnIncoming = untilOver(legs)
+		change(o)
 	})
 	p := newPeer(t, "udp", r.udp())
 	p.register(r)
