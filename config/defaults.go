@@ -39,6 +39,7 @@ func defaults() *Config {
 			Expires:   Expires{Min: time.Minute, Max: time.Hour, Default: 5 * time.Minute},
 			TraceKeep: 7 * day,
 
+			TryingAfter:    50 * time.Millisecond,
 			SessionExpires: 30 * time.Minute,
 			MinSE:          leastSE,
 		},

@@ -29,6 +29,7 @@ func (r *reader) sip(v value) {
 		field{"max_calls", func(v value) { v.integer(&s.MaxCalls, 0, 1<<15) }},
 		field{"ping", func(v value) { v.duration(&s.Ping, time.Second, 10*time.Minute) }},
 		field{"t1", func(v value) { v.duration(&s.T1, 10*time.Millisecond, 2*time.Second) }},
+		field{"trying_after", func(v value) { v.duration(&s.TryingAfter, 0, 200*time.Millisecond) }},
 		field{"expires", func(v value) {
 			v.fields(
 				// More than an hour must not be demanded of a phone (RFC 3261 section 10.3, step 7).

@@ -50,6 +50,9 @@ type SIP struct {
 	// T1 is the estimate of a round trip, which all retransmissions and time-outs follow (RFC 3261 section
 	// 17.1.1.1); key `sip.t1`, 10ms to 2s, default 500ms. Less is for networks known to be fast.
 	T1 time.Duration
+	// TryingAfter is how long a new call may go without another response before it is answered 100 (Trying); key
+	// `sip.trying_after`, 0s (at once) to 200ms (RFC 3261 section 17.2.1), default 50ms.
+	TryingAfter time.Duration
 	// Expires bounds registrations; key `sip.expires`.
 	Expires Expires
 	// TraceKeep is how long each call's SIP messages are kept; key `sip.trace_keep`, 0s (not at all) to 366d,

@@ -96,7 +96,7 @@ func (u *UA) incoming(x *exchange) {
 	if u.refusedTimer(x) {
 		return
 	}
-	x.reply(sipmsg.StatusTrying)
+	x.tryLater()
 	key := mergeKey(x.req)
 	if !u.legs.claim(key) {
 		x.reply(sipmsg.StatusLoopDetected)

@@ -57,6 +57,10 @@ type Options struct {
 	// T1 is the round-trip estimate behind the timers of our own: the resending of a 200 and the wait
 	// for its ACK (RFC 3261 section 13.3.1.4). Default 500 ms; tests shorten it.
 	T1 time.Duration
+	// TryingAfter is how long the INVITE of a new call may go without another response before it is answered 100
+	// (Trying). Most calls are rung or answered at once, and a 100 before that tells the caller nothing: RFC 3261
+	// section 17.2.1 wants one where nothing else comes within 200 ms, which is the most. 0 sends it at once.
+	TryingAfter time.Duration
 	// OnIncoming is given each call that passed the door, on the goroutine of its INVITE, and returns
 	// when the call is over. The context is cancelled when the UA closes. A leg that it leaves to nobody
 	// (Leg.Attach) is hung up.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
@@ -33,6 +34,9 @@ type exchange struct {
 	inDialog bool
 	localTag string
 	final    atomic.Bool // a final response was given to the transaction
+	// begun: some response was. trying sends 100 until then; nil where none is owed. See tryLater.
+	begun  atomic.Bool
+	trying *time.Timer
 	// stranger: it comes from a host that we do not know, and belongs to no call of ours. Nothing is
 	// remembered of it once it is answered.
 	stranger bool
@@ -233,6 +237,9 @@ func (x *exchange) send(res *sipmsg.Response) error {
 	} else if x.final.Load() {
 		return errFinal
 	}
+	if res.StatusCode > sipmsg.StatusTrying {
+		x.begin()
+	}
 	res.SipVersion = version
 	x.ua.sends(res)
 	if err := x.respond(res); err != nil {
@@ -275,6 +282,7 @@ func (x *exchange) unanswered() {
 // inside the transaction, so it must not use it.
 func (x *exchange) cancelled() {
 	x.final.Store(true)
+	x.begin()
 	x.ua.metrics.response(sipmsg.CANCEL, sipmsg.StatusOK)
 	x.ua.metrics.response(sipmsg.INVITE, sipmsg.StatusRequestTerminated)
 }
@@ -284,6 +292,7 @@ func (x *exchange) cancelled() {
 // A request that comes again is then answered again (RFC 3261 section 8.2.7). A REGISTER may have made the
 // stranger known.
 func (x *exchange) finish() {
+	x.begin()
 	if !x.final.Load() || x.stranger && !x.ua.known(x.src.addr.Addr()) {
 		x.tx.Terminate()
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -29,6 +30,9 @@ const benchNumber = "96777"
 
 // benchPorts are enough for what a flood has open at once, with none at rest.
 var benchPorts = media.PortRange{Lo: 20000, Hi: 31999}
+
+// benchTrying is the default of sip.trying_after.
+const benchTrying = 50 * time.Millisecond
 
 // Run implements the command.
 func (b *benchServeCmd) Run(con *console) error {
@@ -85,7 +89,7 @@ func benchUA(con *console) (err error) {
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	ua, err := sip.New(sip.Options{
 		Listen: []sip.Listener{{Network: "udp", Address: netip.AddrPortFrom(loopback, 0)}},
-		Engine: engine,
+		Engine: engine, TryingAfter: benchTrying,
 		Trunks: []sip.TrunkOptions{{
 			Name: "bench", Allow: []netip.Prefix{netip.PrefixFrom(loopback, loopback.BitLen())},
 			Numbers: map[string]call.Next{benchNumber: {Kind: call.Route}},

@@ -24,6 +24,9 @@ type HotlineOptions struct {
 	Ping string
 	// T1 is the estimate of a round trip that all its timers follow; 0 is the default, 500 ms.
 	T1 time.Duration
+	// TryingAtOnce: every INVITE of a new call is answered 100 at once, and not only one that nothing else is
+	// sent to for a while.
+	TryingAtOnce bool
 	// MediaPorts is how many ports RTP may use; 0 is 100.
 	MediaPorts int
 	// NoRest lets RTP use a port again at once, for many short calls.
@@ -100,6 +103,9 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	}
 	if o.T1 > 0 {
 		more += fmt.Sprintf(", t1: %s", o.T1)
+	}
+	if o.TryingAtOnce {
+		more += ", trying_after: 0s"
 	}
 	rest := ""
 	if o.NoRest {

@@ -89,6 +89,7 @@ func openTown(t *testing.T, t1 time.Duration) *town {
 `, &numbers, &trunks, &agents, &queues, &dial, shortPrompts(t))
 	w.h = testkit.StartHotline(t, testkit.HotlineOptions{
 		YAML: yaml, Race: true, Ping: "10m", MediaPorts: 190, NoRest: true, T1: t1,
+		TryingAtOnce: true, // so that there is a 100 to be lost
 	})
 	w.goroutines = w.metric(t, "go_goroutines")
 	return w
