@@ -168,7 +168,7 @@ func preferring(first Codec, codecs []Codec) []Codec {
 }
 
 // offer describes what we can do: all our codecs, both ways.
-func (n *negotiator) offer() ([]byte, error) {
+func (n *negotiator) offer() []byte {
 	codecs := n.order()
 	formats := make([]format, 0, len(codecs)+1)
 	for _, c := range codecs {
@@ -179,22 +179,19 @@ func (n *negotiator) offer() ([]byte, error) {
 	for _, f := range formats {
 		w.receive[f.payload] = f.kind
 	}
-	var err error
-	if w.body, err = n.write(writtenAudio(n.local, formats, directions["sendrecv"])); err != nil {
-		return nil, err
-	}
+	w.body = n.write(writtenAudio(n.local, formats, directions["sendrecv"]))
 	n.ours, n.offering = w, true
-	return w.body, nil
+	return w.body
 }
 
 // again offers our last description as it is, its version too: the far end then knows that nothing is to
 // change (RFC 3264 section 8). Without one it is offer.
-func (n *negotiator) again() ([]byte, error) {
+func (n *negotiator) again() []byte {
 	if n.ours.body == nil {
 		return n.offer()
 	}
 	n.offering = true
-	return n.ours.body, nil
+	return n.ours.body
 }
 
 // accept takes the answer to our offer. Its payload types are those to send with; we receive those
@@ -239,7 +236,8 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 	}
 	line, a := n.choose(d)
 	if a == nil && n.agreed != nil && d.removed() {
-		return n.remove(d)
+		answer, a := n.remove(d)
+		return answer, a, nil
 	}
 	if a == nil {
 		return nil, nil, fmt.Errorf("%w: no audio over RTP/AVP in %v that we can reach", ErrNotAcceptable, n.codecs)
@@ -250,10 +248,7 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 	}
 	lines := d.declined()
 	lines[line] = writtenAudio(n.local, formats, direction{send: a.send, receive: a.sends})
-	answer, err := n.write(lines...)
-	if err != nil {
-		return nil, nil, err
-	}
+	answer := n.write(lines...)
 	n.ours = written{body: answer, lines: len(lines), line: line, receive: a.receive}
 	n.agreed, n.offering = a, false
 	return answer, a, nil
@@ -261,16 +256,13 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 
 // remove answers an offer that takes the audio out of a session that had it (RFC 3264 section 8.2), as some
 // phones hold: nobody sends any more, until a later offer puts it back in its place (section 8.1).
-func (n *negotiator) remove(d *description) ([]byte, *agreement, error) {
-	answer, err := n.write(d.declined()...)
-	if err != nil {
-		return nil, nil, err
-	}
+func (n *negotiator) remove(d *description) ([]byte, *agreement) {
+	answer := n.write(d.declined()...)
 	a := *n.agreed
 	a.send, a.sends = false, false
 	n.ours = written{body: answer, lines: len(d.media), line: noLine, receive: a.receive}
 	n.agreed, n.offering = &a, false
-	return answer, &a, nil
+	return answer, &a
 }
 
 func (n *negotiator) choose(d *description) (line int, a *agreement) {

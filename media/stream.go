@@ -148,7 +148,7 @@ func (s *stream) Offer() ([]byte, error) {
 	s.sdpMu.Lock()
 	defer s.sdpMu.Unlock()
 	s.turns++
-	return s.sdp.offer()
+	return s.sdp.offer(), nil
 }
 
 // Current implements Stream.
@@ -156,7 +156,7 @@ func (s *stream) Current() ([]byte, error) {
 	s.sdpMu.Lock()
 	defer s.sdpMu.Unlock()
 	s.turns++
-	return s.sdp.again()
+	return s.sdp.again(), nil
 }
 
 // Accept implements Stream.
