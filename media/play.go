@@ -71,6 +71,7 @@ func (s *stream) turn(due time.Time, frame []byte) {
 	if s.untilReport--; s.untilReport <= 0 {
 		s.untilReport = reportTurns()
 		s.report(due)
+		s.rtcp.drain(rtcpMost)
 	}
 	if s.bridged.Load() != nil {
 		return

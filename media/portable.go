@@ -23,9 +23,9 @@ var (
 	ErrForeign = errors.New("media: not two streams of this engine")
 )
 
-// Portable is the engine that runs wherever Go does: net.UDPConn sockets, two goroutines a stream that
-// read them (RTP, and RTCP only to keep it drained), and one goroutine, the wheel, that sends whatever
-// is ours to send on all streams. A bridged packet is sent on by the goroutine that read it.
+// Portable is the engine that runs wherever Go does: net.UDPConn sockets, a goroutine a stream that reads its RTP, and
+// one goroutine, the wheel, that sends whatever is ours to send on all streams, and keeps their RTCP sockets drained.
+// A bridged packet is sent on by the goroutine that read it.
 //
 // Lock order: a bridge's gate, a receiver's, a sender's. No lock is held while a key is told; the gate
 // is held (shared) while a tap is.
@@ -77,7 +77,6 @@ func (e *Portable) Open(o StreamOptions) (Stream, error) {
 	streams := append(slices.Clone(*e.streams.Load()), s)
 	e.streams.Store(&streams)
 	e.running.Go(s.readRTP)
-	e.running.Go(s.drainRTCP)
 	return s, nil
 }
 
@@ -104,13 +103,12 @@ func (e *Portable) Close() error {
 	return errors.Join(errs...)
 }
 
-// listen binds one UDP port of the engine's address.
-func (e *Portable) listen(port uint16) (*net.UDPConn, error) {
+// listen binds a UDP port. Errors: errPortTaken; the system's.
+func listen(address netip.AddrPort) (*net.UDPConn, error) {
 	network := "udp4" // not "udp": a dual-stack socket gives and wants mapped addresses
-	if e.o.Address.Is6() {
+	if address.Addr().Is6() {
 		network = "udp6"
 	}
-	address := netip.AddrPortFrom(e.o.Address, port)
 	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(address))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, errPortTaken

@@ -15,6 +15,11 @@ func reportTurns() int {
 	return interval/2 + rand.IntN(interval)
 }
 
+// rtcpMost is how many datagrams are taken from an RTCP socket and thrown away whenever a report is due: the far end's
+// own reports are not used, but the port that it was promised must not answer that nobody is there. A phone sends one
+// or two meanwhile, and a socket of the usual size holds fewer; the system throws away the rest of a flood.
+const rtcpMost = 300
+
 // ntp is a time as RTCP writes it: seconds since 1900 in 32.32 bits (RFC 3550 section 4).
 func ntp(t time.Time) uint64 {
 	const since1900 = 2_208_988_800
@@ -73,5 +78,5 @@ func (s *stream) report(now time.Time) {
 	if err != nil {
 		return // a report less; the next has other figures
 	}
-	_, _ = s.rtcp.WriteToUDPAddrPort(b, to) // lost, like any datagram
+	s.rtcp.send(b, to)
 }

@@ -17,15 +17,16 @@ import (
 
 // stream is a Stream of the portable engine.
 type stream struct {
-	engine    *Portable
-	rtp, rtcp *net.UDPConn
-	local     netip.AddrPort
-	name      string // of ours in reports (RFC 3550 section 6.5.1)
-	onFault   func()
-	in        *receiver
-	out       *sender
-	keys      keypad
-	bridged   atomic.Pointer[bridgeEnd]
+	engine  *Portable
+	rtp     *net.UDPConn
+	rtcp    *rtcpSocket
+	local   netip.AddrPort
+	name    string // of ours in reports (RFC 3550 section 6.5.1)
+	onFault func()
+	in      *receiver
+	out     *sender
+	keys    keypad
+	bridged atomic.Pointer[bridgeEnd]
 	// live is set once the far end can be taken to listen: it answered our offer, it sent something,
 	// or something was played to it. Before, no silence is sent: a caller's phone to which audio comes
 	// while it is still rung to may take its own ringing tone away.
@@ -51,15 +52,15 @@ func newStream(e *Portable) *stream { return &stream{engine: e} }
 
 // bind takes the RTP port and the RTCP port above it, or neither.
 func (s *stream) bind(port uint16) error {
-	rtpConn, err := s.engine.listen(port)
+	rtpConn, err := listen(netip.AddrPortFrom(s.engine.o.Address, port))
 	if err != nil {
 		return err
 	}
-	rtcpConn, err := s.engine.listen(port + 1)
+	rtcpSocket, err := openRTCP(netip.AddrPortFrom(s.engine.o.Address, port+1))
 	if err != nil {
 		return errors.Join(err, rtpConn.Close())
 	}
-	s.rtp, s.rtcp = rtpConn, rtcpConn
+	s.rtp, s.rtcp = rtpConn, rtcpSocket
 	return nil
 }
 
@@ -125,21 +126,6 @@ func (s *stream) datagram(p *rtp.Packet, b, scratch []byte, from netip.AddrPort)
 	}
 	if h.key != 0 {
 		s.keys.press(h.key, byRTP)
-	}
-}
-
-// drainRTCP is the goroutine of the stream's RTCP socket. The far end's reports are not
-// used, but the port that it was promised must not answer that nobody is there.
-func (s *stream) drainRTCP() {
-	var buf [maxDatagram]byte
-	for failures := 0; failures < readFailures; {
-		_, _, err := s.rtcp.ReadFromUDPAddrPort(buf[:])
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if failures++; err == nil {
-			failures = 0
-		}
 	}
 }
 
@@ -283,7 +269,7 @@ func (s *stream) Close() error {
 }
 
 func (s *stream) hangUpSockets() error {
-	err := errors.Join(s.rtp.Close(), s.rtcp.Close())
+	err := errors.Join(s.rtp.Close(), s.rtcp.close())
 	s.engine.ports.release(s.local.Port())
 	if err != nil {
 		return fmt.Errorf("close stream: %w", err)
