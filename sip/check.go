@@ -2,6 +2,7 @@ package sip
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -98,9 +99,13 @@ func checkForm(x *exchange) (int, []sipmsg.Header) {
 var singletons = []string{nameFrom, "to", nameCallID, "cseq", nameHops, "content-length", "content-type"}
 
 func checkSingle(x *exchange) (int, []sipmsg.Header) {
-	for _, name := range singletons {
-		if count(x.req, name) > 1 {
-			return sipmsg.StatusBadRequest, nil
+	var seen uint // a bit for each; one pass over the headers, since this is made of each request
+	for _, h := range headersOf(x.req) {
+		if i := slices.IndexFunc(singletons, func(s string) bool { return isName(h, s) }); i >= 0 {
+			if seen&(1<<i) != 0 {
+				return sipmsg.StatusBadRequest, nil
+			}
+			seen |= 1 << i
 		}
 	}
 	if x.req.IsInvite() && count(x.req, "contact") > 1 { // RFC 3261 section 8.1.1.8
@@ -136,11 +141,17 @@ func headersOf(m withHeaders) []sipmsg.Header {
 func named(m withHeaders, name string) iter.Seq[sipmsg.Header] {
 	return func(yield func(sipmsg.Header) bool) {
 		for _, h := range headersOf(m) {
-			if strings.EqualFold(h.Name(), name) && !yield(h) {
+			if isName(h, name) && !yield(h) {
 				return
 			}
 		}
 	}
+}
+
+// isName reports whether a header has this name, which is a token.
+func isName(h sipmsg.Header, name string) bool {
+	has := h.Name()
+	return len(has) == len(name) && strings.EqualFold(has, name)
 }
 
 func checkScheme(x *exchange) (int, []sipmsg.Header) {

@@ -61,7 +61,7 @@ func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 		Transport: x.src.transport, Peer: x.src.addr, Ours: x.src.local, Agent: agent,
 	}
 	d.heard(req)
-	for _, h := range req.GetHeaders("record-route") {
+	for h := range named(req, "record-route") {
 		d.Routes = append(d.Routes, h.Value())
 	}
 	return d, nil
@@ -79,7 +79,7 @@ func (d dialog) answeredBy(res *sipmsg.Response) (dialog, error) {
 	d.Target = target
 	d.heard(res)
 	d.Routes = nil
-	for _, h := range res.GetHeaders("record-route") {
+	for h := range named(res, "record-route") {
 		d.Routes = append(d.Routes, h.Value())
 	}
 	slices.Reverse(d.Routes)
@@ -109,7 +109,7 @@ func targetOf(m contacted) (string, bool) {
 
 // heard takes what a message of the far end says that it can do (RFC 3261 section 20.5), if it says so.
 func (d *dialog) heard(m sipmsg.Message) {
-	if len(m.GetHeaders("allow")) > 0 {
+	if count(m, "allow") > 0 {
 		d.Update = slices.Contains(optionTags(m, "allow"), sipmsg.UPDATE.String())
 	}
 }

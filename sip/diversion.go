@@ -64,7 +64,7 @@ type entry struct {
 // entries are the members of all headers of a name, in order; what cannot be read is passed over.
 func entries(req *sipmsg.Request, name string) []entry {
 	var out []entry
-	for _, h := range req.GetHeaders(name) {
+	for h := range named(req, name) {
 		for _, one := range listed(h.Value()) {
 			var e entry
 			if _, err := sipmsg.ParseAddressValue(one, &e.uri, &e.params); err == nil && len(out) < maxListed {

@@ -41,7 +41,11 @@ func supportedHeader() sipmsg.Header { return sipmsg.NewHeader("Supported", supp
 // unsupported lists the option tags of Require that we do not support (RFC 3261 section 8.2.2.3). Proxy-Require is
 // for proxies (section 20.29).
 func unsupported(req *sipmsg.Request) []string {
-	return except(optionTags(req, "require"), ours())
+	tags := optionTags(req, "require")
+	if len(tags) == 0 {
+		return nil
+	}
+	return except(tags, ours())
 }
 
 // requires reports whether a message requires the extension of an option tag.

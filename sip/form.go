@@ -223,7 +223,7 @@ func viaForm(s string) (string, bool) {
 	}
 	tidy, ok := paramsForm(params, "branch", "rport", "received")
 	// sipgo reads no parameter of a Via right that stands behind a quoted one.
-	return s[:len(s)-len(params)] + tidy, ok && isHostPort(by) && strings.IndexByte(params, '"') < 0
+	return joined(s, len(s)-len(params), tidy), ok && isHostPort(by) && strings.IndexByte(params, '"') < 0
 }
 
 // isHostPort judges a host with a port or none (RFC 3261 section 25.1: hostport).
@@ -265,7 +265,7 @@ func addressForm(s string) (string, bool) {
 		}
 		tidy, ok := paramsForm(params, "tag")
 		// What has a comma or a question mark must stand in brackets.
-		return uri + tidy, ok && isURI(uri) && !strings.ContainsAny(uri, ",?")
+		return joined(s, len(uri), tidy), ok && isURI(uri) && !strings.ContainsAny(uri, ",?")
 	}
 	length := strings.IndexByte(s[open:], '>')
 	if length < 0 || !isDisplayName(s[:open]) {
@@ -273,7 +273,7 @@ func addressForm(s string) (string, bool) {
 	}
 	end := open + length + 1
 	tidy, ok := paramsForm(s[end:], "tag")
-	return s[:end] + tidy, ok && isURI(s[open+1:end-1])
+	return joined(s, end, tidy), ok && isURI(s[open+1:end-1])
 }
 
 // bracket is where the URI's bracket opens, -1 without one.
@@ -313,7 +313,9 @@ func isURI(s string) bool {
 }
 
 // isReadable reports whether sipgo reads a scheme: it takes letters only.
-func isReadable(scheme string) bool { return strings.Trim(scheme, letters) == "" }
+func isReadable(scheme string) bool {
+	return !strings.ContainsFunc(scheme, func(r rune) bool { return r > 'z' || !isAlpha(byte(r)) })
+}
 
 // isScheme judges the scheme of a URI (RFC 3261 section 25.1: scheme).
 func isScheme(s string) bool {
@@ -341,7 +343,7 @@ func isURIPart(scheme, rest string) bool {
 		}
 		rest = host
 	}
-	if i := strings.IndexAny(rest, ";?"); i >= 0 {
+	if i := strings.IndexFunc(rest, func(r rune) bool { return r == ';' || r == '?' }); i >= 0 {
 		rest = rest[:i]
 	}
 	return isHostPort(rest)

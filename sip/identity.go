@@ -23,7 +23,7 @@ const nobodysFrom = `"Anonymous" <sip:` + anonymous + "@" + anonymousHost + ">"
 // private reports whether a caller asked for their number not to be shown, by Privacy, or by a From that
 // names nobody while the trunk asserts who it is. It is a trunk's word.
 func private(req *sipmsg.Request) bool {
-	for _, h := range req.GetHeaders("privacy") {
+	for h := range named(req, "privacy") {
 		for wish := range strings.FieldsFuncSeq(h.Value(), func(r rune) bool { return strings.ContainsRune(";, \t", r) }) {
 			if wish = strings.ToLower(wish); privacyOfCaller[wish] || wish == privacyNone {
 				return wish != privacyNone
@@ -37,7 +37,7 @@ func private(req *sipmsg.Request) bool {
 // asserted is the first number that P-Asserted-Identity has; there may be two, of a sip and a tel URI of
 // the same party (RFC 3325 section 9.1). Only what a trunk asserts is to be believed.
 func asserted(req *sipmsg.Request) string {
-	for _, h := range req.GetHeaders("p-asserted-identity") {
+	for h := range named(req, "p-asserted-identity") {
 		for _, one := range listed(h.Value()) {
 			var uri sipmsg.Uri
 			if _, err := sipmsg.ParseAddressValue(one, &uri, nil); err != nil {

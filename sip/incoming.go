@@ -1,9 +1,9 @@
 package sip
 
 import (
-	"context"
 	"net/netip"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -114,10 +114,9 @@ func (u *UA) incoming(x *exchange) {
 			free()
 		}
 	}()
-	if l = u.answerable(x, in.Agent, received); l == nil {
+	if l = u.answerable(x, in.Agent, received, free); l == nil {
 		return
 	}
-	context.AfterFunc(l.ctx, free)
 	if lasts := lifetime(x.req); lasts > 0 {
 		l.lapseAt(received.Add(lasts))
 	}
@@ -125,9 +124,9 @@ func (u *UA) incoming(x *exchange) {
 	u.own(x, l, in)
 }
 
-// occupy takes one of Options.MaxCalls, if one is left, until free is called, once.
+// occupy takes one of Options.MaxCalls, if one is left, until free is called; more calls of it do nothing.
 func (u *UA) occupy() (free func(), ok bool) {
-	free = func() { u.calls.Add(-1) }
+	free = sync.OnceFunc(func() { u.calls.Add(-1) })
 	if n := u.calls.Add(1); u.o.MaxCalls > 0 && n > int64(u.o.MaxCalls) {
 		free()
 		return nil, false
@@ -173,9 +172,9 @@ func (u *UA) acquainted(host netip.Addr) bool {
 	return u.registrar.registeredFrom(host)
 }
 
-// answerable makes the leg of an INVITE whose offer, if it has one, we can answer. Otherwise it answers
-// with the status due, and returns nil.
-func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
+// answerable makes the leg of an INVITE whose offer, if it has one, we can answer; it calls free when it ends.
+// Otherwise it answers with the status due, and returns nil.
+func (u *UA) answerable(x *exchange, agent string, received time.Time, free func()) *leg {
 	d, err := dialogOfInvite(x, agent)
 	if err != nil {
 		x.reply(sipmsg.StatusBadRequest)
@@ -200,7 +199,7 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time) *leg {
 		return nil
 	}
 	l := u.newLeg(d, stream)
-	l.invite, l.received, l.answer, l.reliably = x, received, answer, reliablyFor(x.req)
+	l.invite, l.received, l.answer, l.reliably, l.free = x, received, answer, reliablyFor(x.req), free
 	l.up = new(atomic.Pointer[leg])
 	l.up.Store(l)
 	u.legs.enter(l)

@@ -57,11 +57,14 @@ type leg struct {
 	authorize  func(req *sipmsg.Request, challenge *sipmsg.Response) error
 	challenges map[int]challenge
 
-	again *time.Timer // of the 180 that is repeated; nil before the first; mu guards it
+	again atomic.Pointer[time.Timer] // of the 180 that is repeated; nil before the first. As timer
 
 	reoffering atomic.Pointer[reoffer] // an offer of the far end's that has no answer yet; nil when none
 	inviting   bool                    // a re-INVITE of ours has no final response yet; mu guards it
-	timer      *time.Timer             // of the session; nil before the 2xx; mu guards it
+	// timer is of the session; nil before the 2xx. Who holds mu sets it, and end stops it.
+	timer atomic.Pointer[time.Timer]
+	// free gives the leg's place among Options.MaxCalls back, once it has ended. Nil when we rang it.
+	free func()
 
 	turn  chan struct{} // taken by whoever sends a refresh or an offer of ours
 	moved chan struct{} // has a token when the agent's phone has a new flow
@@ -215,7 +218,18 @@ func (l *leg) Hangup(why call.Cause) {
 // does not block: transactions call it from inside.
 func (l *leg) end(e call.LegEnd) bool {
 	l.cancel(&e)
-	return errors.Is(context.Cause(l.ctx), &e)
+	if !errors.Is(context.Cause(l.ctx), &e) {
+		return false
+	}
+	for _, t := range []*time.Timer{l.timer.Load(), l.again.Load()} {
+		if t != nil {
+			t.Stop() // it would keep the ended leg in memory for as long as it runs
+		}
+	}
+	if l.free != nil {
+		l.free()
+	}
+	return true
 }
 
 // hungUp takes the far end's BYE. It reports whether the leg was still up, and so whether the stream is to be

@@ -62,6 +62,15 @@ type metrics struct {
 	postDial  prometheus.Histogram
 	redirects *prometheus.CounterVec
 	dialled   *prometheus.CounterVec
+
+	byMethod *counters[string] // of requests
+	byStatus *counters[status] // of responses
+}
+
+// status is what a response is counted by.
+type status struct {
+	method string // as methodLabel has it
+	code   int
 }
 
 // What became of a redirection; a metric's label.
@@ -102,6 +111,8 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help: "Numbers outside that were to be called, by trunk (empty when no rule allows the number) and by what became of it.",
 		}, []string{"trunk", labelOutcome}),
 	}
+	m.byMethod = newCounters(m.requests, func(method string) []string { return []string{method} })
+	m.byStatus = newCounters(m.responses, func(s status) []string { return []string{s.method, strconv.Itoa(s.code)} })
 	if r == nil {
 		return m, nil
 	}
@@ -116,11 +127,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 }
 
 func (m *metrics) request(method sipmsg.RequestMethod) {
-	m.requests.WithLabelValues(methodLabel(method)).Inc()
+	m.byMethod.inc(methodLabel(method))
 }
 
 func (m *metrics) response(method sipmsg.RequestMethod, code int) {
-	m.responses.WithLabelValues(methodLabel(method), strconv.Itoa(code)).Inc()
+	m.byStatus.inc(status{methodLabel(method), code})
 }
 
 func (m *metrics) register(outcome string) { m.registers.WithLabelValues(outcome).Inc() }

@@ -201,7 +201,7 @@ func (o *outline) judge() {
 		o.blame(0, dropNoVia)
 	case !o.ended:
 		o.blame(sipmsg.StatusBadRequest, dropNoEnd)
-	case request && unreadable(o.start):
+	case request && !ok && unreadable(o.start):
 		o.blame(statusUnsupportedScheme, dropMalformed)
 	case !ok || !strings.HasSuffix(o.start, "\r"), !o.matchable(), request && !o.addressed():
 		o.blame(sipmsg.StatusBadRequest, dropMalformed)

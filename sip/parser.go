@@ -103,3 +103,11 @@ func overwrite(tidy []byte, s string, at int, with string) []byte {
 	copy(tidy[at:], with)
 	return tidy
 }
+
+// joined is s with another end from at on. It is s itself where that is nothing new, as nearly always.
+func joined(s string, at int, end string) string {
+	if s[at:] == end {
+		return s
+	}
+	return s[:at] + end
+}

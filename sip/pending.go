@@ -19,13 +19,14 @@ const ringEvery = time.Minute
 
 // ringOn has the 180 repeated from now on until the leg is answered or over. The caller holds l.mu.
 func (l *leg) ringOn() {
-	if l.again != nil {
+	if l.again.Load() != nil {
 		return
 	}
 	t := time.AfterFunc(l.ua.ringEvery, l.ringAgain)
-	l.again = t
-	// The timer would keep the ended leg in memory for as long as it runs.
-	context.AfterFunc(l.ctx, func() { t.Stop() })
+	l.again.Store(t)
+	if l.ctx.Err() != nil { // end may have looked before
+		t.Stop()
+	}
 }
 
 // ringAgain is the timer's. The timer's goroutine must not wait.
@@ -40,9 +41,10 @@ func (l *leg) ringAgain() {
 		if err != nil {
 			l.ua.log.Debug("180 not sent again", zap.String("leg", string(l.id)), zap.Error(err))
 		}
-		l.again.Reset(l.ua.ringEvery)
+		t := l.again.Load()
+		t.Reset(l.ua.ringEvery)
 		if l.ctx.Err() != nil {
-			l.again.Stop()
+			t.Stop()
 		}
 	})
 }

@@ -119,6 +119,15 @@ func grow() {
 	runtime.KeepAlive(&pad[0])
 }
 
+// growLess is grow for what other requests need that are answered. It is cheap here, where few frames are to be copied.
+//
+//go:noinline
+func growLess() {
+	const room = 5 << 10
+	var pad [room]byte
+	runtime.KeepAlive(&pad[0])
+}
+
 // serve is the one wrapper around every handler: it counts the goroutine in, contains its panic, checks
 // the request's form, and ends its transaction if nothing answered it.
 func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
@@ -127,8 +136,11 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 		return
 	}
 	defer u.tasks.leave()
-	if req.IsInvite() {
+	switch {
+	case req.IsInvite():
 		grow()
+	case !req.IsAck():
+		growLess()
 	}
 	x := &exchange{ua: u, req: req, tx: tx, src: sourceOf(req, tx.Connection().LocalAddr())}
 	x.stranger = !u.known(x.src.addr.Addr())

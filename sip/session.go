@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -53,22 +52,29 @@ type timerWish struct {
 // timerWishOf reads a message.
 func timerWishOf(m sipmsg.Message) timerWish {
 	w := timerWish{supported: among(optionTags(m, "supported"), optionTimer) || among(optionTags(m, "k"), optionTimer)}
-	for _, h := range append(m.GetHeaders(headerExpires), m.GetHeaders(headerExpiresShort)...) {
-		value, params, _ := strings.Cut(h.Value(), ";")
-		w.interval = deltaSeconds(value)
-		for p := range strings.SplitSeq(params, ";") {
-			name, v, _ := strings.Cut(p, "=")
-			v = strings.ToLower(strings.TrimSpace(v))
-			if strings.EqualFold(strings.TrimSpace(name), "refresher") && (v == refresherUAC || v == refresherUAS) {
-				w.refresher = v
-			}
+	for _, name := range []string{headerExpires, headerExpiresShort} {
+		for h := range named(m, name) {
+			w.expires(h.Value())
 		}
 	}
-	for _, h := range m.GetHeaders(headerMinSE) {
+	for h := range named(m, headerMinSE) {
 		value, _, _ := strings.Cut(h.Value(), ";")
 		w.least = deltaSeconds(value)
 	}
 	return w
+}
+
+// expires reads a Session-Expires.
+func (w *timerWish) expires(text string) {
+	value, params, _ := strings.Cut(text, ";")
+	w.interval = deltaSeconds(value)
+	for p := range strings.SplitSeq(params, ";") {
+		name, v, _ := strings.Cut(p, "=")
+		v = strings.ToLower(strings.TrimSpace(v))
+		if strings.EqualFold(strings.TrimSpace(name), "refresher") && (v == refresherUAC || v == refresherUAS) {
+			w.refresher = v
+		}
+	}
 }
 
 // deltaSeconds reads a number of seconds (RFC 3261 section 25.1), 0 when it is none.
@@ -224,16 +230,15 @@ func (l *leg) wakeIn(d time.Duration) {
 	if l.ctx.Err() != nil {
 		return
 	}
-	if l.timer == nil {
-		t := time.AfterFunc(d, l.due)
-		l.timer = t
-		// The timer would keep the ended leg in memory for as long as it runs.
-		context.AfterFunc(l.ctx, func() { t.Stop() })
-		return
+	t := l.timer.Load()
+	if t == nil {
+		t = time.AfterFunc(d, l.due)
+		l.timer.Store(t)
+	} else {
+		t.Reset(d)
 	}
-	l.timer.Reset(d)
-	if l.ctx.Err() != nil {
-		l.timer.Stop()
+	if l.ctx.Err() != nil { // end may have looked before
+		t.Stop()
 	}
 }
 

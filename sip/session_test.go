@@ -251,7 +251,7 @@ func TestTimerEndsWithLeg(t *testing.T) {
 	ended(t, l)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	require.Eventually(t, func() bool { return !l.timer.Stop() }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return !l.timer.Load().Stop() }, testWait, time.Millisecond)
 	l.wakeIn(time.Nanosecond)
-	require.False(t, l.timer.Stop(), "nor is it set again")
+	require.False(t, l.timer.Load().Stop(), "nor is it set again")
 }

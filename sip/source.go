@@ -29,9 +29,7 @@ func sourceOf(req *sipmsg.Request, local net.Addr) source {
 		s.addr = unmap(ap)
 	}
 	if local != nil {
-		if ap, err := netip.ParseAddrPort(local.String()); err == nil {
-			s.local = unmap(ap)
-		}
+		s.local, _ = addrPortOf(local)
 	}
 	return s
 }
