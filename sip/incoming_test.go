@@ -373,6 +373,7 @@ func TestMergedAndRetransmitted(t *testing.T) {
 	k.toTag = tag
 	k.request("BYE", "")
 	k.p.status("BYE", 200)
+	r.quiet(t)
 	require.Len(t, calls, 1)
 }
 
