@@ -23,6 +23,10 @@ type agent struct {
 	wrapUntil, restUntil time.Time
 	// idle is since when there was nothing to do, see facts.
 	idle time.Time
+	// talked is how long, today, for queues.
+	talked time.Duration
+	// claim is by what the agent was taken for the offer or the talk that goes on.
+	claim Token
 
 	// slots are the places in the queues served, one for each.
 	slots []*slot
@@ -35,16 +39,6 @@ type agent struct {
 	calls int
 }
 
-// slot is an agent's place in one queue's order of those ready.
-type slot struct {
-	agent *agent
-	queue *queue
-	level int
-	place int
-}
-
-func (s *slot) facts() facts { return facts{id: s.agent.ID, level: s.level, idle: s.agent.idle} }
-
 // busy is a live leg of an agent.
 type busy struct {
 	leg call.Leg
@@ -53,6 +47,8 @@ type busy struct {
 	// call is the call talked to, if it came from a queue.
 	call string
 	stop func() bool // the watching of its end
+	// began is since when it talks for from.
+	began time.Time
 }
 
 // state derives what the agent is doing from the facts; the order is that of [call.AgentState].
@@ -90,6 +86,7 @@ func (d *desk) refresh(a *agent) {
 	if a.wake.at = later(a.wrapUntil, a.restUntil); a.wake.at.After(d.now) {
 		d.alarms.add(&a.wake)
 	}
+	d.letGo(a)
 	d.enlist(a, state == call.AgentReady)
 }
 
@@ -137,6 +134,7 @@ func (d *desk) legEnded(a *agent, b *busy) {
 	}
 	if b.from != nil {
 		end, _ := call.EndOf(b.leg)
+		d.talked(a, b, end.At)
 		a.wrapUntil = later(a.wrapUntil, end.At.Add(b.from.WrapUp))
 		a.idle = a.wrapUntil
 	}

@@ -15,6 +15,9 @@ import (
 	"hotline/call/calltest"
 )
 
+// offer writes down an offer for no reason.
+func (s *seat) offer(agent string, sent time.Time) { s.choose(agent, sent, nil) }
+
 // silent is a phone that rings on until it is withdrawn.
 type silent struct{}
 
@@ -123,18 +126,6 @@ func TestLoad(t *testing.T) {
 	require.InDelta(t, 1, l.ratio(at(1000)), 1e-9)
 	l.end(at(1000))
 	require.Zero(t, l.ratio(at(1100)))
-}
-
-// TestStrategies: level before key, key before id, for each strategy of the table.
-func TestStrategies(t *testing.T) {
-	early, late := time.Unix(1, 0), time.Unix(2, 0)
-	a := facts{id: "a", level: 1, idle: late}
-	for name, s := range strategies {
-		require.True(t, s.goesBefore(facts{id: "z", level: 2, idle: late}, facts{id: "b", level: 1, idle: early}), name)
-		require.Equal(t, name == RingAll, s.goesBefore(a, facts{id: "b", level: 1, idle: early}), name)
-		require.True(t, s.goesBefore(a, facts{id: "b", level: 1, idle: late}), name)
-		require.False(t, s.goesBefore(a, a), name)
-	}
 }
 
 // TestPromiseClock: from the first 180 or 183 of the first offers, at the latest their INVITE + 1 s;

@@ -50,8 +50,8 @@ func modelDesk() acd.Options {
 	return acd.Options{
 		Queues: []acd.Queue{
 			{Name: "consult", Priority: 10, WrapUp: 3 * time.Second, AfterReject: 4 * time.Second, AfterBusy: 5 * time.Second, AfterNoAnswer: 6 * time.Second},
-			{Name: "repair", Priority: 10, AfterReject: 7 * time.Second, Unreachable: 9 * time.Second},
-			{Name: "gas", Priority: 100, Strategy: acd.RingAll, WrapUp: 5 * time.Second},
+			{Name: "repair", Priority: 12, AfterReject: 7 * time.Second, Unreachable: 9 * time.Second},
+			{Name: "gas", Priority: 100, Alarm: true, Strategy: acd.RingAll, WrapUp: 5 * time.Second},
 		},
 		Agents: []acd.Agent{
 			{ID: "1", Skills: map[string]int{"consult": 1, "repair": 2}},
@@ -62,18 +62,63 @@ func modelDesk() acd.Options {
 	}
 }
 
+// anyDesk is the desk of modelDesk with a strategy, and any ageing and widening.
+func anyDesk(t *rapid.T, strategy string) acd.Options {
+	o := modelDesk()
+	o.Queues[0].Strategy, o.Queues[1].Strategy = strategy, strategy
+	o.Ageing = rapid.SampledFrom([]time.Duration{0, time.Second, 6 * time.Second}).Draw(t, "ageing")
+	if rapid.Bool().Draw(t, "widens") {
+		o.Queues[0].Level = 3
+		o.Queues[0].Widen = []acd.Widening{{After: 5 * time.Second, Level: 2}, {After: 9 * time.Second, Level: 1}}
+		o.Queues[1].Level = 2
+		o.Queues[1].Widen = []acd.Widening{{After: 7 * time.Second, Level: 1}}
+	}
+	return o
+}
+
+// everybody comes to work.
+func everybody() (steps []step) {
+	for i := range modelDesk().Agents {
+		steps = append(steps, step{Do: "flow", Who: i, Flag: true})
+	}
+	return steps
+}
+
+// daysBeginAfter is a zone in which a day begins so long after now.
+func daysBeginAfter(wait time.Duration) *time.Location {
+	now := time.Now().UTC()
+	midnight := now.Truncate(24 * time.Hour).Add(24 * time.Hour)
+	return time.FixedZone("test", int((midnight.Sub(now) - wait).Seconds()))
+}
+
 // TestDeskAgainstModel drives the desk and the model with the same steps, and compares them after
-// each one and at each deadline; in the end, all is at rest.
+// each one and at each deadline; in the end, all is at rest. So it is for each strategy.
 func TestDeskAgainstModel(t *testing.T) {
+	for _, strategy := range []string{
+		acd.LongestIdle, acd.FewestCalls, acd.LeastTalk, acd.RoundRobin, acd.Linear, acd.Random, acd.Weighted,
+		acd.RingAll, acd.RingProgressively,
+	} {
+		t.Run(strategy, func(t *testing.T) { deskAgainstModel(t, strategy) })
+	}
+}
+
+func deskAgainstModel(t *testing.T, strategy string) {
+	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := rapid.SliceOfN(anyStep, 1, 60).Draw(rt, "steps")
+		o := anyDesk(rt, strategy)
+		if rapid.Bool().Draw(rt, "all there") {
+			steps = append(everybody(), steps...)
+		}
+		midnight := time.Duration(rapid.IntRange(1, 120).Draw(rt, "midnight")) * time.Second
 		var failure error
 		synctest.Test(t, func(t *testing.T) {
-			o := modelDesk()
+			o.Location = daysBeginAfter(midnight)
 			r := &pair{
 				lab: newLab(t, o),
 				model: model.New(model.Options{
 					Queues: o.Queues, Agents: o.Agents, Limit: 15 * time.Second, NoProgress: 2 * time.Second,
+					Ageing: o.Ageing, Midnight: midnight,
 				}),
 			}
 			failure = r.play(steps)

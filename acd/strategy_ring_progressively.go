@@ -1,0 +1,6 @@
+package acd
+
+// RingProgressively rings the agents in the order of the configuration, one at first.
+const RingProgressively = "ring-progressively"
+
+var ringProgressively = strategy{before: byNumber, key: numberInWords, fanOut: 1}
