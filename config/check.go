@@ -10,6 +10,7 @@ func (r *reader) check() {
 	r.checkDial()
 	r.checkAgents()
 	r.checkRoutes()
+	r.checkCircles()
 	r.checkSafety()
 	r.checkPrompts()
 }

@@ -22,6 +22,9 @@ type Config struct {
 	// menu, there are none.
 	Menus    map[string]Menu
 	Queues   map[string]Queue
+	// Ageing is the waiting that weighs as much as one point of a queue's priority; key `ageing`, 0s (none) to
+	// 1h, default 6s.
+	Ageing   time.Duration
 	Targets  Targets
 	Recorder Recorder
 	Prompts  Prompts
@@ -199,6 +202,8 @@ type Agent struct {
 	HA1 map[Digest]Secret
 	// Skills by queue, each with a level from 1 to 9 (the best).
 	Skills map[string]int
+	// Weight is the share of calls where the strategy is weighted, 1 to 100, default 1.
+	Weight int
 	// Digest is this agent's own list, in order; empty means that of SIP, or, where there is HA1, the algorithms
 	// of that.
 	Digest []Digest
@@ -218,6 +223,10 @@ type Menu struct {
 type Queue struct {
 	Priority int // 0 to 1000, higher goes first; default 10
 	Strategy Strategy
+	// Level is the least level of the skill that an agent needs at first, 1 to 9, default 1; Widen are the steps
+	// at which less will do, in order.
+	Level int
+	Widen []Widening
 	// WaitPrompt is heard until an agent answers; default please-wait.
 	WaitPrompt string
 	// WrapUp is how long an agent is left alone after a talk; key `wrap_up`, 0s to 1h, default 5s.
@@ -228,15 +237,6 @@ type Queue struct {
 	AfterNoAnswer time.Duration // rang to its limit; key `after_no_answer`, default 10s
 	Unreachable   time.Duration // no sign of the phone; key `unreachable`, default 5s
 }
-
-// Strategy is how a queue picks agents.
-type Strategy string
-
-// The strategies.
-const (
-	LongestIdle Strategy = "longest-idle"
-	RingAll     Strategy = "ring-all"
-)
 
 // Targets are the promises that are watched.
 type Targets struct {
