@@ -20,8 +20,8 @@ type Config struct {
 	Agents []Agent // in the order of the file
 	// Menus by name. When the file leaves `menus` out but writes `queues`, and no number leads to a
 	// menu, there are none.
-	Menus    map[string]Menu
-	Queues   map[string]Queue
+	Menus  map[string]Menu
+	Queues map[string]Queue
 	// Ageing is the waiting that weighs as much as one point of a queue's priority; key `ageing`, 0s (none) to
 	// 1h, default 6s.
 	Ageing   time.Duration
