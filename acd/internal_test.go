@@ -73,6 +73,45 @@ func TestPanicAtTheDesk(t *testing.T) {
 	})
 }
 
+// TestRebuild: every index that a panic may have left in ruins comes from the facts again, also those of circles,
+// of decisions and of the day.
+func TestRebuild(t *testing.T) {
+	o := Options{
+		Phones: silent{}, Queues: []Queue{{Name: "repair", Level: 3, Widen: []Widening{{After: time.Minute, Level: 2}}}},
+		Agents: []Agent{
+			{ID: "8001", Skills: map[string]int{"repair": 1}},
+			{ID: "8002", Skills: map[string]int{"repair": 2}},
+			{ID: "8003", Skills: map[string]int{"repair": 5}},
+		},
+	}
+	require.NoError(t, o.complete())
+	d := newDesk(&o, newFigures(newLoad(time.Now())), func(message) bool { return true })
+	d.setFlow(d.agents[0], true)
+	d.setFlow(d.agents[1], true)
+	q := d.queues[0]
+	for _, waited := range []time.Duration{time.Second, 2 * time.Minute} {
+		ticket := call.Ticket{Queue: "repair", Entered: d.now.Add(-waited)}
+		d.admit(&caller{Ticket: ticket, queue: q, seat: newSeat(ticket, time.Second), unwatch: func() bool { return true }})
+	}
+	sound := func() {
+		require.Equal(t, []int{1, 1}, []int{q.want[0].len(), q.want[1].len()}, "by circle")
+		require.Equal(t, 2, q.ready.len())
+		require.Equal(t, map[string]int{"offline": 1}, q.counts())
+		require.Equal(t, 1, q.levels[1])
+		require.Equal(t, 1, q.levels[2])
+		first, ok := d.alarms.first()
+		require.True(t, ok)
+		require.Equal(t, d.now.Add(59*time.Second), first.at, "when the circle widens")
+		require.Equal(t, 2, d.alarms.len(), "and midnight")
+	}
+	sound()
+	d.alarms.clear()
+	q.want.clear()
+	q.levels[1], q.excluded["offline"], q.excluded["talking"] = 7, 7, 7
+	d.rebuild()
+	sound()
+}
+
 // TestOrder holds the heap against sorting, through any adding and removing.
 func TestOrder(t *testing.T) {
 	type thing struct{ key, place int }

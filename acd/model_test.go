@@ -2,6 +2,7 @@ package acd_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -331,6 +332,49 @@ func (p *pair) compareSeats() error {
 			return fmt.Errorf("%s: waits %t, %d of %d offers open after %d rings, should be %t and %d",
 				c, visit.Left == nil, open, len(offers), p.rings[c], waiting[c], p.model.Offers(c))
 		}
+		if err := explained(seat.Decisions(), offers); err != nil {
+			return fmt.Errorf("%s: %w", c, err)
+		}
+	}
+	return nil
+}
+
+// explained holds what a seat decided against the offers made: each was decided on, in order, and everybody who
+// serves the queue is accounted for.
+func explained(decisions []call.Decision, offers []call.Offer) error {
+	var chosen []string
+	for _, d := range decisions {
+		if len(d.Chosen) > len(d.Candidates)+d.More || d.Later != 0 {
+			return fmt.Errorf("more were chosen than could be: %+v", d)
+		}
+		chosen = append(chosen, d.Chosen...)
+		serving, counted := 0, len(d.Candidates)+d.More
+		for _, a := range modelDesk().Agents {
+			if _, ok := a.Skills[d.Queue]; ok {
+				serving++
+			}
+		}
+		for _, n := range d.Excluded {
+			counted += n
+		}
+		if d.Rule == "direct" {
+			serving = 1
+		}
+		if serving != counted {
+			return fmt.Errorf("%d are accounted for, should be %d: %+v", counted, serving, d)
+		}
+		for i, id := range d.Chosen { // no more than ten serve here, so all are named
+			if i >= len(d.Candidates) || d.Candidates[i].Agent != id {
+				return fmt.Errorf("chosen in another order than that of the candidates: %+v", d)
+			}
+		}
+	}
+	rung := make([]string, len(offers))
+	for i, o := range offers {
+		rung[i] = o.Agent
+	}
+	if !slices.Equal(chosen, rung) {
+		return fmt.Errorf("chosen were %v, rung %v", chosen, rung)
 	}
 	return nil
 }

@@ -83,7 +83,8 @@ func (d *desk) newDay() {
 func (d *desk) awaitMidnight() {
 	year, month, day := d.now.In(d.o.Location).Date()
 	d.day = time.Date(year, month, day, 0, 0, 0, 0, d.o.Location)
-	d.midnight.at = time.Date(year, month, day+1, 0, 0, 0, 0, d.o.Location)
+	next := time.Date(year, month, day+1, 0, 0, 0, 0, d.o.Location)
+	d.midnight.at = d.now.Add(next.Sub(d.now)) // by the monotonic clock, as every deadline is
 	d.alarms.remove(&d.midnight)
 	d.alarms.add(&d.midnight)
 }
