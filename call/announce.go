@@ -130,5 +130,5 @@ func (t *talking) announcement() ([]media.Clip, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(append(clips, t.c.x.Prompts.Digits(t.at.Agent)...), last...), nil
+	return append(append(clips, t.c.prompts().Digits(t.at.Agent)...), last...), nil
 }

@@ -30,6 +30,7 @@ type Call struct {
 	shown     string // who the caller's leg is of, where that is not who made the call; see become
 	legs      map[LegID]Leg
 	keys      []media.Key // pressed by the caller and not taken yet
+	own       []media.Key // that the menu being walked has a use of its own for
 	moved     Next        // where a command sent the call, with ErrMoved
 	rec       Record
 	recording Recording

@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -123,6 +124,7 @@ func (r *Record) clone() Record {
 	c.Decisions = slices.Clone(r.Decisions) // what is in one never changes
 	c.Transfers = slices.Clone(r.Transfers)
 	c.Diverted = slices.Clone(r.Diverted)
+	c.Answers = maps.Clone(r.Answers)
 	for i := range c.Talks {
 		c.Talks[i].Holds = slices.Clone(r.Talks[i].Holds)
 	}

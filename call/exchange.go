@@ -37,8 +37,12 @@ type Options struct {
 	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
 	Records  Records
 	Prompts  Prompts
-	Queues   map[string]QueueOptions
-	Targets  Targets
+	// Languages are prompts by the tags of the languages that a menu may choose, each complete by itself.
+	Languages map[string]Prompts
+	// Alarm is the key that leads to the gas alarm from everywhere in menus.
+	Alarm   AlarmKey
+	Queues  map[string]QueueOptions
+	Targets Targets
 	// OnEvent is told what can still be acted on, on the goroutine of the call; it must not block. It may be nil.
 	OnEvent func(Event)
 	// OnPanic is told of a fault contained to one call.

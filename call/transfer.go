@@ -269,6 +269,9 @@ func (c *Call) unreached(at Next, why Cause) Next {
 			return at
 		}
 	}
+	if at.Kind == Dial && at.Menu != "" {
+		return Next{Kind: Menu, Menu: at.Menu}
+	}
 	return c.backToQueue(at.Queue, reasonOf(why))
 }
 

@@ -356,7 +356,11 @@ queues:
 		}
 		return names, nil
 	}
-	_, err := config.Load(path, find)
+	judge := func(c *config.Config) []config.Finding {
+		require.Equal(t, "repare", c.Menus["main"].Otherwise.Queue)
+		return []config.Finding{{Path: "menus.main.prompt", Found: `no prompt "hullo"`, Want: "another"}}
+	}
+	_, err := config.Load(path, find, judge)
 	var problems config.Problems
 	require.ErrorAs(t, err, &problems)
 	var got []string
@@ -369,7 +373,7 @@ queues:
 		`8 menus.main.otherwise: no queue "repare"`,
 		`10 queues.repair.wait_prompt: no prompt "music"`,
 	}, got)
-	require.Contains(t, problems[1].Want, filepath.Join("own", "zh", "hullo.wav"))
+	require.Contains(t, problems[3].Want, filepath.Join("own", "zh", "music.wav"))
 
 	broken := func(string, string, ...string) ([]string, error) { return nil, errors.New("own/zh/x.wav: 44100 Hz") }
 	_, err = config.Load(path, broken)

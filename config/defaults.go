@@ -52,7 +52,7 @@ func defaults() *Config {
 		HTTP:   HTTP{Listen: netip.AddrPortFrom(loopback, 8080)},
 		Data:   "./data",
 		Drain:  5 * time.Minute,
-		Menus:  map[string]Menu{defaultMenu: menuDefaults(defaultMenu)},
+		Menus:  map[string]Menu{defaultMenu: menuDefaults(defaultMenu, MenuChoice)},
 		Queues: defaultQueues(),
 		Ageing: 6 * time.Second,
 		Targets: Targets{
@@ -67,14 +67,20 @@ func defaults() *Config {
 
 // menuDefaults is what holds in a menu for the keys that it leaves out. Its choices are those of the
 // reference in the menu of the reference; another menu's are its own.
-func menuDefaults(name string) Menu {
+func menuDefaults(name string, kind MenuKind) Menu {
 	m := Menu{
-		Prompt:    "welcome",
-		Wait:      6 * time.Second,
-		Tries:     3,
-		Otherwise: Destination{Queue: defaultQueue},
+		Kind:   kind,
+		Prompt: nodeKinds[kind].prompt,
+		Wait:   6 * time.Second,
+		Tries:  3,
+		Next:   Destination{Hangup: kind == MenuHangup},
+		Digits: Digits{Min: 1, Max: 20, End: "#", Confirm: true},
+		Lookup: Lookup{Method: "GET", Timeout: 3 * time.Second},
 	}
-	if name == defaultMenu {
+	if nodeKinds[kind].otherwise {
+		m.Otherwise = Destination{Queue: defaultQueue}
+	}
+	if name == defaultMenu && kind == MenuChoice {
 		m.Keys = map[string]Destination{
 			"1": {Queue: defaultQueue},
 			"2": {Queue: "repair"},

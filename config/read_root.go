@@ -20,6 +20,7 @@ func (r *reader) root(v value) {
 		field{"trunks", r.trunks},
 		field{"agents", r.agents},
 		field{keyMenus, r.menus},
+		field{keyCalendar, r.calendars},
 		field{keyQueues, r.queues},
 		field{"ageing", func(v value) { v.duration(&c.Ageing, 0, time.Hour) }},
 		field{"targets", r.targets},
@@ -85,6 +86,12 @@ func (r *reader) settle() {
 		r.report("service.timezone", quote(r.timezone), "a zone of the IANA database, such as Asia/Shanghai")
 	}
 	c.Service.Timezone = zone
+	for name, calendar := range c.Calendars {
+		if calendar.Timezone == nil {
+			calendar.Timezone = zone
+			c.Calendars[name] = calendar
+		}
+	}
 	if c.SIP.MaxCalls == 0 {
 		c.SIP.MaxCalls = c.Media.Ports.Pairs() / 2
 	}

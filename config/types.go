@@ -28,6 +28,9 @@ type Config struct {
 	Targets  Targets
 	Recorder Recorder
 	Prompts  Prompts
+
+	// Calendars by name; key `calendar`, default none.
+	Calendars map[string]Calendar
 }
 
 // Service is what the hotline is.
@@ -189,8 +192,13 @@ type TrunkAddress struct {
 	Port uint16 // never 0
 }
 
-// Destination is where a number, a key or a menu's end leads: exactly one field is set.
-type Destination struct{ Menu, Queue string }
+// Destination is where a number, a key or a menu's end leads: exactly one field is set. A number of a trunk
+// leads to a menu or a queue.
+type Destination struct {
+	Menu, Queue string
+	Dial        string // a number outside, one that dial allows
+	Hangup      bool
+}
 
 // Agent is a person with a softphone that registers as ID (工号).
 type Agent struct {
@@ -207,16 +215,6 @@ type Agent struct {
 	// Digest is this agent's own list, in order; empty means that of SIP, or, where there is HA1, the algorithms
 	// of that.
 	Digest []Digest
-}
-
-// Menu is a choice by one key.
-type Menu struct {
-	Prompt string        // a prompt's name
-	Wait   time.Duration // for a key, once the prompt has ended; 100ms to 1m
-	Tries  int           // how often the prompt is said; 1 to 10
-	Keys   map[string]Destination
-	// Otherwise is where the call goes when the tries are used up.
-	Otherwise Destination
 }
 
 // Queue is a line of callers. An agent serves it by having the skill of its name.

@@ -52,8 +52,16 @@ func (a *app) readMenus() (*ivr.Menus, error) {
 
 // leadsTo turns a destination of the configuration into where a call goes.
 func leadsTo(d config.Destination) call.Next {
-	if d.Menu != "" {
+	switch {
+	case d.Menu != "":
 		return call.Next{Kind: call.Menu, Menu: d.Menu}
+	case d.Dial != "":
+		return call.Next{Kind: call.Dial, Number: d.Dial}
+	case d.Hangup:
+		return call.DoneWith(call.Informed, call.ReasonMenu)
+	case d.Queue != "":
+		return call.Next{Kind: call.Wait, Queue: d.Queue}
+	default:
+		return call.Next{}
 	}
-	return call.Next{Kind: call.Wait, Queue: d.Queue}
 }
