@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -30,19 +31,29 @@ func (o Outage) Concerns(at time.Time, area string, everywhere bool) bool {
 	return !at.Before(o.From) && at.Before(o.To) && (everywhere || len(o.Areas) == 0 || slices.Contains(o.Areas, area))
 }
 
+// SortOutages puts them in the order in which they are told: the first to begin first, then by id.
+func SortOutages(all []Outage) {
+	slices.SortFunc(all, func(a, b Outage) int {
+		return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.ID, b.ID))
+	})
+}
+
 // MaxOutages is how many there may be at once: every announcement reads them all.
 const MaxOutages = 200
 
-// Errors of Outages, besides ErrNotFound.
-var ErrTooMany = errors.New("as many as there may be")
+// Errors of Outages.
+var (
+	ErrNoOutage = errors.New("no such outage")
+	ErrTooMany  = errors.New("as many as there may be")
+)
 
 // Outages keeps planned outages. Package store.
 type Outages interface {
-	// Outages returns all, the first to begin first, then by id.
+	// Outages returns all, in the order of SortOutages.
 	Outages(ctx context.Context) ([]Outage, error)
 	// PutOutage adds one, or puts it in the place of the one with its id, and returns when that is durable.
 	// Errors: ErrTooMany beyond MaxOutages.
 	PutOutage(ctx context.Context, o Outage) error
-	// DeleteOutage deletes one, durably. Errors: ErrNotFound.
+	// DeleteOutage deletes one, durably. Errors: ErrNoOutage.
 	DeleteOutage(ctx context.Context, id string) error
 }

@@ -1,6 +1,9 @@
 package ivr
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // ProblemKind is the closed set of what can be wrong with a graph of menus.
 type ProblemKind string
@@ -29,6 +32,24 @@ type ProblemError struct {
 	Menu, Field string
 	// Detail says what is wrong, Want what would be right.
 	Detail, Want string
+}
+
+// Problems are those that an error of New joins, in its order.
+func Problems(err error) []*ProblemError {
+	joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err)
+	if !ok {
+		return nil
+	}
+	var all []*ProblemError
+	for _, one := range joined.Unwrap() {
+		if p, ok := errors.AsType[*ProblemError](one); ok {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 func (p *ProblemError) Error() string {

@@ -76,17 +76,13 @@ func TestCheck(t *testing.T) {
 func problems(t *testing.T, err error) []*ProblemError {
 	t.Helper()
 	if err == nil {
+		require.Empty(t, Problems(err))
 		return nil
 	}
 	var joined interface{ Unwrap() []error }
 	require.ErrorAs(t, err, &joined)
-	var found []*ProblemError
-	for _, e := range joined.Unwrap() {
-		var p *ProblemError
-		require.ErrorAs(t, e, &p)
-		found = append(found, p)
-	}
-	return found
+	require.Len(t, Problems(err), len(joined.Unwrap()))
+	return Problems(err)
 }
 
 func TestWalkOfNoMenu(t *testing.T) {

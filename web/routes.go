@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -15,12 +16,22 @@ import (
 // handle answers one route; an error becomes a problem, a *problem the one it says.
 type handle func(w http.ResponseWriter, r *http.Request) error
 
-// route is one line of the table. Every route is read with GET and HEAD; open ones need no token.
+// route is one line of the table. A route is read with GET and HEAD, unless it has methods of its own; open ones
+// need no token. What changes something is the supervisor's alone, and logged with who did it.
 type route struct {
 	pattern string
 	open    bool
+	methods []string
 	roles   []Role // besides Supervisor
 	handle  handle
+}
+
+// allowed are the methods.
+func (rt route) allowed() []string {
+	if rt.methods == nil {
+		return []string{http.MethodGet, http.MethodHead}
+	}
+	return rt.methods
 }
 
 func (s *Server) table() []route {
@@ -38,6 +49,8 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
+		{pattern: "/api/v1/outages", roles: []Role{Auditor, AgentRole}, handle: s.outages},
+		{pattern: "/api/v1/outages/{id}", methods: []string{http.MethodPut, http.MethodDelete}, handle: s.changeOutage},
 	}
 }
 
@@ -62,11 +75,12 @@ func (s *Server) wrap(rt route) http.Handler {
 		defer s.contain(sw, r)
 		r.Body = http.MaxBytesReader(sw, r.Body, maxBody)
 		secure(sw.Header())
-		if err := s.admit(rt, r); err != nil {
+		bearer, err := s.admit(rt, r)
+		if err != nil {
 			s.fail(sw, r, err)
 			return
 		}
-		if err := rt.handle(sw, r); err != nil {
+		if err := rt.handle(sw, r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer.name))); err != nil {
 			s.fail(sw, r, err)
 		}
 	})
@@ -83,26 +97,36 @@ func secure(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// admit checks method, token and role. An unknown method is refused before the token is looked at.
-func (s *Server) admit(rt route, r *http.Request) error {
+// bearerKey is under what a request's context has the name of its token.
+type bearerKey struct{}
+
+// bearerOf is the name of the token that a request came with.
+func bearerOf(r *http.Request) string {
+	name, _ := r.Context().Value(bearerKey{}).(string)
+	return name
+}
+
+// admit checks method, token and role, and returns whose token it is. An unknown method is refused before the
+// token is looked at.
+func (s *Server) admit(rt route, r *http.Request) (bearer hashedToken, err error) {
 	known := rt.pattern != "unknown"
-	if known && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return &problem{
-			Status: http.StatusMethodNotAllowed, Detail: "this can only be read",
-			header: http.Header{"Allow": {"GET, HEAD"}},
+	if allowed := rt.allowed(); known && !slices.Contains(allowed, r.Method) {
+		return bearer, &problem{
+			Status: http.StatusMethodNotAllowed, Detail: "only " + strings.Join(allowed, " and ") + " here",
+			header: http.Header{"Allow": {strings.Join(allowed, ", ")}},
 		}
 	}
 	if rt.open && !strings.HasPrefix(r.URL.Path, "/api/") {
-		return nil
+		return bearer, nil
 	}
-	bearer, err := s.authenticate(r) // also for unknown paths of the API: what exists is not told to strangers
+	bearer, err = s.authenticate(r) // also for unknown paths of the API: what exists is not told to strangers
 	if err != nil {
-		return err
+		return bearer, err
 	}
 	if bearer.role != Supervisor && !slices.Contains(rt.roles, bearer.role) {
-		return &problem{Status: http.StatusForbidden, Detail: "the token's role may not see this"}
+		return bearer, &problem{Status: http.StatusForbidden, Detail: "the token's role may not do this"}
 	}
-	return nil
+	return bearer, nil
 }
 
 // contain turns a panic into a 500, so that it ends one request.

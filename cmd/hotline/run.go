@@ -15,8 +15,10 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/acd"
+	"hotline/calendar"
 	"hotline/call"
 	"hotline/config"
+	"hotline/egress"
 	"hotline/ivr"
 	"hotline/media"
 	"hotline/media/prompts"
@@ -36,16 +38,19 @@ type app struct {
 	failed   chan error // of a part that ended by itself; it has room for all
 	draining atomic.Bool
 
-	store    *sqlstore.Store
-	recorder *recorder.Recorder // nil when nothing is recorded
-	engine   media.Engine
-	prompts  *prompts.Set
-	menus    *ivr.Menus
-	center   *acd.Center
-	exchange *call.Exchange
-	ua       *sip.UA
-	web      *web.Server
-	http     net.Listener
+	store     *sqlstore.Store
+	recorder  *recorder.Recorder // nil when nothing is recorded
+	engine    media.Engine
+	prompts   *prompts.Set
+	languages map[string]*prompts.Set // that menus let callers choose
+	calendars map[string]*calendar.Calendar
+	egress    *egress.Client
+	menus     *ivr.Menus
+	center    *acd.Center
+	exchange  *call.Exchange
+	ua        *sip.UA
+	web       *web.Server
+	http      net.Listener
 }
 
 // newApp wires and starts everything. On an error what was started is stopped again.

@@ -43,10 +43,14 @@ func (a *app) openExchange() (err error) {
 	o := call.Options{
 		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
 		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
-		OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
+		Languages: make(map[string]call.Prompts, len(a.languages)),
+		OnPanic:   a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
 		o.Recorder = a.recorder
+	}
+	for tag, set := range a.languages {
+		o.Languages[tag] = set
 	}
 	for name, q := range a.cfg.Queues {
 		o.Queues[name] = call.QueueOptions{WaitPrompt: q.WaitPrompt}

@@ -22,6 +22,7 @@ type Store struct {
 	mu      sync.Mutex
 	rows    map[string]row
 	ladders map[string][][]call.SIPMessage // by call, as they were given
+	outages map[string]call.Outage
 
 	ladderKeep time.Duration // 0: none is kept
 	clock      func() time.Time
@@ -36,7 +37,10 @@ type row struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{rows: make(map[string]row), ladders: make(map[string][][]call.SIPMessage), clock: time.Now}
+	return &Store{
+		rows: make(map[string]row), ladders: make(map[string][][]call.SIPMessage), outages: make(map[string]call.Outage),
+		clock: time.Now,
+	}
 }
 
 // Begin implements call.Records.

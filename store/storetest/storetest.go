@@ -69,6 +69,7 @@ func Full(id string) call.Record {
 	yes := true
 	return call.Record{
 		ID: id, From: "13912345678", To: "96777", Trunk: "city", MenuPath: "main/2",
+		Answers: map[string]string{"account": "12345678"}, Language: "en",
 		Started: Day, Accepted: at(0.01), Ended: at(70.5),
 		Visits: []call.Visit{{Queue: repair, Entered: *at(5), Left: at(12.25), How: "answered"}},
 		Offers: []call.Offer{
