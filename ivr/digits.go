@@ -166,8 +166,9 @@ func (d *digits) check(b *built) {
 	if o.Pattern == "" {
 		return
 	}
-	var err error
-	if d.pattern, err = regexp.Compile(`^(?:` + o.Pattern + `)$`); err != nil {
+	if _, err := regexp.Compile(o.Pattern); err != nil {
 		wrong("pattern", err.Error(), "a regular expression (RE2)")
+		return
 	}
+	d.pattern = regexp.MustCompile(`^(?:` + o.Pattern + `)$`) // whole, if its part is
 }

@@ -1,7 +1,9 @@
 package ivr
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -76,7 +78,11 @@ func (g *graph) checkPrompts(menu string, prompts []named) []*ProblemError {
 			continue
 		}
 		if _, err := g.options.Prompts.Clip(n.name); err != nil {
-			found = append(found, &ProblemError{NoPrompt, menu, n.field, fmt.Sprintf("prompt %q: %v", n.name, err), wantPrompt})
+			what := fmt.Sprintf("no prompt %q", n.name)
+			if !errors.Is(err, fs.ErrNotExist) {
+				what = fmt.Sprintf("prompt %q: %v", n.name, err)
+			}
+			found = append(found, &ProblemError{NoPrompt, menu, n.field, what, wantPrompt})
 		}
 	}
 	return found

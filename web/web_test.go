@@ -33,6 +33,7 @@ var apiRoutes = map[string][]string{
 	"/api/v1/recordings/c1":    {supervisorToken, auditorToken},
 	"/api/v1/queues":           {supervisorToken, agentToken},
 	"/api/v1/agents":           {supervisorToken, agentToken},
+	"/api/v1/outages":          {supervisorToken, auditorToken, agentToken},
 }
 
 var openRoutes = []string{"/", "/assets/board.js", "/assets/board.css", "/assets/icon.svg", "/healthz", "/readyz", "/metrics"}
