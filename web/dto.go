@@ -71,6 +71,9 @@ type callDTO struct {
 	Offers       []offerDTO   `json:"offers"`
 	Talks        []talkDTO    `json:"talks"`
 
+	Answers  map[string]string `json:"answers"`
+	Language string            `json:"language"`
+
 	Private   bool           `json:"private"`
 	Diverted  []diversionDTO `json:"diverted"`
 	Transfers []transferDTO  `json:"transfers"`
@@ -125,7 +128,11 @@ type holdDTO struct {
 }
 
 func (z zone) call(r call.Record) callDTO {
+	if r.Answers == nil {
+		r.Answers = map[string]string{}
+	}
 	return callDTO{
+		Answers: r.Answers, Language: r.Language,
 		ID: r.ID, From: r.From, To: r.To, Trunk: r.Trunk, MenuPath: r.MenuPath, Queue: r.Queue, Agent: r.Agent,
 		Started: z.at(r.Started), Accepted: z.maybe(r.Accepted), Queued: z.maybe(r.Queued),
 		PromiseClock: z.maybe(r.PromiseClock), Answered: z.maybe(r.Answered), Joined: z.maybe(r.Joined),

@@ -104,6 +104,7 @@ func answered(id string, started time.Time) call.Record {
 			Agent: "8002", Queue: "repair", Answered: *at(12.25), Joined: at(14), Ended: at(60), Release: call.ByCaller,
 			Holds: []call.Hold{{From: *at(20), To: at(25)}},
 		}},
+		Answers: map[string]string{"account": "12345678"}, Language: "en",
 		Private: true, Diverted: []call.Diversion{{From: "02888886666", Reason: "no-answer", Header: "diversion"}},
 		Transfers: []call.Transfer{{At: *at(30), By: "8002", Kind: "blind", To: "agent:8003", Ended: at(31), How: "busy"}},
 		Release:   call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
