@@ -207,6 +207,9 @@ func TestTooLarge(t *testing.T) {
 // However a configuration is shown, its secrets are not.
 func TestSecretsAreMasked(t *testing.T) {
 	const text = `
+calendar: {office: {week: {mon: [08:00-12:00]}, exceptions: [{date: 2026-12-31}]}}
+menus:
+  main: {kind: lookup, url: "https://crm.example/", token: hidden-c}
 http: {tokens: [{name: ops, role: supervisor, token: hidden-a}]}
 agents:
   - {id: "1", password: "${P}", skills: {consult: 1, repair: 1, complaint: 1, gas-alarm: 1}}

@@ -116,7 +116,7 @@ func (v value) leads(d *Destination, want string, more ...field) (Destination, b
 	before := len(v.r.problems)
 	v.fields(append([]field{
 		{"menu", func(v value) { v.text(&d.Menu, nameShape) }},
-		{"queue", func(v value) { v.text(&d.Queue, nameShape) }},
+		{keyQueue, func(v value) { v.text(&d.Queue, nameShape) }},
 	}, more...)...)
 	if len(v.r.problems) > before {
 		v.lost()

@@ -12,12 +12,22 @@ var (
 	endShape     = shape{regexp.MustCompile(`^([#*]|none)$`), `"#", "*" or none`}
 )
 
+// Keys that several kinds have.
+const (
+	keyPrompt = "prompt"
+	keyNext   = "next"
+	keyQueue  = "queue"
+	keyNumber = "number"
+)
+
 // nodeKind is how one kind of menu is read: its keys, and those that it cannot do without.
 type nodeKind struct {
 	keys  func(r *reader, m *Menu) []field
 	needs map[string]string // key, and what would be right
 	// prompt is the one said by default.
 	prompt string
+	// next is the key that says where it leads, if that is not next.
+	next string
 	// otherwise: it has a way that is taken when all else fails, to the queue consult by default.
 	otherwise bool
 }
@@ -25,14 +35,14 @@ type nodeKind struct {
 // nodeKinds is the table of them: a new kind of node is a line here, and its keys.
 var nodeKinds = map[MenuKind]nodeKind{
 	MenuChoice:   {keys: choiceKeys, prompt: "welcome", otherwise: true},
-	MenuPlay:     {keys: playKeys, needs: map[string]string{"prompt": nameShape.want, "next": wantDestination}},
-	MenuDigits:   {keys: digitsKeys, needs: map[string]string{"prompt": nameShape.want, "variable": nameShape.want, "next": wantDestination}, otherwise: true},
+	MenuPlay:     {keys: playKeys, needs: map[string]string{keyPrompt: nameShape.want, keyNext: wantDestination}},
+	MenuDigits:   {keys: digitsKeys, needs: map[string]string{keyPrompt: nameShape.want, "variable": nameShape.want, keyNext: wantDestination}, otherwise: true},
 	MenuHours:    {keys: hoursKeys, needs: map[string]string{"calendar": "the name of a calendar", "open": wantDestination, "closed": wantDestination}},
-	MenuLanguage: {keys: languageKeys, needs: map[string]string{"prompt": nameShape.want, "languages": wantLanguages, "next": wantDestination}},
+	MenuLanguage: {keys: languageKeys, needs: map[string]string{keyPrompt: nameShape.want, "languages": wantLanguages, keyNext: wantDestination}},
 	MenuLookup:   {keys: lookupKeys, needs: map[string]string{"url": urlShape.want}, prompt: "looking-up", otherwise: true},
-	MenuAnnounce: {keys: announceKeys, needs: map[string]string{"next": wantDestination}, prompt: "outage-intro"},
-	MenuQueue:    {keys: queueKeys, needs: map[string]string{"queue": "the name of a queue"}},
-	MenuDial:     {keys: dialKeys, needs: map[string]string{"number": numberShape.want}},
+	MenuAnnounce: {keys: announceKeys, needs: map[string]string{keyNext: wantDestination}, prompt: "outage-intro"},
+	MenuQueue:    {keys: queueKeys, next: keyQueue, needs: map[string]string{keyQueue: "the name of a queue"}},
+	MenuDial:     {keys: dialKeys, next: keyNumber, needs: map[string]string{keyNumber: numberShape.want}},
 	MenuHangup:   {keys: hangupKeys, prompt: "goodbye"},
 }
 
@@ -44,7 +54,7 @@ func to(name string, dst *Destination) field {
 	}}
 }
 
-func said(m *Menu) field { return field{"prompt", func(v value) { v.text(&m.Prompt, nameShape) }} }
+func said(m *Menu) field { return field{keyPrompt, func(v value) { v.text(&m.Prompt, nameShape) }} }
 
 // asked are the keys of every kind that says its prompt until a key was pressed.
 func asked(m *Menu) []field {
@@ -60,7 +70,7 @@ func choiceKeys(r *reader, m *Menu) []field {
 	return append(asked(m), field{"keys", func(v value) { m.Keys = r.keys(v) }})
 }
 
-func playKeys(_ *reader, m *Menu) []field { return []field{said(m), to("next", &m.Next)} }
+func playKeys(_ *reader, m *Menu) []field { return []field{said(m), to(keyNext, &m.Next)} }
 
 func digitsKeys(_ *reader, m *Menu) []field {
 	d := &m.Digits
@@ -76,7 +86,7 @@ func digitsKeys(_ *reader, m *Menu) []field {
 		}},
 		field{"pattern", func(v value) { v.text(&d.Pattern, patternShape) }},
 		field{"confirm", func(v value) { v.boolean(&d.Confirm) }},
-		to("next", &m.Next),
+		to(keyNext, &m.Next),
 	)
 }
 
@@ -90,7 +100,7 @@ func hoursKeys(_ *reader, m *Menu) []field {
 const wantLanguages = "a language for each key, such as {\"1\": zh, \"2\": en}"
 
 func languageKeys(_ *reader, m *Menu) []field {
-	return append(asked(m), to("next", &m.Next), field{"languages", func(v value) {
+	return append(asked(m), to(keyNext, &m.Next), field{"languages", func(v value) {
 		m.Languages = map[string]string{}
 		v.entries(func(key string, child value) {
 			var tag string
@@ -145,16 +155,17 @@ func lookupKeys(_ *reader, m *Menu) []field {
 }
 
 func announceKeys(_ *reader, m *Menu) []field {
-	return []field{said(m), {"area", func(v value) { v.text(&m.Area, nameShape) }}, to("next", &m.Next)}
+	return []field{said(m), {"area", func(v value) { v.text(&m.Area, nameShape) }}, to(keyNext, &m.Next)}
 }
 
 func queueKeys(_ *reader, m *Menu) []field {
-	return []field{said(m), {"queue", func(v value) { v.text(&m.Next.Queue, nameShape) }}}
+	return []field{said(m), {keyQueue, func(v value) { v.text(&m.Next.Queue, nameShape) }}}
 }
 
 func dialKeys(_ *reader, m *Menu) []field {
 	return []field{
-		said(m), {"number", func(v value) { v.text(&m.Next.Dial, numberShape) }},
+		said(m),
+		{keyNumber, func(v value) { v.text(&m.Next.Dial, numberShape) }},
 		{"otherwise", func(v value) {
 			d, ok := v.destination()
 			if ok && d.Menu == "" {

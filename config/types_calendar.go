@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Calendar is when something is open.
 type Calendar struct {
@@ -20,4 +23,9 @@ type Date struct {
 	Year  int
 	Month time.Month
 	Day   int
+}
+
+// MarshalText implements encoding.TextMarshaler: 2026-12-31 (RFC 3339 section 5.6, full-date).
+func (d Date) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%04d-%02d-%02d", d.Year, d.Month, d.Day), nil
 }

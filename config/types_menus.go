@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Menu is one node of the menus. Which of its keys mean something depends on Kind; another kind's key is a
 // problem.
@@ -103,14 +106,7 @@ func (m Menu) ways() []wayOut {
 	list("cases", m.Lookup.Cases)
 	one("open", m.Open)
 	one("closed", m.Closed)
-	switch m.Kind {
-	case MenuQueue:
-		one("queue", m.Next)
-	case MenuDial:
-		one("number", m.Next)
-	default:
-		one("next", m.Next)
-	}
+	one(cmp.Or(nodeKinds[m.Kind].next, keyNext), m.Next)
 	one("otherwise", m.Otherwise)
 	return ways
 }

@@ -90,8 +90,8 @@ func (a *announce) words(o call.Outage) string {
 func buildAnnounce(name string, o MenuOptions, shared *Options) built {
 	b := built{
 		node:    &announce{name: name, intro: o.Prompt, area: o.Area, next: o.Next, shared: shared},
-		ways:    []way{{field: "next", next: o.Next, silent: true}},
-		prompts: []named{{"prompt", o.Prompt}, {"prompt", OutageWords}, {"prompt", OutageMore}},
+		ways:    []way{{field: nextField, next: o.Next, silent: true}},
+		prompts: []named{{promptField, o.Prompt}, {promptField, OutageWords}, {promptField, OutageMore}},
 	}
 	if o.Area != "" {
 		b.uses = []named{{"area", o.Area}}

@@ -28,7 +28,7 @@ func askingOf(b *built, name string, o MenuOptions) asking {
 		prompt: o.Prompt, noKey: cmp.Or(o.NoKey, DefaultNoKey), invalidKey: cmp.Or(o.InvalidKey, DefaultInvalidKey),
 		wait: o.Wait, tries: o.Tries,
 	}
-	b.prompts = append(b.prompts, named{"prompt", a.prompt}, named{"no_key", a.noKey}, named{"invalid_key", a.invalidKey})
+	b.prompts = append(b.prompts, named{promptField, a.prompt}, named{"no_key", a.noKey}, named{"invalid_key", a.invalidKey})
 	if o.Wait <= 0 || o.Wait > MaxWait {
 		b.problems = append(b.problems, &ProblemError{
 			OutOfRange, name, "wait", o.Wait.String(), fmt.Sprintf("above 0 and at most %s", MaxWait),

@@ -129,10 +129,10 @@ func buildDigits(name string, o MenuOptions, shared *Options) built {
 	d := &digits{name: name, options: o.Digits, spell: shared.Spell, next: o.Next, otherwise: o.Otherwise}
 	b := built{
 		node: d, sets: []string{o.Digits.Variable}, own: []media.Key("0123456789"),
-		ways: []way{{field: "next", next: o.Next}, {field: otherwise, next: o.Otherwise, silent: true}},
+		ways: []way{{field: nextField, next: o.Next}, {field: otherwise, next: o.Otherwise, silent: true}},
 	}
 	d.asking = askingOf(&b, name, o)
-	b.prompts = append(b.prompts, named{"prompt", InvalidEntry})
+	b.prompts = append(b.prompts, named{promptField, InvalidEntry})
 	if o.Digits.Confirm {
 		b.own = append(b.own, '#')
 		for _, prompt := range append(d.spell("0123456789"), ConfirmBefore, ConfirmAfter) {

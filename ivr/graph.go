@@ -206,8 +206,10 @@ func (g *graph) neverSet() []*ProblemError {
 	for _, name := range g.names {
 		for _, use := range g.built[name].uses {
 			if use.name != CallerVariable && !behind[use.name][name] {
-				found = append(found, &ProblemError{NeverSet, name, use.field,
-					fmt.Sprintf("no menu before this one sets %q", use.name), "a menu of kind digits or lookup that does, on the way here"})
+				found = append(found, &ProblemError{
+					NeverSet, name, use.field,
+					fmt.Sprintf("no menu before this one sets %q", use.name), "a menu of kind digits or lookup that does, on the way here",
+				})
 			}
 		}
 	}

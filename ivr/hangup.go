@@ -4,5 +4,5 @@ import "hotline/call"
 
 // buildHangup makes a node that ends the call.
 func buildHangup(name string, o MenuOptions, _ *Options) built {
-	return buildSaying(name, "next", o, call.Done)
+	return buildSaying(name, nextField, o, call.Done)
 }

@@ -54,6 +54,6 @@ func buildLanguage(name string, o MenuOptions, shared *Options) built {
 			})
 		}
 	}
-	b.ways = []way{{field: "next", next: o.Next}, {field: otherwise, next: o.Otherwise, silent: true}}
+	b.ways = []way{{field: nextField, next: o.Next}, {field: otherwise, next: o.Otherwise, silent: true}}
 	return b
 }

@@ -72,17 +72,10 @@ type lookup struct {
 // walk asks while the caller hears the prompt. Whatever goes wrong is logged, without a value in it, and leads
 // the way of Otherwise: nobody is lost to somebody else's server.
 func (l *lookup) walk(ctx context.Context, line call.Line) (call.Next, error) {
-	var answer map[string]string
-	failed := error(errNoAnswer)
 	begun := time.Now()
-	request, err := l.request(line)
+	answer, failed, err := l.learn(ctx, line)
 	if err != nil {
-		failed = err
-	} else {
-		err = line.During(ctx, func(ctx context.Context) { answer, failed = l.ask(ctx, request) }, said(l.prompt)...)
-		if err != nil {
-			return call.Next{}, err
-		}
+		return call.Next{}, err
 	}
 	l.shared.metrics.lookedUp(l.name, time.Since(begun), failed)
 	if failed != nil {
@@ -104,6 +97,17 @@ func (l *lookup) walk(ctx context.Context, line call.Line) (call.Next, error) {
 	}
 	line.Chose(l.name, value) // one of those in Cases
 	return next, nil
+}
+
+// learn asks while the caller hears the prompt. failed is why there is no answer; err is the line's.
+func (l *lookup) learn(ctx context.Context, line call.Line) (answer map[string]string, failed, err error) {
+	q, failed := l.request(line)
+	if failed != nil {
+		return nil, failed, nil
+	}
+	failed = errNoAnswer // unless the function below returns
+	err = line.During(ctx, func(ctx context.Context) { answer, failed = l.ask(ctx, q) }, said(l.prompt)...)
+	return answer, failed, err
 }
 
 // said is a prompt that may be none.
@@ -187,7 +191,7 @@ func buildLookup(name string, o MenuOptions, shared *Options) built {
 		b.problems = append(b.problems, &ProblemError{kind, name, field, found, want})
 	}
 	if o.Prompt != "" {
-		b.prompts = []named{{"prompt", o.Prompt}}
+		b.prompts = []named{{promptField, o.Prompt}}
 	}
 	var err error
 	if l.address, err = parseAddress(o.Lookup.URL); err != nil {

@@ -7,6 +7,15 @@ import (
 	"hotline/media"
 )
 
+// Options that several kinds have.
+const (
+	promptField = "prompt"
+	nextField   = "next"
+)
+
+// kindMenu is what a node is that does not say.
+const kindMenu = "menu"
+
 // node is one place of the graph, as a caller meets it. It must be safe for many calls at once.
 type node interface {
 	// walk does what the node does with one caller, and returns where the call goes next. Errors are
@@ -49,7 +58,7 @@ type builder func(name string, m MenuOptions, shared *Options) built
 // kinds is the table of what a node can be: a new kind is one file with its builder, and one line.
 var kinds = map[string]builder{
 	"":         buildMenu,
-	"menu":     buildMenu,
+	kindMenu:   buildMenu,
 	"play":     buildPlay,
 	"digits":   buildDigits,
 	"hours":    buildHours,

@@ -23,8 +23,8 @@ func (s *saying) walk(ctx context.Context, line call.Line) (call.Next, error) {
 
 // buildPlay makes a node that says its prompt to the end.
 func buildPlay(name string, o MenuOptions, _ *Options) built {
-	b := buildSaying(name, "next", o)
-	b.prompts = []named{{"prompt", o.Prompt}}
+	b := buildSaying(name, nextField, o)
+	b.prompts = []named{{promptField, o.Prompt}}
 	return b
 }
 
@@ -36,7 +36,7 @@ func buildSaying(name, field string, o MenuOptions, leadsTo ...call.Kind) built 
 		ways: []way{{field: field, next: o.Next, silent: true}},
 	}
 	if o.Prompt != "" {
-		b.prompts = []named{{"prompt", o.Prompt}}
+		b.prompts = []named{{promptField, o.Prompt}}
 	}
 	for _, k := range leadsTo {
 		if o.Next.Kind != k {

@@ -34,7 +34,7 @@ func TestOutages(t *testing.T) {
 	o.Logger = zap.New(core)
 	o.Outages, o.HasPrompt = memstore.New(), func(name string) bool { return name == "west" }
 	h := New(o).Handler()
-	require.Equal(t, `{"outages":[]}`+"\n", get(t, h, "/api/v1/outages", agentToken).Body.String())
+	require.JSONEq(t, `{"outages":[]}`, get(t, h, "/api/v1/outages", agentToken).Body.String())
 
 	w := put(t, h, "/api/v1/outages/west-1", supervisorToken, outageBody)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
@@ -101,6 +101,6 @@ func TestOutagesRefused(t *testing.T) {
 
 	o.Outages = nil
 	h = New(o).Handler()
-	require.Equal(t, `{"outages":[]}`+"\n", get(t, h, "/api/v1/outages", agentToken).Body.String())
+	require.JSONEq(t, `{"outages":[]}`, get(t, h, "/api/v1/outages", agentToken).Body.String())
 	require.Equal(t, http.StatusNotFound, put(t, h, "/api/v1/outages/a", supervisorToken, outageBody).Code)
 }

@@ -12,7 +12,10 @@ import (
 )
 
 func TestOutageSuite(t *testing.T) {
-	storetest.RunOutages(t, func(t *testing.T) call.Outages { return open(t, Options{}) })
+	storetest.RunOutages(t, func(t *testing.T) call.Outages {
+		t.Helper()
+		return open(t, Options{})
+	})
 }
 
 // What was put is there after a restart.

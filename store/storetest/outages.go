@@ -26,6 +26,7 @@ func Planned(id string, from time.Time) call.Outage {
 }
 
 func testOutages(t *testing.T, s call.Outages) {
+	t.Helper()
 	all := func() (ids []string) {
 		list, err := s.Outages(t.Context())
 		require.NoError(t, err)
@@ -59,6 +60,7 @@ func testOutages(t *testing.T, s call.Outages) {
 
 // As many as may be, and those can still be changed.
 func testOutageBound(t *testing.T, s call.Outages) {
+	t.Helper()
 	for i := range call.MaxOutages {
 		require.NoError(t, s.PutOutage(t.Context(), Planned(fmt.Sprint(i), Day)))
 	}
