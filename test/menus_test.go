@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -79,4 +81,34 @@ func TestLookupFails(t *testing.T) {
 	require.Equal(t, "system", r.Release)
 	require.Contains(t, h.Log(), "look-up failed")
 	require.NotContains(t, h.Log(), "12345678")
+}
+
+// TestOutagesAreTold: a caller who chooses the second language is told of an outage that was put while the
+// hotline ran, by its own recording, in a menu that the hours lead to; the service's voice says the rest.
+func TestOutagesAreTold(t *testing.T) {
+	t.Parallel()
+	prompts := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(prompts, "en"), 0o755))
+	testkit.WriteTone(t, filepath.Join(prompts, "en", "gas-safety.wav"), safetyTone, 2)
+	before, after, _ := strings.Cut(city, "menus:\n")
+	_, targets, _ := strings.Cut(after, "targets:")
+	h := testkit.StartHotline(t, testkit.HotlineOptions{Race: true, YAML: before + `
+calendar: {always: {week: {sun-sat: [00:00-24:00]}, timezone: Europe/Berlin, exceptions: [{date: 2020-01-01}]}}
+prompts: {folder: ` + prompts + `}
+menus:
+  main: {kind: language, prompt: please-wait, languages: {"1": zh, "2": en}, wait: 3s, next: {menu: hours}}
+  hours: {kind: hours, calendar: always, open: {menu: outages}, closed: {menu: bye}}
+  outages: {kind: announce, next: {menu: bye}}
+  bye: {kind: hangup}
+targets:` + targets})
+	h.Put("/api/v1/outages/west", `{"from":"2020-01-01T00:00:00Z","to":"2099-01-01T00:00:00Z","prompt":"gas-safety"}`)
+	c := caller(t, testkit.BaresipOptions{})
+	c.Dial(h.Number("96777"))
+	c.Await(testkit.CallEstablished)
+	c.SendDigit('2')
+	c.Await(testkit.CallClosed)
+	r := over(t, h)
+	require.Equal(t, "main/2/hours/open/outages/told", r.MenuPath)
+	require.Equal(t, "informed", r.Result)
+	require.True(t, testkit.HasTone(testkit.ReadWAV(t, c.Heard()).Channels[0], safetyTone, time.Second))
 }

@@ -32,6 +32,15 @@ type hashedToken struct {
 	sum  [sha256.Size]byte
 }
 
+// bearerKey is where a request's context has the token it was admitted with.
+type bearerKey struct{}
+
+// bearerOf is the token that a request was admitted with.
+func bearerOf(r *http.Request) hashedToken {
+	bearer, _ := r.Context().Value(bearerKey{}).(hashedToken)
+	return bearer
+}
+
 // hashTokens leaves out empty tokens: an unset one opens nothing.
 func hashTokens(tokens []Token) []hashedToken {
 	var hashed []hashedToken

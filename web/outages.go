@@ -70,7 +70,7 @@ func (s *Server) changeOutage(w http.ResponseWriter, r *http.Request) error {
 	if s.o.Outages == nil || !outageID.MatchString(id) {
 		return notFound("no outage can have this id")
 	}
-	log := s.o.Logger.With(zap.String("outage", id), zap.String("by", bearerOf(r)))
+	log := s.o.Logger.With(zap.String("outage", id), zap.String("by", bearerOf(r).name))
 	if r.Method == http.MethodDelete {
 		err := s.o.Outages.DeleteOutage(r.Context(), id)
 		if errors.Is(err, call.ErrNoOutage) {
@@ -87,7 +87,7 @@ func (s *Server) changeOutage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	o.ID, o.By, o.Changed = id, bearerOf(r), s.o.Clock()
+	o.ID, o.By, o.Changed = id, bearerOf(r).name, s.o.Clock()
 	if err := s.o.Outages.PutOutage(r.Context(), o); errors.Is(err, call.ErrTooMany) {
 		return &problem{Status: http.StatusConflict, Detail: fmt.Sprintf("there are %d; delete one first", call.MaxOutages)}
 	} else if err != nil {

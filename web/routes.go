@@ -16,22 +16,14 @@ import (
 // handle answers one route; an error becomes a problem, a *problem the one it says.
 type handle func(w http.ResponseWriter, r *http.Request) error
 
-// route is one line of the table. A route is read with GET and HEAD, unless it has methods of its own; open ones
-// need no token. What changes something is the supervisor's alone, and logged with who did it.
+// route is one line of the table: read with GET and HEAD, unless it has methods of its own. Open ones need no
+// token.
 type route struct {
 	pattern string
+	method  string // or several: "PUT, DELETE"
 	open    bool
-	methods []string
 	roles   []Role // besides Supervisor
 	handle  handle
-}
-
-// allowed are the methods.
-func (rt route) allowed() []string {
-	if rt.methods == nil {
-		return []string{http.MethodGet, http.MethodHead}
-	}
-	return rt.methods
 }
 
 func (s *Server) table() []route {
@@ -50,7 +42,7 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
 		{pattern: "/api/v1/outages", roles: []Role{Auditor, AgentRole}, handle: s.outages},
-		{pattern: "/api/v1/outages/{id}", methods: []string{http.MethodPut, http.MethodDelete}, handle: s.changeOutage},
+		{pattern: "/api/v1/outages/{id}", method: "PUT, DELETE", handle: s.changeOutage},
 	}
 }
 
@@ -75,12 +67,12 @@ func (s *Server) wrap(rt route) http.Handler {
 		defer s.contain(sw, r)
 		r.Body = http.MaxBytesReader(sw, r.Body, maxBody)
 		secure(sw.Header())
-		bearer, err := s.admit(rt, r)
+		r, err := s.admit(rt, r)
 		if err != nil {
 			s.fail(sw, r, err)
 			return
 		}
-		if err := rt.handle(sw, r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer.name))); err != nil {
+		if err := rt.handle(sw, r); err != nil {
 			s.fail(sw, r, err)
 		}
 	})
@@ -97,36 +89,39 @@ func secure(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// bearerKey is under what a request's context has the name of its token.
-type bearerKey struct{}
-
-// bearerOf is the name of the token that a request came with.
-func bearerOf(r *http.Request) string {
-	name, _ := r.Context().Value(bearerKey{}).(string)
-	return name
-}
-
-// admit checks method, token and role, and returns whose token it is. An unknown method is refused before the
-// token is looked at.
-func (s *Server) admit(rt route, r *http.Request) (bearer hashedToken, err error) {
-	known := rt.pattern != "unknown"
-	if allowed := rt.allowed(); known && !slices.Contains(allowed, r.Method) {
-		return bearer, &problem{
-			Status: http.StatusMethodNotAllowed, Detail: "only " + strings.Join(allowed, " and ") + " here",
-			header: http.Header{"Allow": {strings.Join(allowed, ", ")}},
+// admit checks method, token and role, and returns the request with who asks. An unknown method is refused before
+// the token is looked at.
+func (s *Server) admit(rt route, r *http.Request) (*http.Request, error) {
+	if rt.pattern != "unknown" {
+		if err := rt.allows(r.Method); err != nil {
+			return r, err
 		}
 	}
 	if rt.open && !strings.HasPrefix(r.URL.Path, "/api/") {
-		return bearer, nil
+		return r, nil
 	}
-	bearer, err = s.authenticate(r) // also for unknown paths of the API: what exists is not told to strangers
+	bearer, err := s.authenticate(r) // also for unknown paths of the API: what exists is not told to strangers
 	if err != nil {
-		return bearer, err
+		return r, err
 	}
 	if bearer.role != Supervisor && !slices.Contains(rt.roles, bearer.role) {
-		return bearer, &problem{Status: http.StatusForbidden, Detail: "the token's role may not do this"}
+		return r, &problem{Status: http.StatusForbidden, Detail: "the token's role may not see this"}
 	}
-	return bearer, nil
+	return r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer)), nil
+}
+
+// allows refuses a method that the route does not have.
+func (rt route) allows(method string) error {
+	allowed, detail := "GET, HEAD", "this can only be read"
+	if rt.method != "" {
+		allowed, detail = rt.method, "this is asked for by "+rt.method
+	}
+	if slices.Contains(strings.Split(allowed, ", "), method) {
+		return nil
+	}
+	return &problem{
+		Status: http.StatusMethodNotAllowed, Detail: detail, header: http.Header{"Allow": {allowed}},
+	}
 }
 
 // contain turns a panic into a 500, so that it ends one request.
