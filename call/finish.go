@@ -33,6 +33,7 @@ func (c *Call) finish(ctx context.Context, end End) {
 	c.rec.Ended = &ended
 	c.rec.Result, c.rec.Reason = end.Result, end.Reason
 	Derive(&c.rec, c.x.Targets)
+	c.contained("promises", c.lookNoMore)
 	c.x.metrics.finished(&c.rec)
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
