@@ -29,6 +29,8 @@ type Targets struct {
 // QueueOptions are what a waiting call needs to know of a queue.
 type QueueOptions struct {
 	WaitPrompt string // said while waiting, again and again
+	// Whisper: agents hear the queue and the wait before they are joined with a caller of it.
+	Whisper bool
 	// Overflow is where callers go whom the queue turns away; the desk does so only for the reasons here.
 	Overflow map[Overflow]Next
 }
