@@ -45,10 +45,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	out := http.NewResponseController(w)
 	tick := time.NewTicker(eventEvery)
 	defer tick.Stop()
-	next := func() ([]byte, error) { return s.snapshot.get(r.Context(), s) }
-	for {
+	for rung := false; ; {
 		bell := s.alerts.bell()
-		event, err := next()
+		event, err := s.next(r.Context(), rung)
 		if err != nil {
 			return err
 		}
@@ -61,11 +60,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		if err := out.Flush(); err != nil {
 			return sent(err)
 		}
-		next = func() ([]byte, error) { return s.snapshot.get(r.Context(), s) }
+		rung = false
 		select {
 		case <-tick.C:
 		case <-bell:
-			next = s.alertEvent
+			rung = true
 			s.lull(r.Context())
 		case <-r.Context().Done():
 		case <-s.closing:
@@ -74,6 +73,14 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 			return nil
 		}
 	}
+}
+
+// next is what a watcher is sent: how things stand, or, when the bell has rung, the alerts alone.
+func (s *Server) next(ctx context.Context, rung bool) ([]byte, error) {
+	if rung {
+		return s.alertEvent()
+	}
+	return s.snapshot.get(ctx, s)
 }
 
 // closed reports whether the server ends.
