@@ -17,6 +17,7 @@ import (
 // not here may not exist; cmd/hotline alone wires them.
 var allowed = map[string][]string{
 	"config":           {},
+	"egress":           {},
 	"media":            {},
 	"media/mediatest":  {"media"},
 	"media/prompts":    {"media"},

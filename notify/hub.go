@@ -44,9 +44,6 @@ func New(o Options) (*Hub, error) {
 		return nil, fmt.Errorf("notify: register metrics: %w", err)
 	}
 	h := &Hub{o: o, metrics: m, seen: make(map[string]bool, remembered)}
-	if len(o.Hooks) == 0 && o.Dir == "" {
-		return h, nil
-	}
 	if err := prepare(&o); err != nil {
 		return nil, fmt.Errorf("notify: folder of spools: %w", err)
 	}
@@ -110,6 +107,14 @@ func (h *Hub) Run(ctx context.Context) error {
 	lanes.Wait()
 	close(quit) // the lanes have said their last
 	keepers.Wait()
+	return h.close()
+}
+
+// Close ends a hub that was never run; one that was, Run has closed.
+func (h *Hub) Close() error {
+	if !h.started.CompareAndSwap(false, true) {
+		return nil
+	}
 	return h.close()
 }
 

@@ -302,4 +302,6 @@ func TestOptions(t *testing.T) {
 	h, err := notify.New(notify.Options{})
 	require.NoError(t, err, "without hooks events are counted alone")
 	h.Tell(event(call.EventAlarm, ""))
+	require.NoError(t, h.Close())
+	require.ErrorIs(t, h.Run(t.Context()), notify.ErrRunning)
 }

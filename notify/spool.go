@@ -57,13 +57,15 @@ type spool struct {
 
 func spoolPath(dir, name string) string { return filepath.Join(dir, name+extension) }
 
-// prepare makes the folder and deletes what is left of hooks that are there no more.
+// prepare makes the folder, if there is a hook, and deletes what is left of those that are there no more.
 func prepare(o *Options) error {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return err
+	if len(o.Hooks) > 0 {
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+			return err
+		}
 	}
 	files, err := os.ReadDir(o.Dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for _, f := range files {
