@@ -12,7 +12,7 @@ const alertNames = {
 };
 const alertSteps = {
   full: "已满", empty: "无人在线", closed: "非工作时间", "too-long": "等待过久", "expected-too-long": "预计过久",
-  skilled: "具备技能的空闲坐席", all_skilled: "全部具备技能的坐席", everyone: "全体坐席", duty: "值班电话",
+  skilled: "具备技能的空闲坐席", "all-skilled": "全部具备技能的坐席", everyone: "全体坐席", duty: "值班电话",
 };
 // The events that say that something is lost already.
 const lost = ["ring-broken", "talk-broken", "overflow", "agent-paused", "callback-lost"];
