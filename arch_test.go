@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"acd":              {"call", "media"},
 	"acd/model":        {"acd", "call", "media"},
 	"acd/claimtest":    {"acd", "call", "media"},
+	"notify":           {"call"},
 	"recorder":         {"call", "media"},
 	"store/sqlstore":   {"call", "media"},
 	"store/memstore":   {"call", "media"},

@@ -33,7 +33,8 @@ func (c *Call) finish(ctx context.Context, end End) {
 	c.rec.Ended = &ended
 	c.rec.Result, c.rec.Reason = end.Result, end.Reason
 	Derive(&c.rec, c.x.Targets)
-	c.x.metrics.finished(&c.rec)
+	c.contained("promises", c.lookNoMore)
+	c.x.metrics.finished(&c.rec, c.x.Targets.Wait)
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
 	err := c.x.Records.Finish(done, c.rec.clone())

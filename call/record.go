@@ -60,7 +60,10 @@ type Record struct {
 	FirstWaitSeconds float64 `json:"first_wait_seconds"`
 	TalkSeconds      float64 `json:"talk_seconds"`
 	HoldSeconds      float64 `json:"hold_seconds"`
-	TalkMet          *bool   `json:"talk_met"`
+	// Holds is how often a caller was put on hold, and LongestHoldSeconds the longest of them that has ended.
+	Holds              int     `json:"holds"`
+	LongestHoldSeconds float64 `json:"longest_hold_seconds"`
+	TalkMet            *bool   `json:"talk_met"`
 }
 
 // Visit is one stay in one queue.

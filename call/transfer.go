@@ -291,6 +291,7 @@ func (c *Call) hold(talk int, held bool, at time.Time) {
 		return
 	}
 	c.held = held
+	defer c.lookAhead()
 	t := &c.rec.Talks[talk]
 	if held {
 		t.Holds = append(t.Holds, Hold{From: at})

@@ -59,6 +59,7 @@ func defaults() *Config {
 			AnswerRings:  3,
 			Ring:         Ring{On: time.Second, Off: 4 * time.Second},
 			Talk:         3 * time.Minute,
+			Hold:         30 * time.Second,
 			ServiceLevel: ServiceLevel{Percent: 90, Within: 15 * time.Second},
 		},
 		Recorder: Recorder{Enabled: true, Keep: 730 * day},
@@ -123,6 +124,7 @@ func plainQueue(priority int) Queue {
 		AfterBusy:     10 * time.Second,
 		AfterNoAnswer: 10 * time.Second,
 		Unreachable:   5 * time.Second,
+		Whisper:       true,
 	}
 }
 

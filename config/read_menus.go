@@ -91,6 +91,7 @@ func (r *reader) queues(v value) {
 			field{"after_busy", delay(&q.AfterBusy)},
 			field{"after_no_answer", delay(&q.AfterNoAnswer)},
 			field{"unreachable", delay(&q.Unreachable)},
+			field{"whisper", func(v value) { v.boolean(&q.Whisper) }},
 		)
 		r.cfg.Queues[name] = q
 	})

@@ -26,6 +26,7 @@ func (r *reader) root(v value) {
 		field{"targets", r.targets},
 		field{"recorder", r.recorder},
 		field{"prompts", r.prompts},
+		field{"webhooks", r.webhooks},
 		field{"records", r.later},
 		field{"state", r.later},
 	)
@@ -58,6 +59,8 @@ func (r *reader) targets(v value) {
 			)
 		}},
 		field{"talk", func(v value) { v.duration(&t.Talk, time.Second, day) }},
+		field{"talk_warn", func(v value) { v.duration(&t.TalkWarn, 0, day) }},
+		field{"hold", func(v value) { v.duration(&t.Hold, 0, time.Hour) }},
 		field{"service_level", func(v value) {
 			v.fields(
 				field{"percent", func(v value) { v.integer(&t.ServiceLevel.Percent, 1, 100) }},
@@ -91,6 +94,9 @@ func (r *reader) settle() {
 			calendar.Timezone = zone
 			c.Calendars[name] = calendar
 		}
+	}
+	if !r.written("targets.talk_warn") {
+		c.Targets.TalkWarn = c.Targets.Talk * 5 / 6
 	}
 	if c.SIP.MaxCalls == 0 {
 		c.SIP.MaxCalls = c.Media.Ports.Pairs() / 2

@@ -31,6 +31,7 @@ type Config struct {
 
 	// Calendars by name; key `calendar`, default none.
 	Calendars map[string]Calendar
+	Webhooks  []Webhook // in the order of the file
 }
 
 // Service is what the hotline is.
@@ -234,13 +235,20 @@ type Queue struct {
 	AfterBusy     time.Duration // the phone was busy; key `after_busy`, default 10s
 	AfterNoAnswer time.Duration // rang to its limit; key `after_no_answer`, default 10s
 	Unreachable   time.Duration // no sign of the phone; key `unreachable`, default 5s
+	// Whisper: agents hear the queue and the wait before they are joined; key `whisper`, default true.
+	Whisper bool
 }
 
 // Targets are the promises that are watched.
 type Targets struct {
-	AnswerRings  int // 1 to 20
-	Ring         Ring
-	Talk         time.Duration // 1s to 24h
+	AnswerRings int // 1 to 20
+	Ring        Ring
+	Talk        time.Duration // 1s to 24h
+	// TalkWarn is the talk after which the agent hears a soft tone; key `talk_warn`, less than Talk, default five
+	// sixths of it; 0s: none.
+	TalkWarn time.Duration
+	// Hold is how long one hold may last before it is told; key `hold`, up to 1h, default 30s; 0s: never.
+	Hold         time.Duration
 	ServiceLevel ServiceLevel
 }
 

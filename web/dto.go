@@ -61,6 +61,8 @@ type callDTO struct {
 	WaitSeconds  seconds      `json:"wait_seconds"`
 	TalkSeconds  seconds      `json:"talk_seconds"`
 	HoldSeconds  seconds      `json:"hold_seconds"`
+	Holds        int          `json:"holds"`
+	LongestHold  seconds      `json:"longest_hold_seconds"`
 	TalkMet      *bool        `json:"talk_met"`
 	Release      call.Release `json:"release"`
 	Result       call.Result  `json:"result"`
@@ -138,7 +140,8 @@ func (z zone) call(r call.Record) callDTO {
 		PromiseClock: z.maybe(r.PromiseClock), Answered: z.maybe(r.Answered), Joined: z.maybe(r.Joined),
 		Ended: z.maybe(r.Ended), Rings: r.Rings, RingsMet: r.RingsMet,
 		WaitSeconds: seconds(r.WaitSeconds), TalkSeconds: seconds(r.TalkSeconds),
-		HoldSeconds: seconds(r.HoldSeconds), TalkMet: r.TalkMet,
+		HoldSeconds: seconds(r.HoldSeconds), Holds: r.Holds,
+		LongestHold: seconds(r.LongestHoldSeconds), TalkMet: r.TalkMet,
 		Release: r.Release, Result: r.Result, Reason: r.Reason, Recording: r.Recording, Unrecorded: r.Unrecorded,
 		Visits: each(r.Visits, z.visit), Offers: each(r.Offers, z.offer), Talks: each(r.Talks, z.talk),
 		Private: r.Private, Diverted: each(r.Diverted, diversion), Transfers: each(r.Transfers, z.transfer),

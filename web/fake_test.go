@@ -109,7 +109,7 @@ func answered(id string, started time.Time) call.Record {
 		Transfers: []call.Transfer{{At: *at(30), By: "8002", Kind: "blind", To: "agent:8003", Ended: at(31), How: "busy"}},
 		Release:   call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
 		PromiseClock: at(5.1), Queue: "repair", Agent: "8002", Queued: at(5), Answered: at(12.25), Joined: at(14),
-		Rings: 2, RingsMet: &yes, WaitSeconds: 7.250499, TalkSeconds: 47.75, HoldSeconds: 5, TalkMet: &no,
+		Rings: 2, RingsMet: &yes, WaitSeconds: 7.250499, TalkSeconds: 47.75, HoldSeconds: 5, Holds: 1, LongestHoldSeconds: 5, TalkMet: &no,
 	}
 }
 

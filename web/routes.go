@@ -39,6 +39,7 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/calls/{id}/routing", roles: []Role{Auditor}, handle: s.routing},
 		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.trace},
 		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
+		{pattern: "/api/v1/events", roles: []Role{Auditor}, handle: s.recent},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
 		{pattern: "/api/v1/outages", roles: []Role{Auditor, AgentRole}, handle: s.outages},

@@ -145,6 +145,7 @@ type Server struct {
 	handler  http.Handler
 	watchers chan struct{} // holds one token for each
 	snapshot snapshot
+	alerts   alerts
 	closing  chan struct{} // closed when Run ends: events end
 	once     sync.Once
 	timeout  time.Duration // of one request; tests shorten it

@@ -31,6 +31,7 @@ var apiRoutes = map[string][]string{
 	"/api/v1/calls/c1/trace":   {supervisorToken, auditorToken},
 	"/api/v1/calls/c1/routing": {supervisorToken, auditorToken},
 	"/api/v1/recordings/c1":    {supervisorToken, auditorToken},
+	"/api/v1/events":           {supervisorToken, auditorToken},
 	"/api/v1/queues":           {supervisorToken, agentToken},
 	"/api/v1/agents":           {supervisorToken, agentToken},
 	"/api/v1/outages":          {supervisorToken, auditorToken, agentToken},

@@ -22,6 +22,7 @@ import (
 	"hotline/ivr"
 	"hotline/media"
 	"hotline/media/prompts"
+	"hotline/notify"
 	"hotline/recorder"
 	"hotline/sip"
 	"hotline/store/sqlstore"
@@ -50,6 +51,7 @@ type app struct {
 	exchange  *call.Exchange
 	ua        *sip.UA
 	web       *web.Server
+	notify    *notify.Hub
 	http      net.Listener
 }
 
@@ -80,6 +82,7 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 		{"recorder", a.openRecorder},
 		{"media", a.openMedia},
 		{"web", a.openWeb},
+		{"webhooks", a.openNotify},
 		{"SIP", a.openSIP},
 		{"queues", a.openDesk},
 		{"calls", a.openExchange},
@@ -96,9 +99,10 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 const maxParts = 8
 
 // start runs what serves, once everything is wired. The last started is the first stopped: SIP, so that
-// nothing new comes, then the desk, then the pages.
+// nothing new comes, then the desk, then the pages, then those who are told of what happened until then.
 func (a *app) start() {
 	fail := func(err error) { a.failed <- err }
+	a.steps.background("webhooks", fail, a.notify.Run)
 	a.steps.background("web", fail, a.web.Run)
 	a.steps.background("queues", fail, a.center.Run)
 	a.steps.background("SIP", fail, a.ua.Run)

@@ -44,7 +44,7 @@ func (a *app) openExchange() (err error) {
 		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
 		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
 		Languages: make(map[string]call.Prompts, len(a.languages)),
-		OnPanic:   a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
+		OnEvent:   a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
 		o.Recorder = a.recorder
@@ -53,7 +53,7 @@ func (a *app) openExchange() (err error) {
 		o.Languages[tag] = set
 	}
 	for name, q := range a.cfg.Queues {
-		o.Queues[name] = call.QueueOptions{WaitPrompt: q.WaitPrompt}
+		o.Queues[name] = call.QueueOptions{WaitPrompt: q.WaitPrompt, Whisper: q.Whisper}
 	}
 	a.exchange, err = call.NewExchange(o)
 	return err
@@ -61,5 +61,8 @@ func (a *app) openExchange() (err error) {
 
 func (a *app) targets() call.Targets {
 	t := a.cfg.Targets
-	return call.Targets{Rings: t.AnswerRings, Cycle: t.Ring.On + t.Ring.Off, Talk: t.Talk}
+	return call.Targets{
+		Rings: t.AnswerRings, Cycle: t.Ring.On + t.Ring.Off, Talk: t.Talk, TalkWarn: t.TalkWarn, Hold: t.Hold,
+		Wait: t.ServiceLevel.Within,
+	}
 }
