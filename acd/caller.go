@@ -10,6 +10,7 @@ import (
 type queue struct {
 	Queue
 	strategy strategy
+	plan     plan
 	// ready are the agents who may be offered a call of this queue.
 	ready *order[*slot]
 	// want are the callers for whom another phone could be rung at once, by goesBefore.
@@ -35,6 +36,9 @@ type caller struct {
 	// unwatch stops the watching of the caller's context.
 	unwatch func() bool
 
+	// more is when another phone may ring for the caller, see await.
+	more alarm
+
 	placeWant, placeWaiting int
 }
 
@@ -53,14 +57,6 @@ func (c *caller) goesBefore(x *caller) bool {
 // wantOrder keeps callers by goesBefore.
 func wantOrder() *order[*caller] {
 	return newOrder((*caller).goesBefore, func(c *caller) *int { return &c.placeWant })
-}
-
-// fanOut is how many phones may ring for this caller at once.
-func (c *caller) fanOut() int {
-	if c.only != nil {
-		return 1
-	}
-	return c.queue.strategy.fanOut
 }
 
 // want is the order in which this caller waits for another phone.
@@ -82,6 +78,7 @@ func (d *desk) admit(c *caller) {
 	}
 	d.seq++
 	c.seq = d.seq
+	c.more = alarm{seq: c.seq, fire: func() { d.index(c) }}
 	c.queue.waiting.add(c)
 	d.index(c)
 }
@@ -89,6 +86,7 @@ func (d *desk) admit(c *caller) {
 // drop takes a caller out of its queue; its offers are closed or withdrawn by whoever drops it.
 func (d *desk) drop(c *caller) {
 	c.want().remove(c)
+	d.alarms.remove(&c.more)
 	c.queue.waiting.remove(c)
 	c.unwatch()
 }

@@ -48,13 +48,13 @@ func (a *alarm) before(x *alarm) bool {
 func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	d := &desk{
 		o: o, figures: f, post: post, now: time.Now(),
-		people:  newQueue(Queue{}),
+		people:  newQueue(o, Queue{}),
 		byQueue: map[string]*queue{}, byAgent: map[string]*agent{},
 		states: map[call.AgentState]int{},
 		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
 	}
 	for _, settings := range o.Queues {
-		q := newQueue(settings)
+		q := newQueue(o, settings)
 		d.queues = append(d.queues, q)
 		d.byQueue[q.Name] = q
 	}
@@ -64,9 +64,11 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	return d
 }
 
-func newQueue(settings Queue) *queue {
+func newQueue(o *Options, settings Queue) *queue {
 	settings.Strategy = cmp.Or(settings.Strategy, LongestIdle)
 	q := &queue{Queue: settings, strategy: strategies[settings.Strategy], want: wantOrder()}
+	q.Progress = cmp.Or(q.Progress, defaultProgress)
+	q.plan = q.strategy.plan(o, &q.Queue)
 	q.ready = newOrder(
 		func(a, b *slot) bool { return q.strategy.goesBefore(a.facts(), b.facts()) },
 		func(s *slot) *int { return &s.place })

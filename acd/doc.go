@@ -18,4 +18,8 @@
 // Order: an agent takes the first of all callers waiting in the queues it serves, by priority of the
 // queue, then callers put to the front, then the time of entering. A caller takes the agent with the
 // highest level of the queue's skill, then by the key of the queue's strategy, then by id.
+//
+// How many phones ring for one caller is the strategy's plan (plan.go), by the time since the caller's promise
+// clock began: when the last ring promised begins and nobody has answered, a second phone joins in (rescue.go), and
+// the first answer wins. Callers who want another phone are matched as those who want their first, in one order.
 package acd

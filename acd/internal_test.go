@@ -131,7 +131,7 @@ func TestStrategies(t *testing.T) {
 	a := facts{id: "a", level: 1, idle: late}
 	for name, s := range strategies {
 		require.True(t, s.goesBefore(facts{id: "z", level: 2, idle: late}, facts{id: "b", level: 1, idle: early}), name)
-		require.Equal(t, name == RingAll, s.goesBefore(a, facts{id: "b", level: 1, idle: early}), name)
+		require.Equal(t, s.fanOut == everyone, s.goesBefore(a, facts{id: "b", level: 1, idle: early}), name)
 		require.True(t, s.goesBefore(a, facts{id: "b", level: 1, idle: late}), name)
 		require.False(t, s.goesBefore(a, a), name)
 	}

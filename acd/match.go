@@ -114,8 +114,14 @@ func (d *desk) index(c *caller) {
 		}
 		return
 	}
-	if !c.waits() || len(c.offers) >= c.fanOut() {
+	d.alarms.remove(&c.more)
+	if !c.waits() {
 		c.want().remove(c)
+		return
+	}
+	if len(c.offers) >= c.fanOut(d.now) {
+		c.want().remove(c)
+		d.await(c)
 		return
 	}
 	c.want().add(c)

@@ -130,6 +130,7 @@ func (d *desk) progress(o *offer, code int, at time.Time) {
 		return
 	}
 	o.caller.seat.progress(o.index, code, at)
+	d.index(o.caller) // the promise clock may have begun with it
 	if o.rung.IsZero() {
 		o.rung = at
 		d.alarms.remove(&o.alarm)

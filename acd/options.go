@@ -40,8 +40,10 @@ type Queue struct {
 	Name string
 	// Priority: callers of the queue with the higher one go first.
 	Priority int
-	// Strategy is [LongestIdle] or [RingAll]; empty means LongestIdle.
+	// Strategy is [LongestIdle], [RingAll] or [RingProgressively]; empty means LongestIdle.
 	Strategy string
+	// Progress is after how long [RingProgressively] has another phone join in; 0 means 10 s.
+	Progress time.Duration
 	// WrapUp is how long an agent is left alone after a talk of this queue; 0 means not at all.
 	WrapUp time.Duration
 	// AfterReject, after the person declined.
@@ -90,6 +92,9 @@ var (
 	// ErrRunning: Run was called twice.
 	ErrRunning = errors.New("the desk was already started")
 )
+
+// defaultProgress is Queue.Progress where it is 0.
+const defaultProgress = 10 * time.Second
 
 // minDelay is the shortest time an agent is passed over after an offer that failed.
 const minDelay = time.Second

@@ -69,6 +69,8 @@ func parseDesk(t *testing.T, text string) (o acd.Options) {
 					q.Priority = number(t, value)
 				case "strategy":
 					q.Strategy = value
+				case "progress":
+					q.Progress = duration(t, value)
 				case "wrap-up":
 					q.WrapUp = duration(t, value)
 				default:

@@ -152,12 +152,9 @@ func (s *seat) Visit() (call.Visit, []call.Offer) {
 func (s *seat) PromiseClock() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.offers) == 0 {
+	clock, ok := s.clockLocked()
+	if !ok {
 		return time.Time{}
-	}
-	clock := s.offers[0].Sent.Add(promiseLatest)
-	if !s.rang.IsZero() && s.rang.Before(clock) {
-		clock = s.rang
 	}
 	now := time.Now()
 	if s.visit.Left != nil {
@@ -171,6 +168,24 @@ func (s *seat) PromiseClock() time.Time {
 	default:
 		return time.Time{}
 	}
+}
+
+// clock is when the promise clock began, or will begin if nothing comes before; false before the first offer.
+func (s *seat) clock() (at time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clockLocked()
+}
+
+func (s *seat) clockLocked() (at time.Time, ok bool) {
+	if len(s.offers) == 0 {
+		return time.Time{}, false
+	}
+	at = s.offers[0].Sent.Add(promiseLatest)
+	if !s.rang.IsZero() && s.rang.Before(at) {
+		at = s.rang
+	}
+	return at, true
 }
 
 // over reports whether the visit has ended.

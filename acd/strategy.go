@@ -1,9 +1,6 @@
 package acd
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // facts are what a strategy may know of an agent who is ready.
 type facts struct {
@@ -20,17 +17,17 @@ type facts struct {
 type strategy struct {
 	// before is the order key, asked only of agents of the same level.
 	before func(a, b facts) bool
-	// fanOut is how many phones ring at once for one caller.
-	fanOut int
+	// fanOut is how many phones ring for one caller from the start; progressive adds another each
+	// Queue.Progress. What else joins in, plan says.
+	fanOut      int
+	progressive bool
 }
-
-// everyone is a fan-out without a limit.
-const everyone = math.MaxInt
 
 // strategies is the table: a strategy is one file and one line here.
 var strategies = map[string]strategy{
-	LongestIdle: longestIdle,
-	RingAll:     ringAll,
+	LongestIdle:       longestIdle,
+	RingAll:           ringAll,
+	RingProgressively: ringProgressively,
 }
 
 // goesBefore is the whole order of agents within a queue: the level of the skill, highest first, then

@@ -109,6 +109,7 @@ func plainQueue(priority int) Queue {
 	return Queue{
 		Priority:      priority,
 		Strategy:      LongestIdle,
+		Progress:      10 * time.Second,
 		WaitPrompt:    defaultWaitPrompt,
 		WrapUp:        5 * time.Second,
 		AfterReject:   10 * time.Second,

@@ -218,6 +218,8 @@ type Menu struct {
 type Queue struct {
 	Priority int // 0 to 1000, higher goes first; default 10
 	Strategy Strategy
+	// Progress is how soon each further phone joins in with RingProgressively; key `progress`, 1s to 1m, default 10s.
+	Progress time.Duration
 	// WaitPrompt is heard until an agent answers; default please-wait.
 	WaitPrompt string
 	// WrapUp is how long an agent is left alone after a talk; key `wrap_up`, 0s to 1h, default 5s.
@@ -236,6 +238,8 @@ type Strategy string
 const (
 	LongestIdle Strategy = "longest-idle"
 	RingAll     Strategy = "ring-all"
+	// RingProgressively rings one, and another each Queue.Progress.
+	RingProgressively Strategy = "ring-progressively"
 )
 
 // Targets are the promises that are watched.

@@ -13,7 +13,7 @@ func (a *app) openDesk() (err error) {
 	}
 	for name, q := range a.cfg.Queues {
 		o.Queues = append(o.Queues, acd.Queue{
-			Name: name, Priority: q.Priority, Strategy: string(q.Strategy), WrapUp: q.WrapUp,
+			Name: name, Priority: q.Priority, Strategy: string(q.Strategy), Progress: q.Progress, WrapUp: q.WrapUp,
 			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
 			Unreachable: q.Unreachable,
 		})
