@@ -33,6 +33,8 @@ type caller struct {
 	spent bool
 	// offers are those open: a set, since several phones may ring for one caller.
 	offers []*offer
+	// climb is an alarm's; nil for every other caller.
+	climb *climb
 	// unwatch stops the watching of the caller's context.
 	unwatch func() bool
 
@@ -80,6 +82,7 @@ func (d *desk) admit(c *caller) {
 	c.seq = d.seq
 	c.more = alarm{seq: c.seq, fire: func() { d.index(c) }}
 	c.queue.waiting.add(c)
+	d.climbs(c)
 	d.index(c)
 }
 
@@ -89,6 +92,9 @@ func (d *desk) drop(c *caller) {
 	d.alarms.remove(&c.more)
 	c.queue.waiting.remove(c)
 	c.unwatch()
+	if c.climb != nil {
+		d.descend(c)
+	}
 }
 
 // left takes in that a caller gave its place up: every offer is withdrawn.

@@ -25,6 +25,7 @@ type desk struct {
 	people  *queue
 	alarms  *order[*alarm]
 	touched touched
+	ladder  *ladder                 // nil: no queue is for alarms
 	states  map[call.AgentState]int // agents by state shown
 	seq     uint64
 	now     time.Time
@@ -58,6 +59,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 		d.queues = append(d.queues, q)
 		d.byQueue[q.Name] = q
 	}
+	d.ladder = newLadder(o, d.byQueue)
 	for _, settings := range o.Agents {
 		d.addAgent(settings)
 	}
@@ -107,6 +109,11 @@ func (d *desk) due(now time.Time) (fire func(), ok bool) {
 // windDown withdraws every offer, rings nobody any more, and lets go of the agents' legs, which go on.
 func (d *desk) windDown() {
 	d.closing = true
+	if d.ladder != nil {
+		for _, c := range d.ladder.queue.waiting.items {
+			d.withdrawDuty(c, call.CauseShutdown)
+		}
+	}
 	for _, a := range d.agents {
 		if a.offer != nil {
 			d.withdraw(a.offer, call.CauseShutdown)

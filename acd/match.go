@@ -26,6 +26,7 @@ type touched struct {
 // match rings, for the first caller of all, the first agent of its queue, until nobody is left to be
 // paired. One pairing is O(log n) in agents and callers.
 func (d *desk) match() {
+	d.shareOut()
 	for !d.closing {
 		c, a := d.touched.first()
 		if c == nil {
@@ -119,6 +120,13 @@ func (d *desk) index(c *caller) {
 		c.want().remove(c)
 		return
 	}
+	if c.climb != nil { // its phones are shared out, see shareOut
+		d.ladder.touch()
+		if !c.wantsPhone(d.now) {
+			d.await(c)
+		}
+		return
+	}
 	if len(c.offers) >= c.fanOut(d.now) {
 		c.want().remove(c)
 		d.await(c)
@@ -143,8 +151,12 @@ func (d *desk) rebuild() {
 	for _, a := range d.agents {
 		a.direct.clear()
 	}
+	d.ladder.rebuild(d.agents)
 	for _, q := range append(slices.Clone(d.queues), d.people) {
 		for _, c := range slices.Clone(q.waiting.items) {
+			if c.climb != nil {
+				d.ascend(c)
+			}
 			d.index(c)
 			if c.spent && len(c.offers) == 0 {
 				d.giveUp(c, call.CauseError)

@@ -190,6 +190,11 @@ func (d *desk) answered(o *offer, leg call.Leg, at time.Time) {
 // hanging up sends a BYE, so it has a goroutine of its own.
 func (d *desk) reject(a *agent, leg call.Leg, why call.Cause) {
 	d.attach(a, &busy{leg: leg})
+	d.hangUp(leg, why)
+}
+
+// hangUp hangs a leg up that answered too late.
+func (d *desk) hangUp(leg call.Leg, why call.Cause) {
 	d.wg.Go(func() {
 		defer func() {
 			if v := recover(); v != nil {
@@ -211,7 +216,11 @@ func (d *desk) fail(o *offer, why call.Cause, at time.Time) {
 		why = call.CauseUnreachable
 		f = failures[why]
 	}
-	o.agent.restUntil = later(o.agent.restUntil, d.now.Add(max(minDelay, f.delay(&o.caller.queue.Queue))))
+	rest := d.now.Add(max(minDelay, f.delay(&o.caller.queue.Queue)))
+	o.agent.restUntil = later(o.agent.restUntil, rest)
+	if o.caller.climb != nil {
+		o.agent.alarmRest = rest
+	}
 	o.why = why
 	d.close(o, f.how, at)
 	o.cancel(call.CancelCause{Why: why})
@@ -223,6 +232,7 @@ func (d *desk) withdrawAll(c *caller, why call.Cause) {
 	for _, o := range slices.Clone(c.offers) {
 		d.withdraw(o, why)
 	}
+	d.withdrawDuty(c, why)
 }
 
 // withdraw takes an offer back. The agent stays reserved until the phone is free.

@@ -23,6 +23,13 @@ type Options struct {
 	Rings int
 	// Ring is the cadence; zero means 1 s on and 4 s off.
 	Ring Ring
+	// Ladder is what is done for alarms; its zero value is nothing.
+	Ladder Ladder
+	// Dialer calls the ladder's duty numbers; nil where there are none.
+	Dialer call.Dialer
+	// OnAlarm is told each step of each alarm as it begins, on the desk's goroutine; it must not block. It may be
+	// nil.
+	OnAlarm func(AlarmStep)
 	// NoProgress is how long a phone may give no 18x before it counts as unreachable; 0 means 2 s.
 	NoProgress time.Duration
 	// Logger may be nil: silent.
@@ -110,6 +117,9 @@ func (o *Options) complete() error {
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}
 	}
+	if o.OnAlarm == nil {
+		o.OnAlarm = func(AlarmStep) {}
+	}
 	var problems []error
 	if o.Phones == nil {
 		problems = append(problems, errors.New("no phones to ring"))
@@ -137,5 +147,5 @@ func (o *Options) checkNames() (problems []error) {
 		}
 		agents[a.ID] = true
 	}
-	return problems
+	return append(problems, o.checkLadder(queues)...)
 }

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write what the scripts did as what they
 // that is wanted to happen, to the instant. In a script, each line is a time and a doing:
 //
 //	flow AGENT up|down          pause AGENT on|off      engaged AGENT
-//	join CALL QUEUE|- [front] [once] [private] [agent=AGENT]
+//	join CALL QUEUE|- [front] [once] [private] [agent=AGENT] [from=NUMBER]
 //	leave CALL [CAUSE]          moved AGENT CALL QUEUE|-
 //	progress AGENT CODE         answer AGENT            fail AGENT CAUSE
 //	cross AGENT                 hangup AGENT            show [AGENT…|QUEUE…]
@@ -54,7 +54,8 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// parseDesk reads lines such as "queue repair priority=20 wrap-up=5s" and "agent 8001 repair=5".
+// parseDesk reads lines such as "queue repair priority=20 wrap-up=5s" and "agent 8001 repair=5". A queue with
+// ladder=ALL-SKILLED,EVERYONE,DUTY[,NUMBER…] is the alarms'.
 func parseDesk(t *testing.T, text string) (o acd.Options) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -69,6 +70,12 @@ func parseDesk(t *testing.T, text string) (o acd.Options) {
 					q.Priority = number(t, value)
 				case "strategy":
 					q.Strategy = value
+				case "ladder":
+					after := strings.Split(value, ",")
+					o.Ladder = acd.Ladder{
+						Queue: q.Name, AllSkilled: duration(t, after[0]), Everyone: duration(t, after[1]), Duty: duration(t, after[2]),
+						Numbers: after[3:],
+					}
 				case "progress":
 					q.Progress = duration(t, value)
 				case "wrap-up":
@@ -124,6 +131,9 @@ func (l *lab) do(words []string) {
 		for _, arg := range args[2:] {
 			if agent, ok := strings.CutPrefix(arg, "agent="); ok {
 				ticket.Agent = agent
+			}
+			if from, ok := strings.CutPrefix(arg, "from="); ok {
+				ticket.From = from
 			}
 			ticket.Front = ticket.Front || arg == "front"
 			ticket.Once = ticket.Once || arg == "once"
@@ -186,7 +196,7 @@ func (l *lab) records() (lines []string) {
 			name, visit.Queue, since(&visit.Entered), since(visit.Left), visit.How, promise))
 		for _, o := range offers {
 			lines = append(lines, fmt.Sprintf("offer %s %s sent=%s rung=%s ended=%s how=%s rings=%d",
-				name, o.Agent, since(&o.Sent), since(o.Rung), since(o.Ended), o.How, o.Rings))
+				name, o.Agent+o.Number, since(&o.Sent), since(o.Rung), since(o.Ended), o.How, o.Rings))
 		}
 	}
 	return lines

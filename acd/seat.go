@@ -203,9 +203,25 @@ func (s *seat) offer(agent string, sent time.Time) (index int, ok bool) {
 	if s.visit.Left != nil {
 		return 0, false
 	}
-	s.offers = append(s.offers, call.Offer{Agent: agent, Queue: s.visit.Queue, Sent: sent})
+	return s.offerLocked(call.Offer{Agent: agent, Sent: sent}), true
+}
+
+// offerNumber is offer for a number outside.
+func (s *seat) offerNumber(number string, sent time.Time) (index int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.visit.Left != nil {
+		return 0, false
+	}
+	return s.offerLocked(call.Offer{Number: number, Sent: sent}), true
+}
+
+// offerLocked writes an offer down and returns its index. The lock is held.
+func (s *seat) offerLocked(o call.Offer) int {
+	o.Queue = s.visit.Queue
+	s.offers = append(s.offers, o)
 	s.tell()
-	return len(s.offers) - 1, true
+	return len(s.offers) - 1
 }
 
 // progress writes down an 18x of an offer that is open.

@@ -115,6 +115,8 @@ type Seat interface {
 // Answer is an agent who answered: the leg is up, and the owner's from now on.
 type Answer struct {
 	Agent string
+	// Number is the duty number outside that answered in place of an agent.
+	Number string
 	Name  string
 	Queue string
 	Leg   Leg
