@@ -10,6 +10,7 @@ func (r *reader) check() {
 	r.checkDial()
 	r.checkAgents()
 	r.checkRoutes()
+	r.checkAlarm()
 	r.checkSafety()
 	r.checkPrompts()
 }

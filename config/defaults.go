@@ -60,6 +60,7 @@ func defaults() *Config {
 			Talk:         3 * time.Minute,
 			ServiceLevel: ServiceLevel{Percent: 90, Within: 15 * time.Second},
 		},
+		Alarm:    alarmDefaults(),
 		Recorder: Recorder{Enabled: true, Keep: 730 * day},
 	}
 }

@@ -22,6 +22,7 @@ func (r *reader) root(v value) {
 		field{keyMenus, r.menus},
 		field{keyQueues, r.queues},
 		field{"targets", r.targets},
+		field{keyAlarm, r.alarm},
 		field{"recorder", r.recorder},
 		field{"prompts", r.prompts},
 		field{"records", r.later},
@@ -85,8 +86,10 @@ func (r *reader) settle() {
 	}
 	c.Service.Timezone = zone
 	if c.SIP.MaxCalls == 0 {
-		c.SIP.MaxCalls = c.Media.Ports.Pairs() / 2
+		pairs := c.Media.Ports.Pairs() // every caller has one, and every agent's phone may ring
+		c.SIP.MaxCalls = max(1, min(pairs/2, pairs-len(c.Agents)))
 	}
+	r.settleAlarm()
 	if !c.Media.Advertise.IsValid() {
 		c.Media.Advertise = c.Media.Address
 	}

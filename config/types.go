@@ -23,6 +23,7 @@ type Config struct {
 	Menus    map[string]Menu
 	Queues   map[string]Queue
 	Targets  Targets
+	Alarm    Alarm
 	Recorder Recorder
 	Prompts  Prompts
 }
@@ -43,7 +44,7 @@ type SIP struct {
 	// Digest algorithms offered to agents, in order (RFC 8760).
 	Digest []Digest
 	// MaxCalls is how many calls may be in at once; key `sip.max_calls`, from 1 to the pairs of
-	// media.ports divided by two, which is also the default.
+	// media.ports divided by two, which is also the default, where that leaves one for each agent.
 	MaxCalls int
 	// Ping is the interval of OPTIONS to each agent's phone; key `sip.ping`, 1s to 10m, default 10s.
 	Ping time.Duration
