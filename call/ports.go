@@ -117,9 +117,9 @@ type Answer struct {
 	Agent string
 	// Number is the duty number outside that answered in place of an agent.
 	Number string
-	Name  string
-	Queue string
-	Leg   Leg
+	Name   string
+	Queue  string
+	Leg    Leg
 	// At is when the agent's 200 arrived.
 	At time.Time
 }
