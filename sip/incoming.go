@@ -3,7 +3,6 @@ package sip
 import (
 	"net/netip"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 

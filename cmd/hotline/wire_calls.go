@@ -8,7 +8,10 @@ import (
 func (a *app) openDesk() (err error) {
 	o := acd.Options{
 		Phones: a.ua, Rings: a.cfg.Targets.AnswerRings,
-		Ring:    acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
+		Ring:   acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
+		Ladder: a.alarmLadder(), Dialer: a.ua,
+		// The exchange is wired after the desk, and before it runs.
+		OnAlarm: func(s acd.AlarmStep) { a.alarmed(s) },
 		OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
 	}
 	for name, q := range a.cfg.Queues {
@@ -28,7 +31,7 @@ func (a *app) openDesk() (err error) {
 func (a *app) openExchange() (err error) {
 	o := call.Options{
 		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
-		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
+		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(), Shed: a.shedMenus(),
 		OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
