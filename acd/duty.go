@@ -59,13 +59,13 @@ func (d *desk) dialDuty(c *caller, number string) bool {
 	c.climb.called[number], d.ladder.calling[number] = true, true
 	c.climb.duty = append(c.climb.duty, o)
 	d.ringing++
-	d.wg.Go(func() {
+	d.background(func() {
 		leg, at, err := d.dial(ctx, o)
 		why := call.CauseError
 		if failed, ok := errors.AsType[*call.RingError](err); ok {
 			why = failed.Why
 		}
-		d.post(func(d *desk) { d.dialled(o, leg, why, at) }) //nolint:contextcheck // what it starts outlives this call
+		d.post(func(d *desk) { d.dialled(o, leg, why, at) })
 	})
 	d.o.Logger.Info("duty number called for an alarm", zap.String("call", c.CallID), zap.String("number", call.Mask(number)))
 	return true

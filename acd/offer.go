@@ -63,7 +63,7 @@ func (d *desk) start(c *caller, a *agent) {
 	d.index(c)
 	d.refresh(a)
 	d.ringing++
-	d.wg.Go(func() {
+	d.background(func() {
 		leg, at, err := d.ring(ctx, o)
 		d.report(o, leg, at, err) //nolint:contextcheck // handled by the desk; what it starts outlives this ring
 	})
@@ -195,7 +195,7 @@ func (d *desk) reject(a *agent, leg call.Leg, why call.Cause) {
 
 // hangUp hangs a leg up that answered too late.
 func (d *desk) hangUp(leg call.Leg, why call.Cause) {
-	d.wg.Go(func() {
+	d.background(func() {
 		defer func() {
 			if v := recover(); v != nil {
 				d.o.OnPanic("acd: hang up", v)
