@@ -1,6 +1,7 @@
 package acd
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func (e *explorer) explore(path []act, w *world, left budget) ([]act, error) {
 		if next.acts < 0 || next.seconds < 0 {
 			continue
 		}
-		longer := append(path[:len(path):len(path)], x)
+		longer := append(slices.Clip(path), x)
 		after, err := e.replay(longer)
 		if err != nil {
 			return longer, err
@@ -77,7 +78,7 @@ var beginnings = [][]act{
 func exploreAll(fault func(w *world), left budget) (e *explorer, bad []act, err error) {
 	e = &explorer{fault: fault, figures: newFigures(newLoad(time.Now())), seen: map[string]budget{}}
 	for _, before := range beginnings {
-		path := append(before[:len(before):len(before)], act{"join", alarmOne})
+		path := append(slices.Clip(before), act{"join", alarmOne})
 		w, err := e.replay(path)
 		if err != nil {
 			return e, path, err

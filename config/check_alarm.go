@@ -25,7 +25,7 @@ func (r *reader) checkAlarm() {
 		{"skilled", a.Steps.Skilled},
 		{"all_skilled", a.Steps.AllSkilled},
 		{"everyone", a.Steps.Everyone},
-		{"duty", a.Steps.Duty},
+		{keyDuty, a.Steps.Duty},
 	}
 	for i := 1; i < len(steps) && !r.broken["alarm.steps"]; i++ {
 		if steps[i].after < steps[i-1].after {

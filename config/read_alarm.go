@@ -4,6 +4,7 @@ import "time"
 
 const (
 	keyAlarm = "alarm"
+	keyDuty  = "duty"
 	// mostDuty bounds the duty list.
 	mostDuty = 20
 	// defaultReserve is how many calls are held back for alarms, if that is no more than a half of all.
@@ -30,10 +31,10 @@ func (r *reader) alarm(v value) {
 				field{"skilled", step(&a.Steps.Skilled)},
 				field{"all_skilled", step(&a.Steps.AllSkilled)},
 				field{"everyone", step(&a.Steps.Everyone)},
-				field{"duty", step(&a.Steps.Duty)},
+				field{keyDuty, step(&a.Steps.Duty)},
 			)
 		}},
-		field{"duty", func(v value) {
+		field{keyDuty, func(v value) {
 			v.items("a list of telephone numbers", func(i int, item value) {
 				if i == mostDuty {
 					item.problem("more numbers than that", "at most 20")
