@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"ivr":              {"call", "media"},
 	"acd":              {"call", "media"},
 	"acd/model":        {"acd", "call", "media"},
+	"acd/claimtest":    {"acd", "call", "media"},
 	"recorder":         {"call", "media"},
 	"store/sqlstore":   {"call", "media"},
 	"store/memstore":   {"call", "media"},

@@ -27,6 +27,10 @@ type agent struct {
 	booked *caller
 	// idle is since when there was nothing to do, see facts.
 	idle time.Time
+	// talked is how long, today, for queues.
+	talked time.Duration
+	// claim is by what the agent was taken for the offer or the talk that goes on.
+	claim Token
 
 	// slots are the places in the queues served, one for each.
 	slots []*slot
@@ -39,16 +43,6 @@ type agent struct {
 	calls int
 }
 
-// slot is an agent's place in one queue's order of those ready.
-type slot struct {
-	agent *agent
-	queue *queue
-	level int
-	place int
-}
-
-func (s *slot) facts() facts { return facts{id: s.agent.ID, level: s.level, idle: s.agent.idle} }
-
 // busy is a live leg of an agent.
 type busy struct {
 	leg call.Leg
@@ -57,6 +51,8 @@ type busy struct {
 	// call is the call talked to, if it came from a queue.
 	call string
 	stop func() bool // the watching of its end
+	// began is since when it talks for from.
+	began time.Time
 }
 
 // state derives what the agent is doing from the facts; the order is that of [call.AgentState].
@@ -95,6 +91,7 @@ func (d *desk) refresh(a *agent) {
 		d.alarms.add(&a.wake)
 	}
 	d.ladder.touch()
+	d.letGo(a)
 	d.enlist(a, state == call.AgentReady)
 }
 
@@ -142,6 +139,7 @@ func (d *desk) legEnded(a *agent, b *busy) {
 	}
 	if b.from != nil {
 		end, _ := call.EndOf(b.leg)
+		d.talked(a, b, end.At)
 		a.wrapUntil = later(a.wrapUntil, end.At.Add(b.from.WrapUp))
 		a.idle = a.wrapUntil
 	}

@@ -81,7 +81,7 @@ func newWorld(f *figures, fault func(w *world)) *world {
 	o := Options{
 		Phones: silent{}, Rings: 1, Ring: Ring{On: 4 * worldSecond},
 		Queues: []Queue{
-			{Name: "gas", Priority: 100, Strategy: RingAll, WrapUp: worldWrapUp * worldSecond},
+			{Name: "gas", Priority: 100, Alarm: true, Strategy: RingAll, WrapUp: worldWrapUp * worldSecond},
 			{Name: "repair", WrapUp: worldWrapUp * worldSecond},
 		},
 		Agents: []Agent{
@@ -269,7 +269,7 @@ func (w *world) note() {
 // before is how many of the callers joined before one.
 func (w *world) before(c *caller) (n int) {
 	for _, x := range w.seats {
-		if x != nil && x.seq < c.seq {
+		if x != nil && x != c && x.goesBefore(c) {
 			n++
 		}
 	}

@@ -1,7 +1,7 @@
 package acd
 
 import (
-	"cmp"
+	"time"
 
 	"hotline/call"
 )
@@ -13,8 +13,13 @@ type queue struct {
 	plan     plan
 	// ready are the agents who may be offered a call of this queue.
 	ready *order[*slot]
+	// cursors are where the strategy stands, by level.
+	cursors map[int]cursor
+	// levels counts those ready by level, and excluded those who are not by the reason.
+	levels   map[int]int
+	excluded map[string]int
 	// want are the callers for whom another phone could be rung at once, by goesBefore.
-	want *order[*caller]
+	want circles
 	// waiting are all who wait, the longest wait first.
 	waiting *order[*caller]
 	// serving are the agents who have the skill, ready or not.
@@ -28,7 +33,15 @@ type caller struct {
 	queue *queue
 	// only is the agent wanted, nil when anybody with the skill will do.
 	only *agent
-	seq  uint64
+	// entered is when the caller did, counted from the desk's start, and rank the place that follows from it.
+	entered time.Duration
+	rank    rank
+	// circle is which step of the queue's widening has come, 0 before the first; wider is the next one's
+	// deadline.
+	circle int
+	wider  alarm
+	// explained is the match in which the caller's last decision was written.
+	explained uint64
 	// spent: the one try of a caller who has but one ([call.Ticket.Once]) was begun.
 	spent bool
 	// offers are those open: a set, since several phones may ring for one caller.
@@ -44,17 +57,8 @@ type caller struct {
 	placeWant, placeWaiting int
 }
 
-// goesBefore is the order of all callers over all queues: priority, then those put to the front, then
-// the time of entering, then the order of joining.
-func (c *caller) goesBefore(x *caller) bool {
-	if c.queue.Priority != x.queue.Priority {
-		return c.queue.Priority > x.queue.Priority
-	}
-	if c.Front != x.Front {
-		return c.Front
-	}
-	return cmp.Or(c.Entered.Compare(x.Entered), cmp.Compare(c.seq, x.seq)) < 0
-}
+// goesBefore is the order of all callers over all queues, see rank.
+func (c *caller) goesBefore(x *caller) bool { return c.rank.before(x.rank) }
 
 // wantOrder keeps callers by goesBefore.
 func wantOrder() *order[*caller] {
@@ -66,7 +70,7 @@ func (c *caller) want() *order[*caller] {
 	if c.only != nil {
 		return c.only.direct
 	}
-	return c.queue.want
+	return c.queue.want[c.circle]
 }
 
 // waits reports whether the caller has a place in the queue.
@@ -79,11 +83,17 @@ func (d *desk) admit(c *caller) {
 		return // left before the desk came to it
 	}
 	d.seq++
-	c.seq = d.seq
-	c.more = alarm{seq: c.seq, fire: func() { d.index(c) }}
+	c.entered = d.entered(c)
+	c.rank = rankOf(c.queue, c.Front, c.entered, d.o.Ageing, d.seq)
+	c.wider = alarm{seq: d.seq, fire: func() { d.widen(c) }}
+	c.more = alarm{seq: d.seq, fire: func() { d.index(c) }}
 	c.queue.waiting.add(c)
+	d.encircle(c)
 	d.climbs(c)
 	d.index(c)
+	if !c.Once {
+		d.touched.unpaired = append(d.touched.unpaired, c)
+	}
 }
 
 // drop takes a caller out of its queue; its offers are closed or withdrawn by whoever drops it.
@@ -91,6 +101,7 @@ func (d *desk) drop(c *caller) {
 	c.want().remove(c)
 	d.alarms.remove(&c.more)
 	c.queue.waiting.remove(c)
+	d.alarms.remove(&c.wider)
 	c.unwatch()
 	if c.climb != nil {
 		d.descend(c)

@@ -201,6 +201,7 @@ func (c *Center) Moved(id string, leg call.LegID, callID, queue string) {
 	c.tell("moved", id, func(d *desk, a *agent) {
 		for _, b := range a.legs {
 			if b.leg.ID() == leg {
+				d.talked(a, b, d.now)
 				b.call, b.from = callID, d.byQueue[queue]
 			}
 		}

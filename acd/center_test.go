@@ -29,10 +29,11 @@ func TestOptions(t *testing.T) {
 		"negative":  {acd.Options{Phones: phones, Rings: -1}, []string{"must be positive"}},
 		"all at once": {
 			acd.Options{
-				Queues: []acd.Queue{{Name: "a"}, {Name: "a"}, {Name: "b", Strategy: "random"}},
+				Queues: []acd.Queue{{Name: "a"}, {Name: "a"}, {Name: "b", Strategy: "fairest"}, {Name: "c", Widen: []acd.Widening{{After: time.Second}}}},
+				Ageing: -1,
 				Agents: []acd.Agent{{ID: "1"}, {ID: "1"}, {}},
 			},
-			[]string{"no phones", `queue "a"`, `unknown strategy "random"`, `agent "1"`, `agent ""`},
+			[]string{"no phones", `queue "a"`, `unknown strategy "fairest"`, `queue "c"`, "ageing", `agent "1"`, `agent ""`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

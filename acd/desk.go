@@ -28,10 +28,15 @@ type desk struct {
 	ladder  *ladder                 // nil: no queue is for alarms
 	states  map[call.AgentState]int // agents by state shown
 	seq     uint64
+	round   uint64 // of matches
 	now     time.Time
-	closing bool // nobody is rung any more
-	ringing int  // goroutines in ring that have not reported
-	wg      sync.WaitGroup
+	opened  time.Time // when the desk was made; entering is counted from it
+	day     time.Time // when today began
+	// midnight is when today's figures begin anew.
+	midnight alarm
+	closing  bool // nobody is rung any more
+	ringing  int  // goroutines in ring that have not reported
+	wg       sync.WaitGroup
 	// background runs what may wait, such as a phone's ringing, on a goroutine that drain waits for; the tests
 	// that step through a desk have it do nothing.
 	background func(f func())
@@ -50,8 +55,9 @@ func (a *alarm) before(x *alarm) bool {
 }
 
 func newDesk(o *Options, f *figures, post func(message) bool) *desk {
+	now := time.Now()
 	d := &desk{
-		o: o, figures: f, post: post, now: time.Now(),
+		o: o, figures: f, post: post, now: now, opened: now,
 		people:  newQueue(o, Queue{}),
 		byQueue: map[string]*queue{}, byAgent: map[string]*agent{},
 		states: map[call.AgentState]int{},
@@ -67,16 +73,21 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	for _, settings := range o.Agents {
 		d.addAgent(settings)
 	}
+	d.midnight = alarm{fire: d.newDay}
+	d.awaitMidnight()
 	return d
 }
 
 func newQueue(o *Options, settings Queue) *queue {
 	settings.Strategy = cmp.Or(settings.Strategy, LongestIdle)
-	q := &queue{Queue: settings, strategy: strategies[settings.Strategy], want: wantOrder()}
+	q := &queue{
+		Queue: settings, strategy: strategies[settings.Strategy], want: newCircles(len(settings.Widen)),
+		cursors: map[int]cursor{}, levels: map[int]int{}, excluded: map[string]int{},
+	}
 	q.Progress = cmp.Or(q.Progress, defaultProgress)
 	q.plan = q.strategy.plan(o, &q.Queue)
 	q.ready = newOrder(
-		func(a, b *slot) bool { return q.strategy.goesBefore(a.facts(), b.facts()) },
+		func(a, b *slot) bool { return q.strategy.goesBefore(a.key, b.key) },
 		func(s *slot) *int { return &s.place })
 	q.waiting = newOrder(
 		func(a, b *caller) bool { return a.Entered.Before(b.Entered) },
@@ -91,8 +102,10 @@ func (d *desk) addAgent(settings Agent) {
 	a.wake = alarm{seq: d.seq, fire: func() { d.refresh(a) }}
 	for _, q := range d.queues {
 		if level, ok := settings.Skills[q.Name]; ok {
-			a.slots = append(a.slots, &slot{agent: a, queue: q, level: level})
 			q.serving = append(q.serving, a)
+			s := &slot{agent: a, queue: q, level: level, number: len(q.serving)}
+			s.count(a.out())
+			a.slots = append(a.slots, s)
 		}
 	}
 	d.states[a.shown]++

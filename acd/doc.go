@@ -15,9 +15,11 @@
 // each time one of them changes; there is no flag that can be left behind. A delay after an offer
 // that failed is shown as wrap-up: for both, a deadline says when the next call may be offered.
 //
-// Order: an agent takes the first of all callers waiting in the queues it serves, by priority of the
-// queue, then callers put to the front, then the time of entering. A caller takes the agent with the
-// highest level of the queue's skill, then by the key of the queue's strategy, then by id.
+// Order: an agent takes the first of all callers waiting in the queues it serves, if they may have it
+// yet: rank.go has the one order of all callers, circle.go whom a caller may have after which wait. A
+// caller takes the agent with the highest level of the queue's skill, then by the key of the queue's
+// strategy, then by id. The strategy proposes and the claims dispose (claim.go), and each decision says
+// why it was taken (explain.go).
 //
 // How many phones ring for one caller is the strategy's plan (plan.go), by the time since the caller's promise
 // clock began: when the last ring promised begins and nobody has answered, a second phone joins in (rescue.go), and

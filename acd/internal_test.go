@@ -15,6 +15,9 @@ import (
 	"hotline/call/calltest"
 )
 
+// offer writes down an offer for no reason.
+func (s *seat) offer(agent string, sent time.Time) { s.choose(agent, sent, nil) }
+
 // silent is a phone that rings on until it is withdrawn.
 type silent struct{}
 
@@ -70,6 +73,45 @@ func TestPanicAtTheDesk(t *testing.T) {
 	})
 }
 
+// TestRebuild: every index that a panic may have left in ruins comes from the facts again, also those of circles,
+// of decisions and of the day.
+func TestRebuild(t *testing.T) {
+	o := Options{
+		Phones: silent{}, Queues: []Queue{{Name: "repair", Level: 3, Widen: []Widening{{After: time.Minute, Level: 2}}}},
+		Agents: []Agent{
+			{ID: "8001", Skills: map[string]int{"repair": 1}},
+			{ID: "8002", Skills: map[string]int{"repair": 2}},
+			{ID: "8003", Skills: map[string]int{"repair": 5}},
+		},
+	}
+	require.NoError(t, o.complete())
+	d := newDesk(&o, newFigures(newLoad(time.Now())), func(message) bool { return true })
+	d.setFlow(d.agents[0], true)
+	d.setFlow(d.agents[1], true)
+	q := d.queues[0]
+	for _, waited := range []time.Duration{time.Second, 2 * time.Minute} {
+		ticket := call.Ticket{Queue: "repair", Entered: d.now.Add(-waited)}
+		d.admit(&caller{Ticket: ticket, queue: q, seat: newSeat(ticket, time.Second), unwatch: func() bool { return true }})
+	}
+	sound := func() {
+		require.Equal(t, []int{1, 1}, []int{q.want[0].len(), q.want[1].len()}, "by circle")
+		require.Equal(t, 2, q.ready.len())
+		require.Equal(t, map[string]int{"offline": 1}, q.counts())
+		require.Equal(t, 1, q.levels[1])
+		require.Equal(t, 1, q.levels[2])
+		first, ok := d.alarms.first()
+		require.True(t, ok)
+		require.Equal(t, d.now.Add(59*time.Second), first.at, "when the circle widens")
+		require.Equal(t, 2, d.alarms.len(), "and midnight")
+	}
+	sound()
+	d.alarms.clear()
+	q.want.clear()
+	q.levels[1], q.excluded["offline"], q.excluded["talking"] = 7, 7, 7
+	d.rebuild()
+	sound()
+}
+
 // TestOrder holds the heap against sorting, through any adding and removing.
 func TestOrder(t *testing.T) {
 	type thing struct{ key, place int }
@@ -123,18 +165,6 @@ func TestLoad(t *testing.T) {
 	require.InDelta(t, 1, l.ratio(at(1000)), 1e-9)
 	l.end(at(1000))
 	require.Zero(t, l.ratio(at(1100)))
-}
-
-// TestStrategies: level before key, key before id, for each strategy of the table.
-func TestStrategies(t *testing.T) {
-	early, late := time.Unix(1, 0), time.Unix(2, 0)
-	a := facts{id: "a", level: 1, idle: late}
-	for name, s := range strategies {
-		require.True(t, s.goesBefore(facts{id: "z", level: 2, idle: late}, facts{id: "b", level: 1, idle: early}), name)
-		require.Equal(t, s.fanOut == everyone, s.goesBefore(a, facts{id: "b", level: 1, idle: early}), name)
-		require.True(t, s.goesBefore(a, facts{id: "b", level: 1, idle: late}), name)
-		require.False(t, s.goesBefore(a, a), name)
-	}
 }
 
 // TestPromiseClock: from the first 180 or 183 of the first offers, at the latest their INVITE + 1 s;

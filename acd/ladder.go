@@ -149,6 +149,9 @@ type climb struct {
 	called map[string]bool
 }
 
+// step is the one that the alarm is on; it must not be asked before the first.
+func (c *climb) step() Step { return (&Ladder{}).rungs()[c.at].step }
+
 // climbs begins an alarm's ladder, if a caller is one: it waits in the alarm queue, and not for one agent. The
 // ladder counts from when the queue was entered, so that a restart does not begin it anew.
 func (d *desk) climbs(c *caller) bool {
@@ -156,7 +159,7 @@ func (d *desk) climbs(c *caller) bool {
 		return false
 	}
 	c.climb = &climb{at: notYet, called: map[string]bool{}}
-	c.climb.next = alarm{seq: c.seq, fire: func() { d.ascend(c) }}
+	c.climb.next = alarm{seq: c.more.seq, fire: func() { d.ascend(c) }}
 	d.rope(c)
 	return true
 }

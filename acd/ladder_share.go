@@ -109,7 +109,6 @@ func (d *desk) shareRound() (again bool) {
 		turns.add(c)
 	}
 	pools := d.pools()
-	before, chosen := d.standing(pools), map[*caller][]string{}
 	var without []*caller
 	for c, ok := turns.first(); ok; c, ok = turns.first() {
 		turns.remove(c)
@@ -117,7 +116,6 @@ func (d *desk) shareRound() (again bool) {
 			continue
 		}
 		if a := pools.take(c.climb.at); a != nil {
-			chosen[c] = append(chosen[c], a.ID)
 			d.ringFor(c, a)
 			turns.add(c)
 		} else if c.phones() == 0 && c.climb.up {
@@ -125,14 +123,9 @@ func (d *desk) shareRound() (again bool) {
 		}
 	}
 	for _, c := range without {
-		if a := d.takeFromAlarm(c, alarms); a != nil {
-			chosen[c] = append(chosen[c], a.ID)
-		}
+		d.takeFromAlarm(c, alarms)
 	}
 	for _, c := range alarms {
-		if len(chosen[c]) > 0 {
-			d.explainAlarm(c, chosen[c], before)
-		}
 		d.callDuty(c)
 	}
 	return slices.ContainsFunc(alarms, func(c *caller) bool { return !c.waits() })
@@ -168,8 +161,8 @@ func (d *desk) ringFor(c *caller, a *agent) {
 }
 
 // takeFromAlarm takes a phone for an alarm that has none from the alarm for which most ring, and more than one: the
-// one that has rung shortest. It returns whose, nil when there is none.
-func (d *desk) takeFromAlarm(c *caller, alarms []*caller) *agent {
+// one that has rung shortest.
+func (d *desk) takeFromAlarm(c *caller, alarms []*caller) {
 	var last *offer
 	most := 1
 	for _, rich := range alarms {
@@ -188,12 +181,11 @@ func (d *desk) takeFromAlarm(c *caller, alarms []*caller) *agent {
 		}
 	}
 	if last == nil {
-		return nil
+		return
 	}
 	d.book(last.agent, c)
 	d.withdraw(last, call.CauseWithdrawn)
 	d.refresh(last.agent)
-	return last.agent
 }
 
 // book keeps an agent, whose phone is being taken back, for an alarm.

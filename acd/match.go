@@ -21,11 +21,15 @@ type touched struct {
 	// once are the callers whose one try has not begun. It begins now, or as soon as a phone that was
 	// taken back has stopped ringing; or they fail.
 	once []*caller
+	// unpaired are those who have just come, or whose circle has grown: if nobody is rung for them, they are
+	// told why.
+	unpaired []*caller
 }
 
 // match rings, for the first caller of all, the first agent of its queue, until nobody is left to be
 // paired. One pairing is O(log n) in agents and callers.
 func (d *desk) match() {
+	d.round++
 	d.shareOut()
 	for !d.closing {
 		c, a := d.touched.first()
@@ -35,6 +39,7 @@ func (d *desk) match() {
 		d.start(c, a)
 	}
 	d.touched.once = slices.DeleteFunc(d.touched.once, d.settleOnce)
+	d.unpaired()
 	d.touched.queues = d.touched.queues[:0]
 	d.touched.agents = d.touched.agents[:0]
 }
@@ -62,9 +67,7 @@ func (d *desk) settleOnce(c *caller) (settled bool) {
 // first is the first caller who can be paired, and the agent to pair it with.
 func (t *touched) first() (best *caller, with *agent) {
 	for _, q := range t.queues {
-		c, wanted := q.want.first()
-		s, ready := q.ready.first()
-		if wanted && ready && (best == nil || c.goesBefore(best)) {
+		if c, s := q.next(); c != nil && (best == nil || c.goesBefore(best)) {
 			best, with = c, s.agent
 		}
 	}
@@ -96,12 +99,12 @@ func (t *touched) agent(a *agent) {
 
 // enlist puts an agent among those ready in every queue it serves, or takes it out.
 func (d *desk) enlist(a *agent, ready bool) {
+	out := a.out()
 	for _, s := range a.slots {
+		s.enter(ready, d.o.Random.ExpFloat64)
+		s.count(out)
 		if ready {
-			s.queue.ready.add(s)
 			d.touched.queue(s.queue)
-		} else {
-			s.queue.ready.remove(s)
 		}
 	}
 	d.touched.agent(a)
@@ -144,16 +147,23 @@ func (d *desk) index(c *caller) {
 // half changed; it is slow, and needs nothing but the facts to be right.
 func (d *desk) rebuild() {
 	d.alarms.clear()
+	d.awaitMidnight()
 	for _, q := range d.queues {
 		q.ready.clear()
 		q.want.clear()
+		clear(q.levels)
+		clear(q.excluded)
 	}
 	for _, a := range d.agents {
 		a.direct.clear()
+		for _, s := range a.slots {
+			s.out = ""
+		}
 	}
 	d.ladder.rebuild(d.agents)
 	for _, q := range append(slices.Clone(d.queues), d.people) {
 		for _, c := range slices.Clone(q.waiting.items) {
+			d.encircle(c)
 			if c.climb != nil {
 				d.ascend(c)
 			}

@@ -2,6 +2,7 @@ package acd_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -50,8 +51,8 @@ func modelDesk() acd.Options {
 	return acd.Options{
 		Queues: []acd.Queue{
 			{Name: "consult", Priority: 10, WrapUp: 3 * time.Second, AfterReject: 4 * time.Second, AfterBusy: 5 * time.Second, AfterNoAnswer: 6 * time.Second},
-			{Name: "repair", Priority: 10, Strategy: acd.RingProgressively, Progress: 7 * time.Second, AfterReject: 7 * time.Second, Unreachable: 9 * time.Second},
-			{Name: "gas", Priority: 100, Strategy: acd.RingAll, WrapUp: 5 * time.Second},
+			{Name: "repair", Priority: 12, Strategy: acd.RingProgressively, Progress: 7 * time.Second, AfterReject: 7 * time.Second, Unreachable: 9 * time.Second},
+			{Name: "gas", Priority: 100, Alarm: true, Strategy: acd.RingAll, WrapUp: 5 * time.Second},
 		},
 		Agents: []acd.Agent{
 			{ID: "1", Skills: map[string]int{"consult": 1, "repair": 2}},
@@ -62,19 +63,64 @@ func modelDesk() acd.Options {
 	}
 }
 
+// anyDesk is the desk of modelDesk with a strategy, and any ageing and widening.
+func anyDesk(t *rapid.T, strategy string) acd.Options {
+	o := modelDesk()
+	o.Queues[0].Strategy, o.Queues[1].Strategy = strategy, strategy
+	o.Ageing = rapid.SampledFrom([]time.Duration{0, time.Second, 6 * time.Second}).Draw(t, "ageing")
+	if rapid.Bool().Draw(t, "widens") {
+		o.Queues[0].Level = 3
+		o.Queues[0].Widen = []acd.Widening{{After: 5 * time.Second, Level: 2}, {After: 9 * time.Second, Level: 1}}
+		o.Queues[1].Level = 2
+		o.Queues[1].Widen = []acd.Widening{{After: 7 * time.Second, Level: 1}}
+	}
+	return o
+}
+
+// everybody comes to work.
+func everybody() (steps []step) {
+	for i := range modelDesk().Agents {
+		steps = append(steps, step{Do: "flow", Who: i, Flag: true})
+	}
+	return steps
+}
+
+// daysBeginAfter is a zone in which a day begins so long after now.
+func daysBeginAfter(wait time.Duration) *time.Location {
+	now := time.Now().UTC()
+	midnight := now.Truncate(24 * time.Hour).Add(24 * time.Hour)
+	return time.FixedZone("test", int((midnight.Sub(now) - wait).Seconds()))
+}
+
 // TestDeskAgainstModel drives the desk and the model with the same steps, and compares them after
-// each one and at each deadline; in the end, all is at rest.
+// each one and at each deadline; in the end, all is at rest. So it is for each strategy.
 func TestDeskAgainstModel(t *testing.T) {
+	for _, strategy := range []string{
+		acd.LongestIdle, acd.FewestCalls, acd.LeastTalk, acd.RoundRobin, acd.Linear, acd.Random, acd.Weighted,
+		acd.RingAll, acd.RingProgressively,
+	} {
+		t.Run(strategy, func(t *testing.T) { deskAgainstModel(t, strategy) })
+	}
+}
+
+func deskAgainstModel(t *testing.T, strategy string) {
+	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := rapid.SliceOfN(anyStep, 1, 60).Draw(rt, "steps")
+		o := anyDesk(rt, strategy)
+		if rapid.Bool().Draw(rt, "all there") {
+			steps = append(everybody(), steps...)
+		}
+		midnight := time.Duration(rapid.IntRange(1, 120).Draw(rt, "midnight")) * time.Second
 		var failure error
 		synctest.Test(t, func(t *testing.T) {
-			o := modelDesk()
+			o.Location = daysBeginAfter(midnight)
 			r := &pair{
 				lab: newLab(t, o),
 				model: model.New(model.Options{
 					Queues: o.Queues, Agents: o.Agents, Limit: 15 * time.Second, NoProgress: 2 * time.Second,
 					Cycle: 5 * time.Second, Rescue: 10 * time.Second,
+					Ageing: o.Ageing, Midnight: midnight,
 				}),
 			}
 			failure = r.play(steps)
@@ -287,6 +333,49 @@ func (p *pair) compareSeats() error {
 			return fmt.Errorf("%s: waits %t, %d of %d offers open after %d rings, should be %t and %d",
 				c, visit.Left == nil, open, len(offers), p.rings[c], waiting[c], p.model.Offers(c))
 		}
+		if err := explained(seat.Decisions(), offers); err != nil {
+			return fmt.Errorf("%s: %w", c, err)
+		}
+	}
+	return nil
+}
+
+// explained holds what a seat decided against the offers made: each was decided on, in order, and everybody who
+// serves the queue is accounted for.
+func explained(decisions []call.Decision, offers []call.Offer) error {
+	var chosen []string
+	for _, d := range decisions {
+		if len(d.Chosen) > len(d.Candidates)+d.More || d.Later != 0 {
+			return fmt.Errorf("more were chosen than could be: %+v", d)
+		}
+		chosen = append(chosen, d.Chosen...)
+		serving, counted := 0, len(d.Candidates)+d.More
+		for _, a := range modelDesk().Agents {
+			if _, ok := a.Skills[d.Queue]; ok {
+				serving++
+			}
+		}
+		for _, n := range d.Excluded {
+			counted += n
+		}
+		if d.Rule == "direct" {
+			serving = 1
+		}
+		if serving != counted {
+			return fmt.Errorf("%d are accounted for, should be %d: %+v", counted, serving, d)
+		}
+		for i, id := range d.Chosen { // no more than ten serve here, so all are named
+			if i >= len(d.Candidates) || d.Candidates[i].Agent != id {
+				return fmt.Errorf("chosen in another order than that of the candidates: %+v", d)
+			}
+		}
+	}
+	rung := make([]string, len(offers))
+	for i, o := range offers {
+		rung[i] = o.Agent
+	}
+	if !slices.Equal(chosen, rung) {
+		return fmt.Errorf("chosen were %v, rung %v", chosen, rung)
 	}
 	return nil
 }

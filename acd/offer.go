@@ -47,11 +47,16 @@ var failures = map[call.Cause]failure{
 // start rings an agent's phone for a caller. If the caller has left meanwhile, it takes the caller out
 // instead and the agent stays free.
 func (d *desk) start(c *caller, a *agent) {
-	index, ok := c.seat.offer(a.ID, d.now)
+	if !d.claim(c, a) {
+		return
+	}
+	index, ok := c.seat.choose(a.ID, d.now, d.explain(c, a))
 	if !ok {
+		d.letGo(a)
 		d.left(c)
 		return
 	}
+	d.chosen(c, a)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	o := &offer{caller: c, agent: a, index: index, sent: d.now, open: true, cancel: cancel}
 	d.seq++
@@ -181,7 +186,10 @@ func (d *desk) answered(o *offer, leg call.Leg, at time.Time) {
 		return
 	}
 	a.calls++
-	d.attach(a, &busy{leg: leg, from: d.byQueue[c.Queue], call: c.CallID})
+	if s := a.serves(c.queue); s != nil {
+		s.calls++
+	}
+	d.attach(a, &busy{leg: leg, from: d.byQueue[c.Queue], call: c.CallID, began: at})
 	d.drop(c)
 	d.withdrawAll(c, call.CauseElsewhere)
 }

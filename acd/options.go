@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,16 @@ type Options struct {
 	// OnAlarm is told each step of each alarm as it begins, on the desk's goroutine; it must not block. It may be
 	// nil.
 	OnAlarm func(AlarmStep)
+	// Ageing is the waiting that weighs as much as one point of a queue's priority; 0 means that no waiting
+	// makes up for priority. Up to 1 h.
+	Ageing time.Duration
+	// Location is where days begin, for the figures of a day; nil means UTC.
+	Location *time.Location
+	// Random draws lots, for the strategies that do; nil means a source seeded by chance. The desk's goroutine
+	// alone uses it.
+	Random *rand.Rand
+	// Claims decide which call an agent is for; nil means that this desk shares its agents with nobody.
+	Claims Claims
 	// NoProgress is how long a phone may give no 18x before it counts as unreachable; 0 means 2 s.
 	NoProgress time.Duration
 	// Logger may be nil: silent.
@@ -47,8 +58,14 @@ type Queue struct {
 	Name string
 	// Priority: callers of the queue with the higher one go first.
 	Priority int
-	// Strategy is [LongestIdle], [RingAll] or [RingProgressively]; empty means LongestIdle.
+	// Alarm: callers of this queue go before all others.
+	Alarm bool
+	// Strategy is one of the constants of this package, such as [RoundRobin]; empty means LongestIdle.
 	Strategy string
+	// Level is the least level of the queue's skill that an agent needs at first; Widen are the steps at which
+	// less will do, the earliest first.
+	Level int
+	Widen []Widening
 	// Progress is after how long [RingProgressively] has another phone join in; 0 means 10 s.
 	Progress time.Duration
 	// WrapUp is how long an agent is left alone after a talk of this queue; 0 means not at all.
@@ -71,6 +88,8 @@ type Agent struct {
 	// Skills are the queues served, with the level in each: higher goes first. A skill that names no
 	// queue means nothing.
 	Skills map[string]int
+	// Weight is the agent's share of the calls where the strategy is [Weighted]; 0 means 1.
+	Weight int
 }
 
 // Ring is the cadence of one ring.
@@ -114,6 +133,15 @@ func (o *Options) complete() error {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	if o.Random == nil {
+		o.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // lots for work, not for secrets
+	}
+	if o.Claims == nil {
+		o.Claims = NewMemoryClaims(uint64(time.Now().Unix())) //nolint:gosec // positive since 1970
+	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}
 	}
@@ -127,6 +155,9 @@ func (o *Options) complete() error {
 	if o.Rings < 0 || o.Ring.Cycle() <= 0 || o.NoProgress < 0 {
 		problems = append(problems, errors.New("rings, ring and no-progress must be positive"))
 	}
+	if o.Ageing < 0 || o.Ageing > time.Hour {
+		problems = append(problems, errors.New("ageing must be from 0 to 1 h"))
+	}
 	return errors.Join(append(problems, o.checkNames()...)...)
 }
 
@@ -138,6 +169,9 @@ func (o *Options) checkNames() (problems []error) {
 		}
 		if _, ok := strategies[cmp.Or(q.Strategy, LongestIdle)]; !ok {
 			problems = append(problems, fmt.Errorf("queue %q: unknown strategy %q", q.Name, q.Strategy))
+		}
+		if !q.widens() {
+			problems = append(problems, fmt.Errorf("queue %q: each widening is later than the last, and to a lower level", q.Name))
 		}
 		queues[q.Name] = true
 	}

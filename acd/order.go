@@ -1,5 +1,7 @@
 package acd
 
+import "slices"
+
 // order keeps things sorted by before: the first is at hand, adding and removing any one is O(log n).
 // It is a binary heap whose elements know their place in it.
 type order[T any] struct {
@@ -20,6 +22,27 @@ func (o *order[T]) first() (x T, ok bool) {
 		return x, false
 	}
 	return o.items[0], true
+}
+
+// least returns the first n, or all if there are fewer, in order. It looks at no more than 2n of them.
+func (o *order[T]) least(n int) []T {
+	found := make([]T, 0, min(n, len(o.items)))
+	edge := []int{0} // those of whom one must be the next: the children of what was found
+	for len(found) < cap(found) {
+		next := 0
+		for i := range edge {
+			if o.before(o.items[edge[i]], o.items[edge[next]]) {
+				next = i
+			}
+		}
+		at := edge[next]
+		found = append(found, o.items[at])
+		edge = slices.Delete(edge, next, next+1)
+		for child := 2*at + 1; child <= 2*at+2 && child < len(o.items); child++ {
+			edge = append(edge, child)
+		}
+	}
+	return found
 }
 
 // add does nothing when x is already here.

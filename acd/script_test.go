@@ -28,8 +28,9 @@ var update = flag.Bool("update", false, "write what the scripts did as what they
 //	leave CALL [CAUSE]          moved AGENT CALL QUEUE|-
 //	progress AGENT CODE         answer AGENT            fail AGENT CAUSE
 //	cross AGENT                 hangup AGENT            show [AGENT…|QUEUE…]
+//	why CALL
 //
-// cross has the phone answer although it is withdrawn; hangup ends the agent's leg from its end.
+// why shows the decisions about a call so far. cross has the phone answer although it is withdrawn; hangup ends the agent's leg from its end.
 // Several doings parted by a semicolon are done in the same instant, without the desk between them.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -54,7 +55,8 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// parseDesk reads lines such as "queue repair priority=20 wrap-up=5s" and "agent 8001 repair=5". A queue with
+// parseDesk reads lines such as "queue repair priority=20 wrap-up=5s level=5 widen=20s:3 widen=40s:1",
+// "agent 8001 repair=5 weight=2", "ageing 6s" and "midnight 1m". A queue with
 // ladder=ALL-SKILLED,EVERYONE,DUTY[,NUMBER…] is the alarms'.
 func parseDesk(t *testing.T, text string) (o acd.Options) {
 	t.Helper()
@@ -78,6 +80,13 @@ func parseDesk(t *testing.T, text string) (o acd.Options) {
 					}
 				case "progress":
 					q.Progress = duration(t, value)
+				case "alarm":
+					q.Alarm = true
+				case "level":
+					q.Level = number(t, value)
+				case "widen":
+					after, level, _ := strings.Cut(value, ":")
+					q.Widen = append(q.Widen, acd.Widening{After: duration(t, after), Level: number(t, level)})
 				case "wrap-up":
 					q.WrapUp = duration(t, value)
 				default:
@@ -89,9 +98,17 @@ func parseDesk(t *testing.T, text string) (o acd.Options) {
 			a := acd.Agent{ID: words[1], Name: "name of " + words[1], Skills: map[string]int{}}
 			for _, word := range words[2:] {
 				skill, level, _ := strings.Cut(word, "=")
+				if skill == "weight" {
+					a.Weight = number(t, level)
+					continue
+				}
 				a.Skills[skill] = number(t, level)
 			}
 			o.Agents = append(o.Agents, a)
+		case "ageing":
+			o.Ageing = duration(t, words[1])
+		case "midnight": // so long after the start
+			o.Location = daysBeginAfter(duration(t, words[1]))
 		default:
 			t.Fatalf("unknown line %q", line)
 		}
@@ -109,9 +126,14 @@ func (l *lab) run(script string) {
 		require.GreaterOrEqual(l.t, wait, time.Duration(0), "time goes backwards: %s", line)
 		<-time.After(wait)
 		synctest.Wait()
+		release := func() {}
+		if strings.Contains(doings, ";") {
+			release = l.center.Hold()
+		}
 		for doing := range strings.SplitSeq(doings, ";") {
 			l.do(strings.Fields(doing))
 		}
+		release()
 		synctest.Wait()
 	}
 	l.stop()
@@ -160,6 +182,11 @@ func (l *lab) do(words []string) {
 		l.leg(args[0]).End(call.Far, call.CauseBye)
 	case "show":
 		l.show(args)
+	case "why":
+		for i, d := range l.seats[args[0]].Decisions() {
+			l.logf("why %s %d: at %s in %s by %s: %v of %v and %d more, not %v",
+				args[0], i+1, d.At.Sub(l.start), d.Queue, d.Rule, d.Chosen, d.Candidates, d.More, d.Excluded)
+		}
 	default:
 		l.t.Fatalf("unknown doing %q", verb)
 	}

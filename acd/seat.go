@@ -89,11 +89,13 @@ func (s *seat) Decisions() []call.Decision {
 	return slices.Clone(s.decisions)
 }
 
-// decide writes a decision down.
+// decide writes a decision down, unless the visit has ended.
 func (s *seat) decide(d call.Decision) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.decisions = append(s.decisions, d)
+	if s.visit.Left == nil {
+		s.decisions = call.AddDecisions(s.decisions, d)
+	}
 }
 
 // turn ends the visit because the queue turns the caller away; false when it had ended before.
@@ -195,13 +197,18 @@ func (s *seat) over() bool {
 	return s.visit.Left != nil
 }
 
-// offer writes down that a phone is about to be rung, and returns the offer's index; false when the
-// place was given up.
-func (s *seat) offer(agent string, sent time.Time) (index int, ok bool) {
+// choose writes down, in one step, that a phone is about to be rung and why, and returns the offer's index;
+// false when the place was given up. Without a reason, the last one was this agent's too.
+func (s *seat) choose(agent string, sent time.Time, why *call.Decision) (index int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.visit.Left != nil {
 		return 0, false
+	}
+	if n := len(s.decisions); why != nil {
+		s.decisions = call.AddDecisions(s.decisions, *why)
+	} else if n > 0 && s.decisions[n-1].Later == 0 {
+		s.decisions[n-1].Chosen = append(s.decisions[n-1].Chosen, agent)
 	}
 	return s.offerLocked(call.Offer{Agent: agent, Sent: sent}), true
 }

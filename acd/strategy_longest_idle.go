@@ -4,6 +4,7 @@ package acd
 const LongestIdle = "longest-idle"
 
 var longestIdle = strategy{
-	before: func(a, b facts) bool { return a.idle.Before(b.idle) },
+	before: func(a, b facts) bool { return byIdle(a, b) < 0 },
+	key:    idleInWords,
 	fanOut: 1,
 }

@@ -6,5 +6,6 @@ const RingAll = "ring-all"
 
 var ringAll = strategy{
 	before: func(_, _ facts) bool { return false },
+	key:    func(facts) string { return "rings with all" },
 	fanOut: everyone,
 }

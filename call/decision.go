@@ -19,6 +19,24 @@ type Decision struct {
 	// level (outside the caller's circle), elsewhere (logged out of this queue), rested (a delay after a
 	// failed offer).
 	Excluded map[string]int `json:"excluded"`
+	// Later is how many decisions came after this one that were not kept, see MaxDecisions.
+	Later int `json:"later,omitempty"`
+}
+
+// MaxDecisions is how many decisions a call keeps; those that follow are counted ([Decision.Later]). A caller
+// who waits a day, with agents who never answer, comes to thousands.
+const MaxDecisions = 200
+
+// AddDecisions adds decisions to those kept, up to the bound. It changes what kept has in its place.
+func AddDecisions(kept []Decision, more ...Decision) []Decision {
+	for _, d := range more {
+		if len(kept) < MaxDecisions {
+			kept = append(kept, d)
+			continue
+		}
+		kept[MaxDecisions-1].Later += 1 + d.Later
+	}
+	return kept
 }
 
 // Candidate is one agent who could be rung.

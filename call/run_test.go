@@ -111,6 +111,12 @@ func (s *stage) act(what string, args []string) {
 		s.dial(args[0], args[1])
 	case "key":
 		s.caller.Stream().Press(media.Key(args[0][0]))
+	case "decide": // so many times
+		n, err := strconv.Atoi(args[0])
+		require.NoError(s.t, err)
+		for range n {
+			s.seat().Decide(call.Decision{Rule: args[1]})
+		}
 	case "ring":
 		s.seat().Ring(args[0])
 	case "answer":

@@ -23,9 +23,9 @@ type waiting struct {
 	c       *Call
 	at      Next
 	seat    Seat
-	visit   int // the stay's index in the record's visits
-	offers  int // how many offers the record had before it
-	reasons int // how many decisions
+	visit   int        // the stay's index in the record's visits
+	offers  int        // how many offers the record had before it
+	reasons []Decision // those from before
 	saying  *playing
 	talking chan struct{} // saying's done, nil while nothing is said
 	sorry   string        // what the next round begins with
@@ -50,7 +50,7 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 		return c.failed(ctx, err, ReasonNoQueue)
 	}
 	w := &waiting{
-		c: c, at: at, seat: seat, visit: c.visit(at), offers: len(c.rec.Offers), reasons: len(c.rec.Decisions),
+		c: c, at: at, seat: seat, visit: c.visit(at), offers: len(c.rec.Offers), reasons: slices.Clone(c.rec.Decisions),
 		unlate: func() bool { return false },
 	}
 	if at.Lost {
@@ -278,7 +278,7 @@ func (w *waiting) copy() {
 		r.Visits[w.visit] = visit
 	}
 	r.Offers = append(r.Offers[:w.offers], offers...)
-	r.Decisions = append(r.Decisions[:w.reasons], w.seat.Decisions()...)
+	r.Decisions = AddDecisions(slices.Clone(w.reasons), w.seat.Decisions()...)
 	if slices.ContainsFunc(offers, func(o Offer) bool { return o.Rung != nil }) {
 		w.c.targetRings()
 	}

@@ -11,6 +11,7 @@ func (r *reader) check() {
 	r.checkAgents()
 	r.checkRoutes()
 	r.checkAlarm()
+	r.checkCircles()
 	r.checkSafety()
 	r.checkPrompts()
 }

@@ -54,6 +54,7 @@ func defaults() *Config {
 		Drain:  5 * time.Minute,
 		Menus:  map[string]Menu{defaultMenu: menuDefaults(defaultMenu)},
 		Queues: defaultQueues(),
+		Ageing: 6 * time.Second,
 		Targets: Targets{
 			AnswerRings:  3,
 			Ring:         Ring{On: time.Second, Off: 4 * time.Second},
@@ -111,6 +112,7 @@ func plainQueue(priority int) Queue {
 		Priority:      priority,
 		Strategy:      LongestIdle,
 		Progress:      10 * time.Second,
+		Level:         1,
 		WaitPrompt:    defaultWaitPrompt,
 		WrapUp:        5 * time.Second,
 		AfterReject:   10 * time.Second,

@@ -57,7 +57,7 @@ func (v value) require(key, want string) {
 
 func (r *reader) agents(v value) {
 	v.items("a list of {id, name, password, skills}", func(_ int, item value) {
-		var a Agent
+		a := Agent{Weight: 1}
 		item.fields(
 			field{"id", func(v value) { v.text(&a.ID, idShape) }},
 			field{keyName, func(v value) { v.text(&a.Name, titleShape) }},
@@ -68,6 +68,7 @@ func (r *reader) agents(v value) {
 			}},
 			field{keyHA1, func(v value) { a.HA1 = v.ha1() }},
 			field{"skills", func(v value) { a.Skills = r.skills(v) }},
+			field{"weight", func(v value) { v.integer(&a.Weight, 1, 100) }},
 			field{"digest", func(v value) { listOf(v, &a.Digest, MD5, SHA256, SHA512256) }},
 		)
 		item.require("id", idShape.want)

@@ -21,6 +21,7 @@ func (r *reader) root(v value) {
 		field{"agents", r.agents},
 		field{keyMenus, r.menus},
 		field{keyQueues, r.queues},
+		field{"ageing", func(v value) { v.duration(&c.Ageing, 0, time.Hour) }},
 		field{"targets", r.targets},
 		field{keyAlarm, r.alarm},
 		field{"recorder", r.recorder},

@@ -20,8 +20,11 @@ type Config struct {
 	Agents []Agent // in the order of the file
 	// Menus by name. When the file leaves `menus` out but writes `queues`, and no number leads to a
 	// menu, there are none.
-	Menus    map[string]Menu
-	Queues   map[string]Queue
+	Menus  map[string]Menu
+	Queues map[string]Queue
+	// Ageing is the waiting that weighs as much as one point of a queue's priority; key `ageing`, 0s (none) to
+	// 1h, default 6s.
+	Ageing   time.Duration
 	Targets  Targets
 	Alarm    Alarm
 	Recorder Recorder
@@ -200,6 +203,8 @@ type Agent struct {
 	HA1 map[Digest]Secret
 	// Skills by queue, each with a level from 1 to 9 (the best).
 	Skills map[string]int
+	// Weight is the share of calls where the strategy is weighted, 1 to 100, default 1.
+	Weight int
 	// Digest is this agent's own list, in order; empty means that of SIP, or, where there is HA1, the algorithms
 	// of that.
 	Digest []Digest
@@ -221,6 +226,10 @@ type Queue struct {
 	Strategy Strategy
 	// Progress is how soon each further phone joins in with RingProgressively; key `progress`, 1s to 1m, default 10s.
 	Progress time.Duration
+	// Level is the least level of the skill that an agent needs at first, 1 to 9, default 1; Widen are the steps
+	// at which less will do, in order.
+	Level int
+	Widen []Widening
 	// WaitPrompt is heard until an agent answers; default please-wait.
 	WaitPrompt string
 	// WrapUp is how long an agent is left alone after a talk; key `wrap_up`, 0s to 1h, default 5s.
@@ -231,17 +240,6 @@ type Queue struct {
 	AfterNoAnswer time.Duration // rang to its limit; key `after_no_answer`, default 10s
 	Unreachable   time.Duration // no sign of the phone; key `unreachable`, default 5s
 }
-
-// Strategy is how a queue picks agents.
-type Strategy string
-
-// The strategies.
-const (
-	LongestIdle Strategy = "longest-idle"
-	RingAll     Strategy = "ring-all"
-	// RingProgressively rings one, and another each Queue.Progress.
-	RingProgressively Strategy = "ring-progressively"
-)
 
 // Targets are the promises that are watched.
 type Targets struct {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The long evidence, in parts: fuzz (every target for a minute), race (all unit tests five times with the
 # race detector), calls (whole calls with real phones three times), matrix (every kind of message lost, late
-# or out of order, with the timers of RFC 3261), alarm (every schedule
-# of a small world), bench (what signalling costs), soak (calls for ten minutes). Each part writes
+# or out of order, with the timers of RFC 3261), alarm (every schedule of a small world), bench (how soon the desk
+# rings, what signalling costs), soak (calls for ten minutes). Each part writes
 # docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
 #
 #   PROOF=soak,fuzz   some parts only
@@ -37,10 +37,10 @@ machine() {
 # heading PART WHAT: how the part's file begins.
 heading() { printf '# %s, %s\n\n%s\n\nCommit %s. %s.\n\n' "$1" "$(date +%F)" "$2" "$(revision)" "$(machine)"; }
 
-# bench_sip keeps the table that the command prints.
-bench_sip() {
+# bench keeps the tables that the commands print.
+bench() {
 	go build -o bin/hotline ./cmd/hotline
-	{ echo '```' && bin/hotline bench sip && echo '```'; } | tee "$figures"
+	{ echo '```' && bin/hotline bench acd && echo && bin/hotline bench sip && echo '```'; } | tee "$figures"
 }
 
 # part NAME WHAT COMMAND...: runs a command, keeps what it printed and whether it went well.
@@ -92,7 +92,7 @@ for name in ${parts//,/ }; do
 			go test -tags proof -run '^TestAlarmBoundInFull$' -count=1 -timeout 30m -v ./acd
 		;;
 	bench)
-		part bench "What signalling costs: calls a second, set-up times and CPU per call, next to a bare sipgo server." bench_sip
+		part bench "How soon the desk rings a phone, by agents and callers waiting; and what signalling costs: calls a second, set-up times and CPU per call, next to a bare sipgo server." bench
 		;;
 	soak)
 		part soak "Calls at 30 a minute for $soaktime to one hotline process (built without the race detector), by simulated people." \

@@ -33,6 +33,7 @@ func (s *Server) table() []route {
 		{pattern: "/metrics", open: true, handle: s.scrape()},
 		{pattern: "/api/v1/calls", roles: []Role{Auditor}, handle: s.calls},
 		{pattern: "/api/v1/calls/{id}", roles: []Role{Auditor}, handle: s.call},
+		{pattern: "/api/v1/calls/{id}/routing", roles: []Role{Auditor}, handle: s.routing},
 		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.trace},
 		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},

@@ -26,12 +26,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // apiRoutes are the routes that need a token, and which roles may see them.
 var apiRoutes = map[string][]string{
-	"/api/v1/calls":          {supervisorToken, auditorToken},
-	"/api/v1/calls/c1":       {supervisorToken, auditorToken},
-	"/api/v1/calls/c1/trace": {supervisorToken, auditorToken},
-	"/api/v1/recordings/c1":  {supervisorToken, auditorToken},
-	"/api/v1/queues":         {supervisorToken, agentToken},
-	"/api/v1/agents":         {supervisorToken, agentToken},
+	"/api/v1/calls":            {supervisorToken, auditorToken},
+	"/api/v1/calls/c1":         {supervisorToken, auditorToken},
+	"/api/v1/calls/c1/trace":   {supervisorToken, auditorToken},
+	"/api/v1/calls/c1/routing": {supervisorToken, auditorToken},
+	"/api/v1/recordings/c1":    {supervisorToken, auditorToken},
+	"/api/v1/queues":           {supervisorToken, agentToken},
+	"/api/v1/agents":           {supervisorToken, agentToken},
 }
 
 var openRoutes = []string{"/", "/assets/board.js", "/assets/board.css", "/assets/icon.svg", "/healthz", "/readyz", "/metrics"}

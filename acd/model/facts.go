@@ -29,7 +29,7 @@ func (d *Desk) Pause(id string, on bool) { d.agent(id).paused = on }
 // Engage takes in a leg of an agent's that did not come from a queue.
 func (d *Desk) Engage(id string) {
 	a := d.agent(id)
-	a.legs = append(a.legs, nil)
+	a.legs = append(a.legs, &leg{since: d.now})
 	if a.offer != nil {
 		d.fail(a, call.CauseBusy)
 	}
@@ -39,9 +39,10 @@ func (d *Desk) Engage(id string) {
 func (d *Desk) HangUp(id string) {
 	a := d.agent(id)
 	last := len(a.legs) - 1
-	q := a.legs[last]
+	l := a.legs[last]
 	a.legs = a.legs[:last]
-	if q != nil {
+	if q := l.queue; q != nil {
+		d.talked(a, l)
 		a.wrapUntil = max(a.wrapUntil, d.now+q.WrapUp)
 		a.free = a.wrapUntil
 	}
@@ -57,7 +58,9 @@ func (d *Desk) Join(name, queue, only string, front, once bool) {
 // Move takes in that an agent's newest leg talks for a queue's call now.
 func (d *Desk) Move(id, queue string) {
 	a := d.agent(id)
-	a.legs[len(a.legs)-1] = d.talkOf(d.queues[queue])
+	l := a.legs[len(a.legs)-1]
+	d.talked(a, l)
+	l.queue = d.talkOf(d.queues[queue])
 }
 
 // talkOf is the queue whose talk a leg is: a call between two people is no queue's.
@@ -91,7 +94,8 @@ func (d *Desk) Progress(id string) {
 func (d *Desk) Answer(id string) {
 	a := d.agent(id)
 	c := a.offer.caller
-	a.legs = append(a.legs, d.talkOf(c.queue))
+	a.legs = append(a.legs, &leg{queue: d.talkOf(c.queue), since: d.now})
+	a.answered[c.queue]++
 	d.Leave(c.name)
 }
 
@@ -115,7 +119,7 @@ func (d *Desk) settleOnce() error {
 			continue
 		}
 		for _, o := range d.rang {
-			if c.only == o.agent.ID && !o.early && goesBefore(c, o.caller) {
+			if c.only == o.agent.ID && !o.early && d.goesBefore(c, o.caller) {
 				return fmt.Errorf("%s was rung for %s before %s", o.agent.ID, o.caller.name, c.name)
 			}
 		}

@@ -18,6 +18,10 @@ type Options struct {
 	Limit, NoProgress time.Duration
 	// Cycle is one ring, and Rescue when on the promise clock a second phone joins in; each cycle after, one more.
 	Cycle, Rescue time.Duration
+	// Ageing as the desk has it.
+	Ageing time.Duration
+	// Midnight is when the day's figures begin anew; 0 is never.
+	Midnight time.Duration
 }
 
 // Desk is the model.
@@ -32,15 +36,26 @@ type Desk struct {
 	idle []*agent
 	// failed are the callers whose one try came to nothing, and why.
 	failed map[string]call.Cause
+	// turns are the numbers of the agents last rung in turn, by queue and level.
+	turns map[turn]int
 }
 
 type agent struct {
 	acd.Agent
 	flow, paused         bool
-	legs                 []*acd.Queue // nil for a leg that did not come from a queue
+	legs                 []*leg
+	number               int                // in the order of the options, from 1
+	answered             map[*acd.Queue]int // today
+	talked               time.Duration      // today
 	offer                *offer
 	wrapUntil, restUntil time.Duration
 	free                 time.Duration // since when there was nothing to do
+}
+
+// leg is a live one; queue is nil where it did not come from one.
+type leg struct {
+	queue *acd.Queue
+	since time.Duration
 }
 
 type caller struct {
@@ -66,12 +81,12 @@ type offer struct {
 
 // New makes a model in which every agent is offline.
 func New(o Options) *Desk {
-	d := &Desk{o: o, queues: map[string]*acd.Queue{"": {}}, failed: map[string]call.Cause{}}
+	d := &Desk{o: o, queues: map[string]*acd.Queue{"": {}}, failed: map[string]call.Cause{}, turns: map[turn]int{}}
 	for i := range o.Queues {
 		d.queues[o.Queues[i].Name] = &o.Queues[i]
 	}
-	for _, settings := range o.Agents {
-		d.agents = append(d.agents, &agent{Agent: settings})
+	for i, settings := range o.Agents {
+		d.agents = append(d.agents, &agent{Agent: settings, number: i + 1, answered: map[*acd.Queue]int{}})
 	}
 	return d
 }
@@ -83,15 +98,17 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 			at, ok = t, true
 		}
 	}
+	consider(d.o.Midnight)
 	for _, c := range d.callers {
+		for _, w := range c.queue.Widen {
+			consider(c.entered + w.After)
+		}
 		if c.clock < 0 {
 			continue
 		}
 		consider(c.clock)
-		for _, every := range []time.Duration{d.o.Cycle, c.queue.Progress} {
-			if every > 0 { // more often than it matters, which does no harm
-				consider(d.now + every - max(0, d.now-c.clock)%every)
-			}
+		for _, every := range []time.Duration{d.o.Cycle, progress(c.queue)} { // more often than it matters, which does no harm
+			consider(d.now + every - max(0, d.now-c.clock)%every)
 		}
 	}
 	for _, a := range d.agents {
@@ -107,6 +124,9 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 // Advance lets time pass, at most up to Next, and ends the offers whose deadline has come.
 func (d *Desk) Advance(to time.Duration) {
 	d.now = to
+	if to == d.o.Midnight {
+		d.newDay()
+	}
 	for _, a := range d.agents {
 		switch o := a.offer; {
 		case o == nil || o.deadline > to:
@@ -137,6 +157,8 @@ func (a *agent) state(now time.Duration) call.AgentState {
 		return call.AgentReady
 	}
 }
+
+func (a *agent) ready(now time.Duration) bool { return a.state(now) == call.AgentReady }
 
 // callable reports whether the agent may be rung for somebody who asks for them by name.
 func (a *agent) callable() bool { return a.flow && len(a.legs) == 0 && a.offer == nil }
@@ -182,37 +204,8 @@ func (d *Desk) caller(name string) *caller {
 	return d.callers[i]
 }
 
-// goesBefore is the order of callers; x joined before y.
-func goesBefore(x, y *caller) bool {
-	front := func(c *caller) int {
-		if c.front {
-			return 0
-		}
-		return 1
-	}
-	return cmp.Or(
-		cmp.Compare(y.queue.Priority, x.queue.Priority),
-		cmp.Compare(front(x), front(y)),
-		cmp.Compare(x.entered, y.entered),
-	) < 0
-}
-
-// better reports whether agent a goes before b in a queue.
-func better(q *acd.Queue, a, b *agent) bool {
-	order := cmp.Compare(b.Skills[q.Name], a.Skills[q.Name])
-	if q.Strategy != acd.RingAll {
-		order = cmp.Or(order, cmp.Compare(a.free, b.free))
-	}
-	return cmp.Or(order, cmp.Compare(a.ID, b.ID)) < 0
-}
-
-func (c *caller) servedBy(a *agent) bool {
-	if c.only != "" {
-		return c.only == a.ID
-	}
-	_, ok := a.Skills[c.queue.Name]
-	return ok
-}
+// progress is how soon another phone joins in with ring-progressively.
+func progress(q *acd.Queue) time.Duration { return cmp.Or(q.Progress, 10*time.Second) }
 
 // wants reports whether another phone may be rung for the caller: the first, one of all, one that joins in
 // while nobody answers, or a rescue.
@@ -224,7 +217,7 @@ func (d *Desk) wants(c *caller) bool {
 	if c.only != "" || c.clock < 0 || since < 0 {
 		return false
 	}
-	if c.queue.Strategy == acd.RingProgressively && len(c.offers) <= int(since/c.queue.Progress) {
+	if c.queue.Strategy == acd.RingProgressively && len(c.offers) <= int(since/progress(c.queue)) {
 		return true
 	}
 	return since >= d.o.Rescue && len(c.offers) <= 1+int((since-d.o.Rescue)/d.o.Cycle)
@@ -236,14 +229,14 @@ func (d *Desk) Rang(id, name string) error {
 	switch {
 	case c == nil:
 		return fmt.Errorf("%s was rung for %s, who does not wait", id, name)
-	case a.state(d.now) != call.AgentReady && (!c.once || !a.callable()):
+	case !a.ready(d.now) && (!c.once || !a.callable()):
 		return fmt.Errorf("%s was rung for %s while %s", id, name, a.state(d.now))
-	case !c.servedBy(a):
-		return fmt.Errorf("%s was rung for %s without the skill", id, name)
+	case !d.serves(a, c):
+		return fmt.Errorf("%s was rung for %s without the skill or its level", id, name)
 	case !d.wants(c):
 		return fmt.Errorf("%s was rung for %s, who has a phone ringing", id, name)
 	}
-	o := &offer{agent: a, caller: c, early: a.state(d.now) != call.AgentReady, sent: d.now, deadline: d.now + d.o.NoProgress}
+	o := &offer{agent: a, caller: c, early: !a.ready(d.now), sent: d.now, deadline: d.now + d.o.NoProgress}
 	a.offer = o
 	c.offers = append(c.offers, o)
 	if c.clock < 0 {
@@ -261,7 +254,7 @@ func (d *Desk) Settled() error {
 	}
 	var ready []*agent
 	for _, a := range d.agents {
-		if a.state(d.now) == call.AgentReady {
+		if a.ready(d.now) {
 			ready = append(ready, a)
 		}
 	}
@@ -275,6 +268,9 @@ func (d *Desk) Settled() error {
 			return err
 		}
 	}
+	if err := d.inTurn(); err != nil {
+		return err
+	}
 	d.rang, d.idle = nil, ready
 	return nil
 }
@@ -282,12 +278,12 @@ func (d *Desk) Settled() error {
 // passedOver reports who should have been rung for a caller who wants another phone.
 func (d *Desk) passedOver(c *caller, ready []*agent) error {
 	for _, a := range ready {
-		if c.servedBy(a) {
+		if d.serves(a, c) {
 			return fmt.Errorf("%s waits without an offer while %s is ready", c.name, a.ID)
 		}
 	}
 	for _, o := range d.rang {
-		if c.servedBy(o.agent) && c != o.caller && !o.early && goesBefore(c, o.caller) {
+		if d.serves(o.agent, c) && c != o.caller && !o.early && d.goesBefore(c, o.caller) {
 			return fmt.Errorf("%s was rung for %s before %s", o.agent.ID, o.caller.name, c.name)
 		}
 	}
@@ -300,7 +296,7 @@ func (d *Desk) preferred(o *offer) error {
 		return nil
 	}
 	for _, a := range d.idle {
-		passed := a.state(d.now) == call.AgentReady && o.caller.servedBy(a)
+		passed := a.ready(d.now) && d.serves(a, o.caller)
 		if passed && better(o.caller.queue, a, o.agent) {
 			return fmt.Errorf("%s was rung for %s and not %s", o.agent.ID, o.caller.name, a.ID)
 		}

@@ -16,8 +16,9 @@ import (
 	"hotline/sim"
 )
 
-// benchCmd measures what this program costs on this machine. There is one kind so far.
+// benchCmd measures what this program costs on this machine.
 type benchCmd struct {
+	ACD   benchACDCmd   `cmd:"" name:"acd" help:"How soon the desk rings a phone, by agents and callers waiting."`
 	SIP   benchSIPCmd   `cmd:"" name:"sip" help:"Calls a second, set-up times and CPU per call, next to a bare sipgo server."`
 	Serve benchServeCmd `cmd:"" hidden:""`
 }

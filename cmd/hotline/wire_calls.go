@@ -3,10 +3,12 @@ package main
 import (
 	"hotline/acd"
 	"hotline/call"
+	"hotline/config"
 )
 
 func (a *app) openDesk() (err error) {
 	o := acd.Options{
+		Ageing: a.cfg.Ageing, Location: a.cfg.Service.Timezone,
 		Phones: a.ua, Rings: a.cfg.Targets.AnswerRings,
 		Ring:   acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
 		Ladder: a.alarmLadder(), Dialer: a.ua,
@@ -16,16 +18,25 @@ func (a *app) openDesk() (err error) {
 	}
 	for name, q := range a.cfg.Queues {
 		o.Queues = append(o.Queues, acd.Queue{
-			Name: name, Priority: q.Priority, Strategy: string(q.Strategy), Progress: q.Progress, WrapUp: q.WrapUp,
+			Name: name, Priority: q.Priority, Alarm: name == a.cfg.Alarm.Queue, Strategy: string(q.Strategy), Progress: q.Progress,
+			Level: q.Level, Widen: widening(q.Widen), WrapUp: q.WrapUp,
 			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
 			Unreachable: q.Unreachable,
 		})
 	}
 	for _, g := range a.cfg.Agents {
-		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills})
+		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills, Weight: g.Weight})
 	}
 	a.center, err = acd.New(o)
 	return err
+}
+
+func widening(steps []config.Widening) []acd.Widening {
+	out := make([]acd.Widening, len(steps))
+	for i, w := range steps {
+		out[i] = acd.Widening{After: w.After, Level: w.Level}
+	}
+	return out
 }
 
 func (a *app) openExchange() (err error) {

@@ -79,6 +79,11 @@ func Full(id string) call.Record {
 			Agent: "8002", Queue: repair, Answered: *at(12.25), Joined: at(14), Ended: at(70.5),
 			Release: call.ByCaller, Holds: []call.Hold{{From: *at(20), To: at(25)}},
 		}},
+		Decisions: []call.Decision{{
+			At: *at(5.1), Queue: repair, Rule: "longest-idle", Chosen: []string{"8003"},
+			Candidates: []call.Candidate{{Agent: "8003", Level: 5, Key: "idle 31.5 s"}}, More: 2,
+			Excluded: map[string]int{"talking": 3}, Later: 1,
+		}},
 		Release: call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
 		PromiseClock: at(5.2),
 		Queue:        repair, Agent: "8002", Queued: at(5), Answered: at(12.25), Joined: at(14),

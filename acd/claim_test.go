@@ -1,0 +1,94 @@
+package acd_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/acd"
+	"hotline/acd/claimtest"
+	"hotline/call"
+)
+
+func TestMemoryClaims(t *testing.T) {
+	claimtest.Run(t, func(*testing.T) acd.Claims { return acd.NewMemoryClaims(7) })
+	first, _ := acd.NewMemoryClaims(7).Claim("8001", "c1")
+	late, _ := acd.NewMemoryClaims(8).Claim("8001", "c1")
+	require.Positive(t, late.Compare(first), "those of a later epoch are the greater, whatever was claimed before")
+}
+
+// elsewhere are claims shared with another node, which takes agents too.
+type elsewhere struct {
+	*acd.MemoryClaims
+	mu  sync.Mutex
+	log []string
+}
+
+func (e *elsewhere) Claim(agent, id string) (acd.Token, bool) {
+	token, ok := e.MemoryClaims.Claim(agent, id)
+	e.note("claim", agent, ok)
+	return token, ok
+}
+
+func (e *elsewhere) Release(agent string, t acd.Token) {
+	e.MemoryClaims.Release(agent, t)
+	e.note("release", agent, true)
+}
+
+func (e *elsewhere) note(what, agent string, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !ok {
+		what = "no " + what
+	}
+	e.log = append(e.log, what+" "+agent)
+}
+
+// TestClaims: the strategy proposes and the claims dispose. An agent who is taken elsewhere is not rung, and the
+// match goes on with the next; the claim lasts as long as the phone rings or the talk, and no longer.
+func TestClaims(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &elsewhere{MemoryClaims: acd.NewMemoryClaims(1)}
+		l := newLab(t, acd.Options{
+			Queues: []acd.Queue{{Name: "repair", Strategy: acd.Linear}}, Claims: shared,
+			Agents: []acd.Agent{{ID: "1", Skills: map[string]int{"repair": 1}}, {ID: "2", Skills: map[string]int{"repair": 1}}},
+		})
+		theirs, ok := shared.MemoryClaims.Claim("1", "another node's")
+		require.True(t, ok)
+		l.center.Flow("1", true)
+		l.center.Flow("2", true)
+		synctest.Wait()
+		l.join(call.Ticket{CallID: "c1", Queue: "repair"})
+		synctest.Wait()
+		require.Nil(t, l.phones.bell("1"))
+		require.NotNil(t, l.phones.bell("2"))
+		_, offers := l.seats["c1"].Visit()
+		require.Len(t, offers, 1, "who was not rung is not in the record")
+
+		l.join(call.Ticket{CallID: "c2", Queue: "repair"})
+		l.join(call.Ticket{CallID: "p1", Agent: "1", Once: true})
+		synctest.Wait()
+		require.Equal(t, call.CauseBusy, l.failed["p1"], "the one try is over")
+		shared.MemoryClaims.Release("1", theirs)
+		<-time.After(time.Second)
+		synctest.Wait()
+		require.NotNil(t, l.phones.bell("1"), "tried again a second later")
+
+		l.phones.end("1", call.CauseDeclined)
+		l.phones.end("2", "")
+		synctest.Wait()
+		l.leg("2").End(call.Far, call.CauseBye)
+		synctest.Wait()
+		shared.mu.Lock()
+		require.Equal(t, "no claim 1,claim 2,no claim 1,claim 1", strings.Join(shared.log[:4], ","))
+		require.ElementsMatch(t, []string{"release 1", "release 2", "claim 2"}, shared.log[4:])
+		shared.mu.Unlock()
+		l.stop()
+		_, ok = shared.MemoryClaims.Claim("2", "another node's")
+		require.True(t, ok, "what rang at the end was given back")
+	})
+}

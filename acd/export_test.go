@@ -1,0 +1,13 @@
+package acd
+
+// Hold stops the desk until release is called: what it is told meanwhile it takes in together, as what happened
+// in one instant. It must be running.
+func (c *Center) Hold() (release func()) {
+	held, let := make(chan struct{}), make(chan struct{})
+	c.inbox.put(func(*desk) {
+		close(held)
+		<-let
+	})
+	<-held
+	return func() { close(let) }
+}

@@ -1,0 +1,65 @@
+package acd
+
+import (
+	"cmp"
+	"time"
+)
+
+// rank is a caller's place in the one order of all callers over all queues. It is settled when the caller
+// is taken in and never changes while they wait, so that the heaps made by it stay right:
+//
+//  1. callers of the alarm queue;
+//  2. callers put to the front, of whatever queue (their agent was lost);
+//  3. the virtual instant of entering: the entering, less the queue's priority times the ageing. One point of
+//     priority is so worth one [Options.Ageing] of waiting. Without ageing the priority decides, and then the
+//     entering;
+//  4. the order of joining.
+//
+// Nobody starves: a caller of priority p is overtaken only by those who enter within (P − p) · ageing after
+// them, where P is the highest priority of all queues, and by alarms and those put to the front.
+type rank struct {
+	alarm, front bool
+	// priority is that of the queue where there is no ageing, else 0.
+	priority int
+	// virtual is counted from the start of the desk; those who entered before it have a negative one.
+	virtual time.Duration
+	seq     uint64
+}
+
+// before reports whether r goes first. It is a total order: no two ranks have the same seq.
+func (r rank) before(x rank) bool {
+	if r.alarm != x.alarm {
+		return r.alarm
+	}
+	if r.front != x.front {
+		return r.front
+	}
+	return cmp.Or(
+		cmp.Compare(x.priority, r.priority),
+		cmp.Compare(r.virtual, x.virtual),
+		cmp.Compare(r.seq, x.seq),
+	) < 0
+}
+
+// longestWait bounds what is made of an instant of entering that cannot be true, such as one kept by a
+// clock that was wrong: in either direction.
+const longestWait = 366 * 24 * time.Hour
+
+// rankOf is the rank of a caller who joined as number seq and entered so long after the desk's start.
+func rankOf(q *queue, front bool, entered, ageing time.Duration, seq uint64) rank {
+	r := rank{alarm: q.Alarm, front: front, virtual: entered, seq: seq}
+	if ageing > 0 {
+		r.virtual -= time.Duration(q.Priority) * ageing
+	} else {
+		r.priority = q.Priority
+	}
+	return r
+}
+
+// entered is when a caller entered, counted from the desk's start. An instant of this process is taken by the
+// monotonic clock, one from a record by the wall clock as it is now; so all are on one scale from here on,
+// whatever the wall clock does.
+func (d *desk) entered(c *caller) time.Duration {
+	age := min(max(d.now.Sub(c.Entered), -longestWait), longestWait)
+	return d.now.Sub(d.opened) - age
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// benchACDCmd measures how soon the desk rings a phone: from an agent becoming free, with callers waiting, and
+// from a caller's joining (the digit of the menu), with agents ready. Beside it stands what only finding the pair
+// costs when all are looked at in turn.
+type benchACDCmd struct {
+	Agents  []int `help:"How many agents." default:"10,100,1000"`
+	Waiting []int `help:"How many callers wait." default:"10,1000,10000"`
+	Rounds  int   `help:"How often each is measured." default:"2000"`
+}
+
+// deskTarget is what is wanted of a match, at the largest (design, section 7).
+const deskTarget = time.Millisecond
+
+// Run implements the command.
+func (b *benchACDCmd) Run(con *console) error {
+	if b.Rounds <= 0 || len(b.Agents) == 0 || len(b.Waiting) == 0 || slices.Min(b.Agents) <= 0 || slices.Min(b.Waiting) <= 0 {
+		return errors.New("bench acd: --agents, --waiting and --rounds must be above 0")
+	}
+	con.say("From an agent who is free, and from a caller's digit, to the desk's wish to ring the phone; in process, %d times\n"+
+		"each. The scan looks at every caller, or every agent, to find the same pair, and does nothing else.\n\n%s\n",
+		b.Rounds, cells("agents", 7, "waiting", 9, "free p50 us", 13, "p99 us", 9, "scan p50 us", 13,
+			"digit p50 us", 14, "p99 us", 9, "scan p50 us", 13))
+	var first, last deskFigures
+	for _, agents := range b.Agents {
+		for _, waiting := range b.Waiting {
+			f, err := measureDesk(agents, waiting, b.Rounds)
+			if err != nil {
+				return fmt.Errorf("bench acd: %d agents, %d waiting: %w", agents, waiting, err)
+			}
+			con.say("%s\n", cells(agents, 7, waiting, 9,
+				micros(quantile(f.free, 0.5)), 13, micros(quantile(f.free, 0.99)), 9, micros(quantile(f.scanFree, 0.5)), 13,
+				micros(quantile(f.digit, 0.5)), 14, micros(quantile(f.digit, 0.99)), 9, micros(quantile(f.scanDigit, 0.5)), 13))
+			if last = f; first.free == nil {
+				first = f
+			}
+		}
+	}
+	growth := func(times func(*deskFigures) []time.Duration) float64 {
+		return float64(quantile(times(&last), 0.5)) / float64(max(1, quantile(times(&first), 0.5)))
+	}
+	con.say("\nFrom the first line to the last p50 grows %.1f times (free) and %.1f times (digit), the scans' %.0f and %.0f times.\n",
+		growth(func(f *deskFigures) []time.Duration { return f.free }), growth(func(f *deskFigures) []time.Duration { return f.digit }),
+		growth(func(f *deskFigures) []time.Duration { return f.scanFree }), growth(func(f *deskFigures) []time.Duration { return f.scanDigit }))
+	verdict := "kept"
+	if max(quantile(last.free, 0.99), quantile(last.digit, 0.99)) >= deskTarget {
+		verdict = "not kept"
+	}
+	con.say("Wanted: p99 below %d us in the last line: %s.\n", deskTarget.Microseconds(), verdict)
+	return nil
+}
+
+// quantile is the nearest rank.
+func quantile(times []time.Duration, q float64) time.Duration {
+	sorted := slices.Sorted(slices.Values(times))
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func micros(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d)/float64(time.Microsecond)) }
