@@ -21,6 +21,10 @@ type agent struct {
 	offer *offer
 	// wrapUntil and restUntil are when wrap-up, and the delay after an offer that failed, end.
 	wrapUntil, restUntil time.Time
+	// alarmRest is until when not even an alarm rings this phone, after an offer of one that failed.
+	alarmRest time.Time
+	// booked is the alarm for which the phone was taken back, until it has stopped ringing.
+	booked *caller
 	// idle is since when there was nothing to do, see facts.
 	idle time.Time
 	// talked is how long, today, for queues.
@@ -83,9 +87,10 @@ func (d *desk) refresh(a *agent) {
 		a.shown, a.since = state, d.now
 	}
 	d.alarms.remove(&a.wake)
-	if a.wake.at = later(a.wrapUntil, a.restUntil); a.wake.at.After(d.now) {
+	if a.wake.at = soonest(d.now, a.wrapUntil, a.restUntil, a.alarmRest); !a.wake.at.IsZero() {
 		d.alarms.add(&a.wake)
 	}
+	d.ladder.touch()
 	d.letGo(a)
 	d.enlist(a, state == call.AgentReady)
 }
@@ -139,6 +144,16 @@ func (d *desk) legEnded(a *agent, b *busy) {
 		a.idle = a.wrapUntil
 	}
 	d.refresh(a)
+}
+
+// soonest is the first of some instants that is still to come; zero when none is.
+func soonest(now time.Time, instants ...time.Time) (first time.Time) {
+	for _, at := range instants {
+		if at.After(now) && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
 }
 
 func later(a, b time.Time) time.Time {

@@ -55,7 +55,7 @@ func (d *desk) naive(a *agent) (best *caller) {
 			continue
 		}
 		for _, c := range q.waiting.items {
-			if len(c.offers) < c.fanOut() && (best == nil || c.goesBefore(best)) {
+			if len(c.offers) < c.fanOut(d.now) && (best == nil || c.goesBefore(best)) {
 				best = c
 			}
 		}

@@ -10,6 +10,7 @@ import (
 type queue struct {
 	Queue
 	strategy strategy
+	plan     plan
 	// ready are the agents who may be offered a call of this queue.
 	ready *order[*slot]
 	// cursors are where the strategy stands, by level.
@@ -45,8 +46,13 @@ type caller struct {
 	spent bool
 	// offers are those open: a set, since several phones may ring for one caller.
 	offers []*offer
+	// climb is an alarm's; nil for every other caller.
+	climb *climb
 	// unwatch stops the watching of the caller's context.
 	unwatch func() bool
+
+	// more is when another phone may ring for the caller, see await.
+	more alarm
 
 	placeWant, placeWaiting int
 }
@@ -57,14 +63,6 @@ func (c *caller) goesBefore(x *caller) bool { return c.rank.before(x.rank) }
 // wantOrder keeps callers by goesBefore.
 func wantOrder() *order[*caller] {
 	return newOrder((*caller).goesBefore, func(c *caller) *int { return &c.placeWant })
-}
-
-// fanOut is how many phones may ring for this caller at once.
-func (c *caller) fanOut() int {
-	if c.only != nil {
-		return 1
-	}
-	return c.queue.strategy.fanOut
 }
 
 // want is the order in which this caller waits for another phone.
@@ -88,8 +86,10 @@ func (d *desk) admit(c *caller) {
 	c.entered = d.entered(c)
 	c.rank = rankOf(c.queue, c.Front, c.entered, d.o.Ageing, d.seq)
 	c.wider = alarm{seq: d.seq, fire: func() { d.widen(c) }}
+	c.more = alarm{seq: d.seq, fire: func() { d.index(c) }}
 	c.queue.waiting.add(c)
 	d.encircle(c)
+	d.climbs(c)
 	d.index(c)
 	if !c.Once {
 		d.touched.unpaired = append(d.touched.unpaired, c)
@@ -99,9 +99,13 @@ func (d *desk) admit(c *caller) {
 // drop takes a caller out of its queue; its offers are closed or withdrawn by whoever drops it.
 func (d *desk) drop(c *caller) {
 	c.want().remove(c)
+	d.alarms.remove(&c.more)
 	c.queue.waiting.remove(c)
 	d.alarms.remove(&c.wider)
 	c.unwatch()
+	if c.climb != nil {
+		d.descend(c)
+	}
 }
 
 // left takes in that a caller gave its place up: every offer is withdrawn.

@@ -25,6 +25,7 @@ type desk struct {
 	people  *queue
 	alarms  *order[*alarm]
 	touched touched
+	ladder  *ladder                 // nil: no queue is for alarms
 	states  map[call.AgentState]int // agents by state shown
 	seq     uint64
 	round   uint64 // of matches
@@ -36,6 +37,9 @@ type desk struct {
 	closing  bool // nobody is rung any more
 	ringing  int  // goroutines in ring that have not reported
 	wg       sync.WaitGroup
+	// background runs what may wait, such as a phone's ringing, on a goroutine that drain waits for; the tests
+	// that step through a desk have it do nothing.
+	background func(f func())
 }
 
 // alarm is a deadline; those of one instant fire in the order of seq.
@@ -54,16 +58,18 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	now := time.Now()
 	d := &desk{
 		o: o, figures: f, post: post, now: now, opened: now,
-		people:  newQueue(Queue{}),
+		people:  newQueue(o, Queue{}),
 		byQueue: map[string]*queue{}, byAgent: map[string]*agent{},
 		states: map[call.AgentState]int{},
 		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
 	}
+	d.background = d.wg.Go
 	for _, settings := range o.Queues {
-		q := newQueue(settings)
+		q := newQueue(o, settings)
 		d.queues = append(d.queues, q)
 		d.byQueue[q.Name] = q
 	}
+	d.ladder = newLadder(o, d.byQueue)
 	for _, settings := range o.Agents {
 		d.addAgent(settings)
 	}
@@ -72,12 +78,14 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	return d
 }
 
-func newQueue(settings Queue) *queue {
+func newQueue(o *Options, settings Queue) *queue {
 	settings.Strategy = cmp.Or(settings.Strategy, LongestIdle)
 	q := &queue{
 		Queue: settings, strategy: strategies[settings.Strategy], want: newCircles(len(settings.Widen)),
 		cursors: map[int]cursor{}, levels: map[int]int{}, excluded: map[string]int{},
 	}
+	q.Progress = cmp.Or(q.Progress, defaultProgress)
+	q.plan = q.strategy.plan(o, &q.Queue)
 	q.ready = newOrder(
 		func(a, b *slot) bool { return q.strategy.goesBefore(a.key, b.key) },
 		func(s *slot) *int { return &s.place })
@@ -118,6 +126,11 @@ func (d *desk) due(now time.Time) (fire func(), ok bool) {
 // windDown withdraws every offer, rings nobody any more, and lets go of the agents' legs, which go on.
 func (d *desk) windDown() {
 	d.closing = true
+	if d.ladder != nil {
+		for _, c := range d.ladder.queue.waiting.items {
+			d.withdrawDuty(c, call.CauseShutdown)
+		}
+	}
 	for _, a := range d.agents {
 		if a.offer != nil {
 			d.withdraw(a.offer, call.CauseShutdown)

@@ -20,4 +20,8 @@
 // caller takes the agent with the highest level of the queue's skill, then by the key of the queue's
 // strategy, then by id. The strategy proposes and the claims dispose (claim.go), and each decision says
 // why it was taken (explain.go).
+//
+// How many phones ring for one caller is the strategy's plan (plan.go), by the time since the caller's promise
+// clock began: when the last ring promised begins and nobody has answered, a second phone joins in (rescue.go), and
+// the first answer wins. Callers who want another phone are matched as those who want their first, in one order.
 package acd

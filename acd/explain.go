@@ -48,10 +48,16 @@ func (s *slot) count(out string) {
 
 // rule is what a caller is paired by.
 func (c *caller) rule() string {
-	if c.only != nil {
+	switch {
+	case c.only != nil:
 		return ruleDirect
+	case c.climb != nil && c.climb.at > notYet:
+		return ruleAlarm + string(c.climb.step())
+	case len(c.offers) > 0 && c.queue.strategy.fanOut == 1 && !c.queue.strategy.progressive:
+		return ruleRescue
+	default:
+		return c.queue.Strategy
 	}
-	return c.queue.Strategy
 }
 
 // explain is why an agent is about to be rung for a caller; nil when that was said in the same match already,
@@ -69,7 +75,7 @@ func (d *desk) explain(c *caller, a *agent) *call.Decision {
 // unpaired explains why nobody was rung for callers who have just come, or whose circle has just grown.
 func (d *desk) unpaired() {
 	for _, c := range d.touched.unpaired {
-		if c.waits() && c.explained != d.round && len(c.offers) < c.fanOut() {
+		if c.waits() && c.explained != d.round && len(c.offers) < c.fanOut(d.now) {
 			c.explained = d.round
 			c.seat.decide(d.decision(c))
 		}
@@ -80,6 +86,9 @@ func (d *desk) unpaired() {
 
 // decision is what there is to decide on for a caller now, with nobody chosen.
 func (d *desk) decision(c *caller) call.Decision {
+	if c.climb != nil {
+		return d.alarmDecision(c)
+	}
 	why := call.Decision{
 		At: d.now, Queue: c.Queue, Rule: c.rule(), Chosen: []string{}, Candidates: []call.Candidate{},
 	}

@@ -54,6 +54,18 @@ func newLab(t *testing.T, o acd.Options) *lab {
 	if o.Phones == nil {
 		o.Phones = l.phones
 	}
+	if o.Dialer == nil {
+		o.Dialer = l.phones
+	}
+	if o.OnAlarm == nil {
+		o.OnAlarm = func(s acd.AlarmStep) {
+			talking := ""
+			for _, a := range s.Talking {
+				talking += " " + a.Agent + "/" + a.Call
+			}
+			l.logf("alarm %s %s waited %s, talking:%s", s.Call, s.Step, s.Waited, talking)
+		}
+	}
 	center, err := acd.New(o)
 	require.NoError(t, err)
 	l.center = center
@@ -113,7 +125,7 @@ func (l *lab) join(t call.Ticket) call.Seat {
 			l.mu.Lock()
 			l.got[t.CallID] = a
 			l.mu.Unlock()
-			l.logf("answered %s %s", t.CallID, a.Agent)
+			l.logf("answered %s %s", t.CallID, a.Agent+a.Number)
 		case why := <-seat.Failed():
 			l.mu.Lock()
 			l.failed[t.CallID] = why
@@ -209,6 +221,11 @@ func (p *phones) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error)
 		}
 		return nil, &call.RingError{Why: why, Code: 487, At: time.Now()}
 	}
+}
+
+// Dial implements call.Dialer: a number outside is one more phone.
+func (p *phones) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
+	return p.Ring(ctx, call.RingRequest{Agent: r.Number, CallID: r.CallID, Progress: r.Progress})
 }
 
 // forget takes a bell away, and reports whether the phone answers all the same.

@@ -30,6 +30,7 @@ type touched struct {
 // paired. One pairing is O(log n) in agents and callers.
 func (d *desk) match() {
 	d.round++
+	d.shareOut()
 	for !d.closing {
 		c, a := d.touched.first()
 		if c == nil {
@@ -117,8 +118,21 @@ func (d *desk) index(c *caller) {
 		}
 		return
 	}
-	if !c.waits() || len(c.offers) >= c.fanOut() {
+	d.alarms.remove(&c.more)
+	if !c.waits() {
 		c.want().remove(c)
+		return
+	}
+	if c.climb != nil { // its phones are shared out, see shareOut
+		d.ladder.touch()
+		if !c.wantsPhone(d.now) {
+			d.await(c)
+		}
+		return
+	}
+	if len(c.offers) >= c.fanOut(d.now) {
+		c.want().remove(c)
+		d.await(c)
 		return
 	}
 	c.want().add(c)
@@ -146,9 +160,13 @@ func (d *desk) rebuild() {
 			s.out = ""
 		}
 	}
+	d.ladder.rebuild(d.agents)
 	for _, q := range append(slices.Clone(d.queues), d.people) {
 		for _, c := range slices.Clone(q.waiting.items) {
 			d.encircle(c)
+			if c.climb != nil {
+				d.ascend(c)
+			}
 			d.index(c)
 			if c.spent && len(c.offers) == 0 {
 				d.giveUp(c, call.CauseError)

@@ -51,7 +51,7 @@ func modelDesk() acd.Options {
 	return acd.Options{
 		Queues: []acd.Queue{
 			{Name: "consult", Priority: 10, WrapUp: 3 * time.Second, AfterReject: 4 * time.Second, AfterBusy: 5 * time.Second, AfterNoAnswer: 6 * time.Second},
-			{Name: "repair", Priority: 12, AfterReject: 7 * time.Second, Unreachable: 9 * time.Second},
+			{Name: "repair", Priority: 12, Strategy: acd.RingProgressively, Progress: 7 * time.Second, AfterReject: 7 * time.Second, Unreachable: 9 * time.Second},
 			{Name: "gas", Priority: 100, Alarm: true, Strategy: acd.RingAll, WrapUp: 5 * time.Second},
 		},
 		Agents: []acd.Agent{
@@ -119,6 +119,7 @@ func deskAgainstModel(t *testing.T, strategy string) {
 				lab: newLab(t, o),
 				model: model.New(model.Options{
 					Queues: o.Queues, Agents: o.Agents, Limit: 15 * time.Second, NoProgress: 2 * time.Second,
+					Cycle: 5 * time.Second, Rescue: 10 * time.Second,
 					Ageing: o.Ageing, Midnight: midnight,
 				}),
 			}

@@ -68,7 +68,7 @@ func (d *desk) start(c *caller, a *agent) {
 	d.index(c)
 	d.refresh(a)
 	d.ringing++
-	d.wg.Go(func() {
+	d.background(func() {
 		leg, at, err := d.ring(ctx, o)
 		d.report(o, leg, at, err) //nolint:contextcheck // handled by the desk; what it starts outlives this ring
 	})
@@ -135,6 +135,7 @@ func (d *desk) progress(o *offer, code int, at time.Time) {
 		return
 	}
 	o.caller.seat.progress(o.index, code, at)
+	d.index(o.caller) // the promise clock may have begun with it
 	if o.rung.IsZero() {
 		o.rung = at
 		d.alarms.remove(&o.alarm)
@@ -197,7 +198,12 @@ func (d *desk) answered(o *offer, leg call.Leg, at time.Time) {
 // hanging up sends a BYE, so it has a goroutine of its own.
 func (d *desk) reject(a *agent, leg call.Leg, why call.Cause) {
 	d.attach(a, &busy{leg: leg})
-	d.wg.Go(func() {
+	d.hangUp(leg, why)
+}
+
+// hangUp hangs a leg up that answered too late.
+func (d *desk) hangUp(leg call.Leg, why call.Cause) {
+	d.background(func() {
 		defer func() {
 			if v := recover(); v != nil {
 				d.o.OnPanic("acd: hang up", v)
@@ -218,7 +224,11 @@ func (d *desk) fail(o *offer, why call.Cause, at time.Time) {
 		why = call.CauseUnreachable
 		f = failures[why]
 	}
-	o.agent.restUntil = later(o.agent.restUntil, d.now.Add(max(minDelay, f.delay(&o.caller.queue.Queue))))
+	rest := d.now.Add(max(minDelay, f.delay(&o.caller.queue.Queue)))
+	o.agent.restUntil = later(o.agent.restUntil, rest)
+	if o.caller.climb != nil {
+		o.agent.alarmRest = rest
+	}
 	o.why = why
 	d.close(o, f.how, at)
 	o.cancel(call.CancelCause{Why: why})
@@ -230,6 +240,7 @@ func (d *desk) withdrawAll(c *caller, why call.Cause) {
 	for _, o := range slices.Clone(c.offers) {
 		d.withdraw(o, why)
 	}
+	d.withdrawDuty(c, why)
 }
 
 // withdraw takes an offer back. The agent stays reserved until the phone is free.

@@ -24,6 +24,13 @@ type Options struct {
 	Rings int
 	// Ring is the cadence; zero means 1 s on and 4 s off.
 	Ring Ring
+	// Ladder is what is done for alarms; its zero value is nothing.
+	Ladder Ladder
+	// Dialer calls the ladder's duty numbers; nil where there are none.
+	Dialer call.Dialer
+	// OnAlarm is told each step of each alarm as it begins, on the desk's goroutine; it must not block. It may be
+	// nil.
+	OnAlarm func(AlarmStep)
 	// Ageing is the waiting that weighs as much as one point of a queue's priority; 0 means that no waiting
 	// makes up for priority. Up to 1 h.
 	Ageing time.Duration
@@ -59,6 +66,8 @@ type Queue struct {
 	// less will do, the earliest first.
 	Level int
 	Widen []Widening
+	// Progress is after how long [RingProgressively] has another phone join in; 0 means 10 s.
+	Progress time.Duration
 	// WrapUp is how long an agent is left alone after a talk of this queue; 0 means not at all.
 	WrapUp time.Duration
 	// AfterReject, after the person declined.
@@ -110,6 +119,9 @@ var (
 	ErrRunning = errors.New("the desk was already started")
 )
 
+// defaultProgress is Queue.Progress where it is 0.
+const defaultProgress = 10 * time.Second
+
 // minDelay is the shortest time an agent is passed over after an offer that failed.
 const minDelay = time.Second
 
@@ -132,6 +144,9 @@ func (o *Options) complete() error {
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}
+	}
+	if o.OnAlarm == nil {
+		o.OnAlarm = func(AlarmStep) {}
 	}
 	var problems []error
 	if o.Phones == nil {
@@ -166,5 +181,5 @@ func (o *Options) checkNames() (problems []error) {
 		}
 		agents[a.ID] = true
 	}
-	return problems
+	return append(problems, o.checkLadder(queues)...)
 }

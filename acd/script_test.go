@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write what the scripts did as what they
 // that is wanted to happen, to the instant. In a script, each line is a time and a doing:
 //
 //	flow AGENT up|down          pause AGENT on|off      engaged AGENT
-//	join CALL QUEUE|- [front] [once] [private] [agent=AGENT]
+//	join CALL QUEUE|- [front] [once] [private] [agent=AGENT] [from=NUMBER]
 //	leave CALL [CAUSE]          moved AGENT CALL QUEUE|-
 //	progress AGENT CODE         answer AGENT            fail AGENT CAUSE
 //	cross AGENT                 hangup AGENT            show [AGENT…|QUEUE…]
@@ -56,7 +56,8 @@ func TestScripts(t *testing.T) {
 }
 
 // parseDesk reads lines such as "queue repair priority=20 wrap-up=5s level=5 widen=20s:3 widen=40s:1",
-// "agent 8001 repair=5 weight=2", "ageing 6s" and "midnight 1m".
+// "agent 8001 repair=5 weight=2", "ageing 6s" and "midnight 1m". A queue with
+// ladder=ALL-SKILLED,EVERYONE,DUTY[,NUMBER…] is the alarms'.
 func parseDesk(t *testing.T, text string) (o acd.Options) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -71,6 +72,14 @@ func parseDesk(t *testing.T, text string) (o acd.Options) {
 					q.Priority = number(t, value)
 				case "strategy":
 					q.Strategy = value
+				case "ladder":
+					after := strings.Split(value, ",")
+					o.Ladder = acd.Ladder{
+						Queue: q.Name, AllSkilled: duration(t, after[0]), Everyone: duration(t, after[1]), Duty: duration(t, after[2]),
+						Numbers: after[3:],
+					}
+				case "progress":
+					q.Progress = duration(t, value)
 				case "alarm":
 					q.Alarm = true
 				case "level":
@@ -145,6 +154,9 @@ func (l *lab) do(words []string) {
 			if agent, ok := strings.CutPrefix(arg, "agent="); ok {
 				ticket.Agent = agent
 			}
+			if from, ok := strings.CutPrefix(arg, "from="); ok {
+				ticket.From = from
+			}
 			ticket.Front = ticket.Front || arg == "front"
 			ticket.Once = ticket.Once || arg == "once"
 			ticket.Private = ticket.Private || arg == "private"
@@ -211,7 +223,7 @@ func (l *lab) records() (lines []string) {
 			name, visit.Queue, since(&visit.Entered), since(visit.Left), visit.How, promise))
 		for _, o := range offers {
 			lines = append(lines, fmt.Sprintf("offer %s %s sent=%s rung=%s ended=%s how=%s rings=%d",
-				name, o.Agent, since(&o.Sent), since(o.Rung), since(o.Ended), o.How, o.Rings))
+				name, o.Agent+o.Number, since(&o.Sent), since(o.Rung), since(o.Ended), o.How, o.Rings))
 		}
 	}
 	return lines

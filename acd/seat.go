@@ -154,12 +154,9 @@ func (s *seat) Visit() (call.Visit, []call.Offer) {
 func (s *seat) PromiseClock() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.offers) == 0 {
+	clock, ok := s.clockLocked()
+	if !ok {
 		return time.Time{}
-	}
-	clock := s.offers[0].Sent.Add(promiseLatest)
-	if !s.rang.IsZero() && s.rang.Before(clock) {
-		clock = s.rang
 	}
 	now := time.Now()
 	if s.visit.Left != nil {
@@ -173,6 +170,24 @@ func (s *seat) PromiseClock() time.Time {
 	default:
 		return time.Time{}
 	}
+}
+
+// clock is when the promise clock began, or will begin if nothing comes before; false before the first offer.
+func (s *seat) clock() (at time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clockLocked()
+}
+
+func (s *seat) clockLocked() (at time.Time, ok bool) {
+	if len(s.offers) == 0 {
+		return time.Time{}, false
+	}
+	at = s.offers[0].Sent.Add(promiseLatest)
+	if !s.rang.IsZero() && s.rang.Before(at) {
+		at = s.rang
+	}
+	return at, true
 }
 
 // over reports whether the visit has ended.
@@ -195,9 +210,25 @@ func (s *seat) choose(agent string, sent time.Time, why *call.Decision) (index i
 	} else if n > 0 && s.decisions[n-1].Later == 0 {
 		s.decisions[n-1].Chosen = append(s.decisions[n-1].Chosen, agent)
 	}
-	s.offers = append(s.offers, call.Offer{Agent: agent, Queue: s.visit.Queue, Sent: sent})
+	return s.offerLocked(call.Offer{Agent: agent, Sent: sent}), true
+}
+
+// offerNumber is offer for a number outside.
+func (s *seat) offerNumber(number string, sent time.Time) (index int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.visit.Left != nil {
+		return 0, false
+	}
+	return s.offerLocked(call.Offer{Number: number, Sent: sent}), true
+}
+
+// offerLocked writes an offer down and returns its index. The lock is held.
+func (s *seat) offerLocked(o call.Offer) int {
+	o.Queue = s.visit.Queue
+	s.offers = append(s.offers, o)
 	s.tell()
-	return len(s.offers) - 1, true
+	return len(s.offers) - 1
 }
 
 // progress writes down an 18x of an offer that is open.

@@ -3,7 +3,6 @@ package acd
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -47,12 +46,11 @@ type strategy struct {
 	key func(f facts) string
 	// share is an agent's part of the calls, for a strategy that draws lots; nil for all others.
 	share func(f facts) float64
-	// fanOut is how many phones ring at once for one caller.
-	fanOut int
+	// fanOut is how many phones ring for one caller from the start; progressive adds another each
+	// Queue.Progress. What else joins in, plan says.
+	fanOut      int
+	progressive bool
 }
-
-// everyone is a fan-out without a limit.
-const everyone = math.MaxInt
 
 // strategies is the table: a strategy is one file and one line here.
 var strategies = map[string]strategy{

@@ -36,6 +36,7 @@ const (
 	ReasonNoAnswer     Reason = "no-answer"      // the party wanted did not answer
 	ReasonUnreachable  Reason = "unreachable"    // the party wanted cannot be reached
 	ReasonForbidden    Reason = "forbidden"      // nothing allows the number to be called
+	ReasonOverload     Reason = "overload"       // no line was left for any call but an alarm
 	ReasonPartyLost    Reason = "party-lost"     // the party's leg broke, and there is no queue to go back to
 	ReasonMenu         Reason = "menu"           // a menu ended the call
 	ReasonCallback     Reason = "callback"       // to be called back

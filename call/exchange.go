@@ -50,6 +50,8 @@ type Options struct {
 	Alarm   AlarmKey
 	Queues  map[string]QueueOptions
 	Targets Targets
+	// Shed is what callers hear who were let in as [Incoming].Shed, by the menu that the number leads to.
+	Shed map[string]ShedMenu
 	// OnEvent is told what can still be acted on, on the goroutine of the call; it must not block. It may be nil.
 	OnEvent func(Event)
 	// OnPanic is told of a fault contained to one call.
@@ -105,6 +107,9 @@ func (x *Exchange) Serve(ctx context.Context, in Incoming) {
 	c := x.newCall(in)
 	in.Leg.Belongs(c.id)
 	in.Leg.Attach(c.post)
+	if in.Shed {
+		in.At = Next{Kind: Shed, Menu: in.At.Menu}
+	}
 	Run(ctx, c, in.At)
 }
 

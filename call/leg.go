@@ -147,6 +147,9 @@ type Incoming struct {
 	Private bool
 	// Diverted is how the call got to us, as the trunk says, the last diversion first.
 	Diverted []Diversion
+	// Shed: no line was left but one of those held back for alarms, and the number dialled leads to a menu by
+	// which a caller can get there. The caller is asked whether it is one.
+	Shed bool
 	// Received is when the INVITE arrived.
 	Received time.Time
 }

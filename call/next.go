@@ -12,6 +12,7 @@ type Kind string
 const (
 	Route    Kind = "route"    // the number dialled decides
 	Menu     Kind = "menu"     // the caller chooses
+	Shed     Kind = "shed"     // no line was left but those held back for alarms: is it one?
 	Wait     Kind = "wait"     // a seat in a queue
 	Callback Kind = "callback" // a waiting caller asks to be called back, and keeps the place
 	Reach    Kind = "reach"    // an agent is there for a callback, and its caller is being called
@@ -25,7 +26,8 @@ const (
 // up again by another process. Which fields mean something depends on Kind.
 type Next struct {
 	Kind Kind `json:"kind"`
-	// Menu is the menu to enter (Menu), or the one to go to when the number cannot be reached (Dial).
+	// Menu is the menu to enter (Menu), the one to go to when the number cannot be reached (Dial), or the one that
+	// would have been entered (Shed).
 	Menu string `json:"menu,omitempty"`
 	// Queue is the queue to wait in (Wait), or the one the agent was found through (Talk).
 	Queue string `json:"queue,omitempty"`
@@ -55,6 +57,7 @@ type Next struct {
 var moves = map[Kind][]Kind{
 	Route:    {Menu, Wait, Dial, Code, Done},
 	Menu:     {Menu, Wait, Dial, Done},
+	Shed:     {Wait, Done},
 	Wait:     {Menu, Wait, Callback, Reach, Dial, Talk, Done},
 	Callback: {Wait, Menu, Done},
 	Reach:    {Wait, Talk, Done},

@@ -133,9 +133,11 @@ type Seat interface {
 // Answer is an agent who answered: the leg is up, and the owner's from now on.
 type Answer struct {
 	Agent string
-	Name  string
-	Queue string
-	Leg   Leg
+	// Number is the duty number outside that answered in place of an agent.
+	Number string
+	Name   string
+	Queue  string
+	Leg    Leg
 	// At is when the agent's 200 arrived.
 	At time.Time
 }

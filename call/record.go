@@ -78,13 +78,14 @@ type Visit struct {
 
 // Offer is one agent's phone being rung for the call.
 type Offer struct {
-	Agent string     `json:"agent"`
-	Queue string     `json:"queue"`
-	Sent  time.Time  `json:"sent"` // our INVITE
-	Rung  *time.Time `json:"rung"` // first 18x
-	Ended *time.Time `json:"ended"`
-	How   string     `json:"how"`   // answered, refused, busy, unanswered, unreachable, withdrawn, crash
-	Rings int        `json:"rings"` // of this offer: from its own first 18x
+	Agent  string     `json:"agent"`
+	Number string     `json:"number,omitempty"` // in place of an agent: a duty number outside
+	Queue  string     `json:"queue"`
+	Sent   time.Time  `json:"sent"` // our INVITE
+	Rung   *time.Time `json:"rung"` // first 18x
+	Ended  *time.Time `json:"ended"`
+	How    string     `json:"how"`   // answered, refused, busy, unanswered, unreachable, withdrawn, crash
+	Rings  int        `json:"rings"` // of this offer: from its own first 18x
 }
 
 // Diversion is one stop on a call's way to us (RFC 5806, RFC 7044).

@@ -17,6 +17,7 @@ type stage func(ctx context.Context, c *Call, at Next) Next
 var stages = map[Kind]stage{
 	Route: route,
 	Menu:  menu,
+	Shed:  shed,
 	Wait:  wait,
 	Dial:  dial,
 	Talk:  talk,

@@ -78,6 +78,7 @@ func newStage(t *testing.T) *stage {
 	x, err := call.NewExchange(call.Options{
 		Menus: menus{}, Desk: s.desk, Bridge: s.bridge, Recorder: s.rec, Records: s.records, Prompts: prompts{},
 		Queues:  map[string]call.QueueOptions{"repair": {WaitPrompt: "please-wait"}, "gas-alarm": {WaitPrompt: "gas-safety"}},
+		Shed:    map[string]call.ShedMenu{"main": {Queue: "gas-alarm", Keys: "3*", Prompts: []string{"busy-alarm-only", "3"}}},
 		Targets: call.Targets{Rings: 3, Cycle: 5 * time.Second, Talk: 3 * time.Minute},
 		OnPanic: func(string, any) { s.panics++ },
 	})
@@ -122,6 +123,10 @@ func (s *stage) act(what string, args []string) {
 		l := calltest.NewLeg(args[0])
 		s.agents[args[0]] = l
 		require.True(s.t, s.seat().Answer(args[0], l))
+	case "answer-outside": // a number of the duty list
+		l := calltest.NewLeg(args[0])
+		s.agents[args[0]] = l
+		require.True(s.t, s.seat().AnswerOutside(args[0], l))
 	case "answer-and-leave": // in the same instant
 		l := calltest.NewLeg(args[0])
 		s.agents[args[0]] = l
@@ -175,7 +180,7 @@ func (s *stage) act(what string, args []string) {
 func (s *stage) dial(kind, name string) {
 	s.caller = calltest.NewLeg("caller")
 	at := call.Next{Kind: call.Route}
-	if kind == "menu" {
+	if kind == "menu" || kind == "shed" {
 		at.Menu = name
 	} else {
 		at.Queue = name
@@ -184,6 +189,7 @@ func (s *stage) dial(kind, name string) {
 		defer close(s.done)
 		s.x.Serve(context.Background(), call.Incoming{
 			Leg: s.caller, At: at, From: "13912345678", To: "96777", Trunk: "city", Received: time.Now(),
+			Shed: kind == "shed",
 		})
 	}()
 }
@@ -216,7 +222,7 @@ func (s *stage) tell() string {
 		p("offer %s rung %s ended %s %s", o.Agent, s.sec(o.Rung), s.sec(o.Ended), o.How)
 	}
 	for _, k := range r.Talks {
-		p("talk %s %s..%s joined %s released by %s, holds %d", k.Agent, s.sec(&k.Answered), s.sec(k.Ended), s.sec(k.Joined), k.Release, len(k.Holds))
+		p("talk %s %s..%s joined %s released by %s, holds %d", k.Agent+k.Number, s.sec(&k.Answered), s.sec(k.Ended), s.sec(k.Joined), k.Release, len(k.Holds))
 	}
 	p("recorded %s", s.rec.tell(s))
 	p("caller heard %s", strings.Join(s.caller.Stream().Played(), " "))

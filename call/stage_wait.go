@@ -232,8 +232,10 @@ func (w *waiting) answered(a Answer) Next {
 		return w.c.callerEnd()
 	}
 	w.c.transferred()
-	w.c.rec.Talks = append(w.c.rec.Talks, TalkRecord{Agent: a.Agent, Queue: a.Queue, Answered: a.At, Holds: []Hold{}})
-	return Next{Kind: Talk, Queue: a.Queue, Agent: a.Agent, Leg: a.Leg.ID()}
+	w.c.rec.Talks = append(w.c.rec.Talks, TalkRecord{
+		Agent: a.Agent, Number: a.Number, Queue: a.Queue, Answered: a.At, Holds: []Hold{},
+	})
+	return Next{Kind: Talk, Queue: a.Queue, Agent: a.Agent, Number: a.Number, Leg: a.Leg.ID()}
 }
 
 // leave gives the seat up, unless it has ended. If the answer won the race, the agent's leg is ours,

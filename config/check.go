@@ -10,6 +10,8 @@ func (r *reader) check() {
 	r.checkDial()
 	r.checkAgents()
 	r.checkRoutes()
+	r.checkAlarm()
+	r.checkAlarmKey()
 	r.checkCircles()
 	r.checkSafety()
 	r.checkPrompts()

@@ -89,6 +89,9 @@ func (r *reader) reached() (menus, queues map[string]bool) {
 			continue
 		}
 		menus[d.Menu] = true
+		if alarm := r.cfg.Alarm; alarm.Key != "" && alarm.Queue != "" { // it works in every menu
+			queues[alarm.Queue] = true
+		}
 		for _, w := range r.cfg.Menus[d.Menu].ways() {
 			todo = append(todo, w.to)
 		}

@@ -62,6 +62,7 @@ func defaults() *Config {
 			Hold:         30 * time.Second,
 			ServiceLevel: ServiceLevel{Percent: 90, Within: 15 * time.Second},
 		},
+		Alarm:    alarmDefaults(),
 		Recorder: Recorder{Enabled: true, Keep: 730 * day},
 	}
 }
@@ -117,6 +118,7 @@ func plainQueue(priority int) Queue {
 	return Queue{
 		Priority:      priority,
 		Strategy:      LongestIdle,
+		Progress:      10 * time.Second,
 		Level:         1,
 		WaitPrompt:    defaultWaitPrompt,
 		WrapUp:        5 * time.Second,

@@ -83,6 +83,7 @@ func (r *reader) queues(v value) {
 		child.fields(
 			field{"priority", func(v value) { v.integer(&q.Priority, 0, 1000) }},
 			field{"strategy", func(v value) { oneOf(v, &q.Strategy, strategies...) }},
+			field{"progress", func(v value) { v.duration(&q.Progress, time.Second, time.Minute) }},
 			field{"level", func(v value) { v.integer(&q.Level, 1, 9) }},
 			field{"widen", func(v value) { v.widen(&q.Widen) }},
 			field{"wait_prompt", func(v value) { v.text(&q.WaitPrompt, nameShape) }},

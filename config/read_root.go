@@ -24,6 +24,7 @@ func (r *reader) root(v value) {
 		field{keyQueues, r.queues},
 		field{"ageing", func(v value) { v.duration(&c.Ageing, 0, time.Hour) }},
 		field{"targets", r.targets},
+		field{keyAlarm, r.alarm},
 		field{"recorder", r.recorder},
 		field{"prompts", r.prompts},
 		field{"webhooks", r.webhooks},
@@ -99,8 +100,10 @@ func (r *reader) settle() {
 		c.Targets.TalkWarn = c.Targets.Talk * 5 / 6
 	}
 	if c.SIP.MaxCalls == 0 {
-		c.SIP.MaxCalls = c.Media.Ports.Pairs() / 2
+		pairs := c.Media.Ports.Pairs() // every caller has one, and every agent's phone may ring
+		c.SIP.MaxCalls = max(1, min(pairs/2, pairs-len(c.Agents)))
 	}
+	r.settleAlarm()
 	if !c.Media.Advertise.IsValid() {
 		c.Media.Advertise = c.Media.Address
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	// 1h, default 6s.
 	Ageing   time.Duration
 	Targets  Targets
+	Alarm    Alarm
 	Recorder Recorder
 	Prompts  Prompts
 
@@ -50,7 +51,7 @@ type SIP struct {
 	// Digest algorithms offered to agents, in order (RFC 8760).
 	Digest []Digest
 	// MaxCalls is how many calls may be in at once; key `sip.max_calls`, from 1 to the pairs of
-	// media.ports divided by two, which is also the default.
+	// media.ports divided by two, which is also the default, where that leaves one for each agent.
 	MaxCalls int
 	// Ping is the interval of OPTIONS to each agent's phone; key `sip.ping`, 1s to 10m, default 10s.
 	Ping time.Duration
@@ -222,6 +223,8 @@ type Agent struct {
 type Queue struct {
 	Priority int // 0 to 1000, higher goes first; default 10
 	Strategy Strategy
+	// Progress is how soon each further phone joins in with RingProgressively; key `progress`, 1s to 1m, default 10s.
+	Progress time.Duration
 	// Level is the least level of the skill that an agent needs at first, 1 to 9, default 1; Widen are the steps
 	// at which less will do, in order.
 	Level int

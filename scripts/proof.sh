@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The long evidence, in parts: fuzz (every target for a minute), race (all unit tests five times with the
 # race detector), calls (whole calls with real phones three times), matrix (every kind of message lost, late
-# or out of order, with the timers of RFC 3261), bench (how soon the desk rings, what signalling costs), soak (calls for ten minutes). Each part writes
+# or out of order, with the timers of RFC 3261), alarm (every schedule of a small world), bench (how soon the desk
+# rings, what signalling costs), soak (calls for ten minutes). Each part writes
 # docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
 #
 #   PROOF=soak,fuzz   some parts only
@@ -9,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOFLAGS=-buildvcs=false
-parts=${PROOF:-fuzz,race,calls,matrix,bench,soak}
+parts=${PROOF:-fuzz,race,calls,matrix,alarm,bench,soak}
 fuzztime=${FUZZTIME:-1m}
 soaktime=${SOAKTIME:-10m}
 folder=docs/proof
@@ -86,6 +87,10 @@ for name in ${parts//,/ }; do
 		part matrix "The loss matrix in full: phones that share no code with the hotline, behind relays that lose, double, delay (0 to 2·T1) or swap messages; T1 = 500 ms." \
 			go test -race -tags proof -run '^TestLossMatrixInFull$' -count=1 -timeout 30m ./test/matrix
 		;;
+	alarm)
+		part alarm "Every schedule of a small world, of more acts and seconds than make test tries: the bound on an alarm's first ring (ADR 10)." \
+			go test -tags proof -run '^TestAlarmBoundInFull$' -count=1 -timeout 30m -v ./acd
+		;;
 	bench)
 		part bench "How soon the desk rings a phone, by agents and callers waiting; and what signalling costs: calls a second, set-up times and CPU per call, next to a bare sipgo server." bench
 		;;
@@ -94,7 +99,7 @@ for name in ${parts//,/ }; do
 			go test -tags proof -run '^TestSoak$' -count=1 -timeout 2h -v ./sim
 		;;
 	*)
-		echo "no part $name; there are fuzz, race, calls, matrix, bench, soak" >&2
+		echo "no part $name; there are fuzz, race, calls, matrix, alarm, bench, soak" >&2
 		exit 2
 		;;
 	esac

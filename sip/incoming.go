@@ -3,7 +3,6 @@ package sip
 import (
 	"net/netip"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -103,7 +102,7 @@ func (u *UA) incoming(x *exchange) {
 		return
 	}
 	defer u.legs.unclaim(key)
-	free, ok := u.occupy()
+	free, shed, ok := u.calls.occupy(in.At, in.Agent != "")
 	if !ok {
 		x.reply(statusOf(call.CauseOverload))
 		return
@@ -120,18 +119,8 @@ func (u *UA) incoming(x *exchange) {
 	if lasts := lifetime(x.req); lasts > 0 {
 		l.lapseAt(received.Add(lasts))
 	}
-	in.Leg, in.Received = l, received
+	in.Leg, in.Received, in.Shed = l, received, shed
 	u.own(x, l, in)
-}
-
-// occupy takes one of Options.MaxCalls, if one is left, until free is called; more calls of it do nothing.
-func (u *UA) occupy() (free func(), ok bool) {
-	free = sync.OnceFunc(func() { u.calls.Add(-1) })
-	if n := u.calls.Add(1); u.o.MaxCalls > 0 && n > int64(u.o.MaxCalls) {
-		free()
-		return nil, false
-	}
-	return free, true
 }
 
 // own gives a call to OnIncoming. A leg that has no owner when that returns is hung up, and so is one whose

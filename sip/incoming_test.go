@@ -259,7 +259,7 @@ func TestMaxCalls(t *testing.T) {
 	second.ack(second.p.status("INVITE", 486), "")
 	first.request("BYE", "")
 	first.p.status("BYE", 200)
-	require.Eventually(t, func() bool { return r.calls.Load() == 0 }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return r.calls.total() == 0 }, testWait, time.Millisecond)
 	third := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	third.answered()
 	third.request("BYE", "")

@@ -170,7 +170,7 @@ func (l *live) bounded(t *testing.T) {
 // settled requires that no call is left, once the inputs so far are over.
 func (l *live) settled(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return l.calls.Load() == 0 && len(l.legs.all()) == 0 }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return l.calls.total() == 0 && len(l.legs.all()) == 0 }, testWait, time.Millisecond)
 	for _, s := range l.engine.opened() {
 		<-s.closed
 	}

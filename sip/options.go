@@ -42,6 +42,8 @@ type Options struct {
 	// MaxCalls bounds the calls that are in at once; more are refused with the status of
 	// call.CauseOverload. 0 means no bound.
 	MaxCalls int
+	// Alarm says what of MaxCalls is held back for alarms; its zero value: nothing.
+	Alarm AlarmOptions
 	// Ping is how often an agent's flow is tried with OPTIONS; 0 means the registrar's default.
 	Ping time.Duration
 	// ExpiresMin, ExpiresMax and ExpiresDefault bound how long a registration lasts (RFC 3261

@@ -31,7 +31,7 @@ func TestPlaceIsFreeWhenLegEnds(t *testing.T) {
 		k := newPeer(t, "udp", r.udp()).dialog(testNumber)
 		k.answered()
 		k.bye()
-		require.Eventually(t, func() bool { return r.calls.Load() == 0 }, testWait, time.Millisecond)
+		require.Eventually(t, func() bool { return r.calls.total() == 0 }, testWait, time.Millisecond)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestPanicOfAnOwner(t *testing.T) {
 	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	k.invite()
 	k.ack(k.p.status("INVITE", 500), "")
-	require.Eventually(t, func() bool { return r.calls.Load() == 0 }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return r.calls.total() == 0 }, testWait, time.Millisecond)
 }
 
 // A 200 whose ACK never comes does not hold up Close for 64·T1.

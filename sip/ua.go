@@ -47,7 +47,7 @@ type UA struct {
 
 	ringEvery time.Duration // from one 180 to the next, before an answer
 
-	calls    atomic.Int64 // INVITEs past the door whose call is not over
+	calls    *capacity // INVITEs past the door whose call is not over
 	draining atomic.Bool
 	deaf     atomic.Bool // nothing read is handed on any more
 
@@ -87,7 +87,7 @@ func New(o Options) (*UA, error) {
 	}
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, trunks: newTrunks(o.Trunks), legs: newLegTable(), reacks: newReacks(),
-		closed: make(chan struct{}), quota: newQuota(), ringEvery: ringEvery,
+		closed: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), ringEvery: ringEvery,
 		gate: newGate(o.limits),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)

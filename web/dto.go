@@ -104,13 +104,14 @@ type visitDTO struct {
 }
 
 type offerDTO struct {
-	Agent string `json:"agent"`
-	Queue string `json:"queue"`
-	Sent  stamp  `json:"sent"`
-	Rung  *stamp `json:"rung"`
-	Ended *stamp `json:"ended"`
-	How   string `json:"how"`
-	Rings int    `json:"rings"`
+	Agent  string `json:"agent"`
+	Number string `json:"number"`
+	Queue  string `json:"queue"`
+	Sent   stamp  `json:"sent"`
+	Rung   *stamp `json:"rung"`
+	Ended  *stamp `json:"ended"`
+	How    string `json:"how"`
+	Rings  int    `json:"rings"`
 }
 
 type talkDTO struct {
@@ -154,7 +155,7 @@ func (z zone) visit(v call.Visit) visitDTO {
 
 func (z zone) offer(o call.Offer) offerDTO {
 	return offerDTO{
-		Agent: o.Agent, Queue: o.Queue, Sent: z.at(o.Sent), Rung: z.maybe(o.Rung), Ended: z.maybe(o.Ended),
+		Agent: o.Agent, Number: o.Number, Queue: o.Queue, Sent: z.at(o.Sent), Rung: z.maybe(o.Rung), Ended: z.maybe(o.Ended),
 		How: o.How, Rings: o.Rings,
 	}
 }

@@ -51,7 +51,7 @@ func (d *Desk) HangUp(id string) {
 // Join takes in a caller; once is one who has a single try at the agent wanted.
 func (d *Desk) Join(name, queue, only string, front, once bool) {
 	d.callers = append(d.callers, &caller{
-		name: name, queue: d.queues[queue], only: only, front: front, once: once, entered: d.now,
+		name: name, queue: d.queues[queue], only: only, front: front, once: once, entered: d.now, clock: -1,
 	})
 }
 
@@ -84,6 +84,9 @@ func (d *Desk) Leave(name string) {
 func (d *Desk) Progress(id string) {
 	if o := d.agent(id).offer; o != nil && !o.rung {
 		o.rung, o.deadline = true, d.now+d.o.Limit
+		if c := o.caller; o.sent == c.first {
+			c.clock = min(c.clock, d.now)
+		}
 	}
 }
 

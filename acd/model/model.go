@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -15,6 +16,8 @@ type Options struct {
 	Agents []acd.Agent
 	// Limit is how long an offer rings from its first 18x, NoProgress how long it waits for one.
 	Limit, NoProgress time.Duration
+	// Cycle is one ring, and Rescue when on the promise clock a second phone joins in; each cycle after, one more.
+	Cycle, Rescue time.Duration
 	// Ageing as the desk has it.
 	Ageing time.Duration
 	// Midnight is when the day's figures begin anew; 0 is never.
@@ -63,12 +66,15 @@ type caller struct {
 	once    bool // the agent wanted is rung at most once
 	entered time.Duration
 	offers  []*offer
+	// clock is when the promise clock begins, first when the first phones were rung; -1: not yet.
+	clock, first time.Duration
 }
 
 type offer struct {
 	agent    *agent
 	caller   *caller
 	rung     bool
+	sent     time.Duration
 	early    bool // the agent was not ready, and was rung for one who asked for them by name
 	deadline time.Duration
 }
@@ -96,6 +102,13 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 	for _, c := range d.callers {
 		for _, w := range c.queue.Widen {
 			consider(c.entered + w.After)
+		}
+		if c.clock < 0 {
+			continue
+		}
+		consider(c.clock)
+		for _, every := range []time.Duration{d.o.Cycle, progress(c.queue)} { // more often than it matters, which does no harm
+			consider(d.now + every - max(0, d.now-c.clock)%every)
 		}
 	}
 	for _, a := range d.agents {
@@ -191,9 +204,23 @@ func (d *Desk) caller(name string) *caller {
 	return d.callers[i]
 }
 
-// wants reports whether another phone may be rung for the caller.
-func (c *caller) wants() bool {
-	return len(c.offers) == 0 || c.only == "" && c.queue.Strategy == acd.RingAll
+// progress is how soon another phone joins in with ring-progressively.
+func progress(q *acd.Queue) time.Duration { return cmp.Or(q.Progress, 10*time.Second) }
+
+// wants reports whether another phone may be rung for the caller: the first, one of all, one that joins in
+// while nobody answers, or a rescue.
+func (d *Desk) wants(c *caller) bool {
+	if len(c.offers) == 0 || c.only == "" && c.queue.Strategy == acd.RingAll {
+		return true
+	}
+	since := d.now - c.clock
+	if c.only != "" || c.clock < 0 || since < 0 {
+		return false
+	}
+	if c.queue.Strategy == acd.RingProgressively && len(c.offers) <= int(since/progress(c.queue)) {
+		return true
+	}
+	return since >= d.o.Rescue && len(c.offers) <= 1+int((since-d.o.Rescue)/d.o.Cycle)
 }
 
 // Rang takes in that the desk rang an agent's phone for a caller, and reports what forbade it.
@@ -206,12 +233,15 @@ func (d *Desk) Rang(id, name string) error {
 		return fmt.Errorf("%s was rung for %s while %s", id, name, a.state(d.now))
 	case !d.serves(a, c):
 		return fmt.Errorf("%s was rung for %s without the skill or its level", id, name)
-	case !c.wants():
+	case !d.wants(c):
 		return fmt.Errorf("%s was rung for %s, who has a phone ringing", id, name)
 	}
-	o := &offer{agent: a, caller: c, early: !a.ready(d.now), deadline: d.now + d.o.NoProgress}
+	o := &offer{agent: a, caller: c, early: !a.ready(d.now), sent: d.now, deadline: d.now + d.o.NoProgress}
 	a.offer = o
 	c.offers = append(c.offers, o)
+	if c.clock < 0 {
+		c.clock, c.first = d.now+time.Second, d.now
+	}
 	d.rang = append(d.rang, o)
 	return nil
 }
@@ -229,7 +259,7 @@ func (d *Desk) Settled() error {
 		}
 	}
 	for _, c := range d.callers {
-		if err := d.passedOver(c, ready); c.wants() && err != nil {
+		if err := d.passedOver(c, ready); d.wants(c) && err != nil {
 			return err
 		}
 	}

@@ -107,6 +107,19 @@ func (s *Seat) Answer(agent string, l call.Leg) bool {
 	return true
 }
 
+// AnswerOutside has a number outside answer in an agent's place. It reports whether the answer won.
+func (s *Seat) AnswerOutside(number string, l call.Leg) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return false
+	}
+	s.done, s.ended = true, time.Now()
+	s.endOffer("answered")
+	s.answered <- call.Answer{Number: number, Queue: s.Ticket.Queue, Leg: l, At: s.ended}
+	return true
+}
+
 // Fail has the one try come to nothing. It reports whether that won over the leaving.
 func (s *Seat) Fail(why call.Cause) bool {
 	s.mu.Lock()

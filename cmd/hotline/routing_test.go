@@ -25,7 +25,7 @@ func TestRoutingOfACall(t *testing.T) {
 	require.Len(t, routing.Decisions, 1)
 	why := routing.Decisions[0]
 	require.Equal(t, "gas-alarm", why.Queue)
-	require.Equal(t, "ring-all", why.Rule)
+	require.Equal(t, "alarm:skilled", why.Rule)
 	require.Equal(t, []string{"8003"}, why.Chosen)
 	require.Len(t, why.Candidates, 1)
 

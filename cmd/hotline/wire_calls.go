@@ -4,18 +4,22 @@ import (
 	"hotline/acd"
 	"hotline/call"
 	"hotline/config"
+	"hotline/media"
 )
 
 func (a *app) openDesk() (err error) {
 	o := acd.Options{
 		Ageing: a.cfg.Ageing, Location: a.cfg.Service.Timezone,
 		Phones: a.ua, Rings: a.cfg.Targets.AnswerRings,
-		Ring:    acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
+		Ring:   acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
+		Ladder: a.alarmLadder(), Dialer: a.ua,
+		// The exchange is wired after the desk, and before it runs.
+		OnAlarm: func(s acd.AlarmStep) { a.alarmed(s) },
 		OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
 	}
 	for name, q := range a.cfg.Queues {
 		o.Queues = append(o.Queues, acd.Queue{
-			Name: name, Priority: q.Priority, Alarm: name == alarmQueue, Strategy: string(q.Strategy),
+			Name: name, Priority: q.Priority, Alarm: name == a.cfg.Alarm.Queue, Strategy: string(q.Strategy), Progress: q.Progress,
 			Level: q.Level, Widen: widening(q.Widen), WrapUp: q.WrapUp,
 			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
 			Unreachable: q.Unreachable,
@@ -28,9 +32,6 @@ func (a *app) openDesk() (err error) {
 	return err
 }
 
-// alarmQueue is the queue whose callers go before all others.
-const alarmQueue = "gas-alarm"
-
 func widening(steps []config.Widening) []acd.Widening {
 	out := make([]acd.Widening, len(steps))
 	for i, w := range steps {
@@ -42,9 +43,12 @@ func widening(steps []config.Widening) []acd.Widening {
 func (a *app) openExchange() (err error) {
 	o := call.Options{
 		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
-		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
+		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(), Shed: a.shedMenus(),
 		Languages: make(map[string]call.Prompts, len(a.languages)),
 		OnEvent:   a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
+	}
+	if alarm := a.cfg.Alarm; alarm.Key != "" && alarm.Queue != "" {
+		o.Alarm = call.AlarmKey{Key: media.Key(alarm.Key[0]), To: call.Next{Kind: call.Wait, Queue: alarm.Queue}}
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
 		o.Recorder = a.recorder

@@ -102,7 +102,7 @@ func findPrompts(folder, language string, names ...string) (missing []string, er
 	}
 	if len(names) == 0 {
 		names = slices.Concat(call.NeededPrompts(), prompts.DigitNames("0123456789"),
-			[]string{ivr.DefaultNoKey, ivr.DefaultInvalidKey})
+			[]string{ivr.DefaultNoKey, ivr.DefaultInvalidKey, busyAlarmOnly, keyStar, keyPound})
 	}
 	return set.Missing(names...), nil
 }

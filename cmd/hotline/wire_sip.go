@@ -16,7 +16,8 @@ func (a *app) openSIP() (err error) {
 	s := a.cfg.SIP
 	sip.SetT1(s.T1)
 	o := sip.Options{
-		T1: s.T1, TryingAfter: s.TryingAfter, Realm: s.Realm, Digest: names(s.Digest), Engine: a.engine, MaxCalls: s.MaxCalls, Ping: s.Ping,
+		T1: s.T1, TryingAfter: s.TryingAfter, Realm: s.Realm, Digest: names(s.Digest), Engine: a.engine,
+		MaxCalls: s.MaxCalls, Alarm: a.alarmDoor(), Ping: s.Ping,
 		ExpiresMin: s.Expires.Min, ExpiresMax: s.Expires.Max, ExpiresDefault: s.Expires.Default,
 		SessionExpires: s.SessionExpires, MinSE: s.MinSE,
 		// The desk and the exchange are wired after the user agent, and before it runs.

@@ -60,6 +60,7 @@ type Visit struct {
 // Offer is one agent's phone being rung.
 type Offer struct {
 	Agent string     `json:"agent"`
+	Sent  time.Time  `json:"sent"`
 	Rung  *time.Time `json:"rung"`
 	Ended *time.Time `json:"ended"`
 	How   string     `json:"how"`
