@@ -25,12 +25,15 @@ type desk struct {
 	people  *queue
 	alarms  *order[*alarm]
 	touched touched
-	states  map[call.AgentState]int // agents by state shown
-	seq     uint64
-	round   uint64 // of matches
-	now     time.Time
-	opened  time.Time // when the desk was made; entering is counted from it
-	day     time.Time // when today began
+	// unsettled is for the limits to look at after the match; places are those that may be taken up again.
+	unsettled unsettled
+	places    *places
+	states    map[call.AgentState]int // agents by state shown
+	seq       uint64
+	round     uint64 // of matches
+	now       time.Time
+	opened    time.Time // when the desk was made; entering is counted from it
+	day       time.Time // when today began
 	// midnight is when today's figures begin anew.
 	midnight alarm
 	closing  bool // nobody is rung any more
@@ -56,13 +59,14 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 		o: o, figures: f, post: post, now: now, opened: now,
 		people:  newQueue(Queue{}),
 		byQueue: map[string]*queue{}, byAgent: map[string]*agent{},
-		states: map[call.AgentState]int{},
+		states: map[call.AgentState]int{}, places: newPlaces(),
 		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
 	}
 	for _, settings := range o.Queues {
 		q := newQueue(settings)
 		d.queues = append(d.queues, q)
 		d.byQueue[q.Name] = q
+		f.open(q.Name)
 	}
 	for _, settings := range o.Agents {
 		d.addAgent(settings)

@@ -38,6 +38,7 @@ func (d *desk) match() {
 		d.start(c, a)
 	}
 	d.touched.once = slices.DeleteFunc(d.touched.once, d.settleOnce)
+	d.settle()
 	d.unpaired()
 	d.touched.queues = d.touched.queues[:0]
 	d.touched.agents = d.touched.agents[:0]
@@ -111,13 +112,14 @@ func (d *desk) enlist(a *agent, ready bool) {
 
 // index puts a caller among those for whom another phone could be rung, or takes it out.
 func (d *desk) index(c *caller) {
+	d.tally(c)
 	if c.Once {
 		if c.waits() && !c.spent && !slices.Contains(d.touched.once, c) {
 			d.touched.once = append(d.touched.once, c)
 		}
 		return
 	}
-	if !c.waits() || len(c.offers) >= c.fanOut() {
+	if !c.waits() || c.late || len(c.offers) >= c.fanOut() {
 		c.want().remove(c)
 		return
 	}
@@ -139,6 +141,7 @@ func (d *desk) rebuild() {
 		q.want.clear()
 		clear(q.levels)
 		clear(q.excluded)
+		q.relist()
 	}
 	for _, a := range d.agents {
 		a.direct.clear()
@@ -150,6 +153,9 @@ func (d *desk) rebuild() {
 		for _, c := range slices.Clone(q.waiting.items) {
 			d.encircle(c)
 			d.index(c)
+			if !c.late {
+				d.watch(c)
+			}
 			if c.spent && len(c.offers) == 0 {
 				d.giveUp(c, call.CauseError)
 			}
