@@ -30,6 +30,7 @@ type Call struct {
 	shown     string // who the caller's leg is of, where that is not who made the call; see become
 	legs      map[LegID]Leg
 	keys      []media.Key // pressed by the caller and not taken yet
+	turnedBy  []string    // the queues that turned the call away, see chose
 	moved     Next        // where a command sent the call, with ErrMoved
 	rec       Record
 	recording Recording
@@ -135,6 +136,7 @@ func (c *Call) takeKey() (media.Key, bool) {
 	if len(c.keys) == 0 {
 		return 0, false
 	}
+	c.chose()
 	k := c.keys[0]
 	c.keys = slices.Delete(c.keys, 0, 1)
 	return k, true

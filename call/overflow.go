@@ -9,6 +9,7 @@ import (
 // turned is the Next of a caller whom a queue turned away: where the queue sends those, else back to it, so
 // that nobody is dropped in silence.
 func (c *Call) turned(at Next, why Overflow) Next {
+	c.noteTurned(at.Queue)
 	c.x.OnEvent(Event{
 		Kind: EventOverflow, At: time.Now(), Call: c.id, Queue: at.Queue, From: c.rec.From, Step: string(why),
 	})

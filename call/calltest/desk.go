@@ -109,6 +109,16 @@ func (s *Seat) Answer(agent string, l call.Leg) bool {
 	return true
 }
 
+// AnswerAfter has the agent answer while the caller's owner is busy with what before does, which comes first.
+func (s *Seat) AnswerAfter(before func(), agent string, l call.Leg) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before()
+	s.done, s.ended = true, time.Now()
+	s.endOffer("answered")
+	s.answered <- call.Answer{Agent: agent, Queue: s.Ticket.Queue, Leg: l, At: s.ended}
+}
+
 // Fail has the one try come to nothing. It reports whether that won over the leaving.
 func (s *Seat) Fail(why call.Cause) bool {
 	s.mu.Lock()
