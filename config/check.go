@@ -11,6 +11,7 @@ func (r *reader) check() {
 	r.checkAgents()
 	r.checkRoutes()
 	r.checkCircles()
+	r.checkLimits()
 	r.checkSafety()
 	r.checkPrompts()
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -22,6 +23,12 @@ func (r *reader) checkRoutes() {
 		}
 		r.checkWay(known, "menus."+name+".otherwise", m.Otherwise)
 	}
+	for _, name := range sortedKeys(c.Queues) {
+		ways := c.Queues[name].ways()
+		for _, path := range sortedKeys(ways) {
+			r.checkWay(known, keyQueues+"."+name+"."+path, ways[path])
+		}
+	}
 	r.checkLoops()
 	menus, queues := r.reached()
 	// Where no number leads anywhere yet, nothing is led to, and that is no mistake.
@@ -29,7 +36,7 @@ func (r *reader) checkRoutes() {
 		for _, name := range sortedKeys(c.Menus) {
 			if !menus[name] {
 				r.report("menus."+name, "a menu that nothing leads to",
-					"a number of a trunk, or a key of a menu, that leads to it")
+					"a number of a trunk, a key of a menu, or a queue that sends its callers there")
 			}
 		}
 	}
@@ -87,8 +94,9 @@ func (r *reader) reached() (menus, queues map[string]bool) {
 	for len(todo) > 0 {
 		d := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if d.Queue != "" {
+		if d.Queue != "" && !queues[d.Queue] {
 			queues[d.Queue] = true
+			todo = slices.AppendSeq(todo, maps.Values(r.cfg.Queues[d.Queue].ways()))
 		}
 		if d.Menu == "" || menus[d.Menu] {
 			continue

@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -17,10 +18,10 @@ func (r *reader) menus(v value) {
 		}
 		m := menuDefaults(name)
 		child.fields(
-			field{"prompt", func(v value) { v.text(&m.Prompt, nameShape) }},
+			field{keyPrompt, func(v value) { v.text(&m.Prompt, nameShape) }},
 			field{"wait", func(v value) { v.duration(&m.Wait, 100*time.Millisecond, time.Minute) }},
 			field{"tries", func(v value) { v.integer(&m.Tries, 1, 10) }},
-			field{"keys", func(v value) { m.Keys = r.keys(v) }},
+			field{keyKeys, func(v value) { m.Keys = r.keys(v) }},
 			field{"otherwise", func(v value) {
 				if d, ok := v.destination(); ok {
 					m.Otherwise = d
@@ -57,18 +58,18 @@ func (r *reader) queues(v value) {
 		delay := func(dst *time.Duration) func(value) {
 			return func(v value) { v.duration(dst, time.Second, time.Hour) }
 		}
-		child.fields(
-			field{"priority", func(v value) { v.integer(&q.Priority, 0, 1000) }},
-			field{"strategy", func(v value) { oneOf(v, &q.Strategy, strategies...) }},
-			field{"level", func(v value) { v.integer(&q.Level, 1, 9) }},
-			field{"widen", func(v value) { v.widen(&q.Widen) }},
-			field{"wait_prompt", func(v value) { v.text(&q.WaitPrompt, nameShape) }},
-			field{"wrap_up", func(v value) { v.duration(&q.WrapUp, 0, time.Hour) }},
-			field{"after_reject", delay(&q.AfterReject)},
-			field{"after_busy", delay(&q.AfterBusy)},
-			field{"after_no_answer", delay(&q.AfterNoAnswer)},
-			field{"unreachable", delay(&q.Unreachable)},
-		)
+		child.fields(slices.Concat([]field{
+			{"priority", func(v value) { v.integer(&q.Priority, 0, 1000) }},
+			{"strategy", func(v value) { oneOf(v, &q.Strategy, strategies...) }},
+			{"level", func(v value) { v.integer(&q.Level, 1, 9) }},
+			{"widen", func(v value) { v.widen(&q.Widen) }},
+			{"wait_prompt", func(v value) { v.text(&q.WaitPrompt, nameShape) }},
+			{"wrap_up", func(v value) { v.duration(&q.WrapUp, 0, time.Hour) }},
+			{"after_reject", delay(&q.AfterReject)},
+			{"after_busy", delay(&q.AfterBusy)},
+			{"after_no_answer", delay(&q.AfterNoAnswer)},
+			{"unreachable", delay(&q.Unreachable)},
+		}, r.limits(&q.QueueLimits), r.waiting(&q.QueueWaiting))...)
 		r.cfg.Queues[name] = q
 	})
 }

@@ -147,6 +147,11 @@ const (
 	keyMenus   = "menus"
 	keyQueues  = "queues"
 	keyAddress = "address"
+
+	keyOverflow = "overflow"
+	keyPrompts  = "prompts"
+	keyPrompt   = "prompt"
+	keyKeys     = "keys"
 )
 
 // field is one key that a mapping may have.

@@ -24,7 +24,7 @@ func (r *reader) root(v value) {
 		field{"ageing", func(v value) { v.duration(&c.Ageing, 0, time.Hour) }},
 		field{"targets", r.targets},
 		field{"recorder", r.recorder},
-		field{"prompts", r.prompts},
+		field{keyPrompts, r.prompts},
 		field{"records", r.later},
 		field{"state", r.later},
 	)

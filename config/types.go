@@ -236,6 +236,9 @@ type Queue struct {
 	AfterBusy     time.Duration // the phone was busy; key `after_busy`, default 10s
 	AfterNoAnswer time.Duration // rang to its limit; key `after_no_answer`, default 10s
 	Unreachable   time.Duration // no sign of the phone; key `unreachable`, default 5s
+
+	QueueLimits
+	QueueWaiting
 }
 
 // Targets are the promises that are watched.

@@ -18,14 +18,16 @@ func (a *app) openDesk() (err error) {
 			Name: name, Priority: q.Priority, Alarm: name == alarmQueue, Strategy: string(q.Strategy),
 			Level: q.Level, Widen: widening(q.Widen), WrapUp: q.WrapUp,
 			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
-			Unreachable: q.Unreachable,
+			Unreachable: q.Unreachable, Limits: limitsOf(q), Rejoin: q.Rejoin,
 		})
 	}
 	for _, g := range a.cfg.Agents {
 		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills, Weight: g.Weight})
 	}
-	a.center, err = acd.New(o)
-	return err
+	if a.center, err = acd.New(o); err != nil {
+		return err
+	}
+	return a.rememberPlaces()
 }
 
 // alarmQueue is the queue whose callers go before all others.
@@ -49,7 +51,7 @@ func (a *app) openExchange() (err error) {
 		o.Recorder = a.recorder
 	}
 	for name, q := range a.cfg.Queues {
-		o.Queues[name] = call.QueueOptions{WaitPrompt: q.WaitPrompt}
+		o.Queues[name] = waitingIn(q)
 	}
 	a.exchange, err = call.NewExchange(o)
 	return err
