@@ -64,30 +64,19 @@ const (
 func (a *app) rememberPlaces() error {
 	now := time.Now()
 	query := call.Query{From: now.Add(-placesSince), Limit: call.MaxLimit}
-	type who struct{ queue, number string }
-	seen := map[who]bool{}
-	var places []call.LeftPlace
-	for read := 0; read < placesAmong; {
+	var records []call.Record
+	for len(records) < placesAmong {
 		page, next, err := a.store.List(context.Background(), query)
 		if err != nil {
 			return fmt.Errorf("look for places in queues to be taken up again: %w", err)
 		}
-		for _, r := range page { // the newest first, and only it counts
-			p, left := r.LeftPlace()
-			for _, v := range r.Visits {
-				if w := (who{v.Queue, r.From}); !seen[w] {
-					seen[w] = true
-					if left && v.Queue == p.Queue {
-						places = append(places, p)
-					}
-				}
-			}
-		}
-		if read += len(page); next == "" {
+		records = append(records, page...)
+		if next == "" {
 			break
 		}
 		query.Before = next
 	}
+	places := placesLeft(records)
 	for _, p := range slices.Backward(places) {
 		if p.CutOff {
 			p.Left = now
@@ -96,4 +85,20 @@ func (a *app) rememberPlaces() error {
 	}
 	a.log.Debug("places in queues that may be taken up again", zap.Int("places", len(places)))
 	return nil
+}
+
+// placesLeft are the places that were left in calls, the newest first. Of a caller's calls the newest counts.
+func placesLeft(newestFirst []call.Record) (places []call.LeftPlace) {
+	type who struct{ queue, number string }
+	seen := map[who]bool{}
+	for _, r := range newestFirst {
+		p, left := r.LeftPlace()
+		if w := (who{p.Queue, p.Number}); left && !seen[w] {
+			places = append(places, p)
+		}
+		for _, v := range r.Visits {
+			seen[who{v.Queue, r.From}] = true
+		}
+	}
+	return places
 }
