@@ -210,7 +210,7 @@ func (w *waiting) sayAgain(ctx context.Context) error {
 	if music {
 		return w.say(ctx)
 	}
-	return w.playMusic(ctx)
+	return w.playMusic(ctx, nil) // what was said before it began with the notice
 }
 
 // say begins a round of what the waiting caller hears: first an apology if one is due, then the
@@ -229,7 +229,11 @@ func (w *waiting) say(ctx context.Context) error {
 		prompts = append(prompts, w.c.x.Queues[w.at.Queue].WaitPrompt)
 	}
 	if len(prompts) == 0 {
-		return w.playMusic(ctx)
+		notice, err := w.c.notice()
+		if err != nil {
+			return err
+		}
+		return w.playMusic(ctx, notice)
 	}
 	clips, err := w.c.clips(prompts)
 	if err != nil {
@@ -248,15 +252,15 @@ func (w *waiting) speak(ctx context.Context, clips []media.Clip) error {
 	return nil
 }
 
-// playMusic begins the music, to be heard once.
-func (w *waiting) playMusic(ctx context.Context) error {
+// playMusic begins the music, to be heard once, after the notice if it is due.
+func (w *waiting) playMusic(ctx context.Context, notice *media.Clip) error {
 	clips, err := w.c.clips([]string{cmp.Or(w.treatment().Music, holdMusic)})
 	if err != nil {
 		return err
 	}
-	err = w.speak(ctx, clips)
-	w.t.music = err == nil
-	return err
+	p := w.c.start(ctx, w.c.caller.Audio(), notice, clips...)
+	w.saying, w.talking, w.t.music = p, p.done, true
+	return nil
 }
 
 // hush stops what is being said.
