@@ -35,6 +35,9 @@ type Desk struct {
 	failed map[string]call.Cause
 	// turns are the numbers of the agents last rung in turn, by queue and level.
 	turns map[turn]int
+	// turned are those turned away, and why; places are those that may be taken up again.
+	turned map[string]call.Overflow
+	places map[placeOf]left
 }
 
 type agent struct {
@@ -63,6 +66,7 @@ type caller struct {
 	once    bool // the agent wanted is rung at most once
 	entered time.Duration
 	offers  []*offer
+	limits
 }
 
 type offer struct {
@@ -76,6 +80,7 @@ type offer struct {
 // New makes a model in which every agent is offline.
 func New(o Options) *Desk {
 	d := &Desk{o: o, queues: map[string]*acd.Queue{"": {}}, failed: map[string]call.Cause{}, turns: map[turn]int{}}
+	d.turned, d.places = map[string]call.Overflow{}, map[placeOf]left{}
 	for i := range o.Queues {
 		d.queues[o.Queues[i].Name] = &o.Queues[i]
 	}
@@ -94,6 +99,7 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 	}
 	consider(d.o.Midnight)
 	for _, c := range d.callers {
+		consider(d.due(c))
 		for _, w := range c.queue.Widen {
 			consider(c.entered + w.After)
 		}
@@ -114,6 +120,7 @@ func (d *Desk) Advance(to time.Duration) {
 	if to == d.o.Midnight {
 		d.newDay()
 	}
+	d.grow()
 	for _, a := range d.agents {
 		switch o := a.offer; {
 		case o == nil || o.deadline > to:
@@ -193,6 +200,9 @@ func (d *Desk) caller(name string) *caller {
 
 // wants reports whether another phone may be rung for the caller.
 func (c *caller) wants() bool {
+	if c.late {
+		return false
+	}
 	return len(c.offers) == 0 || c.only == "" && c.queue.Strategy == acd.RingAll
 }
 
@@ -219,6 +229,7 @@ func (d *Desk) Rang(id, name string) error {
 // Settled is called when the desk has nothing more to do in this instant. It reports a caller and a
 // ready agent who were left unpaired; a caller who was passed over; and an agent who was.
 func (d *Desk) Settled() error {
+	d.turnAway()
 	if err := d.settleOnce(); err != nil {
 		return err
 	}
@@ -241,6 +252,7 @@ func (d *Desk) Settled() error {
 	if err := d.inTurn(); err != nil {
 		return err
 	}
+	d.turnFull()
 	d.rang, d.idle = nil, ready
 	return nil
 }
