@@ -92,6 +92,7 @@ func (d *desk) refresh(a *agent) {
 	}
 	d.ladder.touch()
 	d.letGo(a)
+	d.muster(a)
 	d.enlist(a, state == call.AgentReady)
 }
 
@@ -139,6 +140,9 @@ func (d *desk) legEnded(a *agent, b *busy) {
 	}
 	if b.from != nil {
 		end, _ := call.EndOf(b.leg)
+		if !b.began.IsZero() {
+			b.from.rate.held(end.At.Sub(b.began) + b.from.WrapUp)
+		}
 		d.talked(a, b, end.At)
 		a.wrapUntil = later(a.wrapUntil, end.At.Add(b.from.WrapUp))
 		a.idle = a.wrapUntil

@@ -22,6 +22,13 @@ type queue struct {
 	want circles
 	// waiting are all who wait, the longest wait first.
 	waiting *order[*caller]
+	// line are all who wait, in the order in which they will be served.
+	line line
+	// bare is how many wait for whom no phone rings.
+	bare int
+	// rate is how fast the queue is served, by its staff.
+	rate  rate
+	staff staff
 	// serving are the agents who have the skill, ready or not.
 	serving []*agent
 }
@@ -53,6 +60,8 @@ type caller struct {
 
 	// more is when another phone may ring for the caller, see await.
 	more alarm
+	bounds
+	branch branch
 
 	placeWant, placeWaiting int
 }
@@ -83,14 +92,23 @@ func (d *desk) admit(c *caller) {
 		return // left before the desk came to it
 	}
 	d.seq++
+	c.came = c.Entered
+	if d.closed(c) {
+		d.turn(c, call.QueueClosed)
+		return
+	}
+	d.rejoin(c)
 	c.entered = d.entered(c)
 	c.rank = rankOf(c.queue, c.Front, c.entered, d.o.Ageing, d.seq)
 	c.wider = alarm{seq: d.seq, fire: func() { d.widen(c) }}
 	c.more = alarm{seq: d.seq, fire: func() { d.index(c) }}
 	c.queue.waiting.add(c)
+	c.queue.line.add(c)
+	d.watch(c)
 	d.encircle(c)
 	d.climbs(c)
 	d.index(c)
+	d.unsettled.arrived = append(d.unsettled.arrived, c)
 	if !c.Once {
 		d.touched.unpaired = append(d.touched.unpaired, c)
 	}
@@ -102,6 +120,9 @@ func (d *desk) drop(c *caller) {
 	d.alarms.remove(&c.more)
 	c.queue.waiting.remove(c)
 	d.alarms.remove(&c.wider)
+	c.queue.line.remove(c)
+	d.alarms.remove(&c.due)
+	d.tally(c)
 	c.unwatch()
 	if c.climb != nil {
 		d.descend(c)
@@ -114,6 +135,7 @@ func (d *desk) left(c *caller) {
 		return
 	}
 	d.drop(c)
+	d.remember(c)
 	d.withdrawAll(c, call.CauseWithdrawn)
 }
 

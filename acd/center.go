@@ -173,6 +173,7 @@ func (c *Center) Join(ctx context.Context, t call.Ticket) (call.Seat, error) {
 	t.Once = t.Once && only != nil
 	s := newSeat(t, c.o.Ring.Cycle())
 	w := &caller{Ticket: t, seat: s, queue: q, only: only}
+	s.ask = func() { c.inbox.put(func(d *desk) { d.unsettled.asked = append(d.unsettled.asked, w) }) }
 	s.gone = func() { c.inbox.put(func(d *desk) { d.left(w) }) }
 	w.unwatch = context.AfterFunc(ctx, func() { s.Leave(causeOf(ctx)) })
 	if !c.inbox.put(func(d *desk) { d.admit(w) }) {

@@ -232,6 +232,18 @@ hotline_agents{state="wrap-up"} 0
 # HELP hotline_offers_total Agents' phones rung, by queue and by how it ended.
 # TYPE hotline_offers_total counter
 hotline_offers_total{how="refused",queue="repair"} 1
+# HELP hotline_overflow_total Callers whom a queue turned away, by why.
+# TYPE hotline_overflow_total counter
+hotline_overflow_total{queue="gas",reason="closed"} 0
+hotline_overflow_total{queue="gas",reason="empty"} 0
+hotline_overflow_total{queue="gas",reason="expected-too-long"} 0
+hotline_overflow_total{queue="gas",reason="full"} 0
+hotline_overflow_total{queue="gas",reason="too-long"} 0
+hotline_overflow_total{queue="repair",reason="closed"} 0
+hotline_overflow_total{queue="repair",reason="empty"} 0
+hotline_overflow_total{queue="repair",reason="expected-too-long"} 0
+hotline_overflow_total{queue="repair",reason="full"} 0
+hotline_overflow_total{queue="repair",reason="too-long"} 0
 # HELP hotline_queue_longest_wait_seconds How long the caller who entered first has waited; 0 when nobody waits.
 # TYPE hotline_queue_longest_wait_seconds gauge
 hotline_queue_longest_wait_seconds{queue="gas"} 0

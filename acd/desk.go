@@ -25,13 +25,16 @@ type desk struct {
 	people  *queue
 	alarms  *order[*alarm]
 	touched touched
-	ladder  *ladder                 // nil: no queue is for alarms
-	states  map[call.AgentState]int // agents by state shown
-	seq     uint64
-	round   uint64 // of matches
-	now     time.Time
-	opened  time.Time // when the desk was made; entering is counted from it
-	day     time.Time // when today began
+	ladder  *ladder // nil: no queue is for alarms
+	// unsettled is for the limits to look at after the match; places are those that may be taken up again.
+	unsettled unsettled
+	places    *places
+	states    map[call.AgentState]int // agents by state shown
+	seq       uint64
+	round     uint64 // of matches
+	now       time.Time
+	opened    time.Time // when the desk was made; entering is counted from it
+	day       time.Time // when today began
 	// midnight is when today's figures begin anew.
 	midnight alarm
 	closing  bool // nobody is rung any more
@@ -60,7 +63,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 		o: o, figures: f, post: post, now: now, opened: now,
 		people:  newQueue(o, Queue{}),
 		byQueue: map[string]*queue{}, byAgent: map[string]*agent{},
-		states: map[call.AgentState]int{},
+		states: map[call.AgentState]int{}, places: newPlaces(),
 		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
 	}
 	d.background = d.wg.Go
@@ -68,6 +71,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 		q := newQueue(o, settings)
 		d.queues = append(d.queues, q)
 		d.byQueue[q.Name] = q
+		f.open(q.Name)
 	}
 	d.ladder = newLadder(o, d.byQueue)
 	for _, settings := range o.Agents {

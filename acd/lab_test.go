@@ -36,6 +36,7 @@ type lab struct {
 	legs   map[string]*calltest.Leg // the newest of each agent
 	got    map[string]call.Answer
 	failed map[string]call.Cause
+	turned map[string]call.Overflow
 }
 
 type event struct {
@@ -48,7 +49,7 @@ func newLab(t *testing.T, o acd.Options) *lab {
 	l := &lab{
 		t: t, start: time.Now(), ran: make(chan error, 1),
 		seats: map[string]call.Seat{}, legs: map[string]*calltest.Leg{}, got: map[string]call.Answer{},
-		failed: map[string]call.Cause{},
+		failed: map[string]call.Cause{}, turned: map[string]call.Overflow{},
 	}
 	l.phones = &phones{lab: l, bells: map[string]*bell{}, crossing: map[string]bool{}}
 	if o.Phones == nil {
@@ -131,6 +132,11 @@ func (l *lab) join(t call.Ticket) call.Seat {
 			l.failed[t.CallID] = why
 			l.mu.Unlock()
 			l.logf("failed %s %s", t.CallID, why)
+		case why := <-seat.Turned():
+			l.mu.Lock()
+			l.turned[t.CallID] = why
+			l.mu.Unlock()
+			l.logf("turned %s %s", t.CallID, why)
 		case <-l.t.Context().Done():
 		}
 	}()

@@ -39,6 +39,7 @@ func (d *desk) match() {
 		d.start(c, a)
 	}
 	d.touched.once = slices.DeleteFunc(d.touched.once, d.settleOnce)
+	d.settle()
 	d.unpaired()
 	d.touched.queues = d.touched.queues[:0]
 	d.touched.agents = d.touched.agents[:0]
@@ -112,6 +113,7 @@ func (d *desk) enlist(a *agent, ready bool) {
 
 // index puts a caller among those for whom another phone could be rung, or takes it out.
 func (d *desk) index(c *caller) {
+	d.tally(c)
 	if c.Once {
 		if c.waits() && !c.spent && !slices.Contains(d.touched.once, c) {
 			d.touched.once = append(d.touched.once, c)
@@ -119,7 +121,7 @@ func (d *desk) index(c *caller) {
 		return
 	}
 	d.alarms.remove(&c.more)
-	if !c.waits() {
+	if !c.waits() || c.late {
 		c.want().remove(c)
 		return
 	}
@@ -153,6 +155,7 @@ func (d *desk) rebuild() {
 		q.want.clear()
 		clear(q.levels)
 		clear(q.excluded)
+		q.relist()
 	}
 	for _, a := range d.agents {
 		a.direct.clear()
@@ -168,6 +171,9 @@ func (d *desk) rebuild() {
 				d.ascend(c)
 			}
 			d.index(c)
+			if !c.late {
+				d.watch(c)
+			}
 			if c.spent && len(c.offers) == 0 {
 				d.giveUp(c, call.CauseError)
 			}

@@ -14,6 +14,7 @@ import (
 type figures struct {
 	load     *load
 	offers   *prometheus.CounterVec
+	overflow *prometheus.CounterVec
 	snapshot atomic.Pointer[snapshot]
 
 	waiting, longest, agents, saturation *prometheus.Desc
@@ -48,6 +49,10 @@ func newFigures(l *load) *figures {
 			Name: "hotline_offers_total",
 			Help: "Agents' phones rung, by queue and by how it ended.",
 		}, append(queue, "how")),
+		overflow: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_overflow_total",
+			Help: "Callers whom a queue turned away, by why.",
+		}, append(queue, "reason")),
 		waiting: prometheus.NewDesc("hotline_queue_waiting",
 			"Callers waiting now.", queue, nil),
 		longest: prometheus.NewDesc("hotline_queue_longest_wait_seconds",
@@ -56,6 +61,13 @@ func newFigures(l *load) *figures {
 			"Agents by what they are doing.", []string{"state"}, nil),
 		saturation: prometheus.NewDesc("hotline_desk_saturation_ratio",
 			"Share of the last 5 s in which the one goroutine that owns all queues was at work.", nil, nil),
+	}
+}
+
+// open begins a queue's counters at zero, so that the first event is a rise.
+func (f *figures) open(queue string) {
+	for _, why := range overflows {
+		f.overflow.WithLabelValues(queue, string(why))
 	}
 }
 
@@ -76,12 +88,17 @@ func (f *figures) publish(d *desk) {
 
 func (f *figures) offerEnded(queue, how string) { f.offers.WithLabelValues(queue, how).Inc() }
 
+func (f *figures) turned(queue string, why call.Overflow) {
+	f.overflow.WithLabelValues(queue, string(why)).Inc()
+}
+
 // Describe implements [prometheus.Collector].
 func (f *figures) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{f.waiting, f.longest, f.agents, f.saturation} {
 		ch <- d
 	}
 	f.offers.Describe(ch)
+	f.overflow.Describe(ch)
 }
 
 // Collect implements [prometheus.Collector].
@@ -99,6 +116,7 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(f.saturation, f.load.ratio(now))
 	f.offers.Collect(ch)
+	f.overflow.Collect(ch)
 }
 
 // waited is how many seconds have passed since then; 0 for the zero time, or one still to come.

@@ -115,14 +115,7 @@ func deskAgainstModel(t *testing.T, strategy string) {
 		var failure error
 		synctest.Test(t, func(t *testing.T) {
 			o.Location = daysBeginAfter(midnight)
-			r := &pair{
-				lab: newLab(t, o),
-				model: model.New(model.Options{
-					Queues: o.Queues, Agents: o.Agents, Limit: 15 * time.Second, NoProgress: 2 * time.Second,
-					Cycle: 5 * time.Second, Rescue: 10 * time.Second,
-					Ageing: o.Ageing, Midnight: midnight,
-				}),
-			}
+			r := newPair(t, o, midnight)
 			failure = r.play(steps)
 			r.lab.stop()
 		})
@@ -220,8 +213,10 @@ func (p *pair) do(s step, agents []string) {
 	case "leave":
 		if c := pick(s.Who, p.model.Waiting(), func(string) bool { return true }); c != "" {
 			require.True(p.lab.t, p.lab.seats[c].Leave(call.CauseBye))
-			p.model.Leave(c)
+			p.model.Abandon(c)
 		}
+	case "call":
+		p.call(s)
 	case "hangup":
 		if a := pick(s.Who, agents, func(a string) bool { return p.model.Legs(a) > 0 }); a != "" {
 			p.lab.leg(a).End(call.Far, call.CauseBye)
@@ -255,12 +250,12 @@ func (p *pair) phone(s step, a string) {
 		p.lab.phones.cross(a)
 		c := p.model.Ringing(a)
 		p.lab.seats[c].Leave(call.CauseBye)
-		p.model.Leave(c)
+		p.model.Abandon(c)
 	case "race": // the phone answers and the caller leaves in one instant: either may win
 		c := p.model.Ringing(a)
 		p.lab.phones.end(a, "")
 		if p.lab.seats[c].Leave(call.CauseBye) {
-			p.model.Leave(c)
+			p.model.Abandon(c)
 		} else {
 			p.model.Answer(a)
 		}
@@ -320,6 +315,9 @@ func (p *pair) compareSeats() error {
 			return fmt.Errorf("%s failed: %q, should be %q", c, failed, want)
 		}
 		visit, offers := seat.Visit()
+		if err := p.compareLimits(c, visit); err != nil {
+			return err
+		}
 		open := 0
 		for _, o := range offers {
 			if (o.Ended == nil) != (o.How == "") {
@@ -358,7 +356,7 @@ func explained(decisions []call.Decision, offers []call.Offer) error {
 		for _, n := range d.Excluded {
 			counted += n
 		}
-		if d.Rule == "direct" {
+		if d.Rule == "direct" || d.Rule == "overflow:too-long" && counted == 1 { // who wants one agent may wait too long too
 			serving = 1
 		}
 		if serving != counted {
@@ -383,11 +381,11 @@ func explained(decisions []call.Decision, offers []call.Offer) error {
 // rest ends everything, and wants every agent ready and every offer ended.
 func (p *pair) rest(agents []string) error {
 	for _, c := range p.model.Waiting() {
-		if p.model.Failed(c) != "" {
+		if p.model.Failed(c) != "" || p.model.Turned(c) != "" {
 			continue
 		}
 		p.lab.seats[c].Leave(call.CauseBye)
-		p.model.Leave(c)
+		p.model.Abandon(c)
 		synctest.Wait() // the next one may be rung at once, and leaves only then
 		if err := p.compare(); err != nil {
 			return fmt.Errorf("leaving: %w", err)

@@ -179,6 +179,9 @@ func (d *desk) rang(o *offer, leg call.Leg, failed *call.RingError, at time.Time
 func (d *desk) answered(o *offer, leg call.Leg, at time.Time) {
 	c, a := o.caller, o.agent
 	won := c.seat.answer(o.index, call.Answer{Agent: a.ID, Name: a.Name, Queue: c.Queue, Leg: leg, At: at})
+	if won {
+		d.depart(c)
+	}
 	d.close(o, howAnswered, at)
 	if !won {
 		d.reject(a, leg, call.CauseWithdrawn)

@@ -43,6 +43,9 @@ type Options struct {
 	Claims Claims
 	// NoProgress is how long a phone may give no 18x before it counts as unreachable; 0 means 2 s.
 	NoProgress time.Duration
+	// Open reports whether a queue takes callers at an instant. It is asked on the desk's goroutine and must not
+	// block; nil means always.
+	Open func(queue string, at time.Time) bool
 	// Logger may be nil: silent.
 	Logger *zap.Logger
 	// Registry may be nil: no metrics.
@@ -78,6 +81,9 @@ type Queue struct {
 	AfterNoAnswer time.Duration
 	// Unreachable, after the phone gave no sign, or an error.
 	Unreachable time.Duration
+	Limits
+	// Rejoin is how long a caller who left while waiting may take the old place up again; 0 means not at all.
+	Rejoin time.Duration
 }
 
 // Agent is one agent's settings.

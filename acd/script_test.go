@@ -29,6 +29,7 @@ var update = flag.Bool("update", false, "write what the scripts did as what they
 //	progress AGENT CODE         answer AGENT            fail AGENT CAUSE
 //	cross AGENT                 hangup AGENT            show [AGENT…|QUEUE…]
 //	why CALL
+//	place CALL…                 (by itself; and what limits_test.go adds to desk, join and records)
 //
 // why shows the decisions about a call so far. cross has the phone answer although it is withdrawn; hangup ends the agent's leg from its end.
 // Several doings parted by a semicolon are done in the same instant, without the desk between them.
@@ -90,7 +91,7 @@ func parseDesk(t *testing.T, text string) (o acd.Options) {
 				case "wrap-up":
 					q.WrapUp = duration(t, value)
 				default:
-					t.Fatalf("unknown setting %q", key)
+					limit(t, &q, key, value)
 				}
 			}
 			o.Queues = append(o.Queues, q)
@@ -109,6 +110,8 @@ func parseDesk(t *testing.T, text string) (o acd.Options) {
 			o.Ageing = duration(t, words[1])
 		case "midnight": // so long after the start
 			o.Location = daysBeginAfter(duration(t, words[1]))
+		case "open":
+			o.Open = openFrom(t, o.Open, words[1:])
 		default:
 			t.Fatalf("unknown line %q", line)
 		}
@@ -160,6 +163,7 @@ func (l *lab) do(words []string) {
 			ticket.Front = ticket.Front || arg == "front"
 			ticket.Once = ticket.Once || arg == "once"
 			ticket.Private = ticket.Private || arg == "private"
+			ticketWord(&ticket, arg)
 		}
 		l.join(ticket)
 	case "leave":
@@ -187,6 +191,8 @@ func (l *lab) do(words []string) {
 			l.logf("why %s %d: at %s in %s by %s: %v of %v and %d more, not %v",
 				args[0], i+1, d.At.Sub(l.start), d.Queue, d.Rule, d.Chosen, d.Candidates, d.More, d.Excluded)
 		}
+	case "place":
+		l.place(args)
 	default:
 		l.t.Fatalf("unknown doing %q", verb)
 	}
@@ -220,7 +226,7 @@ func (l *lab) records() (lines []string) {
 			promise = since(&at)
 		}
 		lines = append(lines, fmt.Sprintf("visit %s %s entered=%s left=%s how=%s promise=%s",
-			name, visit.Queue, since(&visit.Entered), since(visit.Left), visit.How, promise))
+			name, visit.Queue, since(&visit.Entered), since(visit.Left), visit.How, promise)+rejoined(visit, since))
 		for _, o := range offers {
 			lines = append(lines, fmt.Sprintf("offer %s %s sent=%s rung=%s ended=%s how=%s rings=%d",
 				name, o.Agent+o.Number, since(&o.Sent), since(o.Rung), since(o.Ended), o.How, o.Rings))

@@ -51,6 +51,9 @@ type seat struct {
 	failed   chan call.Cause
 	turned   chan call.Overflow
 	changed  chan struct{} // holds one token when something changed that was not seen
+	placed   chan call.Place
+	// ask asks the desk for the caller's place.
+	ask func()
 	// gone tells the desk that the place was given up; called once, without the lock.
 	gone func()
 
@@ -69,6 +72,7 @@ func newSeat(t call.Ticket, cycle time.Duration) *seat {
 		failed:   make(chan call.Cause, 1),
 		turned:   make(chan call.Overflow, 1),
 		changed:  make(chan struct{}, 1),
+		placed:   make(chan call.Place, 1),
 		visit:    call.Visit{Queue: t.Queue, Entered: t.Entered},
 	}
 }
@@ -98,14 +102,16 @@ func (s *seat) decide(d call.Decision) {
 	}
 }
 
-// turn ends the visit because the queue turns the caller away; false when it had ended before.
-func (s *seat) turn(why call.Overflow, at time.Time) bool {
+// turn ends the visit because the queue turns the caller away, and writes the decision down; false when it had ended
+// before.
+func (s *seat) turn(why call.Overflow, at time.Time, d call.Decision) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.visit.Left != nil {
 		return false
 	}
 	s.visit.Overflow = why
+	s.decisions = call.AddDecisions(s.decisions, d)
 	s.finish(howOverflow, at)
 	s.turned <- why
 	return true

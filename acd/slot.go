@@ -15,8 +15,10 @@ type slot struct {
 	// key is by what the slot stands in the queue's order of those ready; set while it does.
 	key facts
 	// out is why the agent is not ready, as the queue's figures count it; empty when they are.
-	out   string
-	place int
+	out string
+	// present and working are how the agent counts in the queue's staff.
+	present, working bool
+	place            int
 }
 
 // facts are what the strategy may know now.

@@ -80,7 +80,7 @@ func TestAlarmKey(t *testing.T) {
 		"first things first": {func(ctx context.Context, l call.Line) (call.Next, error) {
 			<-time.After(2 * time.Second)
 			return askThenRepair(ctx, l)
-		}, "1s key 5\n1s key *\n", "repair", 2, "main/5"},
+		}, "1s key 5\n1s key *\n", "gas-alarm", 2, "main/5/repair/*"},
 		"said": {func(ctx context.Context, l call.Line) (call.Next, error) {
 			return toRepair, l.Say(ctx, "hold-music")
 		}, "4s key 1\n5s key *\n", "gas-alarm", 5, "main/*"},
@@ -104,9 +104,10 @@ func TestAlarmKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, told := inScene(t, scene{"main": c.menu, "next": askThenRepair}, "0s dial menu main\n"+c.keys+"20s caller bye\n")
-			require.Len(t, r.Visits, 1, told)
-			require.Equal(t, c.queue, r.Visits[0].Queue)
-			require.InDelta(t, c.at, r.Visits[0].Entered.Sub(r.Started).Seconds(), 0.0001)
+			require.NotEmpty(t, r.Visits, told)
+			last := r.Visits[len(r.Visits)-1]
+			require.Equal(t, c.queue, last.Queue)
+			require.InDelta(t, c.at, last.Entered.Sub(r.Started).Seconds(), 0.0001)
 			require.Equal(t, c.record, r.MenuPath)
 		})
 	}

@@ -31,6 +31,7 @@ type Call struct {
 	legs      map[LegID]Leg
 	keys      []media.Key // pressed by the caller and not taken yet
 	own       []media.Key // that the menu being walked has a use of its own for
+	turnedBy  []string    // the queues that turned the call away, see chose
 	moved     Next        // where a command sent the call, with ErrMoved
 	rec       Record
 	recording Recording
@@ -143,6 +144,7 @@ func (c *Call) takeKey() (media.Key, bool) {
 	if len(c.keys) == 0 {
 		return 0, false
 	}
+	c.chose()
 	k := c.keys[0]
 	c.keys = slices.Delete(c.keys, 0, 1)
 	return k, true

@@ -33,6 +33,7 @@ type QueueOptions struct {
 	Whisper bool
 	// Overflow is where callers go whom the queue turns away; the desk does so only for the reasons here.
 	Overflow map[Overflow]Next
+	Treatment
 }
 
 // Options of an Exchange. The ports are all required; a nil Registry or Logger is silent.

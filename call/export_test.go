@@ -1,5 +1,10 @@
 package call
 
+import (
+	"context"
+	"maps"
+)
+
 // Owners is how many legs the exchange thinks are somebody's.
 func Owners(x *Exchange) int {
 	x.legMu.Lock()
@@ -17,4 +22,10 @@ func Callers(x *Exchange) (legs []LegID) {
 		}
 	}
 	return legs
+}
+
+// SetStage puts another stage in the place of one.
+func SetStage(x *Exchange, k Kind, f func(ctx context.Context, c *Call, at Next) Next) {
+	x.stages = maps.Clone(x.stages)
+	x.stages[k] = f
 }

@@ -18,7 +18,10 @@ var _ Line = (*Call)(nil)
 // NeededPrompts are the prompts that calls say whatever the configuration is, besides the digits of
 // agents' numbers. A hotline without one of them would fail in the middle of a call.
 func NeededPrompts() []string {
-	return []string{noticePrompt, holdMusic, lostApology, lateApology, numberBefore, numberAfter}
+	return []string{
+		noticePrompt, holdMusic, lostApology, lateApology, numberBefore, numberAfter,
+		positionBefore, positionAfter, expectedBefore, expectedAfter, expectedSoon,
+	}
 }
 
 // Ask implements Line.
@@ -121,6 +124,11 @@ func (c *Call) play(ctx context.Context, prompts ...string) (*playing, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.playClips(ctx, clips)
+}
+
+// playClips is play for what has been found already.
+func (c *Call) playClips(ctx context.Context, clips []media.Clip) (_ *playing, err error) {
 	var notice *media.Clip
 	if len(clips) > 0 { // between the digits of a number nothing is said
 		if notice, err = c.notice(); err != nil {

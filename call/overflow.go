@@ -9,6 +9,7 @@ import (
 // turned is the Next of a caller whom a queue turned away: where the queue sends those, else back to it, so
 // that nobody is dropped in silence.
 func (c *Call) turned(at Next, why Overflow) Next {
+	c.noteTurned(at.Queue)
 	c.tell(Event{Kind: EventOverflow, At: time.Now(), Queue: at.Queue, Step: string(why)})
 	next, ok := c.x.Queues[at.Queue].Overflow[why]
 	if !ok {

@@ -97,6 +97,11 @@ type Ticket struct {
 	Entered time.Time
 	// Front: before all others of the same priority (a caller whose agent was lost).
 	Front bool
+	// Asserted: From is a number that a trunk asserted, so that the caller may be known again by it.
+	Asserted bool
+	// Stay: the queue turns the caller away for no reason, since it has done so before, and the way from there has
+	// led back.
+	Stay bool
 }
 
 // Seat is a caller's place in a queue.
@@ -125,6 +130,11 @@ type Seat interface {
 	Visit() (Visit, []Offer)
 	// Decisions are why the desk did what it did, in order; the same holds for their completeness.
 	Decisions() []Decision
+	// AskPlace asks for the caller's place in the queue. It does not block.
+	AskPlace()
+	// Placed carries the place that was asked for, the newest if several were. There is no answer for a caller whose
+	// agent's phone rings, or who does not wait any more.
+	Placed() <-chan Place
 	// PromiseClock is when the clock of the first promise began: the first 180 or 183 of the first
 	// offer, at the latest that INVITE + 1 s. Zero while it has not.
 	PromiseClock() time.Time

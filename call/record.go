@@ -74,6 +74,10 @@ type Visit struct {
 	How     string     `json:"how"` // answered, abandoned, moved, overflow, callback, failed, shutdown, crash; empty while it lasts
 	// Overflow is why the queue turned the caller away, where How says overflow.
 	Overflow Overflow `json:"overflow,omitempty"`
+	// Rejoined: the caller, back after having left while waiting, took up the place of who entered at Since. The wait
+	// counts from Entered all the same.
+	Rejoined bool       `json:"rejoined,omitempty"`
+	Since    *time.Time `json:"since,omitempty"`
 }
 
 // Offer is one agent's phone being rung for the call.

@@ -254,6 +254,9 @@ func (menus) Walk(ctx context.Context, l call.Line, menu string) (call.Next, err
 	if menu == "broken" {
 		panic("a menu with a fault")
 	}
+	if queue, ok := strings.CutPrefix(menu, "to "); ok { // nothing is asked
+		return call.Next{Kind: call.Wait, Queue: queue}, nil
+	}
 	if menu != "main" {
 		return call.Next{}, call.ErrNoMenu
 	}
@@ -280,7 +283,7 @@ func (menus) Walk(ctx context.Context, l call.Line, menu string) (call.Next, err
 type prompts struct{}
 
 func (prompts) Clip(name string) (media.Clip, error) {
-	n := map[string]int{"recorded": 2, "hold-music": 10}[name]
+	n := map[string]int{"recorded": 2, "hold-music": 10, "own-music": 10}[name]
 	if name == "missing" {
 		return media.Clip{}, fmt.Errorf("prompt %s: %w", name, fs.ErrNotExist)
 	}

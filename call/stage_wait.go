@@ -32,6 +32,7 @@ type waiting struct {
 	late    <-chan time.Time
 	unlate  func() bool // stops the timer behind late
 	ended   bool        // the seat has; its visit is in the record
+	t       treating
 }
 
 // wait seats the caller, says what a waiting caller hears, and goes on when an agent answers. A caller
@@ -41,6 +42,7 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 	seat, err := c.x.Desk.Join(c.life(ctx), Ticket{
 		CallID: c.id, Queue: at.Queue, Agent: at.Agent, Once: at.Once, From: cmp.Or(c.shown, c.rec.From), Private: c.rec.Private,
 		Prefer: c.codec(), Entered: at.Entered, Front: at.Front,
+		Asserted: c.rec.Trunk != "" && !c.rec.agentMade(), Stay: c.caller == nil || c.wasTurned(at.Queue),
 	})
 	if err != nil && at.Once && !c.left() && ctx.Err() == nil {
 		c.log.Info("nobody to be asked for by name", zap.String("agent", at.Agent), zap.Error(err))
@@ -59,8 +61,12 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 	w.note()
 	defer func() {
 		w.unlate()
+		w.unschedule()
 		w.hush()
 		w.leave(c.whyLeft(next))
+		if next.Kind == Callback {
+			c.rec.Visits[w.visit].How = howCallback
+		}
 	}()
 	return w.run(ctx)
 }
@@ -68,17 +74,16 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 // nobodysQueue is the index of a stay that is none: a call between two people waits in no queue.
 const nobodysQueue = -1
 
-// visit is the index of the stay that begins: the one that a restart left open, or a new one.
+// visit is the index of the stay that begins: the one that goes on, or a new one.
 func (c *Call) visit(at Next) int {
 	if at.Queue == "" {
 		return nobodysQueue
 	}
-	last := len(c.rec.Visits) - 1
-	if last >= 0 && c.rec.Visits[last].Left == nil && c.rec.Visits[last].Queue == at.Queue {
+	if last, ok := c.reopened(at.Queue); ok {
 		return last
 	}
 	c.rec.Visits = append(c.rec.Visits, Visit{Queue: at.Queue, Entered: at.Entered})
-	return last + 1
+	return len(c.rec.Visits) - 1
 }
 
 // run waits until the stay is over.
@@ -116,7 +121,7 @@ func (w *waiting) run(ctx context.Context) Next {
 			if next, moved := w.handle(cmd); moved {
 				return next
 			}
-			c.keys = c.keys[:0] // a waiting caller has no choices yet
+			c.keys = c.keys[:0] // those of a waiting caller mean something at once, or nothing
 		case <-c.gone():
 			return c.callerEnd()
 		case <-ctx.Done():
@@ -127,6 +132,10 @@ func (w *waiting) run(ctx context.Context) Next {
 			err = w.apologise(ctx)
 		case <-w.talking:
 			err = w.sayAgain(ctx)
+		case <-w.t.tick:
+			err = w.ticked(ctx)
+		case p := <-w.seat.Placed():
+			err = w.placed(ctx, p)
 		}
 		if err != nil {
 			return c.failed(ctx, err, ReasonNoPrompt)
@@ -135,10 +144,14 @@ func (w *waiting) run(ctx context.Context) Next {
 }
 
 func (w *waiting) handle(cmd Command) (next Next, moved bool) {
-	if cmd, ok := cmd.(LetGo); ok {
+	switch cmd := cmd.(type) {
+	case LetGo:
 		return w.letGo(cmd)
+	case KeyPressed:
+		return w.keyed(cmd)
+	default:
+		return w.c.handle(cmd)
 	}
-	return w.c.handle(cmd)
 }
 
 // whyLeft is the cause with which a seat, or a try at a number, is given up when the call goes elsewhere.
@@ -183,35 +196,70 @@ func (w *waiting) apologise(ctx context.Context) error {
 	return w.say(ctx)
 }
 
-// sayAgain goes on with the next round, if the one that ended did so well.
+// sayAgain goes on when what was being said, or played, has ended, if it did so well.
 func (w *waiting) sayAgain(ctx context.Context) error {
 	err := w.saying.err
+	music := w.t.music
 	w.hush()
 	if err != nil {
 		return err
 	}
-	return w.say(ctx)
+	if err := w.sayNews(ctx); err != nil || w.saying != nil {
+		return err
+	}
+	if music {
+		return w.say(ctx)
+	}
+	return w.playMusic(ctx, nil) // what was said before it began with the notice
 }
 
 // say begins a round of what the waiting caller hears: first an apology if one is due, then the
-// queue's prompt and music. A round that ends is followed by the next; an answer cuts it short.
+// queue's prompt; the music follows.
 func (w *waiting) say(ctx context.Context) error {
 	if w.c.caller == nil {
 		return nil
 	}
-	prompts := []string{w.c.x.Queues[w.at.Queue].WaitPrompt, holdMusic}
-	if w.at.Once || w.at.Queue == "" { // who is handed on to one person is in nobody's queue
-		prompts = prompts[1:]
-	}
+	w.treat()
+	var prompts []string
 	if w.sorry != "" {
-		prompts = slices.Insert(prompts, 0, w.sorry)
+		prompts = append(prompts, w.sorry)
 		w.sorry = ""
 	}
-	p, err := w.c.play(ctx, prompts...)
+	if !w.at.Once && w.at.Queue != "" { // who is handed on to one person is in nobody's queue
+		prompts = append(prompts, w.c.x.Queues[w.at.Queue].WaitPrompt)
+	}
+	if len(prompts) == 0 {
+		notice, err := w.c.notice()
+		if err != nil {
+			return err
+		}
+		return w.playMusic(ctx, notice)
+	}
+	clips, err := w.c.clips(prompts)
 	if err != nil {
 		return err
 	}
-	w.saying, w.talking = p, p.done
+	return w.speak(ctx, clips)
+}
+
+// speak begins to say clips, which are not to be cut short by news.
+func (w *waiting) speak(ctx context.Context, clips []media.Clip) error {
+	p, err := w.c.playClips(ctx, clips)
+	if err != nil {
+		return err
+	}
+	w.saying, w.talking, w.t.music = p, p.done, false
+	return nil
+}
+
+// playMusic begins the music, to be heard once, after the notice if it is due.
+func (w *waiting) playMusic(ctx context.Context, notice *media.Clip) error {
+	clips, err := w.c.clips([]string{cmp.Or(w.treatment().Music, holdMusic)})
+	if err != nil {
+		return err
+	}
+	p := w.c.start(ctx, w.c.caller.Audio(), notice, clips...)
+	w.saying, w.talking, w.t.music = p, p.done, true
 	return nil
 }
 
@@ -232,6 +280,7 @@ func (w *waiting) answered(a Answer) Next {
 		return w.c.callerEnd()
 	}
 	w.c.transferred()
+	w.c.chose()
 	w.c.rec.Talks = append(w.c.rec.Talks, TalkRecord{
 		Agent: a.Agent, Number: a.Number, Queue: a.Queue, Answered: a.At, Holds: []Hold{},
 	})

@@ -21,8 +21,8 @@ const (
 	whisperMinutes = "whisper-minutes"
 )
 
-// wholeMinutes is the wait from which on it is told in minutes.
-const wholeMinutes = 2 * time.Minute
+// inMinutes is the wait from which on it is told in minutes.
+const inMinutes = 2 * time.Minute
 
 // alarmRule begins the rule of a decision of the alarm's ladder, see [Decision].
 const alarmRule = "alarm:"
@@ -52,7 +52,7 @@ func (t *talking) whisper() []media.Clip {
 	add(queuePrompt + t.at.Queue)
 	waited, _ := waitedSoFar(&c.rec, t.record().Answered)
 	n, unit := int(waited/time.Second), whisperSeconds
-	if waited >= wholeMinutes {
+	if waited >= inMinutes {
 		n, unit = int(waited/time.Minute), whisperMinutes
 	}
 	if n > 0 {

@@ -13,6 +13,7 @@ func (r *reader) check() {
 	r.checkAlarm()
 	r.checkAlarmKey()
 	r.checkCircles()
+	r.checkLimits()
 	r.checkSafety()
 	r.checkPrompts()
 	r.checkTargets()

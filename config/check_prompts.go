@@ -1,6 +1,9 @@
 package config
 
-import "path/filepath"
+import (
+	"fmt"
+	"path/filepath"
+)
 
 // PromptFinder tells which prompts there are, so that what the file names can be checked with everything
 // else. It is given the operator's folder (empty: none) and the language, and returns which of names
@@ -29,7 +32,14 @@ func (r *reader) checkPrompts() {
 		}
 	}
 	for _, name := range sortedKeys(r.cfg.Queues) {
-		named("queues."+name+".wait_prompt", r.cfg.Queues[name].WaitPrompt)
+		path, q := keyQueues+"."+name, r.cfg.Queues[name]
+		named(path+".wait_prompt", q.WaitPrompt)
+		if q.Music != defaultMusic { // which is said whatever the file names
+			named(path+".music", q.Music)
+		}
+		for i, p := range q.Prompts {
+			named(fmt.Sprintf("%s.prompts[%d].prompt", path, i), p.Prompt)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package config
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // checkRoutes: every way leads somewhere, everything is led to, and every queue has somebody. What callers
 // would live through in the menus is [Checker]'s to judge.
@@ -18,13 +22,19 @@ func (r *reader) checkRoutes() {
 		}
 		r.checkCalendarOf(name)
 	}
+	for _, name := range sortedKeys(c.Queues) {
+		ways := c.Queues[name].ways()
+		for _, path := range sortedKeys(ways) {
+			r.checkWay(known, keyQueues+"."+name+"."+path, ways[path])
+		}
+	}
 	menus, queues := r.reached()
 	// Where no number leads anywhere yet, nothing is led to, and that is no mistake.
 	if len(menus)+len(queues) > 0 && r.written(keyMenus) && !r.lost[keyMenus] && !r.lost["trunks"] {
 		for _, name := range sortedKeys(c.Menus) {
 			if !menus[name] {
 				r.report(menuPath(name), "a menu that nothing leads to",
-					"a number of a trunk, or a key of a menu, that leads to it")
+					"a number of a trunk, a key of a menu, or a queue that sends its callers there")
 			}
 		}
 	}
@@ -82,8 +92,9 @@ func (r *reader) reached() (menus, queues map[string]bool) {
 	for len(todo) > 0 {
 		d := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if d.Queue != "" {
+		if d.Queue != "" && !queues[d.Queue] {
 			queues[d.Queue] = true
+			todo = slices.AppendSeq(todo, maps.Values(r.cfg.Queues[d.Queue].ways()))
 		}
 		if d.Menu == "" || menus[d.Menu] {
 			continue

@@ -13,6 +13,7 @@ const (
 	defaultQueue      = "consult"
 	gasAlarm          = "gas-alarm"
 	defaultWaitPrompt = "please-wait"
+	defaultMusic      = "hold-music"
 )
 
 // leastSE is below what no session timer may be bounded (RFC 4028 section 5).
@@ -106,6 +107,7 @@ func queueDefaults(name string) Queue {
 func defaultQueues() map[string]Queue {
 	alarm := plainQueue(100)
 	alarm.Strategy, alarm.WaitPrompt = RingAll, "gas-safety"
+	alarm.Position.Every = 0
 	return map[string]Queue{
 		defaultQueue: plainQueue(10),
 		"repair":     plainQueue(20),
@@ -127,6 +129,8 @@ func plainQueue(priority int) Queue {
 		AfterNoAnswer: 10 * time.Second,
 		Unreachable:   5 * time.Second,
 		Whisper:       true,
+		QueueLimits:   QueueLimits{WhenEmpty: EmptyWait, Rejoin: 3 * time.Minute},
+		QueueWaiting:  QueueWaiting{Music: defaultMusic, Position: Position{Every: 30 * time.Second, Expected: true}},
 	}
 }
 

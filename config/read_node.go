@@ -148,6 +148,11 @@ const (
 	keyCalendar = "calendar"
 	keyQueues   = "queues"
 	keyAddress  = "address"
+
+	keyOverflow = "overflow"
+	keyPrompts  = "prompts"
+	keyPrompt   = "prompt"
+	keyKeys     = "keys"
 )
 
 // field is one key that a mapping may have.

@@ -14,7 +14,6 @@ var (
 
 // Keys that several kinds have.
 const (
-	keyPrompt = "prompt"
 	keyNext   = "next"
 	keyQueue  = "queue"
 	keyNumber = "number"

@@ -26,7 +26,7 @@ func (r *reader) root(v value) {
 		field{"targets", r.targets},
 		field{keyAlarm, r.alarm},
 		field{"recorder", r.recorder},
-		field{"prompts", r.prompts},
+		field{keyPrompts, r.prompts},
 		field{"webhooks", r.webhooks},
 		field{"records", r.later},
 		field{"state", r.later},

@@ -240,6 +240,9 @@ type Queue struct {
 	Unreachable   time.Duration // no sign of the phone; key `unreachable`, default 5s
 	// Whisper: agents hear the queue and the wait before they are joined; key `whisper`, default true.
 	Whisper bool
+
+	QueueLimits
+	QueueWaiting
 }
 
 // Targets are the promises that are watched.

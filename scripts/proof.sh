@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The long evidence, in parts: fuzz (every target for a minute), race (all unit tests five times with the
-# race detector), calls (whole calls with real phones three times), matrix (every kind of message lost, late
-# or out of order, with the timers of RFC 3261), alarm (every schedule of a small world), bench (how soon the desk
-# rings, what signalling costs), soak (calls for ten minutes). Each part writes
+# race detector), desk (a million random events at the desk, against its model), calls (whole calls with real phones
+# three times), matrix (every kind of message lost, late or out of order, with the timers of RFC 3261), alarm (every
+# schedule of a small world), bench (how soon the desk rings, what signalling costs), soak (calls for ten minutes). Each part writes
 # docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
 #
 #   PROOF=soak,fuzz   some parts only
@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOFLAGS=-buildvcs=false
-parts=${PROOF:-fuzz,race,calls,matrix,alarm,bench,soak}
+parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,bench,soak}
 fuzztime=${FUZZTIME:-1m}
 soaktime=${SOAKTIME:-10m}
 folder=docs/proof
@@ -77,6 +77,8 @@ for name in ${parts//,/ }; do
 	: >"$figures"
 	case $name in
 	fuzz) part fuzz "Every fuzz target for $fuzztime." scripts/fuzz.sh "$fuzztime" ;;
+	desk) part desk "A million random events at a desk with limits, held against the model after each." \
+		go test ./acd -run 'LimitsAgainstModel' -count=1 -v -timeout 2h -rapid.checks=10000 ;;
 	race)
 		mapfile -t units < <(go list ./... | grep -vE '/test(/|$)')
 		part race "All unit tests five times, with the race detector and goleak." \

@@ -101,6 +101,10 @@ type visitDTO struct {
 	Entered stamp  `json:"entered"`
 	Left    *stamp `json:"left"`
 	How     string `json:"how"`
+
+	Overflow call.Overflow `json:"overflow,omitempty"`
+	Rejoined bool          `json:"rejoined,omitempty"`
+	Since    *stamp        `json:"since,omitempty"`
 }
 
 type offerDTO struct {
@@ -150,7 +154,7 @@ func (z zone) call(r call.Record) callDTO {
 }
 
 func (z zone) visit(v call.Visit) visitDTO {
-	return visitDTO{Queue: v.Queue, Entered: z.at(v.Entered), Left: z.maybe(v.Left), How: v.How}
+	return visitDTO{Queue: v.Queue, Entered: z.at(v.Entered), Left: z.maybe(v.Left), How: v.How, Overflow: v.Overflow, Rejoined: v.Rejoined, Since: z.maybe(v.Since)}
 }
 
 func (z zone) offer(o call.Offer) offerDTO {

@@ -52,6 +52,7 @@ func (d *Desk) HangUp(id string) {
 func (d *Desk) Join(name, queue, only string, front, once bool) {
 	d.callers = append(d.callers, &caller{
 		name: name, queue: d.queues[queue], only: only, front: front, once: once, entered: d.now, clock: -1,
+		limits: limits{came: d.now, fresh: true},
 	})
 }
 

@@ -38,6 +38,9 @@ type Desk struct {
 	failed map[string]call.Cause
 	// turns are the numbers of the agents last rung in turn, by queue and level.
 	turns map[turn]int
+	// turned are those turned away, and why; places are those that may be taken up again.
+	turned map[string]call.Overflow
+	places map[placeOf]left
 }
 
 type agent struct {
@@ -68,6 +71,7 @@ type caller struct {
 	offers  []*offer
 	// clock is when the promise clock begins, first when the first phones were rung; -1: not yet.
 	clock, first time.Duration
+	limits
 }
 
 type offer struct {
@@ -82,6 +86,7 @@ type offer struct {
 // New makes a model in which every agent is offline.
 func New(o Options) *Desk {
 	d := &Desk{o: o, queues: map[string]*acd.Queue{"": {}}, failed: map[string]call.Cause{}, turns: map[turn]int{}}
+	d.turned, d.places = map[string]call.Overflow{}, map[placeOf]left{}
 	for i := range o.Queues {
 		d.queues[o.Queues[i].Name] = &o.Queues[i]
 	}
@@ -100,6 +105,7 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 	}
 	consider(d.o.Midnight)
 	for _, c := range d.callers {
+		consider(d.due(c))
 		for _, w := range c.queue.Widen {
 			consider(c.entered + w.After)
 		}
@@ -127,6 +133,7 @@ func (d *Desk) Advance(to time.Duration) {
 	if to == d.o.Midnight {
 		d.newDay()
 	}
+	d.grow()
 	for _, a := range d.agents {
 		switch o := a.offer; {
 		case o == nil || o.deadline > to:
@@ -210,6 +217,9 @@ func progress(q *acd.Queue) time.Duration { return cmp.Or(q.Progress, 10*time.Se
 // wants reports whether another phone may be rung for the caller: the first, one of all, one that joins in
 // while nobody answers, or a rescue.
 func (d *Desk) wants(c *caller) bool {
+	if c.late {
+		return false
+	}
 	if len(c.offers) == 0 || c.only == "" && c.queue.Strategy == acd.RingAll {
 		return true
 	}
@@ -249,6 +259,7 @@ func (d *Desk) Rang(id, name string) error {
 // Settled is called when the desk has nothing more to do in this instant. It reports a caller and a
 // ready agent who were left unpaired; a caller who was passed over; and an agent who was.
 func (d *Desk) Settled() error {
+	d.turnAway()
 	if err := d.settleOnce(); err != nil {
 		return err
 	}
@@ -271,6 +282,7 @@ func (d *Desk) Settled() error {
 	if err := d.inTurn(); err != nil {
 		return err
 	}
+	d.turnFull()
 	d.rang, d.idle = nil, ready
 	return nil
 }

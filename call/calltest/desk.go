@@ -23,7 +23,7 @@ func (d *Desk) Join(_ context.Context, t call.Ticket) (call.Seat, error) {
 	if !d.Queues[t.Queue] && (t.Queue != "" || t.Agent == "") {
 		return nil, call.ErrNoQueue
 	}
-	s := &Seat{Ticket: t, desk: d, answered: make(chan call.Answer, 1), changed: make(chan struct{}, 1), failed: make(chan call.Cause, 1), turned: make(chan call.Overflow, 1)}
+	s := &Seat{Ticket: t, desk: d, answered: make(chan call.Answer, 1), changed: make(chan struct{}, 1), failed: make(chan call.Cause, 1), turned: make(chan call.Overflow, 1), placed: make(chan call.Place, 1)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seats = append(d.seats, s)
@@ -73,12 +73,14 @@ type Seat struct {
 	changed  chan struct{}
 	failed   chan call.Cause
 	turned   chan call.Overflow
+	placed   chan call.Place
 
 	mu          sync.Mutex
 	done, won   bool
 	rang, ended time.Time
 	offer       call.Offer
 	overflow    call.Overflow
+	place       call.Place
 	decisions   []call.Decision
 }
 
@@ -120,6 +122,16 @@ func (s *Seat) AnswerOutside(number string, l call.Leg) bool {
 	return true
 }
 
+// AnswerAfter has the agent answer while the caller's owner is busy with what before does, which comes first.
+func (s *Seat) AnswerAfter(before func(), agent string, l call.Leg) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before()
+	s.done, s.ended = true, time.Now()
+	s.endOffer("answered")
+	s.answered <- call.Answer{Agent: agent, Queue: s.Ticket.Queue, Leg: l, At: s.ended}
+}
+
 // Fail has the one try come to nothing. It reports whether that won over the leaving.
 func (s *Seat) Fail(why call.Cause) bool {
 	s.mu.Lock()
@@ -145,6 +157,30 @@ func (s *Seat) Turn(why call.Overflow) bool {
 	s.turned <- why
 	return true
 }
+
+// SetPlace is what the caller is told who asks for the place from now on; one in position 0 is told nothing.
+func (s *Seat) SetPlace(p call.Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.place = p
+}
+
+// AskPlace implements call.Seat.
+func (s *Seat) AskPlace() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done || s.place.Position == 0 {
+		return
+	}
+	select {
+	case <-s.placed:
+	default:
+	}
+	s.placed <- s.place
+}
+
+// Placed implements call.Seat.
+func (s *Seat) Placed() <-chan call.Place { return s.placed }
 
 // Decide writes a decision down.
 func (s *Seat) Decide(d call.Decision) {

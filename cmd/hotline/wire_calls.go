@@ -22,14 +22,16 @@ func (a *app) openDesk() (err error) {
 			Name: name, Priority: q.Priority, Alarm: name == a.cfg.Alarm.Queue, Strategy: string(q.Strategy), Progress: q.Progress,
 			Level: q.Level, Widen: widening(q.Widen), WrapUp: q.WrapUp,
 			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
-			Unreachable: q.Unreachable,
+			Unreachable: q.Unreachable, Limits: limitsOf(q), Rejoin: q.Rejoin,
 		})
 	}
 	for _, g := range a.cfg.Agents {
 		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills, Weight: g.Weight})
 	}
-	a.center, err = acd.New(o)
-	return err
+	if a.center, err = acd.New(o); err != nil {
+		return err
+	}
+	return a.rememberPlaces()
 }
 
 func widening(steps []config.Widening) []acd.Widening {
@@ -57,7 +59,7 @@ func (a *app) openExchange() (err error) {
 		o.Languages[tag] = set
 	}
 	for name, q := range a.cfg.Queues {
-		o.Queues[name] = call.QueueOptions{WaitPrompt: q.WaitPrompt, Whisper: q.Whisper}
+		o.Queues[name] = waitingIn(q)
 	}
 	a.exchange, err = call.NewExchange(o)
 	return err

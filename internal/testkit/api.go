@@ -55,6 +55,11 @@ type Visit struct {
 	Entered time.Time  `json:"entered"`
 	Left    *time.Time `json:"left"`
 	How     string     `json:"how"`
+	// Overflow is why the queue turned the caller away; Since when a place of before was entered, that the caller took
+	// up again if Rejoined.
+	Overflow string     `json:"overflow"`
+	Rejoined bool       `json:"rejoined"`
+	Since    *time.Time `json:"since"`
 }
 
 // Offer is one agent's phone being rung.

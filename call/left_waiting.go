@@ -1,0 +1,32 @@
+package call
+
+import "time"
+
+// LeftPlace is a place in a queue that a caller who was not answered left, for them to take up again (acd.Center.Remember).
+type LeftPlace struct {
+	Queue string
+	// Number of the caller, as a trunk asserted it.
+	Number string
+	// Entered is when the place was entered, over all calls that kept it; Left when the last of them ended.
+	Entered, Left time.Time
+	// CutOff: it was the hotline that ended the call.
+	CutOff bool
+}
+
+// LeftPlace is the place in a queue that the caller of a finished call left, or lost, while waiting; false where there
+// is none that could be taken up again by calling from the same number.
+func (r *Record) LeftPlace() (p LeftPlace, ok bool) {
+	if len(r.Visits) == 0 || r.From == "" || r.Private || r.Trunk == "" || r.agentMade() {
+		return p, false
+	}
+	v := r.Visits[len(r.Visits)-1]
+	cut := v.How == string(ReasonCrash) || v.How == string(ReasonShutdown)
+	if v.Left == nil || !cut && v.How != string(Abandoned) {
+		return p, false
+	}
+	p = LeftPlace{Queue: v.Queue, Number: r.From, Entered: v.Entered, Left: *v.Left, CutOff: cut}
+	if v.Since != nil {
+		p.Entered = *v.Since
+	}
+	return p, true
+}

@@ -1,0 +1,36 @@
+package call
+
+import "slices"
+
+// A chain is the way of a call through queues that turn it away, and menus between them, in which nobody presses a
+// key. It must end: a queue that the chain leads back to keeps the caller.
+
+// wasTurned reports whether a queue has turned the call away in this chain.
+func (c *Call) wasTurned(queue string) bool { return slices.Contains(c.turnedBy, queue) }
+
+// noteTurned adds a queue that turned the call away to the chain.
+func (c *Call) noteTurned(queue string) {
+	if !c.wasTurned(queue) {
+		c.turnedBy = append(c.turnedBy, queue)
+	}
+}
+
+// chose ends the chain: the caller pressed a key, or talked to somebody.
+func (c *Call) chose() { c.turnedBy = nil }
+
+// howCallback is how a visit ended whose caller asked to be called back.
+const howCallback = "callback"
+
+// reopened is the index of the stay that goes on: the last one, left open by a restart, or by a wish to be called back
+// that the caller took back.
+func (c *Call) reopened(queue string) (index int, ok bool) {
+	last := len(c.rec.Visits) - 1
+	if last < 0 || c.rec.Visits[last].Queue != queue {
+		return 0, false
+	}
+	v := &c.rec.Visits[last]
+	if v.How == howCallback {
+		v.Left, v.How = nil, ""
+	}
+	return last, v.Left == nil
+}
