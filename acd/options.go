@@ -103,7 +103,7 @@ type Phones interface {
 // Errors of this package that a caller tells apart.
 var (
 	// ErrNoAgent: the ticket wants an agent that does not exist.
-	ErrNoAgent = errors.New("no such agent")
+	ErrNoAgent = call.ErrNoAgent
 	// ErrStopped: the desk is closed.
 	ErrStopped = errors.New("the desk is stopped")
 	// ErrRunning: Run was called twice.

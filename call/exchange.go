@@ -33,6 +33,7 @@ type Options struct {
 	Menus    Menus
 	Desk     Desk
 	Dialer   Dialer // nil: no number outside is called
+	Shifts   Shifts // nil: feature codes do nothing
 	Bridge   Bridger
 	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
 	Records  Records
@@ -41,6 +42,9 @@ type Options struct {
 	Targets  Targets
 	// OnEvent is told what can still be acted on, on the goroutine of the call; it must not block. It may be nil.
 	OnEvent func(Event)
+	// OnFinished is given the record of each call that has ended, before it is written, on the goroutine of the
+	// call; it must not block. It may be nil.
+	OnFinished func(Record)
 	// OnPanic is told of a fault contained to one call.
 	OnPanic  func(where string, v any)
 	Logger   *zap.Logger
@@ -79,6 +83,9 @@ func NewExchange(o Options) (*Exchange, error) {
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
+	}
+	if o.OnFinished == nil {
+		o.OnFinished = func(Record) {}
 	}
 	m, err := newMetrics(o.Registry, o.Queues)
 	if err != nil {
@@ -205,6 +212,7 @@ func (x *Exchange) remove(c *Call) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.calls, c.id)
+	c.contained("notes", c.annotateLate)
 	if len(x.calls) == 0 {
 		x.idle.Broadcast()
 	}

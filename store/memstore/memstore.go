@@ -22,6 +22,7 @@ type Store struct {
 	mu      sync.Mutex
 	rows    map[string]row
 	ladders map[string][][]call.SIPMessage // by call, as they were given
+	shifts  map[string]call.Shift          // by agent
 
 	ladderKeep time.Duration // 0: none is kept
 	clock      func() time.Time
@@ -36,7 +37,10 @@ type row struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{rows: make(map[string]row), ladders: make(map[string][][]call.SIPMessage), clock: time.Now}
+	return &Store{
+		rows: make(map[string]row), ladders: make(map[string][][]call.SIPMessage), shifts: make(map[string]call.Shift),
+		clock: time.Now,
+	}
 }
 
 // Begin implements call.Records.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -178,15 +179,18 @@ func TestReaderOfAnotherVersion(t *testing.T) {
 		_, err := s.write.ExecContext(t.Context(), change)
 		require.NoError(t, err)
 	}
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	require.NoError(t, err)
+	newest := strconv.Itoa(len(files))
 	for change, want := range map[string]error{
-		"DELETE FROM goose_db_version WHERE version_id = 2":                        ErrOlder,
+		"DELETE FROM goose_db_version WHERE version_id = " + newest:                ErrOlder,
 		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, TRUE)": ErrNewer,
 	} {
 		version(change)
 		_, err = OpenReader(t.Context(), path, time.Hour)
 		require.ErrorIs(t, err, want)
-		version("DELETE FROM goose_db_version WHERE version_id > 1")
-		version("INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, TRUE)")
+		version("DELETE FROM goose_db_version WHERE version_id >= " + newest)
+		version("INSERT INTO goose_db_version (version_id, is_applied) VALUES (" + newest + ", TRUE)")
 	}
 	require.NoError(t, s.Close())
 
