@@ -33,6 +33,7 @@ type desk struct {
 	day     time.Time // when today began
 	// midnight is when today's figures begin anew.
 	midnight alarm
+	regulars *regulars
 	closing  bool // nobody is rung any more
 	ringing  int  // goroutines in ring that have not reported
 	wg       sync.WaitGroup
@@ -56,7 +57,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 		o: o, figures: f, post: post, now: now, opened: now,
 		people:  newQueue(Queue{}),
 		byQueue: map[string]*queue{}, byAgent: map[string]*agent{},
-		states: map[call.AgentState]int{},
+		states: map[call.AgentState]int{}, regulars: newRegulars(o.Queues),
 		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
 	}
 	for _, settings := range o.Queues {
@@ -67,6 +68,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	for _, settings := range o.Agents {
 		d.addAgent(settings)
 	}
+	d.restore(o.Shifts)
 	d.midnight = alarm{fire: d.newDay}
 	d.awaitMidnight()
 	return d

@@ -35,7 +35,7 @@ var anyStep = rapid.Custom(func(t *rapid.T) step {
 			rapid.Map(rapid.IntRange(1, 20), func(s int) time.Duration { return time.Duration(s) * time.Second }),
 		).Draw(t, "after"),
 		Do: rapid.SampledFrom([]string{
-			"flow", "flow", "pause", "join", "join", "join", "want", "once", "once", "person", "leave", "move", "progress", "progress",
+			"flow", "flow", "pause", "log", "log", "join", "join", "join", "want", "once", "once", "person", "leave", "move", "progress", "progress",
 			"answer", "answer", "fail", "hangup", "hangup", "engage", "cross", "race",
 		}).Draw(t, "do"),
 		Who:   rapid.IntRange(0, 6).Draw(t, "who"),
@@ -196,8 +196,9 @@ func (p *pair) do(s step, agents []string) {
 		p.lab.center.Flow(agents[s.Who%4], s.Flag)
 		p.model.Flow(agents[s.Who%4], s.Flag)
 	case "pause":
-		p.lab.center.Pause(agents[s.Who%4], s.Flag)
-		p.model.Pause(agents[s.Who%4], s.Flag)
+		p.pause(agents[s.Who%4], s.Flag)
+	case "log":
+		p.log(agents[s.Who%4], s.Queue+s.Who/4*3, s.Flag) // every other one of all queues
 	case "join", "want", "once", "person":
 		p.joins++
 		ticket := call.Ticket{CallID: fmt.Sprintf("c%d", p.joins), Queue: modelDesk().Queues[s.Queue].Name, Front: s.Flag}
@@ -264,6 +265,29 @@ func (p *pair) phone(s step, a string) {
 			p.model.Answer(a)
 		}
 	}
+}
+
+// pause has an agent pause, or be ready; desk and model agree on whether that may be.
+func (p *pair) pause(agent string, on bool) {
+	do := p.lab.center.Ready
+	if on {
+		do = func(agent string) error { return p.lab.center.Pause(agent, "") }
+	}
+	err := do(agent)
+	require.Equal(p.lab.t, p.model.Pause(agent, on), err == nil, "%v", err)
+}
+
+// log has an agent log in or out; a queue beyond the last means all of them.
+func (p *pair) log(agent string, queue int, in bool) {
+	name, do := "", p.lab.center.Logout
+	if in {
+		do = p.lab.center.Login
+	}
+	if queues := modelDesk().Queues; queue < len(queues) {
+		name = queues[queue].Name
+	}
+	err := do(agent, name)
+	require.Equal(p.lab.t, p.model.Log(agent, name, in), err == nil, "%v", err)
 }
 
 // compare takes in which phones were rung, and holds the desk against the model.
@@ -395,8 +419,8 @@ func (p *pair) rest(agents []string) error {
 	for _, a := range agents {
 		p.lab.center.Flow(a, true)
 		p.model.Flow(a, true)
-		p.lab.center.Pause(a, false)
-		p.model.Pause(a, false)
+		p.log(a, len(modelDesk().Queues), true)
+		p.pause(a, false)
 		for p.model.Legs(a) > 0 {
 			p.lab.leg(a).End(call.Far, call.CauseBye)
 			p.model.HangUp(a)

@@ -36,6 +36,16 @@ type Options struct {
 	Claims Claims
 	// NoProgress is how long a phone may give no 18x before it counts as unreachable; 0 means 2 s.
 	NoProgress time.Duration
+	// Codes are what agents' phones dial, see Center.Do.
+	Codes Codes
+	// Shifts are what agents chose before a restart. OnShift is told of each change, to be kept; it may be nil.
+	Shifts  []call.Shift
+	OnShift func(call.Shift)
+	// OnCode is told that an agent gave a talk of a call a code, on the goroutine that asked for it. May be nil.
+	OnCode func(callID, agent string, code call.WrapUpCode)
+	// OnEvent is told what can still be acted on. May be nil. Like OnShift it is called on the desk's goroutine and
+	// must not block.
+	OnEvent func(call.Event)
 	// Logger may be nil: silent.
 	Logger *zap.Logger
 	// Registry may be nil: no metrics.
@@ -61,6 +71,16 @@ type Queue struct {
 	Widen []Widening
 	// WrapUp is how long an agent is left alone after a talk of this queue; 0 means not at all.
 	WrapUp time.Duration
+	// WrapUpMax is how long after a talk its wrap-up may last that the agent extends; 0 means 10 min.
+	WrapUpMax time.Duration
+	// Codes are what a talk may be given, each with what it means.
+	Codes map[string]string
+	// Digits name the queue after a phone's code; empty: it can only be meant with all others.
+	Digits string
+	// AutoPause is after how many offers in a row left unanswered an agent is paused; 0 means never.
+	AutoPause int
+	// LastAgent is what those get who call again.
+	LastAgent LastAgent
 	// AfterReject, after the person declined.
 	AfterReject time.Duration
 	// AfterBusy, after the phone said it was busy.
@@ -69,6 +89,14 @@ type Queue struct {
 	AfterNoAnswer time.Duration
 	// Unreachable, after the phone gave no sign, or an error.
 	Unreachable time.Duration
+}
+
+// LastAgent has a caller who calls again wait for the agent who talked to them last.
+type LastAgent struct {
+	// Within is how long ago that talk may have ended; 0 means that everybody is as good.
+	Within time.Duration
+	// Wait is how long that agent is waited for who is not ready; 0 means not at all.
+	Wait time.Duration
 }
 
 // Agent is one agent's settings.
@@ -132,6 +160,15 @@ func (o *Options) complete() error {
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}
+	}
+	if o.OnShift == nil {
+		o.OnShift = func(call.Shift) {}
+	}
+	if o.OnCode == nil {
+		o.OnCode = func(string, string, call.WrapUpCode) {}
+	}
+	if o.OnEvent == nil {
+		o.OnEvent = func(call.Event) {}
 	}
 	var problems []error
 	if o.Phones == nil {

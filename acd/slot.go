@@ -17,6 +17,8 @@ type slot struct {
 	// out is why the agent is not ready, as the queue's figures count it; empty when they are.
 	out   string
 	place int
+	// away: the agent logged out of this queue.
+	away bool
 }
 
 // facts are what the strategy may know now.
@@ -57,7 +59,7 @@ func (a *agent) serves(q *queue) *slot {
 // chosen takes in that an agent is about to be rung for a caller: where the strategy picked them, it goes on
 // from there. It is told before the agent is out of the indexes.
 func (d *desk) chosen(c *caller, a *agent) {
-	if first, ok := c.queue.ready.first(); ok && c.only == nil && first.agent == a {
+	if first, ok := c.queue.ready.first(); ok && c.wanted() == nil && first.agent == a {
 		c.queue.cursors[first.level] = first.key.cursor
 	}
 }

@@ -53,7 +53,20 @@ var (
 // Day is what an agent did today, by the records of the calls that began today and have ended.
 type Day struct {
 	// Calls are the talks for queues, Hangups those of them that the agent ended first.
-	Calls, Hangups int
+	Calls   int `json:"calls"`
+	Hangups int `json:"hangups"`
 	// Own are the calls that came from no queue: dialled by the agent, or by somebody who asked for the agent.
-	Own int
+	Own int `json:"own"`
+}
+
+// Count adds one talk of the agent's.
+func (d *Day) Count(t *TalkRecord) {
+	if t.Queue == "" {
+		d.Own++
+		return
+	}
+	d.Calls++
+	if t.hungUpByAgent() {
+		d.Hangups++
+	}
 }

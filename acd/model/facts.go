@@ -23,8 +23,38 @@ func (d *Desk) Flow(id string, up bool) {
 	}
 }
 
-// Pause takes in that an agent paused or took up work again.
-func (d *Desk) Pause(id string, on bool) { d.agent(id).paused = on }
+// Pause takes in that an agent paused or took up work again. It reports false when the desk has to refuse that.
+func (d *Desk) Pause(id string, on bool) bool {
+	a := d.agent(id)
+	if a.loggedOut() {
+		return false
+	}
+	a.paused = on
+	return true
+}
+
+// Log takes in that an agent logged in to the queues served, or out of them: one, or all (""). It reports false
+// when the desk has to refuse that.
+func (d *Desk) Log(id, queue string, in bool) bool {
+	a := d.agent(id)
+	if _, serves := a.Skills[queue]; !serves && queue != "" {
+		return false
+	}
+	if in && a.loggedOut() {
+		a.free = max(d.now, a.wrapUntil)
+	}
+	changed := false
+	for name := range a.Skills {
+		if queue == "" || queue == name {
+			changed = changed || a.out[name] == in
+			a.out[name] = !in
+		}
+	}
+	if a.loggedOut() {
+		a.paused = false
+	}
+	return in || changed
+}
 
 // Engage takes in a leg of an agent's that did not come from a queue.
 func (d *Desk) Engage(id string) {

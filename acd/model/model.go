@@ -44,6 +44,7 @@ type agent struct {
 	number               int                // in the order of the options, from 1
 	answered             map[*acd.Queue]int // today
 	talked               time.Duration      // today
+	out                  map[string]bool    // queues logged out of
 	offer                *offer
 	wrapUntil, restUntil time.Duration
 	free                 time.Duration // since when there was nothing to do
@@ -80,7 +81,7 @@ func New(o Options) *Desk {
 		d.queues[o.Queues[i].Name] = &o.Queues[i]
 	}
 	for i, settings := range o.Agents {
-		d.agents = append(d.agents, &agent{Agent: settings, number: i + 1, answered: map[*acd.Queue]int{}})
+		d.agents = append(d.agents, &agent{Agent: settings, number: i + 1, answered: map[*acd.Queue]int{}, out: map[string]bool{}})
 	}
 	return d
 }
@@ -138,6 +139,8 @@ func (a *agent) state(now time.Duration) call.AgentState {
 		return call.AgentRinging
 	case now < max(a.wrapUntil, a.restUntil):
 		return call.AgentWrapUp
+	case a.loggedOut():
+		return call.AgentLoggedOut
 	case a.paused:
 		return call.AgentPaused
 	default:
@@ -146,6 +149,16 @@ func (a *agent) state(now time.Duration) call.AgentState {
 }
 
 func (a *agent) ready(now time.Duration) bool { return a.state(now) == call.AgentReady }
+
+// loggedOut reports whether the agent is logged out of every queue.
+func (a *agent) loggedOut() bool {
+	for name := range a.Skills {
+		if !a.out[name] {
+			return false
+		}
+	}
+	return len(a.Skills) > 0
+}
 
 // callable reports whether the agent may be rung for somebody who asks for them by name.
 func (a *agent) callable() bool { return a.flow && len(a.legs) == 0 && a.offer == nil }

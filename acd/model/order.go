@@ -59,7 +59,7 @@ func (d *Desk) serves(a *agent, c *caller) bool {
 		}
 	}
 	level, ok := a.Skills[c.queue.Name]
-	return ok && level >= least
+	return ok && level >= least && !a.out[c.queue.Name]
 }
 
 // turn is where agents of one level take turns.
