@@ -71,7 +71,8 @@ type Queue struct {
 	Widen []Widening
 	// WrapUp is how long an agent is left alone after a talk of this queue; 0 means not at all.
 	WrapUp time.Duration
-	// WrapUpMax is how long after a talk its wrap-up may last that the agent extends; 0 means 10 min.
+	// WrapUpMax is how long after a talk its wrap-up may last that the agent makes longer; 0 means that none
+	// may.
 	WrapUpMax time.Duration
 	// Codes are what a talk may be given, each with what it means.
 	Codes map[string]string

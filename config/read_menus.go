@@ -57,18 +57,18 @@ func (r *reader) queues(v value) {
 		delay := func(dst *time.Duration) func(value) {
 			return func(v value) { v.duration(dst, time.Second, time.Hour) }
 		}
-		child.fields(
-			field{"priority", func(v value) { v.integer(&q.Priority, 0, 1000) }},
-			field{"strategy", func(v value) { oneOf(v, &q.Strategy, strategies...) }},
-			field{"level", func(v value) { v.integer(&q.Level, 1, 9) }},
-			field{"widen", func(v value) { v.widen(&q.Widen) }},
-			field{"wait_prompt", func(v value) { v.text(&q.WaitPrompt, nameShape) }},
-			field{"wrap_up", func(v value) { v.duration(&q.WrapUp, 0, time.Hour) }},
-			field{"after_reject", delay(&q.AfterReject)},
-			field{"after_busy", delay(&q.AfterBusy)},
-			field{"after_no_answer", delay(&q.AfterNoAnswer)},
-			field{"unreachable", delay(&q.Unreachable)},
-		)
+		child.fields(append([]field{
+			{"priority", func(v value) { v.integer(&q.Priority, 0, 1000) }},
+			{"strategy", func(v value) { oneOf(v, &q.Strategy, strategies...) }},
+			{"level", func(v value) { v.integer(&q.Level, 1, 9) }},
+			{"widen", func(v value) { v.widen(&q.Widen) }},
+			{"wait_prompt", func(v value) { v.text(&q.WaitPrompt, nameShape) }},
+			{"wrap_up", func(v value) { v.duration(&q.WrapUp, 0, time.Hour) }},
+			{"after_reject", delay(&q.AfterReject)},
+			{"after_busy", delay(&q.AfterBusy)},
+			{"after_no_answer", delay(&q.AfterNoAnswer)},
+			{"unreachable", delay(&q.Unreachable)},
+		}, q.shiftFields()...)...)
 		r.cfg.Queues[name] = q
 	})
 }

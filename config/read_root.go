@@ -25,6 +25,7 @@ func (r *reader) root(v value) {
 		field{"targets", r.targets},
 		field{"recorder", r.recorder},
 		field{"prompts", r.prompts},
+		field{"codes", r.codes},
 		field{"records", r.later},
 		field{"state", r.later},
 	)

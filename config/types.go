@@ -28,6 +28,7 @@ type Config struct {
 	Targets  Targets
 	Recorder Recorder
 	Prompts  Prompts
+	Codes    Codes
 }
 
 // Service is what the hotline is.
@@ -231,6 +232,7 @@ type Queue struct {
 	WaitPrompt string
 	// WrapUp is how long an agent is left alone after a talk; key `wrap_up`, 0s to 1h, default 5s.
 	WrapUp time.Duration
+	Shifts
 	// The delays pass an agent over, for 1s to 1h after an offer that ended so.
 	AfterReject   time.Duration // declined by the person; key `after_reject`, default 10s
 	AfterBusy     time.Duration // the phone was busy; key `after_busy`, default 10s

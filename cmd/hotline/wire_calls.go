@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+
+	"go.uber.org/zap"
+
 	"hotline/acd"
 	"hotline/call"
 	"hotline/config"
@@ -10,22 +14,35 @@ func (a *app) openDesk() (err error) {
 	o := acd.Options{
 		Ageing: a.cfg.Ageing, Location: a.cfg.Service.Timezone,
 		Phones: a.ua, Rings: a.cfg.Targets.AnswerRings,
-		Ring:    acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
+		Ring:  acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
+		Codes: codes(a.cfg.Codes), OnShift: a.store.SaveShift, Location: a.cfg.Service.Timezone,
+		// The exchange is wired after the desk, and before either runs.
+		OnCode: func(id, agent string, code call.WrapUpCode) { a.exchange.Annotate(id, agent, code) },
+		OnEvent: func(e call.Event) {
+			a.log.Warn("event", zap.String("kind", string(e.Kind)), zap.String("agent", e.Agent), zap.String("queue", e.Queue))
+		},
 		OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
+	}
+	ctx := context.Background()
+	if o.Shifts, err = a.store.Shifts(ctx); err != nil {
+		return err
 	}
 	for name, q := range a.cfg.Queues {
 		o.Queues = append(o.Queues, acd.Queue{
 			Name: name, Priority: q.Priority, Alarm: name == alarmQueue, Strategy: string(q.Strategy),
 			Level: q.Level, Widen: widening(q.Widen), WrapUp: q.WrapUp,
 			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
-			Unreachable: q.Unreachable,
+			Unreachable: q.Unreachable, WrapUpMax: q.WrapUpMax, Codes: q.Codes, Digits: q.Digits,
+			AutoPause: q.AutoPause, LastAgent: acd.LastAgent{Within: q.LastAgent.Within, Wait: q.LastAgent.Wait},
 		})
 	}
 	for _, g := range a.cfg.Agents {
 		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills, Weight: g.Weight})
 	}
-	a.center, err = acd.New(o)
-	return err
+	if a.center, err = acd.New(o); err != nil {
+		return err
+	}
+	return a.remember(ctx)
 }
 
 // alarmQueue is the queue whose callers go before all others.
@@ -42,6 +59,7 @@ func widening(steps []config.Widening) []acd.Widening {
 func (a *app) openExchange() (err error) {
 	o := call.Options{
 		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
+		Shifts: a.center, OnFinished: func(r call.Record) { a.center.Finished(r) },
 		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
 		OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"hotline/acd"
 	"hotline/call"
 	"hotline/config"
 	"hotline/ivr"
@@ -30,7 +31,7 @@ func findPrompts(folder, language string, names ...string) (missing []string, er
 		return nil, err
 	}
 	if len(names) == 0 {
-		names = slices.Concat(call.NeededPrompts(), prompts.DigitNames("0123456789"),
+		names = slices.Concat(call.NeededPrompts(), acd.CodePrompts(), prompts.DigitNames("0123456789"),
 			[]string{ivr.DefaultNoKey, ivr.DefaultInvalidKey})
 	}
 	return set.Missing(names...), nil
