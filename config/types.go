@@ -138,6 +138,8 @@ type Token struct {
 	Name  string
 	Role  Role
 	Token Secret // never empty
+	// Agent is the id of whom a token of AgentRole may pause, log in and so on; key `agent`, default nobody.
+	Agent string
 	// Generated: the file named none, or one that is not set, so this one was made at random and is
 	// to be printed.
 	Generated bool

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -15,9 +16,11 @@ import (
 // handle answers one route; an error becomes a problem, a *problem the one it says.
 type handle func(w http.ResponseWriter, r *http.Request) error
 
-// route is one line of the table. Every route is read with GET and HEAD; open ones need no token.
+// route is one line of the table: read with GET and HEAD, unless it has a method of its own. Open ones need no
+// token.
 type route struct {
 	pattern string
+	method  string
 	open    bool
 	roles   []Role // besides Supervisor
 	handle  handle
@@ -38,6 +41,19 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
+		s.actingRoute("pause", pause),
+		s.actingRoute("ready", ready),
+		s.actingRoute("login", login),
+		s.actingRoute("logout", logout),
+		s.actingRoute("wrap-up", wrapUp),
+	}
+}
+
+// actingRoute is the route of something that is done to an agent: by a supervisor, or by that agent.
+func (s *Server) actingRoute(name string, do act) route {
+	return route{
+		pattern: "/api/v1/agents/{id}/" + name, method: http.MethodPost, roles: []Role{AgentRole},
+		handle: s.acting(name, do),
 	}
 }
 
@@ -62,7 +78,8 @@ func (s *Server) wrap(rt route) http.Handler {
 		defer s.contain(sw, r)
 		r.Body = http.MaxBytesReader(sw, r.Body, maxBody)
 		secure(sw.Header())
-		if err := s.admit(rt, r); err != nil {
+		r, err := s.admit(rt, r)
+		if err != nil {
 			s.fail(sw, r, err)
 			return
 		}
@@ -83,26 +100,39 @@ func secure(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// admit checks method, token and role. An unknown method is refused before the token is looked at.
-func (s *Server) admit(rt route, r *http.Request) error {
-	known := rt.pattern != "unknown"
-	if known && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return &problem{
-			Status: http.StatusMethodNotAllowed, Detail: "this can only be read",
-			header: http.Header{"Allow": {"GET, HEAD"}},
+// admit checks method, token and role, and returns the request with who asks. An unknown method is refused before
+// the token is looked at.
+func (s *Server) admit(rt route, r *http.Request) (*http.Request, error) {
+	if rt.pattern != "unknown" {
+		if err := rt.allows(r.Method); err != nil {
+			return r, err
 		}
 	}
 	if rt.open && !strings.HasPrefix(r.URL.Path, "/api/") {
-		return nil
+		return r, nil
 	}
 	bearer, err := s.authenticate(r) // also for unknown paths of the API: what exists is not told to strangers
 	if err != nil {
-		return err
+		return r, err
 	}
 	if bearer.role != Supervisor && !slices.Contains(rt.roles, bearer.role) {
-		return &problem{Status: http.StatusForbidden, Detail: "the token's role may not see this"}
+		return r, &problem{Status: http.StatusForbidden, Detail: "the token's role may not see this"}
 	}
-	return nil
+	return r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer)), nil
+}
+
+// allows refuses a method that the route does not have.
+func (rt route) allows(method string) error {
+	allowed, detail := "GET, HEAD", "this can only be read"
+	if rt.method != "" {
+		allowed, detail = rt.method, "this is asked for by "+rt.method
+	}
+	if slices.Contains(strings.Split(allowed, ", "), method) {
+		return nil
+	}
+	return &problem{
+		Status: http.StatusMethodNotAllowed, Detail: detail, header: http.Header{"Allow": {allowed}},
+	}
 }
 
 // contain turns a panic into a 500, so that it ends one request.

@@ -1,6 +1,6 @@
 // Package web is what people and programs see of the hotline over HTTP: the API, the live page, health
 // and metrics. Package cmd/hotline wires it to the store, the desk and the calls, by functions that
-// return snapshots; it changes nothing anywhere.
+// return snapshots; what it changes are agents' shifts alone, through [Shifts].
 //
 // The page and its events need no token and show no personal data: callers' numbers are masked, agents
 // are shown by id (工号) alone. The API needs a bearer token (RFC 6750), and a role that may.
@@ -67,6 +67,8 @@ type Options struct {
 	Live   func() []call.Live
 	Queues func() []call.QueueView
 	Agents func() []call.AgentView
+	// Shifts change what agents do; nil: the paths for that are not there.
+	Shifts func() Shifts
 	// Ready says why the hotline takes no calls; nil error when it does.
 	Ready func() error
 	// Panicked is told that a handler panicked (and was contained), to be counted.
