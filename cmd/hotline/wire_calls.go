@@ -15,7 +15,7 @@ func (a *app) openDesk() (err error) {
 		Ageing: a.cfg.Ageing, Location: a.cfg.Service.Timezone,
 		Phones: a.ua, Rings: a.cfg.Targets.AnswerRings,
 		Ring:  acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
-		Codes: codes(a.cfg.Codes), OnShift: a.store.SaveShift, Location: a.cfg.Service.Timezone,
+		Codes: codes(a.cfg.Codes), OnShift: a.store.SaveShift,
 		// The exchange is wired after the desk, and before either runs.
 		OnCode: func(id, agent string, code call.WrapUpCode) { a.exchange.Annotate(id, agent, code) },
 		OnEvent: func(e call.Event) {
