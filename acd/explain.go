@@ -65,7 +65,9 @@ func (d *desk) explain(c *caller, a *agent) *call.Decision {
 	if c.explained == d.round {
 		return nil
 	}
-	c.explained = d.round
+	if c.regular == nil { // else it is of that agent alone, and whoever is rung besides has a reason of their own
+		c.explained = d.round
+	}
 	why := d.decision(c)
 	why.Chosen = []string{a.ID}
 	return &why

@@ -122,10 +122,8 @@ func (d *desk) coming(c *caller) bool {
 	switch a.state(d.now) { //nolint:exhaustive // in every other state nobody knows when, if at all
 	case call.AgentReady:
 		return true
-	case call.AgentWrapUp:
+	case call.AgentWrapUp, call.AgentTalking, call.AgentRinging: // a phone whose offer has failed still counts as ringing
 		return d.now.Before(c.patience.at) && !later(a.wrapUntil, a.restUntil).After(c.patience.at)
-	case call.AgentTalking, call.AgentRinging:
-		return d.now.Before(c.patience.at)
 	default:
 		return false
 	}
@@ -156,59 +154,8 @@ func (d *desk) review(a *agent) {
 	}
 }
 
-// Finished tells the desk of calls that have ended, by their records: it learns from them who talked to whom,
-// and what agents did today. At the start it is given those of before.
-func (c *Center) Finished(records ...call.Record) {
-	c.inbox.put(func(d *desk) {
-		for i := range records {
-			d.finished(&records[i])
-		}
-	})
-}
-
-func (d *desk) finished(r *call.Record) {
-	by := r.MadeBy()
-	today := d.date(r.Started) == d.date(d.now)
-	if a := d.byAgent[by]; a != nil && today && r.Reason != call.ReasonCode {
-		a.day(d.date(d.now)).Own++
-	}
-	for i := range r.Talks {
-		t := &r.Talks[i]
-		a := d.byAgent[t.Agent]
-		if a == nil {
-			continue
-		}
-		if today {
-			a.day(d.date(d.now)).Count(t)
-		}
-		if by == "" && t.Ended != nil && d.known(r.From, r.Private) && d.remembers(t.Queue) {
-			d.regulars.learn(numberAt{t.Queue, r.From}, a, *t.Ended, d.now)
-		}
-	}
-}
-
 // remembers reports whether a queue wants its callers' last agents.
 func (d *desk) remembers(queue string) bool {
 	q := d.byQueue[queue]
 	return q != nil && q.LastAgent.Within > 0
-}
-
-// date is the day of an instant, where the service is.
-func (d *desk) date(at time.Time) date {
-	y, m, day := at.In(d.o.Location).Date()
-	return date{y, m, day}
-}
-
-type date struct {
-	year  int
-	month time.Month
-	day   int
-}
-
-// day are the agent's figures of a day; those of another one are forgotten.
-func (a *agent) day(of date) *call.Day {
-	if a.today.of != of {
-		a.today.of, a.today.Day = of, call.Day{}
-	}
-	return &a.today.Day
 }

@@ -85,6 +85,20 @@ func (d *Desk) Join(name, queue, only string, front, once bool) {
 	})
 }
 
+// Prefer takes in that the caller who joined last was talked to by an agent before.
+func (d *Desk) Prefer(id string) {
+	c := d.callers[len(d.callers)-1]
+	c.regular, c.patience = d.agent(id), d.now+c.queue.LastAgent.Wait
+	d.settleRegulars()
+}
+
+// Prefers reports whether a caller waits for this agent, who talked to them before. The phones that the desk rings
+// in one instant have no order; such an agent's is to be told to Rang before those of others for the same caller.
+func (d *Desk) Prefers(name, agent string) bool {
+	c := d.caller(name)
+	return c != nil && c.regular != nil && c.regular.ID == agent
+}
+
 // Move takes in that an agent's newest leg talks for a queue's call now.
 func (d *Desk) Move(id, queue string) {
 	a := d.agent(id)

@@ -57,13 +57,16 @@ type leg struct {
 }
 
 type caller struct {
-	name    string
-	queue   *acd.Queue
-	only    string
-	front   bool
-	once    bool // the agent wanted is rung at most once
-	entered time.Duration
-	offers  []*offer
+	name  string
+	queue *acd.Queue
+	only  string
+	front bool
+	once  bool // the agent wanted is rung at most once
+	// regular is the agent of last time, who is waited for until patience ends; nil when anybody will do.
+	regular  *agent
+	patience time.Duration
+	entered  time.Duration
+	offers   []*offer
 }
 
 type offer struct {
@@ -72,6 +75,7 @@ type offer struct {
 	rung     bool
 	early    bool // the agent was not ready, and was rung for one who asked for them by name
 	deadline time.Duration
+	asked    bool // the agent was rung because the caller had been talked to last time
 }
 
 // New makes a model in which every agent is offline.
@@ -106,6 +110,11 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 			consider(a.offer.deadline)
 		}
 	}
+	for _, c := range d.callers {
+		if c.regular != nil {
+			consider(c.patience)
+		}
+	}
 	return at, ok
 }
 
@@ -123,6 +132,35 @@ func (d *Desk) Advance(to time.Duration) {
 		default:
 			d.fail(a, call.CauseUnreachable)
 		}
+	}
+	for _, c := range d.callers {
+		if c.patience <= to {
+			c.regular = nil
+		}
+	}
+}
+
+// settleRegulars has those wait for anybody whose agent of last time cannot be had in time any more.
+func (d *Desk) settleRegulars() {
+	for _, c := range d.callers {
+		if c.regular != nil && !c.regular.coming(c, d.now) {
+			c.regular = nil
+		}
+	}
+}
+
+// coming reports whether the agent of last time is ready, or may be within the caller's patience.
+func (a *agent) coming(c *caller, now time.Duration) bool {
+	if _, serves := a.Skills[c.queue.Name]; !serves || a.out[c.queue.Name] || a.paused {
+		return false
+	}
+	switch a.state(now) { //nolint:exhaustive // in every other state nobody knows when
+	case call.AgentReady:
+		return true
+	case call.AgentWrapUp, call.AgentTalking, call.AgentRinging:
+		return now < c.patience && max(a.wrapUntil, a.restUntil) <= c.patience
+	default:
+		return false
 	}
 }
 
@@ -211,6 +249,7 @@ func (c *caller) wants() bool {
 
 // Rang takes in that the desk rang an agent's phone for a caller, and reports what forbade it.
 func (d *Desk) Rang(id, name string) error {
+	d.settleRegulars()
 	a, c := d.agent(id), d.caller(name)
 	switch {
 	case c == nil:
@@ -223,6 +262,7 @@ func (d *Desk) Rang(id, name string) error {
 		return fmt.Errorf("%s was rung for %s, who has a phone ringing", id, name)
 	}
 	o := &offer{agent: a, caller: c, early: !a.ready(d.now), deadline: d.now + d.o.NoProgress}
+	o.asked, c.regular = c.regular == a, nil
 	a.offer = o
 	c.offers = append(c.offers, o)
 	d.rang = append(d.rang, o)
@@ -232,6 +272,7 @@ func (d *Desk) Rang(id, name string) error {
 // Settled is called when the desk has nothing more to do in this instant. It reports a caller and a
 // ready agent who were left unpaired; a caller who was passed over; and an agent who was.
 func (d *Desk) Settled() error {
+	d.settleRegulars()
 	if err := d.settleOnce(); err != nil {
 		return err
 	}
@@ -275,7 +316,7 @@ func (d *Desk) passedOver(c *caller, ready []*agent) error {
 
 // preferred reports who was ready before, still is, and goes before the agent who was rung.
 func (d *Desk) preferred(o *offer) error {
-	if o.caller.only != "" {
+	if o.caller.only != "" || o.asked {
 		return nil
 	}
 	for _, a := range d.idle {
