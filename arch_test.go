@@ -17,6 +17,8 @@ import (
 // not here may not exist; cmd/hotline alone wires them.
 var allowed = map[string][]string{
 	"config":           {},
+	"calendar":         {},
+	"egress":           {},
 	"media":            {},
 	"media/mediatest":  {"media"},
 	"media/prompts":    {"media"},
@@ -27,6 +29,7 @@ var allowed = map[string][]string{
 	"acd":              {"call", "media"},
 	"acd/model":        {"acd", "call", "media"},
 	"acd/claimtest":    {"acd", "call", "media"},
+	"notify":           {"call"},
 	"recorder":         {"call", "media"},
 	"store/sqlstore":   {"call", "media"},
 	"store/memstore":   {"call", "media"},

@@ -34,7 +34,8 @@ func (t *talking) announce(ctx context.Context) (next Next, ok bool) {
 	return next, ok
 }
 
-// tell says the notice, if it is due, and then clips to both. deaf is one who is owed the notice and did not hear it,
+// tell says the notice, if it is due, and then clips to both; an agent who is whispered something hears that
+// meanwhile. deaf is one who is owed the notice and did not hear it,
 // nil when there is none.
 func (t *talking) tell(ctx context.Context, notice *media.Clip, clips []media.Clip) (deaf Leg, next Next, ok bool) {
 	c := t.c
@@ -42,12 +43,20 @@ func (t *talking) tell(ctx context.Context, notice *media.Clip, clips []media.Cl
 	if t.at.Number != "" && c.by != "" { // here the agent is the caller, and the party the one to be told
 		owed, other = other, owed
 	}
-	toOther := c.start(ctx, other.Audio(), notice, clips...)
+	noticeToo, said := notice, clips
+	var whisper []media.Clip
+	if len(clips) > 0 { // not when only the notice is told again
+		whisper = t.whisper()
+	}
+	if len(whisper) > 0 {
+		noticeToo, said = nil, whisper
+	}
+	toOther := c.start(ctx, other.Audio(), noticeToo, said...)
 	defer toOther.stop()
 	toOwed := c.noted(c.start(ctx, owed.Audio(), notice, clips...))
 	defer toOwed.stop()
 	heard := []*playing{toOwed}
-	if t.at.Number != "" { // who was not told before is not joined before
+	if t.at.Number != "" || len(whisper) > 0 { // who was not told before is not joined before
 		heard = append(heard, toOther)
 	}
 	if next, ok = t.listen(ctx, heard); !ok || notice == nil {
@@ -130,5 +139,5 @@ func (t *talking) announcement() ([]media.Clip, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(append(clips, t.c.x.Prompts.Digits(t.at.Agent)...), last...), nil
+	return append(append(clips, t.c.prompts().Digits(t.at.Agent)...), last...), nil
 }

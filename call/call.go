@@ -31,6 +31,7 @@ type Call struct {
 	shown     string // who the caller's leg is of, where that is not who made the call; see become
 	legs      map[LegID]Leg
 	keys      []media.Key // pressed by the caller and not taken yet
+	own       []media.Key // that the menu being walked has a use of its own for
 	moved     Next        // where a command sent the call, with ErrMoved
 	rec       Record
 	recording Recording
@@ -39,6 +40,7 @@ type Call struct {
 	transfer  *transfer // under way; nil when there is none
 	// apologised: the caller was told that the first promise was broken.
 	apologised bool
+	watch      watch // for what was promised
 
 	live atomic.Pointer[Live]
 }
@@ -47,12 +49,14 @@ type Call struct {
 func (c *Call) ID() string { return c.id }
 
 // post puts a command in the mailbox, unless it is full or the call is over. The one answer that a call may
-// be waiting for, LetGone, has a place of its own, so that it is lost only by a call that is over.
+// be waiting for, LetGone, and its own timer's wake-up have a place of their own, so that they are lost only by
+// a call that is over.
 func (c *Call) post(cmd Command) bool {
 	c.postMu.Lock()
 	defer c.postMu.Unlock()
 	_, awaited := cmd.(LetGone)
-	if c.shut || len(c.mailbox) >= mailboxSize && !awaited {
+	_, timed := cmd.(due)
+	if c.shut || len(c.mailbox) >= mailboxSize && !awaited && !timed {
 		return false
 	}
 	select {
@@ -127,6 +131,10 @@ func (c *Call) handle(cmd Command) (next Next, moved bool) {
 	case Annotated:
 		c.annotate()
 		c.publish()
+	case AlarmWaits:
+		c.signal(alarmTone)
+	case due:
+		c.wake()
 	case HangUp:
 		c.release(BySystem)
 		return c.over(cmd.Why), true
@@ -241,6 +249,7 @@ func (c *Call) publish() {
 	Derive(&r, c.x.Targets)
 	c.live.Store(&Live{Record: r, At: c.at.Kind, Held: c.held})
 	c.x.Records.Update(r)
+	c.lookAhead()
 }
 
 // after is a timer's channel, or nil for a wait that never ends.

@@ -7,7 +7,7 @@ import (
 )
 
 // Command is something the outside asks of a call: it is put in the call's mailbox and acted on by
-// the goroutine that owns the call. Exactly the types below implement it.
+// the goroutine that owns the call. Exactly the types below implement it, and [due], a call's own.
 type Command interface{ command() }
 
 // KeyPressed says that a party pressed a key.
@@ -92,6 +92,9 @@ type HangUp struct {
 	Why Reason
 }
 
+// AlarmWaits says that a gas alarm has come in: agents who talk hear a tone, so that they hasten.
+type AlarmWaits struct{}
+
 func (KeyPressed) command()   {}
 func (Reoffered) command()    {}
 func (MediaChanged) command() {}
@@ -99,6 +102,8 @@ func (Referred) command()     {}
 func (LetGo) command()        {}
 func (LetGone) command()      {}
 func (HangUp) command()       {}
+func (AlarmWaits) command()   {}
+func (due) command()          {}
 
 // mailboxSize bounds what may wait for a call's owner: type-ahead of a caller in menus and a burst of
 // re-INVITEs fit; a flood does not, and its sender is told to try later.

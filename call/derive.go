@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,8 @@ func Derive(r *Record, t Targets) {
 		r.Queue, r.Queued = r.Visits[0].Queue, &r.Visits[0].Entered
 	}
 	r.Agent, r.Answered, r.Joined = "", nil, nil
-	var talked, held time.Duration
+	var talked, held, longest time.Duration
+	r.Holds = 0
 	for i := range r.Talks {
 		talk := &r.Talks[i]
 		if i == 0 {
@@ -36,15 +38,18 @@ func Derive(r *Record, t Targets) {
 		if talk.Ended != nil {
 			talked += talk.Ended.Sub(talk.Answered)
 		}
+		r.Holds += len(talk.Holds)
 		for _, h := range talk.Holds {
 			if h.To != nil {
 				held += h.To.Sub(h.From)
+				longest = max(longest, h.To.Sub(h.From))
 			}
 		}
 	}
 	r.WaitSeconds = waited(r, nil).Seconds()
 	r.FirstWaitSeconds = waited(r, r.Answered).Seconds()
 	r.TalkSeconds, r.HoldSeconds = talked.Seconds(), held.Seconds()
+	r.LongestHoldSeconds = longest.Seconds()
 	deriveRings(r, t)
 	r.TalkMet = nil
 	if r.Joined != nil && r.Ended != nil && !r.agentMade() {
@@ -123,6 +128,7 @@ func (r *Record) clone() Record {
 	c.Decisions = slices.Clone(r.Decisions) // what is in one never changes
 	c.Transfers = slices.Clone(r.Transfers)
 	c.Diverted = slices.Clone(r.Diverted)
+	c.Answers = maps.Clone(r.Answers)
 	for i := range c.Talks {
 		c.Talks[i].Holds = slices.Clone(r.Talks[i].Holds)
 	}

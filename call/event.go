@@ -1,6 +1,11 @@
 package call
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
 
 // EventKind is the closed set of what is told while it can still be acted on. It is a metric's label.
 type EventKind string
@@ -20,6 +25,14 @@ const (
 	EventCallbackLost EventKind = "callback-lost" // a callback could not reach its caller
 )
 
+// EventKinds are all of them, in the order in which they are documented.
+func EventKinds() []EventKind {
+	return []EventKind{
+		EventRingHalf, EventRingBroken, EventTalkHalf, EventTalkBroken, EventHoldLong, EventWaitLong, EventAlarm,
+		EventAlarmStep, EventOverflow, EventAgentPaused, EventCallbackLost,
+	}
+}
+
 // Event is one of them. From is personal data: who sends it on masks it unless asked not to.
 type Event struct {
 	Kind  EventKind
@@ -32,4 +45,10 @@ type Event struct {
 	Step string
 	// Elapsed is what was used up, of Target; both 0 where there is no target.
 	Elapsed, Target time.Duration
+}
+
+// ID names the event, for those who may be told of it twice: it follows from what happened, and when.
+func (e Event) ID() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %q %q %q %q", e.Kind, e.At.UnixNano(), e.Call, e.Queue, e.Agent, e.Step))
+	return hex.EncodeToString(sum[:16])
 }

@@ -14,16 +14,23 @@ import (
 	"hotline/media"
 )
 
-// Targets are the two promises.
+// Targets are the two promises, and what else is watched while it can still be acted on. A time of 0 is not
+// watched.
 type Targets struct {
 	Rings int           // an agent's phone is answered within so many rings
 	Cycle time.Duration // one ring, sound and silence
 	Talk  time.Duration // a call is solved within this
+	// TalkWarn is the talk after which the agent hears a soft tone; another follows at Talk.
+	TalkWarn time.Duration
+	Hold     time.Duration // one hold is no longer than this
+	Wait     time.Duration // the service level's: a call is answered within this
 }
 
 // QueueOptions are what a waiting call needs to know of a queue.
 type QueueOptions struct {
 	WaitPrompt string // said while waiting, again and again
+	// Whisper: agents hear the queue and the wait before they are joined with a caller of it.
+	Whisper bool
 	// Overflow is where callers go whom the queue turns away; the desk does so only for the reasons here.
 	Overflow map[Overflow]Next
 }
@@ -38,8 +45,12 @@ type Options struct {
 	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
 	Records  Records
 	Prompts  Prompts
-	Queues   map[string]QueueOptions
-	Targets  Targets
+	// Languages are prompts by the tags of the languages that a menu may choose, each complete by itself.
+	Languages map[string]Prompts
+	// Alarm is the key that leads to the gas alarm from everywhere in menus.
+	Alarm   AlarmKey
+	Queues  map[string]QueueOptions
+	Targets Targets
 	// OnEvent is told what can still be acted on, on the goroutine of the call; it must not block. It may be nil.
 	OnEvent func(Event)
 	// OnFinished is given the record of each call that has ended, before it is written, on the goroutine of the
@@ -109,7 +120,7 @@ func (x *Exchange) newCall(in Incoming) *Call {
 	c := &Call{
 		x: x, id: id, caller: in.Leg,
 		by:      in.Agent,
-		mailbox: make(chan Command, mailboxSize+1), // see post
+		mailbox: make(chan Command, mailboxSize+2), // see post
 		legs:    map[LegID]Leg{in.Leg.ID(): in.Leg},
 		log:     x.Logger.With(zap.String("call", id)),
 		rec: Record{
@@ -130,6 +141,15 @@ func (x *Exchange) Post(id string, cmd Command) bool {
 	c := x.calls[id]
 	x.mu.Unlock()
 	return c != nil && c.post(cmd)
+}
+
+// PostAll puts a command in the mailbox of every call that has room.
+func (x *Exchange) PostAll(cmd Command) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range x.calls {
+		c.post(cmd)
+	}
 }
 
 // Live returns the calls in progress, the oldest first.

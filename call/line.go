@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"hotline/media"
@@ -23,7 +24,7 @@ func NeededPrompts() []string {
 // Ask implements Line.
 func (c *Call) Ask(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
 	if k, ok := c.takeKey(); ok {
-		return k, nil
+		return c.pressed(k)
 	}
 	p, err := c.play(ctx, prompts...)
 	if err != nil {
@@ -40,7 +41,7 @@ func (c *Call) Ask(ctx context.Context, wait time.Duration, prompts ...string) (
 				return 0, ErrMoved
 			}
 			if k, ok := c.takeKey(); ok {
-				return k, nil
+				return c.pressed(k)
 			}
 		case <-c.gone():
 			return 0, cause(c.caller.Context())
@@ -67,7 +68,20 @@ func (c *Call) Say(ctx context.Context, prompts ...string) error {
 		return err
 	}
 	defer p.stop()
+	if err := c.attend(ctx, p.done); err != nil {
+		return err
+	}
+	return p.err
+}
+
+// attend serves the mailbox until done. Keys wait for the next Ask, but for the alarm's, which waits for
+// nothing.
+func (c *Call) attend(ctx context.Context, done <-chan struct{}) error {
 	for {
+		if i := slices.IndexFunc(c.keys, c.isAlarm); i >= 0 {
+			_, err := c.pressed(c.keys[i])
+			return err
+		}
 		select {
 		case cmd := <-c.mailbox:
 			if next, moved := c.handle(cmd); moved {
@@ -78,8 +92,8 @@ func (c *Call) Say(ctx context.Context, prompts ...string) error {
 			return cause(c.caller.Context())
 		case <-ctx.Done():
 			return cause(ctx)
-		case <-p.done:
-			return p.err
+		case <-done:
+			return nil
 		}
 	}
 }
@@ -107,9 +121,11 @@ func (c *Call) play(ctx context.Context, prompts ...string) (*playing, error) {
 	if err != nil {
 		return nil, err
 	}
-	notice, err := c.notice()
-	if err != nil {
-		return nil, err
+	var notice *media.Clip
+	if len(clips) > 0 { // between the digits of a number nothing is said
+		if notice, err = c.notice(); err != nil {
+			return nil, err
+		}
 	}
 	return c.noted(c.start(ctx, c.caller.Audio(), notice, clips...)), nil
 }
@@ -137,7 +153,7 @@ func (c *Call) noticeClip() (*media.Clip, error) {
 	if c.x.Recorder == nil {
 		return nil, nil
 	}
-	clip, err := c.x.Prompts.Clip(noticePrompt)
+	clip, err := c.prompts().Clip(noticePrompt)
 	if err != nil {
 		return nil, fmt.Errorf("say that the call is recorded: %w", err)
 	}
@@ -180,7 +196,7 @@ func say(ctx context.Context, s media.Stream, notice *media.Clip, clips []media.
 func (c *Call) clips(prompts []string) ([]media.Clip, error) {
 	clips := make([]media.Clip, 0, len(prompts))
 	for _, name := range prompts {
-		clip, err := c.x.Prompts.Clip(name)
+		clip, err := c.prompts().Clip(name)
 		if err != nil {
 			return nil, fmt.Errorf("prompt %q: %w", name, err)
 		}

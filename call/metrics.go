@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -11,7 +12,8 @@ import (
 // metrics of calls. All of a finished call's figures come from its record.
 type metrics struct {
 	calls, answerTarget, talkTarget *prometheus.CounterVec
-	agentCalls, transfers, hangups  *prometheus.CounterVec
+	agentCalls, transfers           *prometheus.CounterVec
+	hangups, level                  *prometheus.CounterVec
 	active                          *prometheus.GaugeVec
 	rings, wait, talk               *prometheus.HistogramVec
 }
@@ -47,6 +49,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			Name: "hotline_agent_hangups_total",
 			Help: "Talks of queues that the agent ended first; handing a caller on is not that.",
 		}, []string{byQueue}),
+		level: newLevel(),
 		active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hotline_calls_active", Help: "Calls in progress, by stage.",
 		}, []string{"state"}),
@@ -87,6 +90,9 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		for _, r := range []Result{Answered, Abandoned, Failed} {
 			m.calls.WithLabelValues(q, string(r))
 		}
+		for _, level := range levels {
+			m.level.WithLabelValues(q, level)
+		}
 		for _, met := range []string{"true", "false"} {
 			m.answerTarget.WithLabelValues(q, met)
 			m.talkTarget.WithLabelValues(q, met)
@@ -96,7 +102,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
+	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)
@@ -112,7 +118,8 @@ func (m *metrics) move(from, to Kind) {
 	}
 }
 
-func (m *metrics) finished(r *Record) {
+// finished counts a finished call; within is the service level's time.
+func (m *metrics) finished(r *Record, within time.Duration) {
 	for _, t := range r.Transfers {
 		m.transfers.WithLabelValues(t.Kind, t.How).Inc()
 	}
@@ -127,6 +134,9 @@ func (m *metrics) finished(r *Record) {
 	}
 	queue := cmp.Or(r.Queue, noQueue)
 	m.calls.WithLabelValues(queue, string(r.Result)).Inc()
+	if level := levelOf(r, within); level != "" {
+		m.level.WithLabelValues(queue, level).Inc()
+	}
 	if len(r.Visits) > 0 {
 		m.wait.WithLabelValues(queue).Observe(r.WaitSeconds)
 	}

@@ -25,7 +25,7 @@ const (
 // up again by another process. Which fields mean something depends on Kind.
 type Next struct {
 	Kind Kind `json:"kind"`
-	// Menu is the menu to enter (Menu).
+	// Menu is the menu to enter (Menu), or the one to go to when the number cannot be reached (Dial).
 	Menu string `json:"menu,omitempty"`
 	// Queue is the queue to wait in (Wait), or the one the agent was found through (Talk).
 	Queue string `json:"queue,omitempty"`

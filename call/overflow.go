@@ -9,9 +9,7 @@ import (
 // turned is the Next of a caller whom a queue turned away: where the queue sends those, else back to it, so
 // that nobody is dropped in silence.
 func (c *Call) turned(at Next, why Overflow) Next {
-	c.x.OnEvent(Event{
-		Kind: EventOverflow, At: time.Now(), Call: c.id, Queue: at.Queue, From: c.rec.From, Step: string(why),
-	})
+	c.tell(Event{Kind: EventOverflow, At: time.Now(), Queue: at.Queue, Step: string(why)})
 	next, ok := c.x.Queues[at.Queue].Overflow[why]
 	if !ok {
 		c.log.Error("a queue turned a caller away and says nowhere to", zap.String("queue", at.Queue),

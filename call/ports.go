@@ -26,6 +26,24 @@ type Line interface {
 	Ask(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error)
 	// Say plays prompts to their end; keys wait for the next Ask. Errors as for Ask.
 	Say(ctx context.Context, prompts ...string) error
+	// During says prompts while f does something that takes a while, on a goroutine of its own, and returns
+	// when f has: what is left of the prompts is not said. f's ctx is done when there is nobody left to do it
+	// for; During waits for f then too. Errors as for Say.
+	During(ctx context.Context, f func(ctx context.Context), prompts ...string) error
+	// Own names the keys that the menu being walked has a use of its own for, from now on until it is left:
+	// the alarm's key, when it is not among them, leads to the alarm queue at once, by ErrMoved.
+	Own(keys ...media.Key)
+	// Caller is the caller's number as the trunk asserted it; empty when it did not, or the caller asked for
+	// it not to be shown.
+	Caller() string
+	// Get returns what a menu learnt and kept under a name; empty when nothing was.
+	Get(name string) string
+	// Set keeps what a menu learnt (keyed digits, a look-up's answer), for the call's record too. It reports
+	// false, and keeps nothing, when the name or value is longer than MaxAnswer or the call has MaxAnswers.
+	Set(name, value string) bool
+	// Speak has everything said in a language from now on, as far as there are prompts of it, and the rest
+	// in the service's. It reports whether there are any.
+	Speak(language string) bool
 	// Chose records a step of the way through menus: the menu, and the key or "otherwise".
 	Chose(menu, choice string)
 }

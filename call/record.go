@@ -16,6 +16,12 @@ type Record struct {
 	Accepted *time.Time `json:"accepted"`  // our 200 to the caller
 	Ended    *time.Time `json:"ended"`
 
+	// Answers are what menus learnt from and about the caller, by the names that menus give them: keyed
+	// digits, what look-ups said. Personal data.
+	Answers map[string]string `json:"answers,omitempty"`
+	// Language is the one that a menu was told to go on in; empty for the service's.
+	Language string `json:"language,omitempty"`
+
 	// Private: the caller asked for their number not to be shown.
 	Private bool `json:"private,omitempty"`
 	// Diverted is how the call got to us, the last diversion first.
@@ -54,7 +60,10 @@ type Record struct {
 	FirstWaitSeconds float64 `json:"first_wait_seconds"`
 	TalkSeconds      float64 `json:"talk_seconds"`
 	HoldSeconds      float64 `json:"hold_seconds"`
-	TalkMet          *bool   `json:"talk_met"`
+	// Holds is how often a caller was put on hold, and LongestHoldSeconds the longest of them that has ended.
+	Holds              int     `json:"holds"`
+	LongestHoldSeconds float64 `json:"longest_hold_seconds"`
+	TalkMet            *bool   `json:"talk_met"`
 }
 
 // Visit is one stay in one queue.

@@ -21,6 +21,7 @@ func menu(ctx context.Context, c *Call, at Next) Next {
 	if err := c.answer(); err != nil {
 		return c.failed(ctx, err, ReasonCallerLost)
 	}
+	defer c.Own() // none, outside a menu
 	next, err := c.x.Menus.Walk(ctx, c, at.Menu)
 	if err != nil {
 		return c.failed(ctx, err, ReasonNoPrompt)

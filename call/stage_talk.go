@@ -238,7 +238,7 @@ func (t *talking) join() error {
 // music plays to who waits for somebody, until stop. Without it they would hear silence, which is no reason to
 // lose them.
 func (c *Call) music(ctx context.Context, to Leg) (stop func()) {
-	music, err := c.x.Prompts.Clip(holdMusic)
+	music, err := c.prompts().Clip(holdMusic)
 	if err != nil {
 		c.log.Error("no music for who waits", zap.Error(err))
 		return func() {}

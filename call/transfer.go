@@ -269,6 +269,9 @@ func (c *Call) unreached(at Next, why Cause) Next {
 			return at
 		}
 	}
+	if at.Kind == Dial && at.Menu != "" {
+		return Next{Kind: Menu, Menu: at.Menu}
+	}
 	return c.backToQueue(at.Queue, reasonOf(why))
 }
 
@@ -288,6 +291,7 @@ func (c *Call) hold(talk int, held bool, at time.Time) {
 		return
 	}
 	c.held = held
+	defer c.lookAhead()
 	t := &c.rec.Talks[talk]
 	if held {
 		t.Holds = append(t.Holds, Hold{From: at})

@@ -14,4 +14,6 @@ func (r *reader) check() {
 	r.checkCircles()
 	r.checkSafety()
 	r.checkPrompts()
+	r.checkTargets()
+	r.checkWebhooks()
 }

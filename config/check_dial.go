@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // checkDial: every rule goes through a trunk that can be called out through, by a listener that speaks its
@@ -37,4 +38,15 @@ func (r *reader) checkDial() {
 			r.report(trunkPath(i)+".address", "a trunk by "+t.Address.Network, "a listener of "+t.Address.Network+" in sip.listen")
 		}
 	}
+}
+
+// checkOutside: a number that the file has called is one that a rule allows.
+func (r *reader) checkOutside(path, number string) {
+	plain := strings.Trim(strings.TrimPrefix(number, "+"), "0123456789") == ""
+	if plain && slices.ContainsFunc(r.cfg.Dial, func(d Dial) bool {
+		return d.Prefix != "" && strings.HasPrefix(number, d.Prefix)
+	}) || r.lost["dial"] {
+		return
+	}
+	r.report(path, quote(number)+", which nothing in dial allows", "a number that begins with a prefix of dial")
 }

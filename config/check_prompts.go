@@ -28,9 +28,6 @@ func (r *reader) checkPrompts() {
 			r.report(path, "no prompt "+quote(name), "one that is built in, or a file "+wavOf(folder, language, name))
 		}
 	}
-	for _, name := range sortedKeys(r.cfg.Menus) {
-		named("menus."+name+".prompt", r.cfg.Menus[name].Prompt)
-	}
 	for _, name := range sortedKeys(r.cfg.Queues) {
 		named("queues."+name+".wait_prompt", r.cfg.Queues[name].WaitPrompt)
 	}

@@ -1,12 +1,9 @@
 package config
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
-// checkRoutes: every way leads somewhere, everything is led to, nothing leads in a circle by itself, and
-// every queue has somebody.
+// checkRoutes: every way leads somewhere, everything is led to, and every queue has somebody. What callers
+// would live through in the menus is [Checker]'s to judge.
 func (r *reader) checkRoutes() {
 	c := r.cfg
 	known := map[string][]string{keyMenus: sortedKeys(c.Menus), keyQueues: sortedKeys(c.Queues)}
@@ -16,19 +13,17 @@ func (r *reader) checkRoutes() {
 		}
 	}
 	for _, name := range sortedKeys(c.Menus) {
-		m := c.Menus[name]
-		for _, key := range sortedKeys(m.Keys) {
-			r.checkWay(known, "menus."+name+".keys."+key, m.Keys[key])
+		for _, w := range c.Menus[name].ways() {
+			r.checkWay(known, menuPath(name)+"."+w.key, w.to)
 		}
-		r.checkWay(known, "menus."+name+".otherwise", m.Otherwise)
+		r.checkCalendarOf(name)
 	}
-	r.checkLoops()
 	menus, queues := r.reached()
 	// Where no number leads anywhere yet, nothing is led to, and that is no mistake.
 	if len(menus)+len(queues) > 0 && r.written(keyMenus) && !r.lost[keyMenus] && !r.lost["trunks"] {
 		for _, name := range sortedKeys(c.Menus) {
 			if !menus[name] {
-				r.report("menus."+name, "a menu that nothing leads to",
+				r.report(menuPath(name), "a menu that nothing leads to",
 					"a number of a trunk, or a key of a menu, that leads to it")
 			}
 		}
@@ -37,6 +32,13 @@ func (r *reader) checkRoutes() {
 }
 
 func (r *reader) checkWay(known map[string][]string, path string, d Destination) {
+	if d.Hangup {
+		return
+	}
+	if d.Dial != "" {
+		r.checkOutside(path, d.Dial)
+		return
+	}
 	_, isMenu := r.cfg.Menus[d.Menu]
 	_, isQueue := r.cfg.Queues[d.Queue]
 	if isMenu || isQueue {
@@ -56,23 +58,16 @@ func (r *reader) checkWay(known map[string][]string, path string, d Destination)
 	r.report(path, found, "a name in "+place+suggest(r, name, known[place]))
 }
 
-// checkLoops finds menus that a caller who presses nothing would never leave. Each menu has one way
-// that is taken in silence, so it is enough to follow it.
-func (r *reader) checkLoops() {
-	seen := map[string]bool{}
-	for _, start := range sortedKeys(r.cfg.Menus) {
-		var way []string
-		at := start
-		for at != "" && !seen[at] {
-			seen[at] = true
-			way = append(way, at)
-			at = r.cfg.Menus[at].Otherwise.Menu
-		}
-		if i := slices.Index(way, at); i >= 0 {
-			r.report("menus."+at+".otherwise", "a circle ("+strings.Join(append(way[i:], at), " → ")+
-				"): a caller who presses nothing stays for ever", "a way that ends in a queue")
-		}
+func menuPath(name string) string { return keyMenus + "." + name }
+
+// checkCalendarOf: the hours that a menu asks are there.
+func (r *reader) checkCalendarOf(menu string) {
+	name := r.cfg.Menus[menu].Calendar
+	if _, ok := r.cfg.Calendars[name]; ok || name == "" || r.gaps[keyCalendar] {
+		return
 	}
+	r.report(menuPath(menu)+".calendar", "no calendar "+quote(name),
+		"a name in calendar"+suggest(r, name, sortedKeys(r.cfg.Calendars)))
 }
 
 // reached returns the menus and queues that the numbers lead to.
@@ -94,10 +89,8 @@ func (r *reader) reached() (menus, queues map[string]bool) {
 			continue
 		}
 		menus[d.Menu] = true
-		m := r.cfg.Menus[d.Menu]
-		todo = append(todo, m.Otherwise)
-		for _, next := range m.Keys {
-			todo = append(todo, next)
+		for _, w := range r.cfg.Menus[d.Menu].ways() {
+			todo = append(todo, w.to)
 		}
 	}
 	return menus, queues

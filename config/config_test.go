@@ -207,6 +207,9 @@ func TestTooLarge(t *testing.T) {
 // However a configuration is shown, its secrets are not.
 func TestSecretsAreMasked(t *testing.T) {
 	const text = `
+calendar: {office: {week: {mon: [08:00-12:00]}, exceptions: [{date: 2026-12-31}]}}
+menus:
+  main: {kind: lookup, url: "https://crm.example/", token: hidden-c}
 http: {tokens: [{name: ops, role: supervisor, token: hidden-a}]}
 agents:
   - {id: "1", password: "${P}", skills: {consult: 1, repair: 1, complaint: 1, gas-alarm: 1}}
@@ -356,7 +359,11 @@ queues:
 		}
 		return names, nil
 	}
-	_, err := config.Load(path, find)
+	judge := func(c *config.Config) []config.Finding {
+		require.Equal(t, "repare", c.Menus["main"].Otherwise.Queue)
+		return []config.Finding{{Path: "menus.main.prompt", Found: `no prompt "hullo"`, Want: "another"}}
+	}
+	_, err := config.Load(path, find, judge)
 	var problems config.Problems
 	require.ErrorAs(t, err, &problems)
 	var got []string
@@ -369,7 +376,7 @@ queues:
 		`8 menus.main.otherwise: no queue "repare"`,
 		`10 queues.repair.wait_prompt: no prompt "music"`,
 	}, got)
-	require.Contains(t, problems[1].Want, filepath.Join("own", "zh", "hullo.wav"))
+	require.Contains(t, problems[3].Want, filepath.Join("own", "zh", "music.wav"))
 
 	broken := func(string, string, ...string) ([]string, error) { return nil, errors.New("own/zh/x.wav: 44100 Hz") }
 	_, err = config.Load(path, broken)

@@ -52,7 +52,7 @@ func defaults() *Config {
 		HTTP:   HTTP{Listen: netip.AddrPortFrom(loopback, 8080)},
 		Data:   "./data",
 		Drain:  5 * time.Minute,
-		Menus:  map[string]Menu{defaultMenu: menuDefaults(defaultMenu)},
+		Menus:  map[string]Menu{defaultMenu: menuDefaults(defaultMenu, MenuChoice)},
 		Queues: defaultQueues(),
 		Ageing: 6 * time.Second,
 		Codes:  codesDefaults(),
@@ -60,6 +60,7 @@ func defaults() *Config {
 			AnswerRings:  3,
 			Ring:         Ring{On: time.Second, Off: 4 * time.Second},
 			Talk:         3 * time.Minute,
+			Hold:         30 * time.Second,
 			ServiceLevel: ServiceLevel{Percent: 90, Within: 15 * time.Second},
 		},
 		Recorder: Recorder{Enabled: true, Keep: 730 * day},
@@ -68,14 +69,20 @@ func defaults() *Config {
 
 // menuDefaults is what holds in a menu for the keys that it leaves out. Its choices are those of the
 // reference in the menu of the reference; another menu's are its own.
-func menuDefaults(name string) Menu {
+func menuDefaults(name string, kind MenuKind) Menu {
 	m := Menu{
-		Prompt:    "welcome",
-		Wait:      6 * time.Second,
-		Tries:     3,
-		Otherwise: Destination{Queue: defaultQueue},
+		Kind:   kind,
+		Prompt: nodeKinds[kind].prompt,
+		Wait:   6 * time.Second,
+		Tries:  3,
+		Next:   Destination{Hangup: kind == MenuHangup},
+		Digits: Digits{Min: 1, Max: 20, End: "#", Confirm: true},
+		Lookup: Lookup{Method: "GET", Timeout: 3 * time.Second},
 	}
-	if name == defaultMenu {
+	if nodeKinds[kind].otherwise {
+		m.Otherwise = Destination{Queue: defaultQueue}
+	}
+	if name == defaultMenu && kind == MenuChoice {
 		m.Keys = map[string]Destination{
 			"1": {Queue: defaultQueue},
 			"2": {Queue: "repair"},
@@ -119,6 +126,7 @@ func plainQueue(priority int) Queue {
 		AfterBusy:     10 * time.Second,
 		AfterNoAnswer: 10 * time.Second,
 		Unreachable:   5 * time.Second,
+		Whisper:       true,
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 const maxFile = 1 << 20
 
 // Load reads and checks a file, with secrets from the process's environment, and prompts by find; nil
-// leaves prompts unchecked. Its error wraps what the file system said, or is [Problems].
-func Load(path string, find PromptFinder) (_ *Config, err error) {
+// leaves prompts unchecked. checks come last. Its error wraps what the file system said, or is [Problems].
+func Load(path string, find PromptFinder, checks ...Checker) (_ *Config, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the configuration: %w", err)
@@ -28,7 +28,7 @@ func Load(path string, find PromptFinder) (_ *Config, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	return parse(path, data, os.LookupEnv, find)
+	return parse(path, data, os.LookupEnv, find, checks...)
 }
 
 // Parse reads and checks a configuration: one YAML document of at most 1 MiB. The name stands in
@@ -38,7 +38,7 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	return parse(name, data, env, nil)
 }
 
-func parse(name string, data []byte, env func(string) (string, bool), find PromptFinder) (*Config, error) {
+func parse(name string, data []byte, env func(string) (string, bool), find PromptFinder, checks ...Checker) (*Config, error) {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
@@ -55,6 +55,7 @@ func parse(name string, data []byte, env func(string) (string, bool), find Promp
 	if !r.unreadable {
 		r.settle()
 		r.check()
+		r.judge(checks)
 	}
 	if len(r.problems) > 0 {
 		r.problems.sort()

@@ -3,9 +3,14 @@ package config
 import (
 	"regexp"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
-const wantDestination = "{menu: NAME} or {queue: NAME}"
+const (
+	wantDestination = "{menu: NAME}, {queue: NAME}, {dial: NUMBER} or {hangup: true}"
+	wantPlace       = "{menu: NAME} or {queue: NAME}"
+)
 
 var keyShape = shape{regexp.MustCompile(`^[0-9*#]$`), "one key of a telephone: 0 to 9, * or #"}
 
@@ -15,23 +20,41 @@ func (r *reader) menus(v value) {
 		if !child.name(name, nameShape) {
 			return
 		}
-		m := menuDefaults(name)
-		child.fields(
-			field{"prompt", func(v value) { v.text(&m.Prompt, nameShape) }},
-			field{"wait", func(v value) { v.duration(&m.Wait, 100*time.Millisecond, time.Minute) }},
-			field{"tries", func(v value) { v.integer(&m.Tries, 1, 10) }},
-			field{"keys", func(v value) { m.Keys = r.keys(v) }},
-			field{"otherwise", func(v value) {
-				if d, ok := v.destination(); ok {
-					m.Otherwise = d
-				}
-			}},
-		)
-		if len(m.Keys) == 0 && !r.broken[child.path] {
+		m := menuDefaults(name, child.menuKind())
+		kind := nodeKinds[m.Kind]
+		child.fields(append([]field{{"kind", func(value) {}}}, kind.keys(r, &m)...)...)
+		for _, key := range sortedKeys(kind.needs) {
+			child.require(key, kind.needs[key])
+		}
+		if m.Kind == MenuLanguage && m.Otherwise == (Destination{}) {
+			m.Otherwise = m.Next
+		}
+		if m.Kind == MenuChoice && len(m.Keys) == 0 && !r.broken[child.path] {
 			r.report(child.path+".keys", "no key", "at least one, each with "+wantDestination)
 		}
 		r.cfg.Menus[name] = m
 	})
+}
+
+// menuKind is what a menu says that it is; where that cannot be read, a choice.
+func (v value) menuKind() MenuKind {
+	kind := MenuChoice
+	if v.node.Kind != yaml.MappingNode {
+		return kind
+	}
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		key, node := v.node.Content[i], v.node.Content[i+1]
+		if key.Value != "kind" {
+			continue
+		}
+		child := value{v.r, v.path + ".kind", node, markOf(key)}
+		v.r.marks[child.path] = markOf(node)
+		if !child.empty() {
+			oneOf(child, &kind, sortedKeys(nodeKinds)...)
+		}
+		break
+	}
+	return kind
 }
 
 func (r *reader) keys(v value) map[string]Destination {
@@ -68,6 +91,7 @@ func (r *reader) queues(v value) {
 			{"after_busy", delay(&q.AfterBusy)},
 			{"after_no_answer", delay(&q.AfterNoAnswer)},
 			{"unreachable", delay(&q.Unreachable)},
+			{"whisper", func(v value) { v.boolean(&q.Whisper) }},
 		}, q.shiftFields()...)...)
 		r.cfg.Queues[name] = q
 	})
@@ -76,26 +100,46 @@ func (r *reader) queues(v value) {
 // destination reads where something leads. Whether the place exists is checked when all places are
 // known.
 func (v value) destination() (d Destination, ok bool) {
+	return v.leads(&d, wantDestination,
+		field{"dial", func(v value) { v.text(&d.Dial, numberShape) }},
+		field{"hangup", func(v value) { v.boolean(&d.Hangup) }})
+}
+
+// place reads where a number leads: to something that answers it.
+func (v value) place() (d Destination, ok bool) { return v.leads(&d, wantPlace) }
+
+// leads reads one way; more are those besides a menu and a queue.
+func (v value) leads(d *Destination, want string, more ...field) (Destination, bool) {
 	if v.empty() {
-		v.lose("nothing", wantDestination)
-		return d, false
+		v.lose("nothing", want)
+		return *d, false
 	}
 	before := len(v.r.problems)
-	v.fields(
-		field{"menu", func(v value) { v.text(&d.Menu, nameShape) }},
-		field{"queue", func(v value) { v.text(&d.Queue, nameShape) }},
-	)
+	v.fields(append([]field{
+		{"menu", func(v value) { v.text(&d.Menu, nameShape) }},
+		{keyQueue, func(v value) { v.text(&d.Queue, nameShape) }},
+	}, more...)...)
 	if len(v.r.problems) > before {
 		v.lost()
-		return d, false
+		return *d, false
 	}
-	if (d.Menu == "") == (d.Queue == "") {
-		found := "neither a menu nor a queue"
-		if d.Menu != "" {
-			found = "both a menu and a queue"
+	switch ways := d.count(); {
+	case ways == 1:
+		return *d, true
+	case ways > 1:
+		v.lose("more than one way", want)
+	default:
+		v.lose("no way", want)
+	}
+	return *d, false
+}
+
+// count is how many ways a destination says; one is right.
+func (d Destination) count() (ways int) {
+	for _, said := range []bool{d.Menu != "", d.Queue != "", d.Dial != "", d.Hangup} {
+		if said {
+			ways++
 		}
-		v.lose(found, wantDestination)
-		return d, false
 	}
-	return d, true
+	return ways
 }

@@ -143,10 +143,11 @@ func (v value) is(kind yaml.Kind, want string) bool {
 
 // Keys that are named in several places.
 const (
-	keyName    = "name"
-	keyMenus   = "menus"
-	keyQueues  = "queues"
-	keyAddress = "address"
+	keyName     = "name"
+	keyMenus    = "menus"
+	keyCalendar = "calendar"
+	keyQueues   = "queues"
+	keyAddress  = "address"
 )
 
 // field is one key that a mapping may have.

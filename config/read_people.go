@@ -104,7 +104,7 @@ func (r *reader) trunks(v value) {
 					if !child.name(number, numberShape) {
 						return
 					}
-					if d, ok := child.destination(); ok {
+					if d, ok := child.place(); ok {
 						t.Numbers[number] = d
 					}
 				})

@@ -20,12 +20,14 @@ func (r *reader) root(v value) {
 		field{"trunks", r.trunks},
 		field{"agents", r.agents},
 		field{keyMenus, r.menus},
+		field{keyCalendar, r.calendars},
 		field{keyQueues, r.queues},
 		field{"ageing", func(v value) { v.duration(&c.Ageing, 0, time.Hour) }},
 		field{"targets", r.targets},
 		field{"recorder", r.recorder},
 		field{"prompts", r.prompts},
 		field{"codes", r.codes},
+		field{"webhooks", r.webhooks},
 		field{"records", r.later},
 		field{"state", r.later},
 	)
@@ -58,6 +60,8 @@ func (r *reader) targets(v value) {
 			)
 		}},
 		field{"talk", func(v value) { v.duration(&t.Talk, time.Second, day) }},
+		field{"talk_warn", func(v value) { v.duration(&t.TalkWarn, 0, day) }},
+		field{"hold", func(v value) { v.duration(&t.Hold, 0, time.Hour) }},
 		field{"service_level", func(v value) {
 			v.fields(
 				field{"percent", func(v value) { v.integer(&t.ServiceLevel.Percent, 1, 100) }},
@@ -86,6 +90,15 @@ func (r *reader) settle() {
 		r.report("service.timezone", quote(r.timezone), "a zone of the IANA database, such as Asia/Shanghai")
 	}
 	c.Service.Timezone = zone
+	for name, calendar := range c.Calendars {
+		if calendar.Timezone == nil {
+			calendar.Timezone = zone
+			c.Calendars[name] = calendar
+		}
+	}
+	if !r.written("targets.talk_warn") {
+		c.Targets.TalkWarn = c.Targets.Talk * 5 / 6
+	}
 	if c.SIP.MaxCalls == 0 {
 		c.SIP.MaxCalls = c.Media.Ports.Pairs() / 2
 	}

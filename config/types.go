@@ -29,6 +29,10 @@ type Config struct {
 	Recorder Recorder
 	Prompts  Prompts
 	Codes    Codes
+
+	// Calendars by name; key `calendar`, default none.
+	Calendars map[string]Calendar
+	Webhooks  []Webhook // in the order of the file
 }
 
 // Service is what the hotline is.
@@ -192,8 +196,13 @@ type TrunkAddress struct {
 	Port uint16 // never 0
 }
 
-// Destination is where a number, a key or a menu's end leads: exactly one field is set.
-type Destination struct{ Menu, Queue string }
+// Destination is where a number, a key or a menu's end leads: exactly one field is set. A number of a trunk
+// leads to a menu or a queue.
+type Destination struct {
+	Menu, Queue string
+	Dial        string // a number outside, one that dial allows
+	Hangup      bool
+}
 
 // Agent is a person with a softphone that registers as ID (工号).
 type Agent struct {
@@ -210,16 +219,6 @@ type Agent struct {
 	// Digest is this agent's own list, in order; empty means that of SIP, or, where there is HA1, the algorithms
 	// of that.
 	Digest []Digest
-}
-
-// Menu is a choice by one key.
-type Menu struct {
-	Prompt string        // a prompt's name
-	Wait   time.Duration // for a key, once the prompt has ended; 100ms to 1m
-	Tries  int           // how often the prompt is said; 1 to 10
-	Keys   map[string]Destination
-	// Otherwise is where the call goes when the tries are used up.
-	Otherwise Destination
 }
 
 // Queue is a line of callers. An agent serves it by having the skill of its name.
@@ -240,13 +239,20 @@ type Queue struct {
 	AfterBusy     time.Duration // the phone was busy; key `after_busy`, default 10s
 	AfterNoAnswer time.Duration // rang to its limit; key `after_no_answer`, default 10s
 	Unreachable   time.Duration // no sign of the phone; key `unreachable`, default 5s
+	// Whisper: agents hear the queue and the wait before they are joined; key `whisper`, default true.
+	Whisper bool
 }
 
 // Targets are the promises that are watched.
 type Targets struct {
-	AnswerRings  int // 1 to 20
-	Ring         Ring
-	Talk         time.Duration // 1s to 24h
+	AnswerRings int // 1 to 20
+	Ring        Ring
+	Talk        time.Duration // 1s to 24h
+	// TalkWarn is the talk after which the agent hears a soft tone; key `talk_warn`, less than Talk, default five
+	// sixths of it; 0s: none.
+	TalkWarn time.Duration
+	// Hold is how long one hold may last before it is told; key `hold`, up to 1h, default 30s; 0s: never.
+	Hold         time.Duration
 	ServiceLevel ServiceLevel
 }
 

@@ -1,8 +1,10 @@
 package ivr
 
 import (
+	"flag"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,8 +19,11 @@ import (
 	"hotline/media"
 )
 
-// eachCase runs f on each file of a folder of testdata.
-func eachCase(t *testing.T, folder string, f func(t *testing.T, part func(name string) []string)) {
+var update = flag.Bool("update", false, "write what came out into the cases")
+
+// eachCase runs f on each file of a folder of testdata, and compares what it returns with the part want, the
+// last.
+func eachCase(t *testing.T, folder string, f func(t *testing.T, part func(name string) []string) []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.txtar"))
 	require.NoError(t, err)
@@ -27,7 +32,9 @@ func eachCase(t *testing.T, folder string, f func(t *testing.T, part func(name s
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			a, err := txtar.ParseFile(file)
 			require.NoError(t, err)
-			f(t, func(name string) []string {
+			last := &a.Files[len(a.Files)-1]
+			require.Equal(t, "want", last.Name)
+			got := f(t, func(name string) []string {
 				for _, p := range a.Files {
 					if p.Name == name {
 						return strings.FieldsFunc(string(p.Data), func(r rune) bool { return r == '\n' })
@@ -35,6 +42,12 @@ func eachCase(t *testing.T, folder string, f func(t *testing.T, part func(name s
 				}
 				return nil
 			})
+			text := strings.Join(append(got, ""), "\n")
+			if *update {
+				last.Data = []byte(text)
+				require.NoError(t, os.WriteFile(file, txtar.Format(a), 0o600))
+			}
+			require.Equal(t, string(last.Data), text)
 		})
 	}
 }
@@ -42,10 +55,14 @@ func eachCase(t *testing.T, folder string, f func(t *testing.T, part func(name s
 // parseMenus reads the small language of the cases:
 //
 //	entry NAME
-//	menu NAME [kind=K] [prompt=P] [wait=D] [tries=N] [no-key=P] [invalid-key=P]
-//	KEY NEXT            or: otherwise NEXT
+//	menu NAME [OPTION=VALUE ...]      kind, prompt, wait, tries, no-key, invalid-key; variable, min, max, end,
+//	                                  pattern, confirm; calendar; url, method, token, timeout, field; area
+//	KEY NEXT                          a choice
+//	otherwise NEXT                    and so next, open, closed
+//	case VALUE NEXT                   of a look-up; and: set VARIABLE FIELD, send VARIABLE
+//	speak KEY TAG                     a language
 //
-// where NEXT is: menu NAME, queue NAME, agent ID QUEUE, done RESULT REASON, or another kind alone.
+// where NEXT is: menu NAME, queue NAME, agent ID QUEUE, dial NUMBER, done RESULT REASON, or another kind alone.
 func parseMenus(t *testing.T, lines []string) Options {
 	t.Helper()
 	o := Options{Menus: make(map[string]MenuOptions)}
@@ -58,36 +75,65 @@ func parseMenus(t *testing.T, lines []string) Options {
 		case "menu":
 			current = words[1]
 			o.Menus[current] = parseMenu(t, words[2:])
-		case "otherwise":
-			m := o.Menus[current]
-			m.Otherwise = parseNext(words[1:])
-			o.Menus[current] = m
 		default:
-			o.Menus[current].Keys[words[0]] = parseNext(words[1:])
+			m := o.Menus[current]
+			parseWay(&m, words)
+			o.Menus[current] = m
 		}
 	}
 	return o
 }
 
+func parseWay(m *MenuOptions, words []string) {
+	switch words[0] {
+	case "otherwise":
+		m.Otherwise = parseNext(words[1:])
+	case "next":
+		m.Next = parseNext(words[1:])
+	case "open":
+		m.Hours.Open = parseNext(words[1:])
+	case "closed":
+		m.Hours.Closed = parseNext(words[1:])
+	case "case":
+		m.Lookup.Cases[words[1]] = parseNext(words[2:])
+	case "set":
+		m.Lookup.Set[words[1]] = words[2]
+	case "send":
+		m.Lookup.Send = append(m.Lookup.Send, words[1])
+	case "speak":
+		m.Languages[words[1]] = words[2]
+	default:
+		m.Keys[words[0]] = parseNext(words[1:])
+	}
+}
+
 func parseMenu(t *testing.T, words []string) MenuOptions {
 	t.Helper()
-	m := MenuOptions{Keys: make(map[string]call.Next)}
+	m := MenuOptions{
+		Keys: map[string]call.Next{}, Languages: map[string]string{},
+		Digits: DigitsOptions{Min: 1, Max: 20, End: "#"},
+		Lookup: LookupOptions{Timeout: 3 * time.Second, Cases: map[string]call.Next{}, Set: map[string]string{}},
+	}
+	texts := map[string]*string{
+		"kind": &m.Kind, "prompt": &m.Prompt, "no-key": &m.NoKey, "invalid-key": &m.InvalidKey,
+		"variable": &m.Digits.Variable, "end": &m.Digits.End, "pattern": &m.Digits.Pattern,
+		"calendar": &m.Hours.Calendar, "area": &m.Area,
+		"url": &m.Lookup.URL, "method": &m.Lookup.Method, "token": &m.Lookup.Token, "field": &m.Lookup.Field,
+	}
+	numbers := map[string]*int{"tries": &m.Tries, "min": &m.Digits.Min, "max": &m.Digits.Max}
+	times := map[string]*time.Duration{"wait": &m.Wait, "timeout": &m.Lookup.Timeout}
 	for _, w := range words {
 		var err error
 		name, value, _ := strings.Cut(w, "=")
-		switch name {
-		case "kind":
-			m.Kind = value
-		case "prompt":
-			m.Prompt = value
-		case "wait":
-			m.Wait, err = time.ParseDuration(value)
-		case "tries":
-			m.Tries, err = strconv.Atoi(value)
-		case "no-key":
-			m.NoKey = value
-		case "invalid-key":
-			m.InvalidKey = value
+		switch {
+		case texts[name] != nil:
+			*texts[name] = value
+		case numbers[name] != nil:
+			*numbers[name], err = strconv.Atoi(value)
+		case times[name] != nil:
+			*times[name], err = time.ParseDuration(value)
+		case name == "confirm":
+			m.Digits.Confirm = true
 		default:
 			t.Fatalf("no such option: %s", w)
 		}
@@ -105,6 +151,8 @@ func parseNext(words []string) call.Next {
 		return call.Next{Kind: call.Wait, Queue: words[1]}
 	case "agent":
 		return call.Next{Kind: call.Wait, Agent: words[1], Queue: words[2]}
+	case "dial":
+		return call.Next{Kind: call.Dial, Number: words[1]}
 	case "done":
 		return call.DoneWith(call.Result(words[1]), call.Reason(words[2]))
 	default:
@@ -113,7 +161,7 @@ func parseNext(words []string) call.Next {
 }
 
 func formatNext(n call.Next) string {
-	words := []string{"next", string(n.Kind), n.Menu, n.Queue, string(n.End.Result), string(n.End.Reason)}
+	words := []string{"next", string(n.Kind), n.Menu, n.Queue, n.Number, string(n.End.Result), string(n.End.Reason)}
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 

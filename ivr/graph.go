@@ -1,7 +1,9 @@
 package ivr
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -11,12 +13,12 @@ import (
 
 // graph is menus being checked. It lives as long as New.
 type graph struct {
-	options Options
+	options *Options
 	names   []string // sorted, so that problems come in the same order every time
 	built   map[string]built
 }
 
-func newGraph(o Options) *graph {
+func newGraph(o *Options) *graph {
 	g := &graph{
 		options: o,
 		names:   slices.Sorted(maps.Keys(o.Menus)),
@@ -28,11 +30,11 @@ func newGraph(o Options) *graph {
 		if !ok {
 			g.built[name] = built{problems: []*ProblemError{{
 				UnknownKind, name, "kind",
-				fmt.Sprintf("no kind %q", m.Kind),
+				fmt.Sprintf("no kind %q", m.Kind), "one of " + strings.Join(slices.Sorted(maps.Keys(kinds))[1:], ", "),
 			}}}
 			continue
 		}
-		g.built[name] = build(name, m)
+		g.built[name] = build(name, m, o)
 	}
 	return g
 }
@@ -51,6 +53,7 @@ func (g *graph) check() []error {
 		}
 	}
 	found = append(found, g.silentLoops()...)
+	found = append(found, g.neverSet()...)
 	found = append(found, g.checkEntries()...)
 	errs := make([]error, len(found))
 	for i, p := range found {
@@ -59,18 +62,27 @@ func (g *graph) check() []error {
 	return errs
 }
 
+const (
+	wantPrompt = "one that is built in, or a file of that name"
+	wantWay    = "a menu, a queue, a number outside or the end of the call"
+)
+
 func (g *graph) checkPrompts(menu string, prompts []named) []*ProblemError {
 	var found []*ProblemError
 	for _, n := range prompts {
-		if n.prompt == "" {
-			found = append(found, &ProblemError{NoPrompt, menu, n.field, "no prompt is named"})
+		if n.name == "" {
+			found = append(found, &ProblemError{NoPrompt, menu, n.field, "no prompt is named", wantPrompt})
 			continue
 		}
 		if g.options.Prompts == nil {
 			continue
 		}
-		if _, err := g.options.Prompts.Clip(n.prompt); err != nil {
-			found = append(found, &ProblemError{NoPrompt, menu, n.field, fmt.Sprintf("prompt %q: %v", n.prompt, err)})
+		if _, err := g.options.Prompts.Clip(n.name); err != nil {
+			what := fmt.Sprintf("no prompt %q", n.name)
+			if !errors.Is(err, fs.ErrNotExist) {
+				what = fmt.Sprintf("prompt %q: %v", n.name, err)
+			}
+			found = append(found, &ProblemError{NoPrompt, menu, n.field, what, wantPrompt})
 		}
 	}
 	return found
@@ -81,18 +93,18 @@ func (g *graph) checkWay(menu string, w way) *ProblemError {
 	next := w.next
 	switch {
 	case next.Kind == "":
-		return &ProblemError{BadNext, menu, w.field, "leads nowhere; name a queue or a menu"}
+		return &ProblemError{BadNext, menu, w.field, "leads nowhere", wantWay}
 	case !call.Allowed(call.Menu, next.Kind):
-		return &ProblemError{BadNext, menu, w.field, fmt.Sprintf("a menu cannot lead to %q", next.Kind)}
+		return &ProblemError{BadNext, menu, w.field, fmt.Sprintf("a menu cannot lead to %q", next.Kind), wantWay}
 	case next.Kind == call.Wait && next.Queue == "":
-		return &ProblemError{BadNext, menu, w.field, "no queue is named"}
+		return &ProblemError{BadNext, menu, w.field, "no queue is named", "the name of a queue"}
 	case next.Kind == call.Done && (next.End.Result == "" || next.End.Reason == ""):
-		return &ProblemError{BadNext, menu, w.field, "ends the call without a result and a reason"}
-	case next.Kind != call.Menu:
+		return &ProblemError{BadNext, menu, w.field, "ends the call without a result and a reason", "both"}
+	case next.Kind != call.Menu && (next.Kind != call.Dial || next.Menu == ""):
 		return nil
 	}
 	if _, ok := g.options.Menus[next.Menu]; !ok {
-		return &ProblemError{Dangling, menu, w.field, fmt.Sprintf("no menu %q", next.Menu)}
+		return &ProblemError{Dangling, menu, w.field, fmt.Sprintf("no menu %q", next.Menu), "the name of a menu"}
 	}
 	return nil
 }
@@ -114,7 +126,7 @@ func (g *graph) silentLoops() []*ProblemError {
 			if at := slices.Index(path, to); at >= 0 {
 				circle := append(slices.Clone(path[at:]), to)
 				found = append(found, &ProblemError{SilentLoop, name, w.field, fmt.Sprintf(
-					"a caller who presses nothing goes round for ever: %s", strings.Join(circle, " → "))})
+					"a caller who presses nothing goes round for ever: %s", strings.Join(circle, " → ")), "a way out that is taken in silence"})
 				continue
 			}
 			visit(to)
@@ -136,33 +148,69 @@ func (g *graph) checkEntries() []*ProblemError {
 		return nil
 	}
 	var found []*ProblemError
-	reached := make(map[string]bool, len(g.names))
-	var todo []string
-	reach := func(name string) {
-		if !reached[name] {
-			reached[name] = true
-			todo = append(todo, name)
-		}
-	}
+	var entries []string
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(g.options.Entries))) {
 		if _, ok := g.built[name]; !ok {
-			found = append(found, &ProblemError{Dangling, name, "", "callers are sent to this menu, and it does not exist"})
+			found = append(found, &ProblemError{Dangling, name, "", "callers are sent to this menu, and it does not exist", "the name of a menu"})
 			continue
 		}
-		reach(name)
+		entries = append(entries, name)
 	}
-	for len(todo) > 0 {
+	reached := g.reach(entries)
+	for _, name := range g.names {
+		if !reached[name] {
+			found = append(found, &ProblemError{Unreachable, name, "", "no number and no other menu leads here", "a way to it"})
+		}
+	}
+	return found
+}
+
+// reach returns some menus, and all that they lead to.
+func (g *graph) reach(from []string) map[string]bool {
+	reached := make(map[string]bool, len(g.names))
+	for todo := from; len(todo) > 0; {
 		name := todo[0]
 		todo = todo[1:]
+		if reached[name] {
+			continue
+		}
+		reached[name] = true
 		for _, w := range g.built[name].ways {
 			if g.leadsToMenu(w) {
-				reach(w.next.Menu)
+				todo = append(todo, w.next.Menu)
 			}
 		}
 	}
+	return reached
+}
+
+// neverSet finds variables that are used where nobody can have come by a menu that sets them: such a look-up
+// would always ask about nobody.
+func (g *graph) neverSet() []*ProblemError {
+	behind := make(map[string]map[string]bool) // by variable, the menus that come after one that sets it
 	for _, name := range g.names {
-		if !reached[name] {
-			found = append(found, &ProblemError{Unreachable, name, "", "no number and no other menu leads here"})
+		for _, variable := range g.built[name].sets {
+			var after []string
+			for _, w := range g.built[name].ways {
+				if g.leadsToMenu(w) {
+					after = append(after, w.next.Menu)
+				}
+			}
+			if behind[variable] == nil {
+				behind[variable] = make(map[string]bool)
+			}
+			maps.Copy(behind[variable], g.reach(after))
+		}
+	}
+	var found []*ProblemError
+	for _, name := range g.names {
+		for _, use := range g.built[name].uses {
+			if use.name != CallerVariable && !behind[use.name][name] {
+				found = append(found, &ProblemError{
+					NeverSet, name, use.field,
+					fmt.Sprintf("no menu before this one sets %q", use.name), "a menu of kind digits or lookup that does, on the way here",
+				})
+			}
 		}
 	}
 	return found

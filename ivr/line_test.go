@@ -20,6 +20,9 @@ type script struct {
 	clips      map[string]time.Duration
 	acts       []act
 	transcript []string
+
+	own     []media.Key
+	answers map[string]string
 }
 
 // act is a key, or the end of the line.
@@ -86,7 +89,58 @@ func (s *script) Ask(ctx context.Context, wait time.Duration, prompts ...string)
 
 func (s *script) Say(ctx context.Context, prompts ...string) error {
 	s.note("say %s", strings.Join(prompts, " "))
-	return sleep(ctx, s.clips[prompts[0]])
+	var all time.Duration
+	for _, p := range prompts {
+		all += s.clips[p]
+	}
+	return sleep(ctx, all)
+}
+
+func (s *script) During(ctx context.Context, f func(context.Context), prompts ...string) error {
+	s.note("during %s", strings.Join(prompts, " "))
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	defer func() {
+		cancel()
+		<-done
+	}()
+	go func() {
+		defer close(done)
+		f(ctx)
+	}()
+	if len(s.acts) > 0 && s.acts[0].fail != nil {
+		select {
+		case <-done:
+			return nil
+		case <-time.After(s.acts[0].at - time.Since(s.begin)):
+			return s.acts[0].fail
+		}
+	}
+	<-done
+	return nil
+}
+
+func (s *script) Own(keys ...media.Key) { s.own = keys }
+
+func (s *script) Caller() string { return "+8613912345678" }
+
+func (s *script) Get(name string) string { return s.answers[name] }
+
+func (s *script) Set(name, value string) bool {
+	if len(value) > call.MaxAnswer {
+		return false
+	}
+	if s.answers == nil {
+		s.answers = map[string]string{}
+	}
+	s.answers[name] = value
+	s.note("set %s %s", name, value)
+	return true
+}
+
+func (s *script) Speak(language string) bool {
+	s.note("speak %s", language)
+	return true
 }
 
 func (s *script) Chose(menu, choice string) { s.note("chose %s/%s", menu, choice) }

@@ -96,6 +96,11 @@ type Stream interface {
 	// SendKey presses a key towards the far end (RFC 4733), in place of what another Play was sending,
 	// and returns when its end was sent, or as Play does. Errors also: ErrNoKeys.
 	SendKey(ctx context.Context, k Key) error
+	// Tone adds a clip, once, to whatever this far end hears from now on: a prompt, silence, or the other
+	// party of a bridge. Nobody else hears it: not the other party, and not the bridge's tap. It returns at
+	// once. A later tone takes the place of one that still sounds; an empty clip ends it. What falls into a
+	// time when nothing is sent (the far end holds us) is not made up for.
+	Tone(c Clip)
 	// OnKey sets the function that is told each key the far end presses, once per key. The method
 	// (RFC 4733, SIP INFO) first seen on the leg wins and the others are ignored. Nil forgets.
 	OnKey(f func(Key))

@@ -74,6 +74,9 @@ func (s *stream) turn(due time.Time, frame []byte) {
 		s.rtcp.drain(rtcpMost)
 	}
 	if s.bridged.Load() != nil {
+		if s.out.overlaid.Load() {
+			s.out.carry(due, frame)
+		}
 		return
 	}
 	r, last := s.unreel(frame)

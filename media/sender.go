@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -43,6 +44,9 @@ type sender struct {
 	talking bool      // the last frame of ours was of a clip
 
 	relay relay
+	over  overlay
+	// overlaid is whether there is an overlay, for the wheel to look at without the lock.
+	overlaid atomic.Bool
 
 	packets, octets uint64
 	buf             [rtpHeaderSize + maxDatagram]byte
@@ -109,6 +113,11 @@ func (o *sender) due(now time.Time) uint32 { return o.base + uint32(samples(now.
 func (o *sender) frame(now time.Time, alaw []byte, talk bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.own(now, alaw, talk)
+}
+
+// own is frame under mu.
+func (o *sender) own(now time.Time, alaw []byte, talk bool) {
 	if !o.open() {
 		return
 	}
@@ -119,6 +128,7 @@ func (o *sender) frame(now time.Time, alaw []byte, talk bool) {
 	o.number++
 	o.next = timestamp + uint32(len(alaw))
 	payload := translate(o.buf[rtpHeaderSize:], alaw, PCMA, o.agreed.codec)
+	o.lay(now, timestamp, payload)
 	o.send(rtp.Header{
 		Version: 2, Marker: marker, PayloadType: o.agreed.audio,
 		SequenceNumber: o.number, Timestamp: timestamp, SSRC: o.ssrc,
@@ -167,7 +177,7 @@ func (o *sender) forward(now time.Time, p *rtp.Packet, kind payloadKind) {
 		copy(o.buf[rtpHeaderSize:], p.Payload)
 	} else {
 		h.PayloadType, h.Marker = o.agreed.audio, p.Marker || fresh
-		translate(o.buf[rtpHeaderSize:], p.Payload, kind.codec(), o.agreed.codec)
+		o.lay(now, timestamp, translate(o.buf[rtpHeaderSize:], p.Payload, kind.codec(), o.agreed.codec))
 		if step > 0 {
 			o.relay.newest = timestamp
 		}

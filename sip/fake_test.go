@@ -178,6 +178,8 @@ func (s *fakeStream) OnKey(f func(media.Key)) {
 	s.onKey = f
 }
 
+func (s *fakeStream) Tone(media.Clip) {}
+
 func (s *fakeStream) Press(k media.Key) {
 	s.mu.Lock()
 	f := s.onKey

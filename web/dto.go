@@ -61,6 +61,8 @@ type callDTO struct {
 	WaitSeconds  seconds      `json:"wait_seconds"`
 	TalkSeconds  seconds      `json:"talk_seconds"`
 	HoldSeconds  seconds      `json:"hold_seconds"`
+	Holds        int          `json:"holds"`
+	LongestHold  seconds      `json:"longest_hold_seconds"`
 	TalkMet      *bool        `json:"talk_met"`
 	Release      call.Release `json:"release"`
 	Result       call.Result  `json:"result"`
@@ -70,6 +72,9 @@ type callDTO struct {
 	Visits       []visitDTO   `json:"visits"`
 	Offers       []offerDTO   `json:"offers"`
 	Talks        []talkDTO    `json:"talks"`
+
+	Answers  map[string]string `json:"answers"`
+	Language string            `json:"language"`
 
 	Private   bool           `json:"private"`
 	Diverted  []diversionDTO `json:"diverted"`
@@ -127,13 +132,18 @@ type holdDTO struct {
 }
 
 func (z zone) call(r call.Record) callDTO {
+	if r.Answers == nil {
+		r.Answers = map[string]string{}
+	}
 	return callDTO{
+		Answers: r.Answers, Language: r.Language,
 		ID: r.ID, From: r.From, To: r.To, Trunk: r.Trunk, MenuPath: r.MenuPath, Queue: r.Queue, Agent: r.Agent,
 		Started: z.at(r.Started), Accepted: z.maybe(r.Accepted), Queued: z.maybe(r.Queued),
 		PromiseClock: z.maybe(r.PromiseClock), Answered: z.maybe(r.Answered), Joined: z.maybe(r.Joined),
 		Ended: z.maybe(r.Ended), Rings: r.Rings, RingsMet: r.RingsMet,
 		WaitSeconds: seconds(r.WaitSeconds), TalkSeconds: seconds(r.TalkSeconds),
-		HoldSeconds: seconds(r.HoldSeconds), TalkMet: r.TalkMet,
+		HoldSeconds: seconds(r.HoldSeconds), Holds: r.Holds,
+		LongestHold: seconds(r.LongestHoldSeconds), TalkMet: r.TalkMet,
 		Release: r.Release, Result: r.Result, Reason: r.Reason, Recording: r.Recording, Unrecorded: r.Unrecorded,
 		Visits: each(r.Visits, z.visit), Offers: each(r.Offers, z.offer), Talks: each(r.Talks, z.talk),
 		Private: r.Private, Diverted: each(r.Diverted, diversion), Transfers: each(r.Transfers, z.transfer),

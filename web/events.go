@@ -45,8 +45,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	out := http.NewResponseController(w)
 	tick := time.NewTicker(eventEvery)
 	defer tick.Stop()
-	for {
-		event, err := s.snapshot.get(r.Context(), s)
+	for rung := false; ; {
+		bell := s.alerts.bell()
+		event, err := s.next(r.Context(), rung)
 		if err != nil {
 			return err
 		}
@@ -59,13 +60,36 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		if err := out.Flush(); err != nil {
 			return sent(err)
 		}
+		rung = false
 		select {
 		case <-tick.C:
+		case <-bell:
+			rung = true
+			s.lull(r.Context())
 		case <-r.Context().Done():
-			return nil
 		case <-s.closing:
+		}
+		if r.Context().Err() != nil || s.closed() {
 			return nil
 		}
+	}
+}
+
+// next is what a watcher is sent: how things stand, or, when the bell has rung, the alerts alone.
+func (s *Server) next(ctx context.Context, rung bool) ([]byte, error) {
+	if rung {
+		return s.alertEvent()
+	}
+	return s.snapshot.get(ctx, s)
+}
+
+// closed reports whether the server ends.
+func (s *Server) closed() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -103,7 +127,8 @@ type boardDTO struct {
 	Now     stamp          `json:"now"`
 	Ready   bool           `json:"ready"`
 	Targets targetsDTO     `json:"targets"`
-	Today   *todayDTO      `json:"today"` // null when it cannot be counted
+	Today   *todayDTO      `json:"today"`  // null when it cannot be counted
+	Alerts  []alertCard    `json:"alerts"` // the newest first
 	Queues  []queueCard    `json:"queues"`
 	Agents  []agentCard    `json:"agents"`
 	Calls   []liveCard     `json:"calls"`
@@ -126,8 +151,10 @@ type todayDTO struct {
 	RingsMissed  int      `json:"rings_missed"`
 	TalkKept     *float64 `json:"talk_kept"`
 	TalkMissed   int      `json:"talk_missed"`
-	ServiceLevel *float64 `json:"service_level"`
-	ConnectRate  *float64 `json:"connect_rate"`
+	ServiceLevel *float64 `json:"service_level"` // answered within T ÷ (answered + abandoned after T)
+	// ServiceLevelOfAnswered is answered within T ÷ answered.
+	ServiceLevelOfAnswered *float64 `json:"service_level_of_answered"`
+	ConnectRate            *float64 `json:"connect_rate"`
 }
 
 type queueCard struct {
@@ -159,6 +186,7 @@ func (s *Server) board(now time.Time, today *todayDTO) boardDTO {
 		Service: s.o.Service, Now: z.at(now), Ready: s.o.Ready() == nil, Today: today,
 		Targets: targetsDTO{s.o.AnswerRings, seconds(s.o.Talk.Seconds()), seconds(s.o.ServiceLevel.Seconds())},
 		States:  make(map[string]int),
+		Alerts:  s.alertCards(now),
 	}
 	alarms := make(map[string]bool)
 	b.Queues = each(s.o.Queues(), func(q call.QueueView) queueCard {
@@ -230,6 +258,7 @@ func (s *Server) today(ctx context.Context, now time.Time) *todayDTO {
 		Offered: n.Offered, Answered: n.Answered, Abandoned: n.Abandoned,
 		RingsKept: known(n.RingsKept()), RingsMissed: n.RingsMissed,
 		TalkKept: known(n.TalkKept()), TalkMissed: n.TalkMissed,
-		ServiceLevel: known(n.ServiceLevel()), ConnectRate: known(n.ConnectRate()),
+		ServiceLevel: known(n.ServiceLevel()), ServiceLevelOfAnswered: known(n.ServiceLevelOfAnswered()),
+		ConnectRate: known(n.ConnectRate()),
 	}
 }

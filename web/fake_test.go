@@ -110,11 +110,12 @@ func answered(id string, started time.Time) call.Record {
 			Agent: "8002", Queue: "repair", Answered: *at(12.25), Joined: at(14), Ended: at(60), Release: call.ByCaller,
 			Holds: []call.Hold{{From: *at(20), To: at(25)}}, Code: &call.WrapUpCode{Code: "1", Text: "已解决"},
 		}},
+		Answers: map[string]string{"account": "12345678"}, Language: "en",
 		Private: true, Diverted: []call.Diversion{{From: "02888886666", Reason: "no-answer", Header: "diversion"}},
 		Transfers: []call.Transfer{{At: *at(30), By: "8002", Kind: "blind", To: "agent:8003", Ended: at(31), How: "busy"}},
 		Release:   call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
 		PromiseClock: at(5.1), Queue: "repair", Agent: "8002", Queued: at(5), Answered: at(12.25), Joined: at(14),
-		Rings: 2, RingsMet: &yes, WaitSeconds: 7.250499, TalkSeconds: 47.75, HoldSeconds: 5, TalkMet: &no,
+		Rings: 2, RingsMet: &yes, WaitSeconds: 7.250499, TalkSeconds: 47.75, HoldSeconds: 5, Holds: 1, LongestHoldSeconds: 5, TalkMet: &no,
 	}
 }
 

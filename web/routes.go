@@ -16,11 +16,11 @@ import (
 // handle answers one route; an error becomes a problem, a *problem the one it says.
 type handle func(w http.ResponseWriter, r *http.Request) error
 
-// route is one line of the table: read with GET and HEAD, unless it has a method of its own. Open ones need no
+// route is one line of the table: read with GET and HEAD, unless it has methods of its own. Open ones need no
 // token.
 type route struct {
 	pattern string
-	method  string
+	method  string // or several: "PUT, DELETE"
 	open    bool
 	roles   []Role // besides Supervisor
 	handle  handle
@@ -39,8 +39,11 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/calls/{id}/routing", roles: []Role{Auditor}, handle: s.routing},
 		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.trace},
 		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
+		{pattern: "/api/v1/events", roles: []Role{Auditor}, handle: s.recent},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
+		{pattern: "/api/v1/outages", roles: []Role{Auditor, AgentRole}, handle: s.outages},
+		{pattern: "/api/v1/outages/{id}", method: "PUT, DELETE", handle: s.changeOutage},
 		s.actingRoute("pause", pause),
 		s.actingRoute("ready", ready),
 		s.actingRoute("login", login),

@@ -1,6 +1,6 @@
 // Package web is what people and programs see of the hotline over HTTP: the API, the live page, health
 // and metrics. Package cmd/hotline wires it to the store, the desk and the calls, by functions that
-// return snapshots; what it changes are agents' shifts alone, through [Shifts].
+// return snapshots; what it changes are the list of planned outages, and agents' shifts, through [Shifts].
 //
 // The page and its events need no token and show no personal data: callers' numbers are masked, agents
 // are shown by id (工号) alone. The API needs a bearer token (RFC 6750), and a role that may.
@@ -69,6 +69,10 @@ type Options struct {
 	Agents func() []call.AgentView
 	// Shifts change what agents do; nil: the paths for that are not there.
 	Shifts func() Shifts
+	// Outages keeps planned outages; nil: there are none, and none can be put.
+	Outages call.Outages
+	// HasPrompt reports whether there is a prompt of that name; nil: there is none.
+	HasPrompt func(name string) bool
 	// Ready says why the hotline takes no calls; nil error when it does.
 	Ready func() error
 	// Panicked is told that a handler panicked (and was contained), to be counted.
@@ -103,6 +107,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Agents == nil {
 		o.Agents = func() []call.AgentView { return nil }
+	}
+	if o.HasPrompt == nil {
+		o.HasPrompt = func(string) bool { return false }
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
@@ -140,6 +147,7 @@ type Server struct {
 	handler  http.Handler
 	watchers chan struct{} // holds one token for each
 	snapshot snapshot
+	alerts   alerts
 	closing  chan struct{} // closed when Run ends: events end
 	once     sync.Once
 	timeout  time.Duration // of one request; tests shorten it

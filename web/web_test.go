@@ -31,8 +31,10 @@ var apiRoutes = map[string][]string{
 	"/api/v1/calls/c1/trace":   {supervisorToken, auditorToken},
 	"/api/v1/calls/c1/routing": {supervisorToken, auditorToken},
 	"/api/v1/recordings/c1":    {supervisorToken, auditorToken},
+	"/api/v1/events":           {supervisorToken, auditorToken},
 	"/api/v1/queues":           {supervisorToken, agentToken},
 	"/api/v1/agents":           {supervisorToken, agentToken},
+	"/api/v1/outages":          {supervisorToken, auditorToken, agentToken},
 }
 
 var openRoutes = []string{"/", "/assets/board.js", "/assets/board.css", "/assets/icon.svg", "/healthz", "/readyz", "/metrics"}

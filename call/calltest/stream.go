@@ -17,6 +17,7 @@ type Stream struct {
 	replaced chan struct{} // closed when the Play under way is replaced
 	playing  string
 	log      []string
+	tones    []string
 	key      func(media.Key)
 	held     bool
 	once     sync.Once
@@ -111,6 +112,20 @@ func (s *Stream) begin(name string) {
 // SendKey implements media.Stream.
 func (s *Stream) SendKey(ctx context.Context, k media.Key) error {
 	return s.Play(ctx, media.Clip{Name: "key " + k.String(), ALaw: make([]byte, media.SampleRate/10)})
+}
+
+// Tone implements media.Stream.
+func (s *Stream) Tone(c media.Clip) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tones = append(s.tones, c.Name)
+}
+
+// Tones lists the tones that were added to what the far end hears, in order.
+func (s *Stream) Tones() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.tones...)
 }
 
 // OnKey implements media.Stream.

@@ -9,7 +9,7 @@ type checkCmd struct {
 
 // Run implements the command: nothing is started, nothing is written.
 func (c *checkCmd) Run(con *console) error {
-	cfg, err := config.Load(c.File, findPrompts)
+	cfg, err := loadConfig(c.File)
 	if err != nil {
 		return con.problems(err)
 	}

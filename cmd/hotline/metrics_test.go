@@ -26,6 +26,8 @@ var promised = map[string][]string{
 	"hotline_wait_seconds":               {"queue"},
 	"hotline_talk_seconds":               {"queue"},
 	"hotline_talk_target_total":          {"met", "queue"},
+	"hotline_service_level_total":        {"outcome", "queue"},
+	"hotline_target_events_total":        {"kind", "queue"},
 	"hotline_post_dial_seconds":          nil,
 	"hotline_rtp_packets_total":          {"direction"},
 	"hotline_rtp_lost_total":             nil,

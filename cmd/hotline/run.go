@@ -15,11 +15,14 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/acd"
+	"hotline/calendar"
 	"hotline/call"
 	"hotline/config"
+	"hotline/egress"
 	"hotline/ivr"
 	"hotline/media"
 	"hotline/media/prompts"
+	"hotline/notify"
 	"hotline/recorder"
 	"hotline/sip"
 	"hotline/store/sqlstore"
@@ -36,16 +39,20 @@ type app struct {
 	failed   chan error // of a part that ended by itself; it has room for all
 	draining atomic.Bool
 
-	store    *sqlstore.Store
-	recorder *recorder.Recorder // nil when nothing is recorded
-	engine   media.Engine
-	prompts  *prompts.Set
-	menus    *ivr.Menus
-	center   *acd.Center
-	exchange *call.Exchange
-	ua       *sip.UA
-	web      *web.Server
-	http     net.Listener
+	store     *sqlstore.Store
+	recorder  *recorder.Recorder // nil when nothing is recorded
+	engine    media.Engine
+	prompts   *prompts.Set
+	languages map[string]*prompts.Set // that menus let callers choose
+	calendars map[string]*calendar.Calendar
+	egress    *egress.Client
+	menus     *ivr.Menus
+	center    *acd.Center
+	exchange  *call.Exchange
+	ua        *sip.UA
+	web       *web.Server
+	notify    *notify.Hub
+	http      net.Listener
 }
 
 // newApp wires and starts everything. On an error what was started is stopped again.
@@ -75,6 +82,7 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 		{"recorder", a.openRecorder},
 		{"media", a.openMedia},
 		{"web", a.openWeb},
+		{"webhooks", a.openNotify},
 		{"SIP", a.openSIP},
 		{"queues", a.openDesk},
 		{"calls", a.openExchange},
@@ -91,9 +99,10 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 const maxParts = 8
 
 // start runs what serves, once everything is wired. The last started is the first stopped: SIP, so that
-// nothing new comes, then the desk, then the pages.
+// nothing new comes, then the desk, then the pages, then those who are told of what happened until then.
 func (a *app) start() {
 	fail := func(err error) { a.failed <- err }
+	a.steps.background("webhooks", fail, a.notify.Run)
 	a.steps.background("web", fail, a.web.Run)
 	a.steps.background("queues", fail, a.center.Run)
 	a.steps.background("SIP", fail, a.ua.Run)

@@ -36,7 +36,7 @@ func loadConfig(path string) (*config.Config, error) {
 	if path == "" {
 		return config.Reference()
 	}
-	return config.Load(path, findPrompts)
+	return config.Load(path, findPrompts, checkMenus)
 }
 
 // problems writes what is wrong with a configuration, one line each, or returns any other error.

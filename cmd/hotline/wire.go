@@ -125,11 +125,12 @@ func (a *app) openWeb() (err error) {
 		AnswerRings: a.cfg.Targets.AnswerRings, Talk: a.cfg.Targets.Talk,
 		ServiceLevel: a.cfg.Targets.ServiceLevel.Within, Tokens: tokens, Records: a.store,
 		Recording: a.recording, Ladder: a.ladder,
-		Live:   func() []call.Live { return a.exchange.Live() },
-		Queues: func() []call.QueueView { return a.center.Queues() },
-		Agents: func() []call.AgentView { return a.center.Agents() },
-		Shifts: func() web.Shifts { return a.center },
-		Ready:  a.ready, Panicked: a.panics.Inc,
+		Live:    func() []call.Live { return a.exchange.Live() },
+		Queues:  func() []call.QueueView { return a.center.Queues() },
+		Agents:  func() []call.AgentView { return a.center.Agents() },
+		Shifts:  func() web.Shifts { return a.center },
+		Outages: a.store, HasPrompt: a.prompts.Has,
+		Ready: a.ready, Panicked: a.panics.Inc,
 		Gatherer: a.registry, Metrics: a.registry, Logger: a.log.Named("web"),
 	})
 	return nil

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 
-	"go.uber.org/zap"
-
 	"hotline/acd"
 	"hotline/call"
 	"hotline/config"
@@ -17,11 +15,8 @@ func (a *app) openDesk() (err error) {
 		Ring:  acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
 		Codes: codes(a.cfg.Codes), OnShift: a.store.SaveShift,
 		// The exchange is wired after the desk, and before either runs.
-		OnCode: func(id, agent string, code call.WrapUpCode) { a.exchange.Annotate(id, agent, code) },
-		OnEvent: func(e call.Event) {
-			a.log.Warn("event", zap.String("kind", string(e.Kind)), zap.String("agent", e.Agent), zap.String("queue", e.Queue))
-		},
-		OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
+		OnCode:  func(id, agent string, code call.WrapUpCode) { a.exchange.Annotate(id, agent, code) },
+		OnEvent: a.tell, OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
 	}
 	ctx := context.Background()
 	if o.Shifts, err = a.store.Shifts(ctx); err != nil {
@@ -61,13 +56,17 @@ func (a *app) openExchange() (err error) {
 		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
 		Shifts: a.center, OnFinished: func(r call.Record) { a.center.Finished(r) },
 		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(),
-		OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
+		Languages: make(map[string]call.Prompts, len(a.languages)),
+		OnEvent:   a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
 		o.Recorder = a.recorder
 	}
+	for tag, set := range a.languages {
+		o.Languages[tag] = set
+	}
 	for name, q := range a.cfg.Queues {
-		o.Queues[name] = call.QueueOptions{WaitPrompt: q.WaitPrompt}
+		o.Queues[name] = call.QueueOptions{WaitPrompt: q.WaitPrompt, Whisper: q.Whisper}
 	}
 	a.exchange, err = call.NewExchange(o)
 	return err
@@ -75,5 +74,8 @@ func (a *app) openExchange() (err error) {
 
 func (a *app) targets() call.Targets {
 	t := a.cfg.Targets
-	return call.Targets{Rings: t.AnswerRings, Cycle: t.Ring.On + t.Ring.Off, Talk: t.Talk}
+	return call.Targets{
+		Rings: t.AnswerRings, Cycle: t.Ring.On + t.Ring.Off, Talk: t.Talk, TalkWarn: t.TalkWarn, Hold: t.Hold,
+		Wait: t.ServiceLevel.Within,
+	}
 }

@@ -37,6 +37,8 @@ type Record struct {
 	Talks       []Talk     `json:"talks"`
 	Transfers   []Transfer `json:"transfers"`
 	Trunk       string     `json:"trunk"`
+
+	Answers map[string]string `json:"answers"`
 }
 
 // Transfer is one wish of an agent's phone to hand the caller on.

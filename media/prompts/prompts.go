@@ -52,6 +52,8 @@ type Options struct {
 	Folder string
 	// Language of the service; empty means DefaultLanguage.
 	Language string
+	// Fallback has what the language has not; nil: nothing has.
+	Fallback *Set
 	// Logger; nil is silent.
 	Logger *zap.Logger
 }
@@ -92,6 +94,13 @@ func New(o Options) (*Set, error) {
 	if len(s.clips) == 0 {
 		return nil, fmt.Errorf("prompts of language %s: none built in, and none in folder %q: %w",
 			s.language, o.Folder, fs.ErrNotExist)
+	}
+	if o.Fallback != nil {
+		for name, clip := range o.Fallback.clips {
+			if !s.Has(name) {
+				s.clips[name] = clip
+			}
+		}
 	}
 	return s, nil
 }

@@ -36,6 +36,14 @@ var said = map[string][2]time.Duration{
 	"apology-lost":        {4 * time.Second, 7 * time.Second},
 	"no-key":              {2 * time.Second, 5 * time.Second},
 	"invalid-key":         {2 * time.Second, 5 * time.Second},
+	"invalid-entry":       {500 * time.Millisecond, 2 * time.Second},
+	"confirm-before":      {500 * time.Millisecond, 2 * time.Second},
+	"confirm-after":       {2 * time.Second, 5 * time.Second},
+	"looking-up":          {time.Second, 4 * time.Second},
+	"outage-intro":        {500 * time.Millisecond, 2 * time.Second},
+	"outage":              {3 * time.Second, 8 * time.Second},
+	"outage-more":         {2 * time.Second, 6 * time.Second},
+	"goodbye":             {time.Second, 4 * time.Second},
 	"hold-music":          {8 * time.Second, 12 * time.Second},
 	"position-before":     {500 * time.Millisecond, 1500 * time.Millisecond},
 	"position-after":      {100 * time.Millisecond, 600 * time.Millisecond},
@@ -196,6 +204,30 @@ func TestOtherLanguageNeedsNoBuiltIn(t *testing.T) {
 	require.Len(t, s.Digits("12"), 1)
 	require.Equal(t, []string{"digit-2"}, s.Missing(prompts.DigitNames("212")...))
 	require.Equal(t, call.NeededPrompts(), s.Missing(call.NeededPrompts()...))
+}
+
+// A second language need not say everything: the rest is said in the first.
+func TestFallback(t *testing.T) {
+	folder := t.TempDir()
+	own := []byte{1, 2}
+	put(t, folder, "en/welcome.wav", wav(8000, own))
+	first, err := prompts.New(prompts.Options{Folder: folder})
+	require.NoError(t, err)
+	second, err := prompts.New(prompts.Options{Folder: folder, Language: "en", Fallback: first})
+	require.NoError(t, err)
+	clip, err := second.Clip("welcome")
+	require.NoError(t, err)
+	require.Equal(t, own, clip.ALaw)
+	clip, err = second.Clip("hold-music")
+	require.NoError(t, err)
+	require.True(t, clip.Loop)
+	require.Empty(t, second.Missing(call.NeededPrompts()...))
+	require.Len(t, second.Digits("12"), 2)
+	clip, err = first.Clip("welcome")
+	require.NoError(t, err)
+	require.NotEqual(t, own, clip.ALaw)
+	_, err = prompts.New(prompts.Options{Folder: folder, Language: "fr", Fallback: first})
+	require.ErrorIs(t, err, fs.ErrNotExist, "a language of which there is nothing is none")
 }
 
 func put(t *testing.T, folder, name string, content []byte) {

@@ -23,6 +23,7 @@ type Store struct {
 	rows    map[string]row
 	ladders map[string][][]call.SIPMessage // by call, as they were given
 	shifts  map[string]call.Shift          // by agent
+	outages map[string]call.Outage
 
 	ladderKeep time.Duration // 0: none is kept
 	clock      func() time.Time
@@ -39,7 +40,8 @@ type row struct {
 func New() *Store {
 	return &Store{
 		rows: make(map[string]row), ladders: make(map[string][][]call.SIPMessage), shifts: make(map[string]call.Shift),
-		clock: time.Now,
+		outages: make(map[string]call.Outage),
+		clock:   time.Now,
 	}
 }
 

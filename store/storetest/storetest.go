@@ -69,6 +69,7 @@ func Full(id string) call.Record {
 	yes := true
 	return call.Record{
 		ID: id, From: "13912345678", To: "96777", Trunk: "city", MenuPath: "main/2",
+		Answers: map[string]string{"account": "12345678"}, Language: "en",
 		Started: Day, Accepted: at(0.01), Ended: at(70.5),
 		Visits: []call.Visit{{Queue: repair, Entered: *at(5), Left: at(12.25), How: "answered"}},
 		Offers: []call.Offer{
@@ -87,7 +88,7 @@ func Full(id string) call.Record {
 		Release: call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
 		PromiseClock: at(5.2),
 		Queue:        repair, Agent: "8002", Queued: at(5), Answered: at(12.25), Joined: at(14),
-		Rings: 2, RingsMet: &yes, WaitSeconds: 9.5, FirstWaitSeconds: 7.25, TalkSeconds: 58.25, HoldSeconds: 5, TalkMet: &yes,
+		Rings: 2, RingsMet: &yes, WaitSeconds: 9.5, FirstWaitSeconds: 7.25, TalkSeconds: 58.25, HoldSeconds: 5, Holds: 1, LongestHoldSeconds: 5, TalkMet: &yes,
 	}
 }
 

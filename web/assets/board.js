@@ -5,6 +5,17 @@
 const queueNames = { consult: "业务咨询", repair: "故障报修", "gas-alarm": "燃气报警", complaint: "投诉建议" };
 const agentStates = { ready: "空闲", ringing: "振铃", talking: "通话", "wrap-up": "整理", paused: "暂停", "logged-out": "签出", offline: "离线" };
 const stages = { route: "接入", menu: "选择菜单", wait: "等待", talk: "通话", done: "结束" };
+const alertNames = {
+  "ring-half": "振铃过半", "ring-broken": "三声未接", "talk-half": "通话过半", "talk-broken": "通话超时",
+  "hold-long": "保持过久", "wait-long": "等待过久", alarm: "燃气报警", "alarm-step": "报警升级",
+  overflow: "队列转出", "agent-paused": "坐席自动暂停", "callback-lost": "回拨未接通",
+};
+const alertSteps = {
+  full: "已满", empty: "无人在线", closed: "非工作时间", "too-long": "等待过久", "expected-too-long": "预计过久",
+  skilled: "具备技能的空闲坐席", "all-skilled": "全部具备技能的坐席", everyone: "全体坐席", duty: "值班电话",
+};
+// The events that say that something is lost already.
+const lost = ["ring-broken", "talk-broken", "overflow", "agent-paused", "callback-lost"];
 const digits = ["零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十"];
 
 // A share at or above these is kept, or near to it.
@@ -36,20 +47,20 @@ const age = (now, since) => (Date.parse(now) - Date.parse(since)) / 1000;
 // A share is never rounded up to a promise fully kept.
 const percent = (share) => (share >= 1 ? "100" : (Math.floor(share * 1000) / 10).toFixed(1));
 
+const known = (share) => share !== null && share !== undefined;
+
 function drawPromise(id, title, share, missed) {
   const card = $(id);
   card.classList.remove("good", "near", "bad");
   $(id + "-title").textContent = title;
-  const known = share !== null && share !== undefined;
-  if (known) card.classList.add(share >= keptFrom ? "good" : share >= nearFrom ? "near" : "bad");
-  card.querySelector(".value").textContent = known ? percent(share) : "—";
-  card.querySelector(".bar i").style.setProperty("--share", known ? share : 0);
-  card.querySelector(".note").textContent = !known ? "今日尚无数据" : missed ? `今日未达标 ${missed} 通` : "今日全部达标";
+  if (known(share)) card.classList.add(share >= keptFrom ? "good" : share >= nearFrom ? "near" : "bad");
+  card.querySelector(".value").textContent = known(share) ? percent(share) : "—";
+  card.querySelector(".bar i").style.setProperty("--share", known(share) ? share : 0);
+  card.querySelector(".note").textContent = !known(share) ? "今日尚无数据" : missed ? `今日未达标 ${missed} 通` : "今日全部达标";
 }
 
 function drawShare(id, share) {
-  const known = share !== null && share !== undefined;
-  $(id).replaceChildren(known ? percent(share) : "—", ...(known ? [el("small", "", "%")] : []));
+  $(id).replaceChildren(known(share) ? percent(share) : "—", ...(known(share) ? [el("small", "", "%")] : []));
 }
 
 function talkTitle(seconds) {
@@ -67,6 +78,20 @@ function drawToday(board) {
   drawShare("connect", t.connect_rate);
   drawShare("level", t.service_level);
   $("level-title").textContent = `${goal.service_level_seconds} 秒服务水平`;
+  $("level").title = known(t.service_level_of_answered) ? `按接通计 ${percent(t.service_level_of_answered)}%` : "";
+}
+
+function drawAlert(a) {
+  const what = [alertSteps[a.step] || a.step, a.queue && queueName(a.queue), a.agent, a.from];
+  const item = el("li", "", el("time", "", a.at.slice(11, 19)), el("b", "", alertNames[a.kind] || a.kind),
+    el("span", "", what.filter(Boolean).join(" · ")));
+  if (a.kind.startsWith("alarm")) item.classList.add("alarm");
+  else if (lost.includes(a.kind)) item.classList.add("broken");
+  return item;
+}
+
+function drawAlerts(alerts) {
+  $("alerts").replaceChildren(...alerts.map(drawAlert));
 }
 
 function drawQueue(q, board) {
@@ -135,6 +160,7 @@ function draw(board) {
   $("clock").textContent = board.now.slice(11, 19);
   if (board.ready) link("正常接听", "");
   else link("暂停接入", "broken");
+  drawAlerts(board.alerts);
   drawToday(board);
   drawQueues(board);
   drawAgents(board);
@@ -143,6 +169,7 @@ function draw(board) {
 
 const source = new EventSource("/events");
 source.onmessage = (event) => draw(JSON.parse(event.data));
+source.addEventListener("alerts", (event) => drawAlerts(JSON.parse(event.data)));
 source.onerror = () => {
   link("连接中断，正在重连", "broken");
   // After an answer that is no event stream (too many watch) a browser does not try again by itself.

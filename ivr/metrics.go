@@ -1,0 +1,43 @@
+package ivr
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of look-ups. The label menu is from the configuration, outcome answered or failed.
+type metrics struct {
+	lookups *prometheus.CounterVec
+	seconds *prometheus.HistogramVec
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_lookups_total", Help: "Look-ups of menus by outcome: answered, failed.",
+		}, []string{"menu", "outcome"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "hotline_lookup_seconds", Help: "How long look-ups of menus took, failed ones too.",
+			Buckets: []float64{.01, .03, .1, .3, 1, 3, 10, 30},
+		}, []string{"menu"}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.lookups, m.seconds} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) lookedUp(menu string, took time.Duration, failed error) {
+	outcome := "answered"
+	if failed != nil {
+		outcome = "failed"
+	}
+	m.lookups.WithLabelValues(menu, outcome).Inc()
+	m.seconds.WithLabelValues(menu).Observe(took.Seconds())
+}

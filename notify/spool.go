@@ -1,0 +1,202 @@
+package notify
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// item is an event on its way to one hook, and a line of the spool. A line with Done says that the item of that id
+// is over.
+type item struct {
+	ID   string          `json:"id,omitempty"`
+	Kind call.EventKind  `json:"kind,omitempty"`
+	Told time.Time       `json:"told,omitzero"`
+	Body json.RawMessage `json:"body,omitempty"`
+	Done string          `json:"done,omitempty"`
+}
+
+const (
+	extension = ".spool"
+	// maxLine bounds a line that is read, in octets; those written are far below it.
+	maxLine = 64 << 10
+	// rewriteAfter is how many lines a spool may have before what is over is left out of it.
+	rewriteAfter = 4096
+	// maxNotes bounds the lines that wait for a disk that hangs; what comes beyond is not kept over a restart.
+	maxNotes = 8 * maxQueued
+)
+
+// spool is a hook's file: what was told and what is over, a line each, so that a crash loses nothing that was
+// written. Only its keeper touches the file.
+type spool struct {
+	path string
+	log  *zap.Logger
+	file *os.File
+	// open are the items not over by the lines written, in order; lines counts those in the file.
+	open    []item
+	lines   int
+	failing bool
+
+	mu    sync.Mutex // guards notes
+	notes []item     // to be written
+	wake  chan struct{}
+}
+
+func spoolPath(dir, name string) string { return filepath.Join(dir, name+extension) }
+
+// prepare makes the folder, if there is a hook, and deletes what is left of those that are there no more.
+func prepare(o *Options) error {
+	if len(o.Hooks) > 0 {
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+			return err
+		}
+	}
+	files, err := os.ReadDir(o.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, f := range files {
+		name, ours := strings.CutSuffix(f.Name(), extension)
+		if ours && !slices.ContainsFunc(o.Hooks, func(h Hook) bool { return h.Name == name }) {
+			o.Logger.Warn("spool of a webhook that is not configured any more is deleted", zap.String("webhook", name))
+			if err := os.Remove(filepath.Join(o.Dir, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// openSpool reads a spool and opens it for writing, without what is over. left are the items not over yet. A line
+// that a crash cut off is left out.
+func openSpool(path string, log *zap.Logger) (left []item, s *spool, err error) {
+	s = &spool{path: path, log: log, wake: make(chan struct{}, 1)}
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		var it item
+		if err := json.Unmarshal(lines.Bytes(), &it); err != nil {
+			log.Warn("a line of the spool cannot be read and is left out", zap.String("spool", path))
+			continue
+		}
+		s.take(it)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if err := s.rewrite(); err != nil {
+		return nil, nil, err
+	}
+	return slices.Clone(s.open), s, nil
+}
+
+// take brings open up to date with a line.
+func (s *spool) take(it item) {
+	s.lines++
+	if it.Done != "" {
+		s.open = slices.DeleteFunc(s.open, func(o item) bool { return o.ID == it.Done })
+	} else if it.ID != "" && len(it.Body) > 0 {
+		s.open = append(s.open, it)
+	}
+}
+
+// rewrite writes the file anew with the open items alone, and opens it.
+func (s *spool) rewrite() error {
+	fresh := s.path + ".new"
+	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(f, s.open), os.Rename(fresh, s.path)); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if s.file != nil {
+		err = s.file.Close()
+	}
+	s.file, s.lines = f, len(s.open)
+	return err
+}
+
+// write appends lines and returns when they are on the disk.
+func write(f *os.File, items []item) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for _, it := range items {
+		if err := enc.Encode(it); err != nil {
+			return err
+		}
+	}
+	if _, err := f.Write(b.Bytes()); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// note has a line written; it does not wait.
+func (s *spool) note(it item) {
+	s.mu.Lock()
+	if len(s.notes) < maxNotes {
+		s.notes = append(s.notes, it)
+	}
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run writes what is noted, until quit is closed and all is written.
+func (s *spool) run(quit <-chan struct{}) {
+	for {
+		select {
+		case <-s.wake:
+			s.keep()
+		case <-quit:
+			s.keep()
+			return
+		}
+	}
+}
+
+// keep writes what was noted. A disk that fails costs what a crash would lose, and no event now.
+func (s *spool) keep() {
+	s.mu.Lock()
+	notes := s.notes
+	s.notes = nil
+	s.mu.Unlock()
+	if len(notes) == 0 {
+		return
+	}
+	for _, it := range notes {
+		s.take(it)
+	}
+	var err error
+	if s.lines > rewriteAfter || len(s.open) == 0 && s.lines > len(notes) || s.failing {
+		err = s.rewrite()
+	} else {
+		err = write(s.file, notes)
+	}
+	if err != nil && !s.failing {
+		s.log.Error("events for a webhook are not kept over a restart: the spool cannot be written", zap.Error(err))
+	}
+	s.failing = err != nil
+}
+
+func (s *spool) close() error { return s.file.Close() }

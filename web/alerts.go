@@ -1,0 +1,136 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"hotline/call"
+)
+
+const (
+	// maxAlerts is how many events are remembered for the API, and maxAlertsShown how many the page has.
+	maxAlerts      = 256
+	maxAlertsShown = 6
+	// alertFor is how long the page shows one.
+	alertFor = 10 * time.Minute
+	// alertPause is how long a push waits for more, so that a burst is one.
+	alertPause = 100 * time.Millisecond
+)
+
+// alerts are the newest events that could still be acted on, and a bell for those who watch.
+type alerts struct {
+	mu     sync.Mutex
+	events []call.Event  // the newest last
+	rings  chan struct{} // closed at the next event
+}
+
+// Tell shows an event to all who watch, at once. It may be called from any goroutine and does not wait for any of
+// them.
+func (s *Server) Tell(e call.Event) {
+	a := &s.alerts
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.events) == maxAlerts {
+		copy(a.events, a.events[1:])
+		a.events = a.events[:maxAlerts-1]
+	}
+	a.events = append(a.events, e)
+	if a.rings != nil {
+		close(a.rings)
+		a.rings = nil
+	}
+}
+
+// lull waits for the rest of a burst.
+func (s *Server) lull(ctx context.Context) {
+	t := time.NewTimer(alertPause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	case <-s.closing:
+	}
+}
+
+// bell is closed by the next event.
+func (a *alerts) bell() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.rings == nil {
+		a.rings = make(chan struct{})
+	}
+	return a.rings
+}
+
+// newest are at most n events since an instant, the newest first.
+func (a *alerts) newest(n int, since time.Time) []call.Event {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []call.Event
+	for i := len(a.events) - 1; i >= 0 && len(out) < n && !a.events[i].At.Before(since); i-- {
+		out = append(out, a.events[i])
+	}
+	return out
+}
+
+// alertCard is an event as the page shows it. It holds no personal data, and no call's id.
+type alertCard struct {
+	At      stamp          `json:"at"`
+	Kind    call.EventKind `json:"kind"`
+	Queue   string         `json:"queue"`
+	Agent   string         `json:"agent"`
+	From    string         `json:"from"` // masked
+	Step    string         `json:"step"`
+	Elapsed seconds        `json:"elapsed_seconds"`
+}
+
+// alertCards are what the page shows now.
+func (s *Server) alertCards(now time.Time) []alertCard {
+	z := s.zone()
+	return each(s.alerts.newest(maxAlertsShown, now.Add(-alertFor)), func(e call.Event) alertCard {
+		return alertCard{
+			At: z.at(e.At), Kind: e.Kind, Queue: e.Queue, Agent: e.Agent, From: call.Mask(e.From), Step: e.Step,
+			Elapsed: seconds(e.Elapsed.Seconds()),
+		}
+	})
+}
+
+// alertEvent is the server-sent event of the alerts alone.
+func (s *Server) alertEvent() ([]byte, error) {
+	body, err := json.Marshal(s.alertCards(s.o.Clock()))
+	if err != nil {
+		return nil, fmt.Errorf("encode alerts: %w", err)
+	}
+	return fmt.Appendf(nil, "event: alerts\ndata: %s\n\n", body), nil
+}
+
+// eventDTO is an event as the API writes it.
+type eventDTO struct {
+	ID      string         `json:"id"`
+	At      stamp          `json:"at"`
+	Kind    call.EventKind `json:"kind"`
+	Call    string         `json:"call"`
+	Queue   string         `json:"queue"`
+	Agent   string         `json:"agent"`
+	From    string         `json:"from"`
+	Step    string         `json:"step"`
+	Elapsed seconds        `json:"elapsed_seconds"`
+	Target  seconds        `json:"target_seconds"`
+}
+
+// recent is /api/v1/events: the newest events since the start, the newest first.
+func (s *Server) recent(w http.ResponseWriter, _ *http.Request) error {
+	z := s.zone()
+	return writeJSON(w, struct {
+		Events []eventDTO `json:"events"`
+	}{each(s.alerts.newest(maxAlerts, time.Time{}), func(e call.Event) eventDTO {
+		return eventDTO{
+			ID: e.ID(), At: z.at(e.At), Kind: e.Kind, Call: e.Call, Queue: e.Queue, Agent: e.Agent, From: e.From,
+			Step: e.Step, Elapsed: seconds(e.Elapsed.Seconds()), Target: seconds(e.Target.Seconds()),
+		}
+	})})
+}
