@@ -13,9 +13,13 @@ type agent struct {
 	Agent
 
 	// Facts.
-	flow   bool
-	paused bool
-	legs   []*busy
+	flow bool
+	// paused, why, and since when; missed are the offers in a row left unanswered, see unanswered.
+	paused   bool
+	reason   string
+	pausedAt time.Time
+	missed   int
+	legs     []*busy
 	// offer is the one whose phone is, or may still be, ringing: one that was closed meanwhile stays
 	// here until the phone is free again, or two calls could meet on it.
 	offer *offer
@@ -41,6 +45,13 @@ type agent struct {
 	shown call.AgentState
 	since time.Time
 	calls int
+	// last is the talk for a queue that ended last, lastCode what was said of one last; today are the figures.
+	last     talked
+	lastCode string
+	today    struct {
+		of date
+		call.Day
+	}
 }
 
 // busy is a live leg of an agent.
@@ -66,6 +77,8 @@ func (a *agent) state(now time.Time) call.AgentState {
 		return call.AgentRinging
 	case now.Before(a.wrapUntil), now.Before(a.restUntil):
 		return call.AgentWrapUp
+	case a.loggedOut():
+		return call.AgentLoggedOut
 	case a.paused:
 		return call.AgentPaused
 	default:
@@ -94,6 +107,7 @@ func (d *desk) refresh(a *agent) {
 	d.letGo(a)
 	d.muster(a)
 	d.enlist(a, state == call.AgentReady)
+	d.review(a)
 }
 
 // setFlow takes in that an agent's flow came up or was lost. An offer on a lost flow fails at once; a
@@ -116,6 +130,7 @@ func (d *desk) setFlow(a *agent, up bool) {
 // offer counts as busy.
 func (d *desk) engage(a *agent, leg call.Leg) {
 	d.attach(a, &busy{leg: leg})
+	a.missed = 0
 	if a.offer != nil {
 		d.fail(a.offer, call.CauseBusy, d.now)
 	}
@@ -144,8 +159,7 @@ func (d *desk) legEnded(a *agent, b *busy) {
 			b.from.rate.held(end.At.Sub(b.began) + b.from.WrapUp)
 		}
 		d.talked(a, b, end.At)
-		a.wrapUntil = later(a.wrapUntil, end.At.Add(b.from.WrapUp))
-		a.idle = a.wrapUntil
+		a.wrapUp(b, end.At)
 	}
 	d.refresh(a)
 }

@@ -49,6 +49,10 @@ type caller struct {
 	wider  alarm
 	// explained is the match in which the caller's last decision was written.
 	explained uint64
+	// regular is the agent whom a caller who called before waits for, until patience ends; nil when anybody
+	// will do, or a phone has been rung.
+	regular  *agent
+	patience alarm
 	// spent: the one try of a caller who has but one ([call.Ticket.Once]) was begun.
 	spent bool
 	// offers are those open: a set, since several phones may ring for one caller.
@@ -76,10 +80,18 @@ func wantOrder() *order[*caller] {
 
 // want is the order in which this caller waits for another phone.
 func (c *caller) want() *order[*caller] {
-	if c.only != nil {
-		return c.only.direct
+	if a := c.wanted(); a != nil {
+		return a.direct
 	}
 	return c.queue.want[c.circle]
+}
+
+// wanted is the one agent for whom this caller waits; nil when anybody with the skill will do.
+func (c *caller) wanted() *agent {
+	if c.only != nil {
+		return c.only
+	}
+	return c.regular
 }
 
 // waits reports whether the caller has a place in the queue.
@@ -107,6 +119,7 @@ func (d *desk) admit(c *caller) {
 	d.watch(c)
 	d.encircle(c)
 	d.climbs(c)
+	d.prefer(c)
 	d.index(c)
 	d.unsettled.arrived = append(d.unsettled.arrived, c)
 	if !c.Once {
@@ -118,6 +131,7 @@ func (d *desk) admit(c *caller) {
 func (d *desk) drop(c *caller) {
 	c.want().remove(c)
 	d.alarms.remove(&c.more)
+	d.alarms.remove(&c.patience)
 	c.queue.waiting.remove(c)
 	d.alarms.remove(&c.wider)
 	c.queue.line.remove(c)

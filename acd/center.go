@@ -209,20 +209,22 @@ func (c *Center) Moved(id string, leg call.LegID, callID, queue string) {
 	})
 }
 
-// Flow tells that an agent's flow came up or was lost. An agent with a flow is ready unless paused.
+// Flow tells that an agent's flow came up or was lost. An agent with a flow is ready, unless paused or
+// logged out before.
 func (c *Center) Flow(id string, up bool) {
 	c.tell("flow", id, func(d *desk, a *agent) { d.setFlow(a, up) })
-}
-
-// Pause stops, or takes up again, the offering of calls to an agent. An offer that rings goes on.
-func (c *Center) Pause(id string, on bool) {
-	c.tell("pause", id, func(d *desk, a *agent) { a.paused = on; d.refresh(a) })
 }
 
 // Engaged tells that an agent has a leg which did not come from an offer, such as an outside call:
 // until that leg ends the agent is talking, and afterwards has no wrap-up.
 func (c *Center) Engaged(id string, leg call.Leg) {
 	c.tell("engage", id, func(d *desk, a *agent) { d.engage(a, leg) })
+}
+
+// Coded tells that an agent's phone dialled a feature code: its line is in use meanwhile, and nothing else
+// changes. An offer that rings goes on, and so does wrap-up.
+func (c *Center) Coded(id string, leg call.Leg) {
+	c.tell("code", id, func(d *desk, a *agent) { d.attach(a, &busy{leg: leg}); d.refresh(a) })
 }
 
 // tell does something about an agent; one that does not exist is only logged, since who registers

@@ -223,6 +223,7 @@ func TestMetrics(t *testing.T) {
 		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
 # HELP hotline_agents Agents by what they are doing.
 # TYPE hotline_agents gauge
+hotline_agents{state="logged-out"} 0
 hotline_agents{state="offline"} 1
 hotline_agents{state="paused"} 0
 hotline_agents{state="ready"} 0

@@ -37,6 +37,7 @@ type desk struct {
 	day       time.Time // when today began
 	// midnight is when today's figures begin anew.
 	midnight alarm
+	regulars *regulars
 	closing  bool // nobody is rung any more
 	ringing  int  // goroutines in ring that have not reported
 	wg       sync.WaitGroup
@@ -63,7 +64,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 		o: o, figures: f, post: post, now: now, opened: now,
 		people:  newQueue(o, Queue{}),
 		byQueue: map[string]*queue{}, byAgent: map[string]*agent{},
-		states: map[call.AgentState]int{}, places: newPlaces(),
+		states: map[call.AgentState]int{}, places: newPlaces(), regulars: newRegulars(o.Queues),
 		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
 	}
 	d.background = d.wg.Go
@@ -77,6 +78,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	for _, settings := range o.Agents {
 		d.addAgent(settings)
 	}
+	d.restore(o.Shifts)
 	d.midnight = alarm{fire: d.newDay}
 	d.awaitMidnight()
 	return d

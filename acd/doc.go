@@ -1,6 +1,6 @@
 // Package acd owns the queues and the agents of one node: who waits, who is free, whose phone is
 // rung for whom, and for how long (automatic call distribution). It implements [call.Desk] and
-// [call.Seat] and makes [call.QueueView] and [call.AgentView].
+// [call.Seat], acts on agents' feature codes ([call.Shifts]), and makes [call.QueueView] and [call.AgentView].
 //
 // Package cmd/hotline makes one [Center]; a call's wait stage joins it, the registrar tells it which
 // flows are up, package web asks it for views. It rings phones through [Phones].
@@ -11,15 +11,16 @@
 // touches nothing of the desk and posts what it learned. Only a seat is shared, between the desk and
 // the caller's owner, under the seat's own lock; seat.go says how the two agree on who was first.
 //
-// What an agent is doing is derived from facts (a flow, live legs, an open offer, deadlines, pause)
-// each time one of them changes; there is no flag that can be left behind. A delay after an offer
+// What an agent is doing is derived from facts (a flow, live legs, an open offer, deadlines, the shift that the
+// agent chose: logins and a pause) each time one of them changes; there is no flag that can be left behind. A delay after an offer
 // that failed is shown as wrap-up: for both, a deadline says when the next call may be offered.
 //
 // Order: an agent takes the first of all callers waiting in the queues it serves, if they may have it
 // yet: rank.go has the one order of all callers, circle.go whom a caller may have after which wait. A
 // caller takes the agent with the highest level of the queue's skill, then by the key of the queue's
 // strategy, then by id. The strategy proposes and the claims dispose (claim.go), and each decision says
-// why it was taken (explain.go).
+// why it was taken (explain.go). Who calls again, in a queue that wants that, waits for the agent of last time
+// first (regulars.go).
 //
 // How many phones ring for one caller is the strategy's plan (plan.go), by the time since the caller's promise
 // clock began: when the last ring promised begins and nobody has answered, a second phone joins in (rescue.go), and

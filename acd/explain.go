@@ -17,6 +17,8 @@ const ruleDirect = "direct"
 const (
 	outOfLevel = "level"  // outside the caller's circle
 	outRested  = "rested" // passed over for a while, after an offer that failed
+	// outElsewhere: logged out of this queue, and ready for others.
+	outElsewhere = "elsewhere"
 )
 
 // out is why the agent is not ready; empty when they are.
@@ -51,6 +53,8 @@ func (c *caller) rule() string {
 	switch {
 	case c.only != nil:
 		return ruleDirect
+	case c.regular != nil:
+		return ruleLastAgent
 	case c.climb != nil && c.climb.at > notYet:
 		return ruleAlarm + string(c.climb.step())
 	case len(c.offers) > 0 && c.queue.strategy.fanOut == 1 && !c.queue.strategy.progressive:
@@ -66,7 +70,9 @@ func (d *desk) explain(c *caller, a *agent) *call.Decision {
 	if c.explained == d.round {
 		return nil
 	}
-	c.explained = d.round
+	if c.regular == nil { // else it is of that agent alone, and whoever is rung besides has a reason of their own
+		c.explained = d.round
+	}
 	why := d.decision(c)
 	why.Chosen = []string{a.ID}
 	return &why
@@ -92,10 +98,10 @@ func (d *desk) decision(c *caller) call.Decision {
 	why := call.Decision{
 		At: d.now, Queue: c.Queue, Rule: c.rule(), Chosen: []string{}, Candidates: []call.Candidate{},
 	}
-	if c.only != nil {
+	if a := c.wanted(); a != nil {
 		why.Candidates, why.Excluded = c.named(), map[string]int{}
 		if len(why.Candidates) == 0 {
-			why.Excluded[c.only.out()]++
+			why.Excluded[a.out()]++
 		}
 		return why
 	}
@@ -131,8 +137,12 @@ func (s *slot) candidate(now time.Time) call.Candidate {
 
 // named is the agent whom a caller wants and nobody else, if that one can be rung.
 func (c *caller) named() []call.Candidate {
-	if c.only.shown != call.AgentReady && (!c.Once || !c.only.free()) {
+	a, key := c.wanted(), "wanted by name"
+	if c.only == nil {
+		key = "talked to this caller last"
+	}
+	if a.shown != call.AgentReady && (!c.Once || !a.free()) {
 		return []call.Candidate{}
 	}
-	return []call.Candidate{{Agent: c.only.ID, Level: c.only.Skills[c.Queue], Key: "wanted by name"}}
+	return []call.Candidate{{Agent: a.ID, Level: a.Skills[c.Queue], Key: key}}
 }

@@ -67,6 +67,14 @@ func newLab(t *testing.T, o acd.Options) *lab {
 			l.logf("alarm %s %s waited %s, talking:%s", s.Call, s.Step, s.Waited, talking)
 		}
 	}
+	if o.OnEvent == nil {
+		o.OnEvent = func(e call.Event) { l.logf("event %s %s %s %s", e.Kind, e.Agent, e.Queue, e.Call) }
+	}
+	if o.OnCode == nil {
+		o.OnCode = func(id, agent string, code call.WrapUpCode) {
+			l.logf("code %s %s %s %s", id, agent, code.Code, code.Text)
+		}
+	}
 	center, err := acd.New(o)
 	require.NoError(t, err)
 	l.center = center

@@ -28,7 +28,7 @@ func TestAlarmExplains(t *testing.T) {
 		for _, id := range []string{"1", "2", "3"} {
 			l.center.Flow(id, true)
 		}
-		l.center.Pause("2", true)
+		require.NoError(t, l.center.Pause("2", "lunch"))
 		seat := l.join(call.Ticket{CallID: "c", Queue: "gas"})
 		synctest.Wait()
 		l.phones.progress("1", 180)

@@ -17,9 +17,10 @@ import (
 // pools are the agents who could be rung for alarms, the best first, by the first step that rings them.
 type pools [toEveryone + 1][]*agent
 
-// poolOf is the first step that may ring an agent now; false if none may. Who has no flow is never rung.
+// poolOf is the first step that may ring an agent now; false if none may. Who has no flow is never rung, nor who
+// is logged out.
 func (d *desk) poolOf(a *agent) (step int, ok bool) {
-	if !a.flow || len(a.legs) > 0 || a.booked != nil || d.now.Before(a.alarmRest) {
+	if !a.flow || a.loggedOut() || len(a.legs) > 0 || a.booked != nil || d.now.Before(a.alarmRest) {
 		return 0, false
 	}
 	lesser := a.offer != nil && a.offer.open && !a.offer.caller.climbing()
@@ -27,7 +28,7 @@ func (d *desk) poolOf(a *agent) (step int, ok bool) {
 		return 0, false // rings for an alarm, or is about to be free
 	}
 	switch {
-	case a.level(d.ladder.queue) == 0:
+	case !a.takes(d.ladder.queue): // also who logged out of this queue alone
 		return toEveryone, true
 	case a.state(d.now) == call.AgentReady:
 		return skilled, true

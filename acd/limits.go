@@ -62,6 +62,9 @@ type staff struct{ present, working int }
 
 // turn turns a caller away, unless the seat has ended meanwhile.
 func (d *desk) turn(c *caller, why call.Overflow) {
+	if c.regular != nil { // it is the whole queue that has no room
+		d.forgo(c)
+	}
 	decision := d.decision(c)
 	decision.Rule = overflowRule + string(why)
 	if !c.seat.turn(why, d.now, decision) {
@@ -132,7 +135,7 @@ func (d *desk) roll(q *queue) { q.rate.roll(d.now, q.bare > 0, q.staff.working) 
 // muster keeps the counts of those who serve queues. It is called after every change of an agent's facts.
 func (d *desk) muster(a *agent) {
 	for _, s := range a.slots {
-		present := a.flow
+		present := a.flow && !s.away
 		working := present && !a.paused
 		if present == s.present && working == s.working {
 			continue

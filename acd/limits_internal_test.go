@@ -185,7 +185,7 @@ func TestGoneForNoTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, stop := limited(t, Queue{Name: "repair", Limits: Limits{TurnWhenEmpty: true}})
 		c.Flow("8001", true)
-		c.Pause("8001", true)
+		require.NoError(t, c.Pause("8001", "lunch"))
 		seat, err := c.Join(t.Context(), call.Ticket{CallID: "c1", Queue: "repair"})
 		require.NoError(t, err)
 		synctest.Wait()

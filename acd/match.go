@@ -102,9 +102,14 @@ func (t *touched) agent(a *agent) {
 func (d *desk) enlist(a *agent, ready bool) {
 	out := a.out()
 	for _, s := range a.slots {
-		s.enter(ready, d.o.Random.ExpFloat64)
-		s.count(out)
-		if ready {
+		in := ready && !s.away
+		s.enter(in, d.o.Random.ExpFloat64)
+		if reason := out; reason == "" && s.away {
+			s.count(outElsewhere)
+		} else {
+			s.count(reason)
+		}
+		if in {
 			d.touched.queue(s.queue)
 		}
 	}
@@ -138,8 +143,8 @@ func (d *desk) index(c *caller) {
 		return
 	}
 	c.want().add(c)
-	if c.only != nil {
-		d.touched.agent(c.only)
+	if a := c.wanted(); a != nil {
+		d.touched.agent(a)
 	} else {
 		d.touched.queue(c.queue)
 	}
@@ -169,6 +174,9 @@ func (d *desk) rebuild() {
 			d.encircle(c)
 			if c.climb != nil {
 				d.ascend(c)
+			}
+			if c.regular != nil {
+				d.alarms.add(&c.patience)
 			}
 			d.index(c)
 			if !c.late {

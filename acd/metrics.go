@@ -36,7 +36,7 @@ type queueFigures struct {
 // agentStates are all the states, so that each has a series from the start.
 var agentStates = [...]call.AgentState{
 	call.AgentOffline, call.AgentTalking, call.AgentRinging,
-	call.AgentWrapUp, call.AgentPaused, call.AgentReady,
+	call.AgentWrapUp, call.AgentLoggedOut, call.AgentPaused, call.AgentReady,
 }
 
 var _ prometheus.Collector = (*figures)(nil)

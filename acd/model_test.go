@@ -1,6 +1,7 @@
 package acd_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ var anyStep = rapid.Custom(func(t *rapid.T) step {
 			rapid.Map(rapid.IntRange(1, 20), func(s int) time.Duration { return time.Duration(s) * time.Second }),
 		).Draw(t, "after"),
 		Do: rapid.SampledFrom([]string{
-			"flow", "flow", "pause", "join", "join", "join", "want", "once", "once", "person", "leave", "move", "progress", "progress",
+			"flow", "flow", "pause", "log", "log", "join", "join", "join", "again", "again", "want", "once", "once", "person", "leave", "move", "progress", "progress",
 			"answer", "answer", "fail", "hangup", "hangup", "engage", "cross", "race",
 		}).Draw(t, "do"),
 		Who:   rapid.IntRange(0, 6).Draw(t, "who"),
@@ -50,7 +51,7 @@ var anyStep = rapid.Custom(func(t *rapid.T) step {
 func modelDesk() acd.Options {
 	return acd.Options{
 		Queues: []acd.Queue{
-			{Name: "consult", Priority: 10, WrapUp: 3 * time.Second, AfterReject: 4 * time.Second, AfterBusy: 5 * time.Second, AfterNoAnswer: 6 * time.Second},
+			{Name: "consult", Priority: 10, WrapUp: 3 * time.Second, AfterReject: 4 * time.Second, AfterBusy: 5 * time.Second, AfterNoAnswer: 6 * time.Second, LastAgent: acd.LastAgent{Within: time.Hour, Wait: 6 * time.Second}},
 			{Name: "repair", Priority: 12, Strategy: acd.RingProgressively, Progress: 7 * time.Second, AfterReject: 7 * time.Second, Unreachable: 9 * time.Second},
 			{Name: "gas", Priority: 100, Alarm: true, Strategy: acd.RingAll, WrapUp: 5 * time.Second},
 		},
@@ -190,11 +191,17 @@ func (p *pair) do(s step, agents []string) {
 		p.lab.center.Flow(agents[s.Who%4], s.Flag)
 		p.model.Flow(agents[s.Who%4], s.Flag)
 	case "pause":
-		p.lab.center.Pause(agents[s.Who%4], s.Flag)
-		p.model.Pause(agents[s.Who%4], s.Flag)
-	case "join", "want", "once", "person":
+		p.pause(agents[s.Who%4], s.Flag)
+	case "log":
+		p.log(agents[s.Who%4], s.Queue+s.Who/4*3, s.Flag) // every other one of all queues
+	case "join", "again", "want", "once", "person":
 		p.joins++
 		ticket := call.Ticket{CallID: fmt.Sprintf("c%d", p.joins), Queue: modelDesk().Queues[s.Queue].Name, Front: s.Flag}
+		if s.Do == "again" {
+			busy := func(a string) bool { return p.model.Legs(a) > 0 || p.model.Ringing(a) != "" }
+			p.again(&ticket, cmp.Or(pick(s.Who, agents, busy), agents[s.Who%4]))
+			break
+		}
 		if s.Do != "join" {
 			ticket.Agent = agents[s.Who%4]
 		}
@@ -262,9 +269,47 @@ func (p *pair) phone(s step, a string) {
 	}
 }
 
+// again has a caller join who was talked to before by an agent, for the queue that remembers that.
+func (p *pair) again(ticket *call.Ticket, agent string) {
+	ticket.From, ticket.Queue = fmt.Sprintf("139%08d", p.joins), "consult"
+	ended := time.Now()
+	p.lab.center.Finished(call.Record{
+		From: ticket.From, Started: ended, Ended: &ended,
+		Talks: []call.TalkRecord{{Agent: agent, Queue: ticket.Queue, Ended: &ended}},
+	})
+	p.lab.join(*ticket)
+	p.model.Join(ticket.CallID, ticket.Queue, "", ticket.Front, false)
+	p.model.Prefer(agent)
+}
+
+// pause has an agent pause, or be ready; desk and model agree on whether that may be.
+func (p *pair) pause(agent string, on bool) {
+	do := p.lab.center.Ready
+	if on {
+		do = func(agent string) error { return p.lab.center.Pause(agent, "") }
+	}
+	err := do(agent)
+	require.Equal(p.lab.t, p.model.Pause(agent, on), err == nil, "%v", err)
+}
+
+// log has an agent log in or out; a queue beyond the last means all of them.
+func (p *pair) log(agent string, queue int, in bool) {
+	name, do := "", p.lab.center.Logout
+	if in {
+		do = p.lab.center.Login
+	}
+	if queues := modelDesk().Queues; queue < len(queues) {
+		name = queues[queue].Name
+	}
+	err := do(agent, name)
+	require.Equal(p.lab.t, p.model.Log(agent, name, in), err == nil, "%v", err)
+}
+
 // compare takes in which phones were rung, and holds the desk against the model.
 func (p *pair) compare() error {
-	for _, e := range p.lab.since(p.seen) {
+	events := p.lab.since(p.seen)
+	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(p.later(a), p.later(b)) })
+	for _, e := range events {
 		p.seen++
 		words := strings.Fields(e.what)
 		if words[0] == "RUNG" || words[0] == "ring" && e.at != time.Since(p.lab.start) {
@@ -290,6 +335,15 @@ func (p *pair) compare() error {
 		}
 	}
 	return p.compareSeats()
+}
+
+// later is 0 for the ring of an agent whom a caller waits for, which decides before others may be rung for them.
+func (p *pair) later(e event) int {
+	words := strings.Fields(e.what)
+	if words[0] == "ring" && p.model.Prefers(words[2], words[1]) {
+		return 0
+	}
+	return 1
 }
 
 func (p *pair) compareSeats() error {
@@ -356,7 +410,7 @@ func explained(decisions []call.Decision, offers []call.Offer) error {
 		for _, n := range d.Excluded {
 			counted += n
 		}
-		if d.Rule == "direct" || d.Rule == "overflow:too-long" && counted == 1 { // who wants one agent may wait too long too
+		if d.Rule == "direct" || d.Rule == "last-agent" || d.Rule == "overflow:too-long" && counted == 1 { // who wants one agent may wait too long too
 			serving = 1
 		}
 		if serving != counted {
@@ -394,8 +448,8 @@ func (p *pair) rest(agents []string) error {
 	for _, a := range agents {
 		p.lab.center.Flow(a, true)
 		p.model.Flow(a, true)
-		p.lab.center.Pause(a, false)
-		p.model.Pause(a, false)
+		p.log(a, len(modelDesk().Queues), true)
+		p.pause(a, false)
 		for p.model.Legs(a) > 0 {
 			p.lab.leg(a).End(call.Far, call.CauseBye)
 			p.model.HangUp(a)

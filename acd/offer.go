@@ -57,6 +57,7 @@ func (d *desk) start(c *caller, a *agent) {
 		return
 	}
 	d.chosen(c, a)
+	d.anybody(c)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	o := &offer{caller: c, agent: a, index: index, sent: d.now, open: true, cancel: cancel}
 	d.seq++
@@ -189,6 +190,7 @@ func (d *desk) answered(o *offer, leg call.Leg, at time.Time) {
 		return
 	}
 	a.calls++
+	a.missed = 0
 	if s := a.serves(c.queue); s != nil {
 		s.calls++
 	}
@@ -234,6 +236,12 @@ func (d *desk) fail(o *offer, why call.Cause, at time.Time) {
 	}
 	o.why = why
 	d.close(o, f.how, at)
+	switch f.how {
+	case howUnanswered:
+		d.unanswered(o.agent, o.caller)
+	case howRefused:
+		o.agent.missed = 0
+	}
 	o.cancel(call.CancelCause{Why: why})
 	d.giveUp(o.caller, why)
 }

@@ -46,6 +46,16 @@ type Options struct {
 	// Open reports whether a queue takes callers at an instant. It is asked on the desk's goroutine and must not
 	// block; nil means always.
 	Open func(queue string, at time.Time) bool
+	// Codes are what agents' phones dial, see Center.Do.
+	Codes Codes
+	// Shifts are what agents chose before a restart. OnShift is told of each change, to be kept; it may be nil.
+	Shifts  []call.Shift
+	OnShift func(call.Shift)
+	// OnCode is told that an agent gave a talk of a call a code, on the goroutine that asked for it. May be nil.
+	OnCode func(callID, agent string, code call.WrapUpCode)
+	// OnEvent is told what can still be acted on. May be nil. Like OnShift it is called on the desk's goroutine and
+	// must not block.
+	OnEvent func(call.Event)
 	// Logger may be nil: silent.
 	Logger *zap.Logger
 	// Registry may be nil: no metrics.
@@ -73,6 +83,17 @@ type Queue struct {
 	Progress time.Duration
 	// WrapUp is how long an agent is left alone after a talk of this queue; 0 means not at all.
 	WrapUp time.Duration
+	// WrapUpMax is how long after a talk its wrap-up may last that the agent makes longer; 0 means that none
+	// may.
+	WrapUpMax time.Duration
+	// Codes are what a talk may be given, each with what it means.
+	Codes map[string]string
+	// Digits name the queue after a phone's code; empty: it can only be meant with all others.
+	Digits string
+	// AutoPause is after how many offers in a row left unanswered an agent is paused; 0 means never.
+	AutoPause int
+	// LastAgent is what those get who call again.
+	LastAgent LastAgent
 	// AfterReject, after the person declined.
 	AfterReject time.Duration
 	// AfterBusy, after the phone said it was busy.
@@ -84,6 +105,14 @@ type Queue struct {
 	Limits
 	// Rejoin is how long a caller who left while waiting may take the old place up again; 0 means not at all.
 	Rejoin time.Duration
+}
+
+// LastAgent has a caller who calls again wait for the agent who talked to them last.
+type LastAgent struct {
+	// Within is how long ago that talk may have ended; 0 means that everybody is as good.
+	Within time.Duration
+	// Wait is how long that agent is waited for who is not ready; 0 means not at all.
+	Wait time.Duration
 }
 
 // Agent is one agent's settings.
@@ -118,7 +147,7 @@ type Phones interface {
 // Errors of this package that a caller tells apart.
 var (
 	// ErrNoAgent: the ticket wants an agent that does not exist.
-	ErrNoAgent = errors.New("no such agent")
+	ErrNoAgent = call.ErrNoAgent
 	// ErrStopped: the desk is closed.
 	ErrStopped = errors.New("the desk is stopped")
 	// ErrRunning: Run was called twice.
@@ -153,6 +182,15 @@ func (o *Options) complete() error {
 	}
 	if o.OnAlarm == nil {
 		o.OnAlarm = func(AlarmStep) {}
+	}
+	if o.OnShift == nil {
+		o.OnShift = func(call.Shift) {}
+	}
+	if o.OnCode == nil {
+		o.OnCode = func(string, string, call.WrapUpCode) {}
+	}
+	if o.OnEvent == nil {
+		o.OnEvent = func(call.Event) {}
 	}
 	var problems []error
 	if o.Phones == nil {

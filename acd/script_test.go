@@ -30,9 +30,14 @@ var update = flag.Bool("update", false, "write what the scripts did as what they
 //	cross AGENT                 hangup AGENT            show [AGENT…|QUEUE…]
 //	why CALL
 //	place CALL…                 (by itself; and what limits_test.go adds to desk, join and records)
+//	login AGENT QUEUE|-         logout AGENT QUEUE|-    pause AGENT on REASON
+//	wrap-up AGENT CODE|extend|end                       dials AGENT CODE: the prompt heard
+//	coded AGENT: the line is in use for a code          shift AGENT: all that is shown of one
+//	talked AGENT QUEUE NUMBER AGO [agent|caller]: the record of a call that has ended, and who hung up
 //
 // why shows the decisions about a call so far. cross has the phone answer although it is withdrawn; hangup ends the agent's leg from its end.
-// Several doings parted by a semicolon are done in the same instant, without the desk between them.
+// Several doings parted by a semicolon are done in the same instant, without the desk between them unless one
+// waits for its answer.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	require.NoError(t, err)
@@ -43,7 +48,9 @@ func TestScripts(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, archive.Files, 3, "desk, script, want")
 			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t, parseDesk(t, string(archive.Files[0].Data)))
+				o := parseDesk(t, string(archive.Files[0].Data))
+				o.Codes = scriptCodes
+				l := newLab(t, o)
 				l.run(string(archive.Files[1].Data))
 				got := strings.Join(append(l.log(), l.records()...), "\n") + "\n"
 				if *update {
@@ -91,7 +98,9 @@ func parseDesk(t *testing.T, text string) (o acd.Options) {
 				case "wrap-up":
 					q.WrapUp = duration(t, value)
 				default:
-					limit(t, &q, key, value)
+					if !shiftSetting(t, &q, key, value) {
+						limit(t, &q, key, value)
+					}
 				}
 			}
 			o.Queues = append(o.Queues, q)
@@ -129,17 +138,30 @@ func (l *lab) run(script string) {
 		require.GreaterOrEqual(l.t, wait, time.Duration(0), "time goes backwards: %s", line)
 		<-time.After(wait)
 		synctest.Wait()
-		release := func() {}
-		if strings.Contains(doings, ";") {
-			release = l.center.Hold()
-		}
-		for doing := range strings.SplitSeq(doings, ";") {
-			l.do(strings.Fields(doing))
-		}
-		release()
+		l.together(strings.Split(doings, ";"))
 		synctest.Wait()
 	}
 	l.stop()
+}
+
+// waits are the doings that wait for the desk's answer, so that it cannot be held meanwhile.
+var waits = map[string]bool{
+	"pause": true, "login": true, "logout": true, "wrap-up": true, "dials": true, "show": true, "shift": true,
+}
+
+// together does several doings in one instant, and holds the desk until all are done.
+func (l *lab) together(doings []string) {
+	hold := len(doings) > 1
+	for _, doing := range doings {
+		hold = hold && !waits[strings.Fields(doing)[0]]
+	}
+	if hold {
+		defer l.center.Hold()()
+		synctest.Wait()
+	}
+	for _, doing := range doings {
+		l.do(strings.Fields(doing))
+	}
 }
 
 func (l *lab) do(words []string) {
@@ -148,7 +170,27 @@ func (l *lab) do(words []string) {
 	case "flow":
 		l.center.Flow(args[0], args[1] == "up")
 	case "pause":
-		l.center.Pause(args[0], args[1] == "on")
+		if args[1] == "on" {
+			l.refused(words, l.center.Pause(args[0], strings.Join(args[2:], " ")))
+		} else {
+			l.refused(words, l.center.Ready(args[0]))
+		}
+	case "login":
+		l.refused(words, l.center.Login(args[0], queueName(args[1])))
+	case "logout":
+		l.refused(words, l.center.Logout(args[0], queueName(args[1])))
+	case "wrap-up":
+		l.wrapUp(words, args[0], args[1])
+	case "dials":
+		prompt, err := l.center.Do(args[0], args[1])
+		l.logf("dials %s %s: %s", args[0], args[1], prompt)
+		l.refused(words, err)
+	case "coded":
+		l.center.Coded(args[0], l.newLeg(args[0]))
+	case "shift":
+		l.shift(args[0])
+	case "talked":
+		l.talked(args)
 	case "engaged":
 		l.center.Engaged(args[0], l.newLeg(args[0]))
 	case "join":

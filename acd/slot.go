@@ -19,6 +19,8 @@ type slot struct {
 	// present and working are how the agent counts in the queue's staff.
 	present, working bool
 	place            int
+	// away: the agent logged out of this queue.
+	away bool
 }
 
 // facts are what the strategy may know now.
@@ -59,7 +61,7 @@ func (a *agent) serves(q *queue) *slot {
 // chosen takes in that an agent is about to be rung for a caller: where the strategy picked them, it goes on
 // from there. It is told before the agent is out of the indexes.
 func (d *desk) chosen(c *caller, a *agent) {
-	if first, ok := c.queue.ready.first(); ok && c.only == nil && first.agent == a {
+	if first, ok := c.queue.ready.first(); ok && c.wanted() == nil && first.agent == a {
 		c.queue.cursors[first.level] = first.key.cursor
 	}
 }

@@ -24,7 +24,7 @@ func (d *desk) views() *views {
 		v.queues = append(v.queues, q.view(now))
 	}
 	for _, a := range d.agents {
-		v.agents = append(v.agents, a.view())
+		v.agents = append(v.agents, a.view(now, d.date(now)))
 	}
 	return v
 }
@@ -38,7 +38,7 @@ func (q *queue) view(now time.Time) call.QueueView {
 		v.LongestWait = waited(c.Entered, now)
 	}
 	for _, a := range q.serving {
-		if a.flow {
+		if a.flow && a.takes(q) {
 			v.AgentsServing++
 		}
 	}
@@ -50,10 +50,21 @@ func (q *queue) view(now time.Time) call.QueueView {
 	return v
 }
 
-func (a *agent) view() call.AgentView {
+func (a *agent) view(now time.Time, today date) call.AgentView {
 	v := call.AgentView{
 		ID: a.ID, Name: a.Name, State: a.shown, Since: a.since,
-		Skills: maps.Clone(a.Skills), Calls: a.calls,
+		Skills: maps.Clone(a.Skills), Calls: a.calls, Shift: a.shift(), Queues: []string{}, LastCode: a.lastCode,
+	}
+	if a.today.of == today {
+		v.Today = a.today.Day
+	}
+	if now.Before(a.wrapUntil) {
+		v.WrapUpUntil = new(a.wrapUntil)
+	}
+	for _, s := range a.slots {
+		if !s.away {
+			v.Queues = append(v.Queues, s.queue.Name)
+		}
 	}
 	if a.shown == call.AgentRinging {
 		v.Call = a.offer.caller.CallID

@@ -47,6 +47,7 @@ func TestFiguresOfAgentsCalls(t *testing.T) {
 hotline_agent_calls_total{result="abandoned"} 0
 hotline_agent_calls_total{result="answered"} 1
 hotline_agent_calls_total{result="failed"} 0
+hotline_agent_calls_total{result="informed"} 0
 # HELP hotline_transfers_total Transfers that agents' phones asked for, by how they ended.
 # TYPE hotline_transfers_total counter
 hotline_transfers_total{kind="attended",outcome="busy"} 0

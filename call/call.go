@@ -20,8 +20,9 @@ type Call struct {
 	id  string
 	log *zap.Logger
 
-	postMu  sync.Mutex // guards shut, and lets nothing into the mailbox after it
+	postMu  sync.Mutex // guards shut and notes, and lets nothing into the mailbox after it
 	shut    bool
+	notes   map[string]WrapUpCode // by agent, to be written into the record
 	mailbox chan Command
 
 	at        Next
@@ -128,6 +129,9 @@ func (c *Call) handle(cmd Command) (next Next, moved bool) {
 		return c.letGo(cmd)
 	case LetGone:
 		refuse(cmd)
+	case Annotated:
+		c.annotate()
+		c.publish()
 	case AlarmWaits:
 		c.signal(alarmTone)
 	case due:

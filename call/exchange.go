@@ -41,6 +41,7 @@ type Options struct {
 	Menus    Menus
 	Desk     Desk
 	Dialer   Dialer // nil: no number outside is called
+	Shifts   Shifts // nil: feature codes do nothing
 	Bridge   Bridger
 	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
 	Records  Records
@@ -55,6 +56,9 @@ type Options struct {
 	Shed map[string]ShedMenu
 	// OnEvent is told what can still be acted on, on the goroutine of the call; it must not block. It may be nil.
 	OnEvent func(Event)
+	// OnFinished is given the record of each call that has ended, before it is written, on the goroutine of the
+	// call; it must not block. It may be nil.
+	OnFinished func(Record)
 	// OnPanic is told of a fault contained to one call.
 	OnPanic  func(where string, v any)
 	Logger   *zap.Logger
@@ -93,6 +97,9 @@ func NewExchange(o Options) (*Exchange, error) {
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
+	}
+	if o.OnFinished == nil {
+		o.OnFinished = func(Record) {}
 	}
 	m, err := newMetrics(o.Registry, o.Queues)
 	if err != nil {
@@ -231,6 +238,7 @@ func (x *Exchange) remove(c *Call) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.calls, c.id)
+	c.contained("notes", c.annotateLate)
 	if len(x.calls) == 0 {
 		x.idle.Broadcast()
 	}

@@ -30,11 +30,13 @@ func (c *Call) finish(ctx context.Context, end End) {
 	c.x.metrics.move(c.at.Kind, Done)
 	c.live.Store(nil) // what follows may have to wait for a disk, and nobody is on the line
 	c.contained("recording", func() { c.closeRecording(ended) })
+	c.annotate()
 	c.rec.Ended = &ended
 	c.rec.Result, c.rec.Reason = end.Result, end.Reason
 	Derive(&c.rec, c.x.Targets)
 	c.contained("promises", c.lookNoMore)
 	c.x.metrics.finished(&c.rec, c.x.Targets.Wait)
+	c.contained("finished", func() { c.x.OnFinished(c.rec.clone()) })
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
 	err := c.x.Records.Finish(done, c.rec.clone())

@@ -12,7 +12,8 @@ import (
 // metrics of calls. All of a finished call's figures come from its record.
 type metrics struct {
 	calls, answerTarget, talkTarget *prometheus.CounterVec
-	agentCalls, transfers, level    *prometheus.CounterVec
+	agentCalls, transfers           *prometheus.CounterVec
+	hangups, level                  *prometheus.CounterVec
 	active                          *prometheus.GaugeVec
 	rings, wait, talk               *prometheus.HistogramVec
 }
@@ -44,6 +45,10 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		transfers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_transfers_total", Help: "Transfers that agents' phones asked for, by how they ended.",
 		}, []string{"kind", "outcome"}),
+		hangups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_agent_hangups_total",
+			Help: "Talks of queues that the agent ended first; handing a caller on is not that.",
+		}, []string{byQueue}),
 		level: newLevel(),
 		active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hotline_calls_active", Help: "Calls in progress, by stage.",
@@ -72,7 +77,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			m.active.WithLabelValues(string(k))
 		}
 	}
-	for _, r := range []Result{Answered, Abandoned, Failed} {
+	for _, r := range []Result{Answered, Abandoned, Informed, Failed} {
 		m.agentCalls.WithLabelValues(string(r))
 	}
 	for _, kind := range []string{blindTransfer, attendedTransfer} {
@@ -81,6 +86,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		}
 	}
 	for q := range queues {
+		m.hangups.WithLabelValues(q)
 		for _, r := range []Result{Answered, Abandoned, Failed} {
 			m.calls.WithLabelValues(q, string(r))
 		}
@@ -96,7 +102,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
+	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)
@@ -116,6 +122,11 @@ func (m *metrics) move(from, to Kind) {
 func (m *metrics) finished(r *Record, within time.Duration) {
 	for _, t := range r.Transfers {
 		m.transfers.WithLabelValues(t.Kind, t.How).Inc()
+	}
+	for _, t := range r.Talks {
+		if t.hungUpByAgent() {
+			m.hangups.WithLabelValues(t.Queue).Inc()
+		}
 	}
 	if r.agentMade() {
 		m.agentCalls.WithLabelValues(string(r.Result)).Inc()

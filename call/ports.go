@@ -183,6 +183,9 @@ type Records interface {
 	// Once it returned nil, all that was queued before it is durable too.
 	// Errors: ErrFinished when that was done before: nothing changes then.
 	Finish(ctx context.Context, r Record) error
+	// Annotate queues that the last talk of an agent in a finished call gets a code ([Record.Annotate]); it does
+	// not wait for the disk. A call that is not there, or has no such talk, is passed over.
+	Annotate(callID, agent string, code WrapUpCode)
 }
 
 // Prompts finds what is said, by name, in the language of the service.

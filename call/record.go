@@ -120,6 +120,8 @@ type TalkRecord struct {
 	Ended    *time.Time `json:"ended"`
 	Release  Release    `json:"release"`
 	Holds    []Hold     `json:"holds"`
+	// Code is what the agent said of the talk; nil while nothing was said.
+	Code *WrapUpCode `json:"code,omitempty"`
 }
 
 // Hold is one time the agent's phone put the caller on hold; in a call that an agent made, one time either of the two

@@ -21,6 +21,7 @@ var stages = map[Kind]stage{
 	Wait:  wait,
 	Dial:  dial,
 	Talk:  talk,
+	Code:  code,
 }
 
 // Run is the way of a call, whatever began it: it moves from stage to stage until Done, and then

@@ -354,6 +354,16 @@ func (r *records) Finish(_ context.Context, rec call.Record) error {
 	return nil
 }
 
+func (r *records) Annotate(id, agent string, code call.WrapUpCode) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.last {
+		if r.last[i].ID == id {
+			r.last[i].Annotate(agent, code)
+		}
+	}
+}
+
 func (r *records) finished(t *testing.T) call.Record {
 	t.Helper()
 	require.Equal(t, 1, r.begun, "begun once")

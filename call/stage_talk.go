@@ -49,9 +49,11 @@ func talk(ctx context.Context, c *Call, at Next) (next Next) {
 	return t.run(ctx)
 }
 
-// internal reports whether this is a talk between two agents, of nobody's call: nothing is said to them,
-// and they are not recorded.
-func (c *Call) internal() bool { return c.by != "" && c.at.Queue == "" && c.at.Agent != "" }
+// internal reports whether this is a talk between two agents, of nobody's call, or an agent's feature code:
+// nothing is said to them of recording, and they are not recorded.
+func (c *Call) internal() bool {
+	return c.by != "" && c.at.Queue == "" && (c.at.Agent != "" || c.at.Kind == Code)
+}
 
 func (t *talking) record() *TalkRecord { return &t.c.rec.Talks[t.talk] }
 

@@ -313,6 +313,14 @@ func (k *books) Finish(_ context.Context, r call.Record) error {
 	return nil
 }
 
+func (k *books) Annotate(id, agent string, code call.WrapUpCode) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if r, done := k.closed[id]; done && r.Annotate(agent, code) {
+		k.closed[id] = r
+	}
+}
+
 func (k *books) finished(t *testing.T, id string) call.Record {
 	t.Helper()
 	k.mu.Lock()

@@ -10,7 +10,7 @@ type QueueView struct {
 	Waiting       int     `json:"waiting"`
 	LongestWait   float64 `json:"longest_wait_seconds"`
 	AgentsReady   int     `json:"agents_ready"`
-	AgentsServing int     `json:"agents_serving"` // registered and with the skill
+	AgentsServing int     `json:"agents_serving"` // registered, with the skill and logged in
 	Offering      int     `json:"offering"`
 }
 
@@ -18,14 +18,15 @@ type QueueView struct {
 type AgentState string
 
 // The states, in the order in which facts decide: no flow, a live leg, an open offer, wrap-up,
-// pause, else ready.
+// logged out of every queue served, pause, else ready.
 const (
-	AgentOffline AgentState = "offline"
-	AgentTalking AgentState = "talking"
-	AgentRinging AgentState = "ringing"
-	AgentWrapUp  AgentState = "wrap-up"
-	AgentPaused  AgentState = "paused"
-	AgentReady   AgentState = "ready"
+	AgentOffline   AgentState = "offline"
+	AgentTalking   AgentState = "talking"
+	AgentRinging   AgentState = "ringing"
+	AgentWrapUp    AgentState = "wrap-up"
+	AgentLoggedOut AgentState = "logged-out"
+	AgentPaused    AgentState = "paused"
+	AgentReady     AgentState = "ready"
 )
 
 // AgentView is an agent as people watching see it.
@@ -37,6 +38,15 @@ type AgentView struct {
 	Skills map[string]int `json:"skills"`
 	Call   string         `json:"call,omitempty"` // the call talked to or rung for
 	Calls  int            `json:"calls"`          // answered since the start
+	// Shift is what the agent chose: a pause, with its reason and since when, and the queues logged out of.
+	Shift Shift `json:"shift"`
+	// Queues are those the agent serves and is logged in to, in the order of the configuration.
+	Queues []string `json:"queues"`
+	// WrapUpUntil is when the wrap-up going on ends; nil while there is none.
+	WrapUpUntil *time.Time `json:"wrap_up_until"`
+	Today       Day        `json:"today"`
+	// LastCode is what the agent said last of a talk; empty while nothing was since the start.
+	LastCode string `json:"last_code,omitempty"`
 }
 
 // Live is one call in progress, as people watching see it.

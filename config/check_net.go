@@ -104,5 +104,24 @@ func (r *reader) checkTokens() {
 			r.report(path+".token", "the same token as another's", "one of its own, so that one can be withdrawn")
 		}
 		names[t.Name], values[t.Token.value] = true, true
+		r.checkTokenAgent(path+".agent", t)
+	}
+}
+
+// checkTokenAgent: a token is an agent's only if it is an agent's token, of one that there is.
+func (r *reader) checkTokenAgent(path string, t Token) {
+	if t.Agent == "" {
+		return
+	}
+	if t.Role != AgentRole {
+		r.report(path, "an agent for a token of another role", "role: agent, or none")
+		return
+	}
+	ids := map[string]bool{}
+	for _, a := range r.cfg.Agents {
+		ids[a.ID] = true
+	}
+	if !ids[t.Agent] && !r.gaps["agents"] {
+		r.report(path, "no agent "+quote(t.Agent), "the id of an agent"+suggest(r, t.Agent, sortedKeys(ids)))
 	}
 }

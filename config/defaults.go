@@ -56,6 +56,7 @@ func defaults() *Config {
 		Menus:  map[string]Menu{defaultMenu: menuDefaults(defaultMenu, MenuChoice)},
 		Queues: defaultQueues(),
 		Ageing: 6 * time.Second,
+		Codes:  codesDefaults(),
 		Targets: Targets{
 			AnswerRings:  3,
 			Ring:         Ring{On: time.Second, Off: 4 * time.Second},
@@ -124,6 +125,7 @@ func plainQueue(priority int) Queue {
 		Level:         1,
 		WaitPrompt:    defaultWaitPrompt,
 		WrapUp:        5 * time.Second,
+		Shifts:        Shifts{WrapUpMax: 10 * time.Minute, Codes: map[string]string{}},
 		AfterReject:   10 * time.Second,
 		AfterBusy:     10 * time.Second,
 		AfterNoAnswer: 10 * time.Second,

@@ -34,6 +34,7 @@ func (r *reader) tokens(v value) {
 			field{keyName, func(v value) { v.text(&t.Name, nameShape) }},
 			field{"role", func(v value) { oneOf(v, &t.Role, Supervisor, AgentRole, Auditor, MetricsTap) }},
 			field{"token", func(v value) { given = v.secret(&t.Token) }},
+			field{"agent", func(v value) { v.text(&t.Agent, idShape) }},
 		)
 		item.require(keyName, nameShape.want)
 		item.require("role", orList([]Role{Supervisor, AgentRole, Auditor, MetricsTap}))

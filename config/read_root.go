@@ -27,6 +27,7 @@ func (r *reader) root(v value) {
 		field{keyAlarm, r.alarm},
 		field{"recorder", r.recorder},
 		field{keyPrompts, r.prompts},
+		field{"codes", r.codes},
 		field{"webhooks", r.webhooks},
 		field{"records", r.later},
 		field{"state", r.later},

@@ -29,6 +29,7 @@ type Config struct {
 	Alarm    Alarm
 	Recorder Recorder
 	Prompts  Prompts
+	Codes    Codes
 
 	// Calendars by name; key `calendar`, default none.
 	Calendars map[string]Calendar
@@ -142,6 +143,8 @@ type Token struct {
 	Name  string
 	Role  Role
 	Token Secret // never empty
+	// Agent is the id of whom a token of AgentRole may pause, log in and so on; key `agent`, default nobody.
+	Agent string
 	// Generated: the file named none, or one that is not set, so this one was made at random and is
 	// to be printed.
 	Generated bool
@@ -233,6 +236,7 @@ type Queue struct {
 	WaitPrompt string
 	// WrapUp is how long an agent is left alone after a talk; key `wrap_up`, 0s to 1h, default 5s.
 	WrapUp time.Duration
+	Shifts
 	// The delays pass an agent over, for 1s to 1h after an offer that ended so.
 	AfterReject   time.Duration // declined by the person; key `after_reject`, default 10s
 	AfterBusy     time.Duration // the phone was busy; key `after_busy`, default 10s

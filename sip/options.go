@@ -35,6 +35,8 @@ type Options struct {
 	Trunks []TrunkOptions
 	// Queues are the names of queues, which agents may dial and refer to.
 	Queues []string
+	// Codes are what agents' phones dial to change what they do, such as *22; digits may follow.
+	Codes []string
 	// Dial allows numbers outside to be called; none: nothing dials out.
 	Dial []DialRule
 	// Engine opens the streams of the legs. Required.

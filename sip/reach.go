@@ -8,7 +8,7 @@ import (
 )
 
 // reach is where a user leads that an agent's phone dials or refers somebody to: a colleague's phone, a
-// queue by its name, a number of a trunk as for that trunk's callers, a number outside that a dial rule
+// queue by its name, a feature code, a number of a trunk as for that trunk's callers, a number outside that a dial rule
 // allows; in that order. Otherwise it returns why it leads nowhere: CauseBusy for the agent's own phone, which
 // is on the line, CauseNotFound for all else.
 func (u *UA) reach(agent string, from netip.Addr, user string) (call.Next, call.Cause) {
@@ -21,6 +21,9 @@ func (u *UA) reach(agent string, from netip.Addr, user string) (call.Next, call.
 		return call.Next{Kind: call.Wait, Agent: user, Once: true}, call.CauseNone
 	case slices.Contains(u.o.Queues, user):
 		return call.Next{Kind: call.Wait, Queue: user}, call.CauseNone
+	}
+	if at, ok := u.code(user); ok {
+		return at, call.CauseNone
 	}
 	if at, ok := u.agentRoute(from, user); ok {
 		return at, call.CauseNone

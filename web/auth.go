@@ -14,7 +14,7 @@ type Role string
 const (
 	Supervisor Role = "supervisor" // everything
 	Auditor    Role = "auditor"    // calls and recordings
-	AgentRole  Role = "agent"      // queues and agents
+	AgentRole  Role = "agent"      // queues and agents, and what Token.Agent does
 	MetricsTap Role = "metrics"    // nothing but what is open: for a scraper of /metrics that must send a token
 )
 
@@ -23,13 +23,16 @@ type Token struct {
 	Name  string // for logs
 	Role  Role
 	Token string // the secret; never logged
+	// Agent is the id (工号) of whom a token of AgentRole may pause, log in and so on; empty: nobody.
+	Agent string
 }
 
 // hashedToken is compared by its SHA-256, so that neither length nor content shows in the time taken.
 type hashedToken struct {
-	name string // for logs
-	role Role
-	sum  [sha256.Size]byte
+	name  string // for logs
+	role  Role
+	agent string
+	sum   [sha256.Size]byte
 }
 
 // bearerKey is where a request's context has the token it was admitted with.
@@ -46,7 +49,7 @@ func hashTokens(tokens []Token) []hashedToken {
 	var hashed []hashedToken
 	for _, t := range tokens {
 		if t.Token != "" {
-			hashed = append(hashed, hashedToken{name: t.Name, role: t.Role, sum: sha256.Sum256([]byte(t.Token))})
+			hashed = append(hashed, hashedToken{name: t.Name, role: t.Role, agent: t.Agent, sum: sha256.Sum256([]byte(t.Token))})
 		}
 	}
 	return hashed

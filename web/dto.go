@@ -127,6 +127,8 @@ type talkDTO struct {
 	Ended    *stamp       `json:"ended"`
 	Release  call.Release `json:"release"`
 	Holds    []holdDTO    `json:"holds"`
+	// Code is what the agent said of the talk; null while nothing was.
+	Code *call.WrapUpCode `json:"code"`
 }
 
 type holdDTO struct {
@@ -168,6 +170,7 @@ func (z zone) talk(t call.TalkRecord) talkDTO {
 	return talkDTO{
 		Agent: t.Agent, Number: t.Number, Queue: t.Queue, Answered: z.at(t.Answered), Joined: z.maybe(t.Joined),
 		Ended: z.maybe(t.Ended), Release: t.Release, Holds: each(t.Holds, z.hold),
+		Code: t.Code,
 	}
 }
 
@@ -190,15 +193,31 @@ type agentDTO struct {
 	Skills map[string]int  `json:"skills"`
 	Call   string          `json:"call"`
 	Calls  int             `json:"calls"`
+	// Queues are those logged in to.
+	Queues      []string  `json:"queues"`
+	Pause       *pauseDTO `json:"pause"`
+	WrapUpUntil *stamp    `json:"wrap_up_until"`
+	LastCode    string    `json:"last_code"`
+	Today       call.Day  `json:"today"`
+}
+
+type pauseDTO struct {
+	Reason string `json:"reason"`
+	Since  stamp  `json:"since"`
 }
 
 func (z zone) agent(a call.AgentView) agentDTO {
 	if a.Skills == nil {
 		a.Skills = map[string]int{}
 	}
-	return agentDTO{
+	d := agentDTO{
 		ID: a.ID, Name: a.Name, State: a.State, Since: z.at(a.Since), Skills: a.Skills, Call: a.Call, Calls: a.Calls,
+		Queues: append([]string{}, a.Queues...), WrapUpUntil: z.maybe(a.WrapUpUntil), LastCode: a.LastCode, Today: a.Today,
 	}
+	if a.Shift.Paused {
+		d.Pause = &pauseDTO{Reason: a.Shift.Reason, Since: z.at(a.Shift.Since)}
+	}
+	return d
 }
 
 // queueDTO is a queue as the API writes it.

@@ -27,6 +27,7 @@ const (
 	auditorToken    = "auditor-secret"
 	agentToken      = "agent-secret"
 	metricsToken    = "metrics-secret"
+	ownToken        = "own-secret" // of agent 8002
 )
 
 // fakeHotline is a hotline with calls of the day, two of them in progress.
@@ -52,6 +53,7 @@ func fakeHotline(t *testing.T) Options {
 			{Name: "desk", Role: AgentRole, Token: agentToken},
 			{Name: "prometheus", Role: MetricsTap, Token: metricsToken},
 			{Name: "unset", Role: Supervisor},
+			{Name: "8002", Role: AgentRole, Token: ownToken, Agent: "8002"},
 		},
 		Recording: func(name string) (io.ReadSeekCloser, time.Time, error) {
 			if name != "c1.wav" {
@@ -76,7 +78,11 @@ func fakeHotline(t *testing.T) Options {
 		},
 		Agents: func() []call.AgentView {
 			return []call.AgentView{
-				{ID: "8002", Name: "李强", State: call.AgentTalking, Since: now.Add(-time.Minute), Skills: map[string]int{"repair": 5}, Call: "c2", Calls: 7},
+				{
+					ID: "8002", Name: "李强", State: call.AgentTalking, Since: now.Add(-time.Minute), Skills: map[string]int{"repair": 5}, Call: "c2", Calls: 7,
+					Queues: []string{"repair"}, WrapUpUntil: new(now.Add(time.Minute)), LastCode: "2", Today: call.Day{Calls: 7, Hangups: 1, Own: 2},
+					Shift: call.Shift{Agent: "8002", Paused: true, Reason: "用餐", Since: now.Add(-time.Second)},
+				},
 				{ID: "8001", Name: "张敏", State: call.AgentReady, Since: now.Add(-time.Hour)},
 			}
 		},
@@ -102,7 +108,7 @@ func answered(id string, started time.Time) call.Record {
 		Offers: []call.Offer{{Agent: "8002", Queue: "repair", Sent: *at(5), Rung: at(5.1), Ended: at(12.25), How: "answered", Rings: 2}},
 		Talks: []call.TalkRecord{{
 			Agent: "8002", Queue: "repair", Answered: *at(12.25), Joined: at(14), Ended: at(60), Release: call.ByCaller,
-			Holds: []call.Hold{{From: *at(20), To: at(25)}},
+			Holds: []call.Hold{{From: *at(20), To: at(25)}}, Code: &call.WrapUpCode{Code: "1", Text: "已解决"},
 		}},
 		Answers: map[string]string{"account": "12345678"}, Language: "en",
 		Private: true, Diverted: []call.Diversion{{From: "02888886666", Reason: "no-answer", Header: "diversion"}},

@@ -44,6 +44,19 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
 		{pattern: "/api/v1/outages", roles: []Role{Auditor, AgentRole}, handle: s.outages},
 		{pattern: "/api/v1/outages/{id}", method: "PUT, DELETE", handle: s.changeOutage},
+		s.actingRoute("pause", pause),
+		s.actingRoute("ready", ready),
+		s.actingRoute("login", login),
+		s.actingRoute("logout", logout),
+		s.actingRoute("wrap-up", wrapUp),
+	}
+}
+
+// actingRoute is the route of something that is done to an agent: by a supervisor, or by that agent.
+func (s *Server) actingRoute(name string, do act) route {
+	return route{
+		pattern: "/api/v1/agents/{id}/" + name, method: http.MethodPost, roles: []Role{AgentRole},
+		handle: s.acting(name, do),
 	}
 }
 

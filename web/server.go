@@ -1,6 +1,6 @@
 // Package web is what people and programs see of the hotline over HTTP: the API, the live page, health
 // and metrics. Package cmd/hotline wires it to the store, the desk and the calls, by functions that
-// return snapshots; it changes nothing but the list of planned outages.
+// return snapshots; what it changes are the list of planned outages, and agents' shifts, through [Shifts].
 //
 // The page and its events need no token and show no personal data: callers' numbers are masked, agents
 // are shown by id (工号) alone. The API needs a bearer token (RFC 6750), and a role that may.
@@ -67,6 +67,8 @@ type Options struct {
 	Live   func() []call.Live
 	Queues func() []call.QueueView
 	Agents func() []call.AgentView
+	// Shifts change what agents do; nil: the paths for that are not there.
+	Shifts func() Shifts
 	// Outages keeps planned outages; nil: there are none, and none can be put.
 	Outages call.Outages
 	// HasPrompt reports whether there is a prompt of that name; nil: there is none.

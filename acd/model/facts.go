@@ -23,8 +23,38 @@ func (d *Desk) Flow(id string, up bool) {
 	}
 }
 
-// Pause takes in that an agent paused or took up work again.
-func (d *Desk) Pause(id string, on bool) { d.agent(id).paused = on }
+// Pause takes in that an agent paused or took up work again. It reports false when the desk has to refuse that.
+func (d *Desk) Pause(id string, on bool) bool {
+	a := d.agent(id)
+	if a.loggedOut() {
+		return false
+	}
+	a.paused = on
+	return true
+}
+
+// Log takes in that an agent logged in to the queues served, or out of them: one, or all (""). It reports false
+// when the desk has to refuse that.
+func (d *Desk) Log(id, queue string, in bool) bool {
+	a := d.agent(id)
+	if _, serves := a.Skills[queue]; !serves && queue != "" {
+		return false
+	}
+	if in && a.loggedOut() {
+		a.free = max(d.now, a.wrapUntil)
+	}
+	changed := false
+	for name := range a.Skills {
+		if queue == "" || queue == name {
+			changed = changed || a.out[name] == in
+			a.out[name] = !in
+		}
+	}
+	if a.loggedOut() {
+		a.paused = false
+	}
+	return in || changed
+}
 
 // Engage takes in a leg of an agent's that did not come from a queue.
 func (d *Desk) Engage(id string) {
@@ -54,6 +84,20 @@ func (d *Desk) Join(name, queue, only string, front, once bool) {
 		name: name, queue: d.queues[queue], only: only, front: front, once: once, entered: d.now, clock: -1,
 		limits: limits{came: d.now, fresh: true},
 	})
+}
+
+// Prefer takes in that the caller who joined last was talked to by an agent before.
+func (d *Desk) Prefer(id string) {
+	c := d.callers[len(d.callers)-1]
+	c.regular, c.patience = d.agent(id), d.now+c.queue.LastAgent.Wait
+	d.settleRegulars()
+}
+
+// Prefers reports whether a caller waits for this agent, who talked to them before. The phones that the desk rings
+// in one instant have no order; such an agent's is to be told to Rang before those of others for the same caller.
+func (d *Desk) Prefers(name, agent string) bool {
+	c := d.caller(name)
+	return c != nil && c.regular != nil && c.regular.ID == agent
 }
 
 // Move takes in that an agent's newest leg talks for a queue's call now.

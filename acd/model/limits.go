@@ -115,6 +115,6 @@ func (d *Desk) turn(c *caller, why call.Overflow) {
 func (d *Desk) staffed(queue string) bool {
 	return slices.ContainsFunc(d.agents, func(a *agent) bool {
 		_, serves := a.Skills[queue]
-		return serves && a.flow
+		return serves && a.flow && !a.out[queue]
 	})
 }

@@ -50,6 +50,7 @@ type agent struct {
 	number               int                // in the order of the options, from 1
 	answered             map[*acd.Queue]int // today
 	talked               time.Duration      // today
+	out                  map[string]bool    // queues logged out of
 	offer                *offer
 	wrapUntil, restUntil time.Duration
 	free                 time.Duration // since when there was nothing to do
@@ -62,13 +63,16 @@ type leg struct {
 }
 
 type caller struct {
-	name    string
-	queue   *acd.Queue
-	only    string
-	front   bool
-	once    bool // the agent wanted is rung at most once
-	entered time.Duration
-	offers  []*offer
+	name  string
+	queue *acd.Queue
+	only  string
+	front bool
+	once  bool // the agent wanted is rung at most once
+	// regular is the agent of last time, who is waited for until patience ends; nil when anybody will do.
+	regular  *agent
+	patience time.Duration
+	entered  time.Duration
+	offers   []*offer
 	// clock is when the promise clock begins, first when the first phones were rung; -1: not yet.
 	clock, first time.Duration
 	limits
@@ -81,6 +85,7 @@ type offer struct {
 	sent     time.Duration
 	early    bool // the agent was not ready, and was rung for one who asked for them by name
 	deadline time.Duration
+	asked    bool // the agent was rung because the caller had been talked to last time
 }
 
 // New makes a model in which every agent is offline.
@@ -91,7 +96,7 @@ func New(o Options) *Desk {
 		d.queues[o.Queues[i].Name] = &o.Queues[i]
 	}
 	for i, settings := range o.Agents {
-		d.agents = append(d.agents, &agent{Agent: settings, number: i + 1, answered: map[*acd.Queue]int{}})
+		d.agents = append(d.agents, &agent{Agent: settings, number: i + 1, answered: map[*acd.Queue]int{}, out: map[string]bool{}})
 	}
 	return d
 }
@@ -124,6 +129,11 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 			consider(a.offer.deadline)
 		}
 	}
+	for _, c := range d.callers {
+		if c.regular != nil {
+			consider(c.patience)
+		}
+	}
 	return at, ok
 }
 
@@ -143,6 +153,35 @@ func (d *Desk) Advance(to time.Duration) {
 			d.fail(a, call.CauseUnreachable)
 		}
 	}
+	for _, c := range d.callers {
+		if c.patience <= to {
+			c.regular = nil
+		}
+	}
+}
+
+// settleRegulars has those wait for anybody whose agent of last time cannot be had in time any more.
+func (d *Desk) settleRegulars() {
+	for _, c := range d.callers {
+		if c.regular != nil && !c.regular.coming(c, d.now) {
+			c.regular = nil
+		}
+	}
+}
+
+// coming reports whether the agent of last time is ready, or may be within the caller's patience.
+func (a *agent) coming(c *caller, now time.Duration) bool {
+	if _, serves := a.Skills[c.queue.Name]; !serves || a.out[c.queue.Name] || a.paused {
+		return false
+	}
+	switch a.state(now) { //nolint:exhaustive // in every other state nobody knows when
+	case call.AgentReady:
+		return true
+	case call.AgentWrapUp, call.AgentTalking, call.AgentRinging:
+		return now < c.patience && max(a.wrapUntil, a.restUntil) <= c.patience
+	default:
+		return false
+	}
 }
 
 // State is what an agent is doing.
@@ -158,6 +197,8 @@ func (a *agent) state(now time.Duration) call.AgentState {
 		return call.AgentRinging
 	case now < max(a.wrapUntil, a.restUntil):
 		return call.AgentWrapUp
+	case a.loggedOut():
+		return call.AgentLoggedOut
 	case a.paused:
 		return call.AgentPaused
 	default:
@@ -166,6 +207,16 @@ func (a *agent) state(now time.Duration) call.AgentState {
 }
 
 func (a *agent) ready(now time.Duration) bool { return a.state(now) == call.AgentReady }
+
+// loggedOut reports whether the agent is logged out of every queue.
+func (a *agent) loggedOut() bool {
+	for name := range a.Skills {
+		if !a.out[name] {
+			return false
+		}
+	}
+	return len(a.Skills) > 0
+}
 
 // callable reports whether the agent may be rung for somebody who asks for them by name.
 func (a *agent) callable() bool { return a.flow && len(a.legs) == 0 && a.offer == nil }
@@ -235,6 +286,7 @@ func (d *Desk) wants(c *caller) bool {
 
 // Rang takes in that the desk rang an agent's phone for a caller, and reports what forbade it.
 func (d *Desk) Rang(id, name string) error {
+	d.settleRegulars()
 	a, c := d.agent(id), d.caller(name)
 	switch {
 	case c == nil:
@@ -247,6 +299,7 @@ func (d *Desk) Rang(id, name string) error {
 		return fmt.Errorf("%s was rung for %s, who has a phone ringing", id, name)
 	}
 	o := &offer{agent: a, caller: c, early: !a.ready(d.now), sent: d.now, deadline: d.now + d.o.NoProgress}
+	o.asked, c.regular = c.regular == a, nil
 	a.offer = o
 	c.offers = append(c.offers, o)
 	if c.clock < 0 {
@@ -260,6 +313,7 @@ func (d *Desk) Rang(id, name string) error {
 // ready agent who were left unpaired; a caller who was passed over; and an agent who was.
 func (d *Desk) Settled() error {
 	d.turnAway()
+	d.settleRegulars()
 	if err := d.settleOnce(); err != nil {
 		return err
 	}
@@ -304,7 +358,7 @@ func (d *Desk) passedOver(c *caller, ready []*agent) error {
 
 // preferred reports who was ready before, still is, and goes before the agent who was rung.
 func (d *Desk) preferred(o *offer) error {
-	if o.caller.only != "" {
+	if o.caller.only != "" || o.asked {
 		return nil
 	}
 	for _, a := range d.idle {

@@ -52,6 +52,9 @@ func (d *Desk) serves(a *agent, c *caller) bool {
 	if c.only != "" {
 		return c.only == a.ID
 	}
+	if c.regular != nil {
+		return c.regular == a
+	}
 	least := c.queue.Level
 	for _, w := range c.queue.Widen {
 		if d.now >= c.entered+w.After {
@@ -59,7 +62,7 @@ func (d *Desk) serves(a *agent, c *caller) bool {
 		}
 	}
 	level, ok := a.Skills[c.queue.Name]
-	return ok && level >= least
+	return ok && level >= least && !a.out[c.queue.Name]
 }
 
 // turn is where agents of one level take turns.
@@ -73,7 +76,7 @@ func (d *Desk) inTurn() error {
 	last := map[turn]*offer{}
 	for _, o := range d.rang {
 		q := o.caller.queue
-		if o.caller.only != "" || q.Strategy != acd.RoundRobin {
+		if o.caller.only != "" || o.asked || q.Strategy != acd.RoundRobin {
 			continue
 		}
 		t := turn{q, o.agent.Skills[q.Name]}

@@ -47,7 +47,11 @@ func measureDesk(agents, waiting, rounds int) (f deskFigures, err error) {
 	}()
 	d := &benchDesk{center: center, rung: rung, ctx: ctx, seats: map[string]call.Seat{}}
 	for _, a := range o.Agents[1:] {
-		center.Pause(a.ID, a.Skills[busyQueue] > 0)
+		if a.Skills[busyQueue] > 0 {
+			if err := center.Pause(a.ID, ""); err != nil {
+				return f, err
+			}
+		}
 		center.Flow(a.ID, true)
 	}
 	for range waiting {
@@ -114,11 +118,13 @@ func (d *benchDesk) rest() error {
 // free measures from an agent's becoming free. The agent is then busy again, the caller leaves, and another comes.
 func (d *benchDesk) free(agent string) (time.Duration, error) {
 	began := time.Now()
-	d.center.Pause(agent, false)
+	if err := d.center.Ready(agent); err != nil {
+		return 0, err
+	}
 	r := <-d.rung.began
-	d.center.Pause(agent, true)
+	err := d.center.Pause(agent, "")
 	d.leave(r.call)
-	return r.at.Sub(began), errors.Join(d.join(busyQueue), d.rest())
+	return r.at.Sub(began), errors.Join(err, d.join(busyQueue), d.rest())
 }
 
 // digit measures from a caller's joining, who then leaves.

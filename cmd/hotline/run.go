@@ -177,10 +177,15 @@ func (a *app) panicked(where string, _ any) {
 	a.log.Warn("fault contained", zap.String("where", where))
 }
 
-// incoming runs a call to its end. An agent who calls the hotline is busy meanwhile.
+// incoming runs a call to its end. An agent who calls the hotline is busy meanwhile, and one who dials a code is
+// on the line.
 func (a *app) incoming(ctx context.Context, in call.Incoming) {
-	if in.Agent != "" {
-		a.center.Engaged(in.Agent, in.Leg) //nolint:contextcheck // a leg's end is read from its own context
+	switch {
+	case in.Agent == "":
+	case in.At.Kind == call.Code:
+		a.center.Coded(in.Agent, in.Leg) //nolint:contextcheck // a leg's end is read from its own context
+	default:
+		a.center.Engaged(in.Agent, in.Leg) //nolint:contextcheck // likewise
 	}
 	a.exchange.Serve(ctx, in)
 }

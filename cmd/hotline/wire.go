@@ -118,7 +118,7 @@ func (a *app) openWeb() (err error) {
 	a.steps.add("HTTP socket", func() error { return closed(a.http.Close()) })
 	tokens := make([]web.Token, 0, len(a.cfg.HTTP.Tokens))
 	for _, t := range a.cfg.HTTP.Tokens {
-		tokens = append(tokens, web.Token{Name: t.Name, Role: roles[t.Role], Token: t.Token.Reveal()})
+		tokens = append(tokens, web.Token{Name: t.Name, Role: roles[t.Role], Token: t.Token.Reveal(), Agent: t.Agent})
 	}
 	a.web = web.New(web.Options{
 		Listener: a.http, Service: a.cfg.Service.Name, Location: a.cfg.Service.Timezone,
@@ -128,6 +128,7 @@ func (a *app) openWeb() (err error) {
 		Live:    func() []call.Live { return a.exchange.Live() },
 		Queues:  func() []call.QueueView { return a.center.Queues() },
 		Agents:  func() []call.AgentView { return a.center.Agents() },
+		Shifts:  func() web.Shifts { return a.center },
 		Outages: a.store, HasPrompt: a.prompts.Has,
 		Ready: a.ready, Panicked: a.panics.Inc,
 		Gatherer: a.registry, Metrics: a.registry, Logger: a.log.Named("web"),

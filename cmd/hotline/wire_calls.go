@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+
 	"hotline/acd"
 	"hotline/call"
 	"hotline/config"
@@ -13,16 +16,24 @@ func (a *app) openDesk() (err error) {
 		Phones: a.ua, Rings: a.cfg.Targets.AnswerRings,
 		Ring:   acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
 		Ladder: a.alarmLadder(), Dialer: a.ua,
-		// The exchange is wired after the desk, and before it runs.
+		Codes: codes(a.cfg.Codes), OnShift: a.store.SaveShift,
+		// The exchange is wired after the desk, and before either runs.
 		OnAlarm: func(s acd.AlarmStep) { a.alarmed(s) },
-		OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
+		OnCode:  func(id, agent string, code call.WrapUpCode) { a.exchange.Annotate(id, agent, code) },
+		OnEvent: a.tell, OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
+	}
+	ctx := context.Background()
+	if o.Shifts, err = a.store.Shifts(ctx); err != nil {
+		return err
 	}
 	for name, q := range a.cfg.Queues {
 		o.Queues = append(o.Queues, acd.Queue{
 			Name: name, Priority: q.Priority, Alarm: name == a.cfg.Alarm.Queue, Strategy: string(q.Strategy), Progress: q.Progress,
 			Level: q.Level, Widen: widening(q.Widen), WrapUp: q.WrapUp,
 			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
-			Unreachable: q.Unreachable, Limits: limitsOf(q), Rejoin: q.Rejoin,
+			Unreachable: q.Unreachable, WrapUpMax: q.WrapUpMax, Codes: q.Codes, Digits: q.Digits,
+			AutoPause: q.AutoPause, LastAgent: acd.LastAgent{Within: q.LastAgent.Within, Wait: q.LastAgent.Wait},
+			Limits: limitsOf(q), Rejoin: q.Rejoin,
 		})
 	}
 	for _, g := range a.cfg.Agents {
@@ -31,7 +42,7 @@ func (a *app) openDesk() (err error) {
 	if a.center, err = acd.New(o); err != nil {
 		return err
 	}
-	return a.rememberPlaces()
+	return errors.Join(a.rememberPlaces(), a.remember(ctx))
 }
 
 func widening(steps []config.Widening) []acd.Widening {
@@ -45,6 +56,7 @@ func widening(steps []config.Widening) []acd.Widening {
 func (a *app) openExchange() (err error) {
 	o := call.Options{
 		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
+		Shifts: a.center, OnFinished: func(r call.Record) { a.center.Finished(r) },
 		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(), Shed: a.shedMenus(),
 		Languages: make(map[string]call.Prompts, len(a.languages)),
 		OnEvent:   a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,

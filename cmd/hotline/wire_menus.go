@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"hotline/acd"
 	"hotline/calendar"
 	"hotline/call"
 	"hotline/config"
@@ -101,7 +102,7 @@ func findPrompts(folder, language string, names ...string) (missing []string, er
 		return nil, err
 	}
 	if len(names) == 0 {
-		names = slices.Concat(call.NeededPrompts(), prompts.DigitNames("0123456789"),
+		names = slices.Concat(call.NeededPrompts(), acd.CodePrompts(), prompts.DigitNames("0123456789"),
 			[]string{ivr.DefaultNoKey, ivr.DefaultInvalidKey, busyAlarmOnly, keyStar, keyPound})
 	}
 	return set.Missing(names...), nil

@@ -43,6 +43,7 @@ func (a *app) openSIP() (err error) {
 		}
 		o.Trunks = append(o.Trunks, sip.TrunkOptions{Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t)})
 	}
+	o.Codes = a.cfg.Codes.All()
 	o.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
 	for _, d := range a.cfg.Dial {
 		o.Dial = append(o.Dial, sip.DialRule{

@@ -80,6 +80,11 @@ type Talk struct {
 	Joined   *time.Time `json:"joined"`
 	Ended    *time.Time `json:"ended"`
 	Holds    []Hold     `json:"holds"`
+	Release  string     `json:"release"`
+	Code     *struct {
+		Code string `json:"code"`
+		Text string `json:"text"`
+	} `json:"code"`
 }
 
 // Hold is one time that an agent put the caller on hold.
@@ -180,7 +185,7 @@ func (h *Hotline) AwaitCalls(n int, what string, wanted func(Record) bool) []Rec
 	return found
 }
 
-// AwaitAgent waits until an agent is in a state: offline, ready, ringing, talking, wrap-up, paused.
+// AwaitAgent waits until an agent is in a state: offline, ready, ringing, talking, wrap-up, logged-out, paused.
 func (h *Hotline) AwaitAgent(id, state string) {
 	h.tb.Helper()
 	Within(h.tb, Patience, "agent "+id+" to be "+state, func() bool {

@@ -22,6 +22,7 @@ type Store struct {
 	mu      sync.Mutex
 	rows    map[string]row
 	ladders map[string][][]call.SIPMessage // by call, as they were given
+	shifts  map[string]call.Shift          // by agent
 	outages map[string]call.Outage
 
 	ladderKeep time.Duration // 0: none is kept
@@ -38,8 +39,9 @@ type row struct {
 // New returns an empty store.
 func New() *Store {
 	return &Store{
-		rows: make(map[string]row), ladders: make(map[string][][]call.SIPMessage), outages: make(map[string]call.Outage),
-		clock: time.Now,
+		rows: make(map[string]row), ladders: make(map[string][][]call.SIPMessage), shifts: make(map[string]call.Shift),
+		outages: make(map[string]call.Outage),
+		clock:   time.Now,
 	}
 }
 

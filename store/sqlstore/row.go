@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -15,8 +17,10 @@ type row struct {
 	finished bool
 	args     []any             // of upsertSQL
 	ladder   []call.SIPMessage // in place of a record
-	done     chan struct{}     // closed once the row is written or refused
-	err      error             // why it was refused; read after done
+	// do, in place of a record, writes something else. It may be called again after a transaction that failed.
+	do   func(ctx context.Context, tx *sql.Tx) error
+	done chan struct{} // closed once the row is written or refused
+	err  error         // why it was refused; read after done
 }
 
 // upsertSQL changes nothing in a row that is finished; the count of rows changed tells.

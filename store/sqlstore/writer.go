@@ -125,8 +125,11 @@ func (s *Store) writeRow(ctx context.Context, tx *sql.Tx, r *row) (err error) {
 			err = fmt.Errorf("write row of call %s: %w: %v", r.id, ErrFault, v)
 		}
 	}()
-	if r.ladder != nil {
+	switch {
+	case r.ladder != nil:
 		return s.insertLadder(ctx, tx, r)
+	case r.do != nil:
+		return r.do(ctx, tx)
 	}
 	done, err := tx.ExecContext(ctx, upsertSQL, r.args...)
 	if err != nil {

@@ -3,7 +3,7 @@
 "use strict";
 
 const queueNames = { consult: "业务咨询", repair: "故障报修", "gas-alarm": "燃气报警", complaint: "投诉建议" };
-const agentStates = { ready: "空闲", ringing: "振铃", talking: "通话", "wrap-up": "整理", paused: "暂停", offline: "离线" };
+const agentStates = { ready: "空闲", ringing: "振铃", talking: "通话", "wrap-up": "整理", paused: "暂停", "logged-out": "签出", offline: "离线" };
 const stages = { route: "接入", menu: "选择菜单", wait: "等待", talk: "通话", done: "结束" };
 const alertNames = {
   "ring-half": "振铃过半", "ring-broken": "三声未接", "talk-half": "通话过半", "talk-broken": "通话超时",
@@ -115,7 +115,7 @@ function drawQueues(board) {
 function drawAgents(board) {
   const counts = Object.keys(agentStates).filter((s) => board.states[s]);
   $("states").replaceChildren(...counts.map((s) => el("span", "", agentStates[s] + " ", el("b", "", String(board.states[s])))));
-  const order = ["ringing", "talking", "wrap-up", "ready", "paused", "offline"];
+  const order = ["ringing", "talking", "wrap-up", "ready", "paused", "logged-out", "offline"];
   const shown = board.agents.length > maxAgents
     ? [...board.agents].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state)).slice(0, maxAgents)
     : board.agents;

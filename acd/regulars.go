@@ -1,0 +1,166 @@
+package acd
+
+import (
+	"strings"
+	"time"
+
+	"hotline/call"
+)
+
+// ruleLastAgent is the rule of a decision by which a caller who called before got the agent of that time.
+const ruleLastAgent = "last-agent"
+
+// maxRegulars bounds how many callers the desk remembers, over all queues: the longest unheard go first.
+const maxRegulars = 50_000
+
+// regular is who last talked to a number for a queue, and until when.
+type regular struct {
+	of    numberAt
+	agent *agent
+	at    time.Time
+	place int
+}
+
+// numberAt is a caller's number at a queue.
+type numberAt struct{ queue, number string }
+
+// regulars remember, for queues that want it (Queue.LastAgent), who last talked to whom: it is learned from the
+// records of calls, so that it is the same after a restart. Numbers are personal data: none is kept for longer
+// than the longest LastAgent.Within.
+type regulars struct {
+	by     map[numberAt]*regular
+	oldest *order[*regular]
+	within time.Duration
+}
+
+func newRegulars(queues []Queue) *regulars {
+	r := &regulars{by: map[numberAt]*regular{}}
+	r.oldest = newOrder(
+		func(a, b *regular) bool { return a.at.Before(b.at) },
+		func(x *regular) *int { return &x.place })
+	for i := range queues {
+		r.within = max(r.within, queues[i].LastAgent.Within)
+	}
+	return r
+}
+
+// learn notes that an agent talked to a number, until an instant.
+func (r *regulars) learn(of numberAt, a *agent, at, now time.Time) {
+	if now.Sub(at) > r.within {
+		return
+	}
+	known := r.by[of]
+	switch {
+	case known == nil:
+		known = &regular{of: of}
+		r.by[of] = known
+	case known.at.After(at):
+		return // told out of order
+	default:
+		r.oldest.remove(known)
+	}
+	known.agent, known.at = a, at
+	r.oldest.add(known)
+	r.forget(now)
+}
+
+// forget drops what is too old, or too many.
+func (r *regulars) forget(now time.Time) {
+	for {
+		first, ok := r.oldest.first()
+		if !ok || r.oldest.len() <= maxRegulars && now.Sub(first.at) <= r.within {
+			return
+		}
+		r.oldest.remove(first)
+		delete(r.by, first.of)
+	}
+}
+
+// find is who last talked to a number for a queue, at most so long ago; nil when nobody did.
+func (r *regulars) find(of numberAt, within time.Duration, now time.Time) *agent {
+	if known := r.by[of]; known != nil && now.Sub(known.at) <= within {
+		return known.agent
+	}
+	return nil
+}
+
+// known reports whether a number says who calls: one that a trunk asserts and that may be shown, and no word in its
+// place. That an agent's phone calls is no reason to prefer anybody.
+func (d *desk) known(number string, private bool) bool {
+	_, colleague := d.byAgent[number]
+	return number != "" && !private && !colleague && strings.Trim(number, "+0123456789") == ""
+}
+
+// prefer has a caller who called before wait for the agent of that time, if that one is ready or may be within
+// LastAgent.Wait. A caller who asks for somebody by name has that one.
+func (d *desk) prefer(c *caller) {
+	last := c.queue.LastAgent
+	if last.Within <= 0 || c.only != nil || c.climb != nil || !d.known(c.From, c.Private) {
+		return
+	}
+	c.regular = d.regulars.find(numberAt{c.Queue, c.From}, last.Within, d.now)
+	if c.regular == nil {
+		return
+	}
+	d.seq++
+	c.patience = alarm{at: d.now.Add(last.Wait), seq: d.seq, fire: func() { d.anybody(c) }}
+	switch {
+	case !d.coming(c):
+		c.regular = nil
+	case last.Wait > 0: // else it is decided in this instant's match
+		d.alarms.add(&c.patience)
+	}
+}
+
+// coming reports whether the agent whom a caller prefers can still be had in time: ready, or about to be. When a
+// talk or an offer will end nobody knows.
+func (d *desk) coming(c *caller) bool {
+	a := c.regular
+	if a.paused || !a.takes(c.queue) {
+		return false
+	}
+	switch a.state(d.now) { //nolint:exhaustive // in every other state nobody knows when, if at all
+	case call.AgentReady:
+		return true
+	case call.AgentWrapUp, call.AgentTalking, call.AgentRinging: // a phone whose offer has failed still counts as ringing
+		return d.now.Before(c.patience.at) && !later(a.wrapUntil, a.restUntil).After(c.patience.at)
+	default:
+		return false
+	}
+}
+
+// forgo takes the agent preferred from a caller, who stands in no order then.
+func (d *desk) forgo(c *caller) {
+	d.alarms.remove(&c.patience)
+	c.want().remove(c)
+	c.regular = nil
+}
+
+// anybody ends a caller's waiting for one agent: whoever serves the queue will do.
+func (d *desk) anybody(c *caller) {
+	if c.regular == nil {
+		return
+	}
+	d.forgo(c)
+	d.index(c)
+	d.touched.unpaired = append(d.touched.unpaired, c)
+}
+
+// review looks again at those who wait for an agent whose facts have changed.
+func (d *desk) review(a *agent) {
+	var given []*caller
+	for _, c := range a.direct.items {
+		if c.regular == a && !d.coming(c) {
+			given = append(given, c)
+		}
+	}
+	for _, c := range given {
+		d.anybody(c)
+	}
+}
+
+// remembers reports whether a queue wants its callers' last agents.
+func (d *desk) remembers(queue string) bool {
+	q := d.byQueue[queue]
+	return q != nil && q.LastAgent.Within > 0
+}

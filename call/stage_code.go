@@ -1,0 +1,29 @@
+package call
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+)
+
+// codeUnknown is what a phone hears whose code nobody acts on.
+const codeUnknown = "code-unknown"
+
+// code acts on a feature code that an agent's phone dialled, and says what came of it.
+func code(ctx context.Context, c *Call, at Next) Next {
+	if err := c.answer(); err != nil {
+		return c.failed(ctx, err, ReasonCallerLost)
+	}
+	said := codeUnknown
+	if c.x.Shifts != nil && c.by != "" {
+		var err error
+		if said, err = c.x.Shifts.Do(c.by, at.Code); err != nil {
+			c.log.Info("feature code refused", zap.String("agent", c.by), zap.String("code", at.Code), zap.Error(err))
+		}
+	}
+	if err := c.Say(ctx, said); err != nil {
+		return c.failed(ctx, err, ReasonNoPrompt)
+	}
+	c.release(BySystem)
+	return DoneWith(Informed, ReasonCode)
+}
