@@ -52,6 +52,10 @@ type Options struct {
 	Registry prometheus.Registerer
 	// OnPanic is told of a panic that was contained, from the goroutine that had it. It may be nil.
 	OnPanic func(where string, v any)
+
+	// now and outside are of the process, or of a [Sim].
+	now     func() time.Time
+	outside outside
 }
 
 // Queue is one queue's settings. Each delay is how long an agent is passed over after an offer of
@@ -153,6 +157,9 @@ func (o *Options) complete() error {
 	}
 	if o.OnAlarm == nil {
 		o.OnAlarm = func(AlarmStep) {}
+	}
+	if o.now == nil {
+		o.now, o.outside = time.Now, goroutines{}
 	}
 	var problems []error
 	if o.Phones == nil {
