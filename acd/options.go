@@ -140,6 +140,9 @@ func (o *Options) complete() error {
 	o.Rings = cmp.Or(o.Rings, 3)
 	o.Ring = cmp.Or(o.Ring, Ring{On: time.Second, Off: 4 * time.Second})
 	o.NoProgress = cmp.Or(o.NoProgress, 2*time.Second)
+	if o.now == nil {
+		o.now, o.outside = time.Now, goroutines{}
+	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
@@ -150,16 +153,13 @@ func (o *Options) complete() error {
 		o.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // lots for work, not for secrets
 	}
 	if o.Claims == nil {
-		o.Claims = NewMemoryClaims(uint64(time.Now().Unix())) //nolint:gosec // positive since 1970
+		o.Claims = NewMemoryClaims(uint64(o.now().Unix())) //nolint:gosec // positive since 1970
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}
 	}
 	if o.OnAlarm == nil {
 		o.OnAlarm = func(AlarmStep) {}
-	}
-	if o.now == nil {
-		o.now, o.outside = time.Now, goroutines{}
 	}
 	var problems []error
 	if o.Phones == nil {

@@ -53,10 +53,13 @@ func (s *Sim) Next() (at time.Time, ok bool) {
 	return a.at, true
 }
 
-// Work sets the clock, which never goes back, and has the desk take in what it was told and what is due, and
-// pair callers and agents, until nothing is left to do at this instant.
-func (s *Sim) Work(now time.Time) {
-	s.now = later(s.now, now)
+// Set sets the clock, which never goes back: what is told or done from here on, such as the end of a leg or a
+// caller's leaving, is at that instant.
+func (s *Sim) Set(now time.Time) { s.now = later(s.now, now) }
+
+// Work has the desk take in what it was told and what is due, and pair callers and agents, until nothing is left to
+// do at this instant.
+func (s *Sim) Work() {
 	for {
 		s.center.work()
 		if s.center.inbox.empty() {

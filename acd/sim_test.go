@@ -43,8 +43,11 @@ func newSim(t *testing.T, o acd.Options) (*acd.Sim, *bells, func(after time.Dura
 	for _, a := range o.Agents {
 		s.Center().Flow(a.ID, true)
 	}
-	s.Work(simStart)
-	return s, b, func(after time.Duration) { s.Work(simStart.Add(after)) }
+	s.Work()
+	return s, b, func(after time.Duration) {
+		s.Set(simStart.Add(after))
+		s.Work()
+	}
 }
 
 func oneQueue(agents ...string) acd.Options {
@@ -70,11 +73,13 @@ func TestSimKeepsTheDesksTimes(t *testing.T) {
 	next, ok := sim.Next()
 	require.True(t, ok)
 	require.Equal(t, simStart.Add(16*time.Second), next, "three rings of five seconds")
-	sim.Work(next)
+	sim.Set(next)
+	sim.Work()
 	require.Equal(t, call.CauseNoAnswer, b.rings[0].withdrawn)
 	next, _ = sim.Next()
 	require.Equal(t, simStart.Add(23*time.Second), next, "the delay after no answer")
-	sim.Work(next)
+	sim.Set(next)
+	sim.Work()
 	require.Len(t, b.rings, 2)
 	leg := sim.Leg("l1")
 	b.rings[1].tell(leg, nil)
@@ -91,7 +96,8 @@ func TestSimKeepsTheDesksTimes(t *testing.T) {
 	at(30 * time.Second)
 	next, _ = sim.Next()
 	require.Equal(t, simStart.Add(35*time.Second), next, "wrap-up")
-	sim.Work(next)
+	sim.Set(next)
+	sim.Work()
 	require.Len(t, b.rings, 3)
 	require.LessOrEqual(t, runtime.NumGoroutine(), before, "the desk begins no goroutine of its own")
 
@@ -106,9 +112,9 @@ func TestSimLeaves(t *testing.T) {
 	seat, err := sim.Center().Join(t.Context(), call.Ticket{CallID: "c1", Queue: "repair"})
 	require.NoError(t, err)
 	at(0)
-	at(3 * time.Second / 2)
+	sim.Set(simStart.Add(3 * time.Second / 2))
 	require.True(t, seat.Leave(call.CauseCancel))
-	at(3 * time.Second / 2)
+	sim.Work()
 	require.Equal(t, call.CauseWithdrawn, b.rings[0].withdrawn)
 	visit, _ := seat.Visit()
 	require.Equal(t, simStart.Add(3*time.Second/2), *visit.Left)

@@ -51,6 +51,7 @@ type cli struct {
 	Bench benchCmd `cmd:"" help:"Measure what this program costs on this machine."`
 	HA1   ha1Cmd   `cmd:"" name:"ha1" help:"Make what stands in for an agent's password in the configuration."`
 	Trace traceCmd `cmd:"" help:"Print what a call said by SIP, as a ladder. Also while the hotline runs."`
+	Model modelCmd `cmd:"" help:"Hold the queues' own code against the formulas of Erlang, in simulated time."`
 }
 
 func main() {
