@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hotline/acd/erlang"
@@ -116,16 +117,18 @@ func (m *modelCmd) rows(ctx context.Context) func(yield func(modelRow) bool) {
 		var all sync.WaitGroup
 		defer all.Wait()
 		defer cancel()
-		free := make(chan struct{}, runtime.GOMAXPROCS(0))
-		var done []chan modelRow
-		for _, t := range m.trials() {
-			result := make(chan modelRow, 1)
-			done = append(done, result)
+		trials := m.trials()
+		done := make([]chan modelRow, len(trials))
+		for i := range done {
+			done[i] = make(chan modelRow, 1)
+		}
+		var next atomic.Int64
+		for range runtime.GOMAXPROCS(0) {
 			all.Go(func() {
-				free <- struct{}{}
-				row, err := t.Hold(ctx, m.Most)
-				<-free
-				result <- modelRow{row, err}
+				for i := next.Add(1) - 1; int(i) < len(trials); i = next.Add(1) - 1 {
+					row, err := trials[i].Hold(ctx, m.Most)
+					done[i] <- modelRow{row, err}
+				}
 			})
 		}
 		for _, result := range done {
