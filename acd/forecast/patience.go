@@ -75,7 +75,7 @@ func (p Patience) Share(than time.Duration) float64 {
 		}
 		share, last = s.share, s.at
 	}
-	if p.tail == 0 {
+	if p.tail == 0 || than <= last {
 		return share
 	}
 	return share * math.Exp(-float64(than-last)/float64(p.tail))

@@ -45,6 +45,7 @@ func (r Replay) Run(ctx context.Context) (*Counts, error) {
 		o.Shifts = r.Day.Shifts()
 	}
 	o.Desk.Agents = r.agents(o.Shifts)
+	o.Desk.Random = random
 	callers := r.callers(random)
 	if len(callers) > 0 {
 		o.Start = earlier(o.Start, callers[0].At)
