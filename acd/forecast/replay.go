@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -12,8 +13,8 @@ import (
 // Replay is a day to be played again.
 type Replay struct {
 	Day *Day
-	// Desk has the queues, by the rule that is tried, and the agents. Who is no agent of it is added with the queues
-	// that the records show.
+	// Desk has the queues, by the rule that is tried, and the agents. Who is no agent of it, or served a queue that
+	// day for which there is no skill now, is given that skill at level 1.
 	Desk acd.Options
 	// Shifts say who is there when; none means as the records tell ([Day.Shifts]).
 	Shifts  []Shift
@@ -66,18 +67,22 @@ func (r Replay) Run(ctx context.Context) (*Counts, error) {
 	return counts, Run(ctx, o)
 }
 
-// agents are the desk's, and those of the shifts whom it does not know.
+// agents are the desk's, and those of the shifts whom it does not know. Each serves what the desk says, and what the
+// day shows: skills may have been changed since.
 func (r Replay) agents(shifts []Shift) []acd.Agent {
 	agents := slices.Clone(r.Desk.Agents)
 	for _, s := range shifts {
-		if slices.ContainsFunc(agents, func(a acd.Agent) bool { return a.ID == s.Agent }) {
-			continue
+		if !slices.ContainsFunc(agents, func(a acd.Agent) bool { return a.ID == s.Agent }) {
+			agents = append(agents, acd.Agent{ID: s.Agent})
 		}
+	}
+	for i := range agents {
 		skills := map[string]int{}
-		for _, queue := range r.Day.Queues(s.Agent) {
+		for _, queue := range r.Day.Queues(agents[i].ID) {
 			skills[queue] = 1
 		}
-		agents = append(agents, acd.Agent{ID: s.Agent, Skills: skills})
+		maps.Copy(skills, agents[i].Skills)
+		agents[i].Skills = skills
 	}
 	return agents
 }
