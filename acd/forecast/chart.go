@@ -18,7 +18,7 @@ type Line struct {
 // The chart's measures, in the pixels of an SVG.
 const (
 	chartWidth, chartLeft, chartRight = 960.0, 64.0, 24.0
-	panelTop, panelHeight, panelGap   = 96.0, 200.0, 64.0
+	panelTop, panelHeight, panelGap   = 116.0, 200.0, 84.0
 	chartTicks                        = 4
 )
 

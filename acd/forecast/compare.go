@@ -96,7 +96,8 @@ func (t Trial) enough(measures []Measure) int {
 	calls := 0.0
 	for _, m := range measures {
 		if off, ok := t.tolerance(m); ok {
-			calls = max(calls, float64(t.Calls)*math.Pow(spare*MostErrors*m.Error/off, 2))
+			wider := spare * MostErrors * m.Error / off
+			calls = max(calls, float64(t.Calls)*wider*wider)
 		}
 	}
 	return int(calls)

@@ -34,25 +34,8 @@ const promiseLatest = time.Second
 func ReadDay(records []call.Record, cycle time.Duration) *Day {
 	d := &Day{offers: map[string][]call.Offer{}, active: map[string][]Shift{}}
 	for i := range records {
-		r := &records[i]
-		if r.Queue == "" {
-			continue
-		}
-		for _, v := range r.Visits {
-			if v.Left != nil && v.Queue != "" {
-				d.Stays = append(d.Stays, stayOf(r, v, cycle))
-			}
-		}
-		for _, o := range r.Offers {
-			if o.Ended != nil {
-				d.offers[o.Agent] = append(d.offers[o.Agent], o)
-				d.active[o.Agent] = append(d.active[o.Agent], Shift{o.Agent, o.Sent, *o.Ended})
-			}
-		}
-		for _, t := range r.Talks {
-			if t.Agent != "" && t.Ended != nil {
-				d.active[t.Agent] = append(d.active[t.Agent], Shift{t.Agent, t.Answered, *t.Ended})
-			}
+		if r := &records[i]; r.Queue != "" {
+			d.read(r, cycle)
 		}
 	}
 	slices.SortStableFunc(d.Stays, func(a, b Stay) int { return a.At.Compare(b.At) })
@@ -60,6 +43,25 @@ func ReadDay(records []call.Record, cycle time.Duration) *Day {
 		d.Stays[i].Index = i
 	}
 	return d
+}
+
+func (d *Day) read(r *call.Record, cycle time.Duration) {
+	for _, v := range r.Visits {
+		if v.Left != nil && v.Queue != "" {
+			d.Stays = append(d.Stays, stayOf(r, v, cycle))
+		}
+	}
+	for _, o := range r.Offers {
+		if o.Ended != nil {
+			d.offers[o.Agent] = append(d.offers[o.Agent], o)
+			d.active[o.Agent] = append(d.active[o.Agent], Shift{o.Agent, o.Sent, *o.Ended})
+		}
+	}
+	for _, t := range r.Talks {
+		if t.Agent != "" && t.Ended != nil {
+			d.active[t.Agent] = append(d.active[t.Agent], Shift{t.Agent, t.Answered, *t.Ended})
+		}
+	}
 }
 
 func stayOf(r *call.Record, v call.Visit, cycle time.Duration) Stay {

@@ -75,8 +75,13 @@ func TestReadDay(t *testing.T) {
 // TestKaplanMeier: the worked example of such tables: who gave up at 1, 3, 3 and 6, cut short at 2, 4, 7.
 func TestKaplanMeier(t *testing.T) {
 	waits := []forecast.Wait{
-		{3 * time.Second, true}, {1 * time.Second, true}, {2 * time.Second, false}, {3 * time.Second, true},
-		{4 * time.Second, false}, {6 * time.Second, true}, {7 * time.Second, false},
+		{3 * time.Second, true},
+		{1 * time.Second, true},
+		{2 * time.Second, false},
+		{3 * time.Second, true},
+		{4 * time.Second, false},
+		{6 * time.Second, true},
+		{7 * time.Second, false},
 	}
 	p := forecast.KaplanMeier(waits)
 	for seconds, share := range map[float64]float64{0: 1, 0.9: 1, 1: 6.0 / 7, 2.9: 6.0 / 7, 3: 18.0 / 35, 5.9: 18.0 / 35, 6: 9.0 / 35} {
