@@ -55,7 +55,7 @@ type Outcome struct {
 
 // Options of a run.
 type Options struct {
-	// Desk has queues, agents and targets; its phones, registry and logger are not used.
+	// Desk has queues, agents and targets; its phones, dialer, duty numbers, registry and logger are not used.
 	Desk  acd.Options
 	Start time.Time
 	// Until ends the run, for who waits then as for one who gives up; zero means that it lasts until nobody waits.
@@ -74,7 +74,8 @@ type Options struct {
 // cause.
 func Run(ctx context.Context, o Options) error {
 	f := &floor{o: o}
-	o.Desk.Registry, o.Desk.Logger = nil, nil
+	o.Desk.Registry, o.Desk.Logger, o.Desk.OnAlarm = nil, nil, nil
+	o.Desk.Dialer, o.Desk.Ladder.Numbers = nil, nil // nobody outside is called
 	o.Desk.OnPanic = func(where string, v any) { f.broke = errors.Join(f.broke, fmt.Errorf("panic in %s: %v", where, v)) }
 	sim, err := acd.NewSim(o.Desk, f, o.Start)
 	if err != nil {
