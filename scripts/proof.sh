@@ -115,7 +115,7 @@ for name in ${parts//,/ }; do
 			go test -tags proof -run '^TestSoak$' -count=1 -timeout 2h -v ./sim
 		;;
 	*)
-		echo "no part $name; there are fuzz, race, calls, matrix, alarm, bench, model, soak" >&2
+		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, bench, model, soak" >&2
 		exit 2
 		;;
 	esac

@@ -109,6 +109,25 @@ func TestShifts(t *testing.T) {
 	require.False(t, got[1].Answered)
 }
 
+// TestTurnedAway: a queue's limits hold: who comes to a full one is told so at once, who waits too long at that instant.
+func TestTurnedAway(t *testing.T) {
+	var outcomes []forecast.Outcome
+	require.NoError(t, forecast.Run(t.Context(), forecast.Options{
+		Start: nine,
+		Desk: acd.Options{
+			Queues: []acd.Queue{{Name: "repair", Limits: acd.Limits{MaxWaiting: 1, MaxWait: 30 * time.Second}}},
+			Agents: []acd.Agent{{ID: "8001", Skills: map[string]int{"repair": 1}}},
+		},
+		Next:  callers(caller(0, 0, 600), caller(10, 0, 10), caller(20, 0, 10)),
+		Ended: func(out forecast.Outcome) { outcomes = append(outcomes, out) },
+	}))
+	require.Len(t, outcomes, 3)
+	require.True(t, outcomes[0].Answered)
+	require.Equal(t, []int{2, 1}, []int{outcomes[1].Index, outcomes[2].Index})
+	require.Equal(t, []call.Overflow{call.QueueFull, call.QueueTooLong}, []call.Overflow{outcomes[1].Turned, outcomes[2].Turned})
+	require.Equal(t, []time.Duration{0, 30 * time.Second}, []time.Duration{outcomes[1].Wait, outcomes[2].Wait})
+}
+
 func TestNoSuchQueue(t *testing.T) {
 	err := forecast.Run(t.Context(), forecast.Options{Next: callers(forecast.Caller{Queue: "nowhere"})})
 	require.ErrorIs(t, err, call.ErrNoQueue)
