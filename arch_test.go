@@ -30,6 +30,8 @@ var allowed = map[string][]string{
 	"acd/model":        {"acd", "call", "media"},
 	"acd/claimtest":    {"acd", "call", "media"},
 	"notify":           {"call"},
+	"acd/erlang":       {},
+	"acd/forecast":     {"acd", "acd/erlang", "call", "media"},
 	"recorder":         {"call", "media"},
 	"store/sqlstore":   {"call", "media"},
 	"store/memstore":   {"call", "media"},

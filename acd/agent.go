@@ -1,7 +1,6 @@
 package acd
 
 import (
-	"context"
 	"time"
 
 	"hotline/call"
@@ -140,7 +139,7 @@ func (d *desk) engage(a *agent, leg call.Leg) {
 // attach makes a leg count as the agent's until it ends. The caller refreshes the agent.
 func (d *desk) attach(a *agent, b *busy) {
 	a.legs = append(a.legs, b)
-	b.stop = context.AfterFunc(b.leg.Context(), func() {
+	b.stop = d.o.outside.watch(b.leg, func() {
 		d.post(func(d *desk) { d.legEnded(a, b) })
 	})
 }

@@ -35,7 +35,7 @@ func New(o Options) (*Center, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("acd: %w", err)
 	}
-	c := &Center{o: o, inbox: newInbox(), load: newLoad(time.Now()), done: make(chan struct{})}
+	c := &Center{o: o, inbox: newInbox(), load: newLoad(o.now()), done: make(chan struct{})}
 	c.figures = newFigures(c.load)
 	c.desk = newDesk(&c.o, c.figures, c.inbox.put)
 	c.last.Store(c.desk.views())
@@ -76,7 +76,7 @@ func (c *Center) Run(ctx context.Context) error {
 func (c *Center) schedule(timer *time.Timer) {
 	wait := time.Hour
 	if next, ok := c.desk.alarms.first(); ok {
-		wait = time.Until(next.at)
+		wait = next.at.Sub(c.o.now())
 	}
 	timer.Reset(wait)
 }
@@ -84,12 +84,12 @@ func (c *Center) schedule(timer *time.Timer) {
 // work takes in what is in the inbox, then the deadlines that have come (an answer that arrived by its
 // deadline counts), and then pairs callers and agents.
 func (c *Center) work() {
-	c.load.begin(time.Now())
+	c.load.begin(c.o.now())
 	for _, m := range c.inbox.take() {
 		c.handle(func() { m(c.desk) })
 	}
 	for !c.desk.closing {
-		fire, ok := c.desk.due(time.Now())
+		fire, ok := c.desk.due(c.o.now())
 		if !ok {
 			break
 		}
@@ -97,13 +97,13 @@ func (c *Center) work() {
 	}
 	c.handle(c.desk.match)
 	c.figures.publish(c.desk)
-	c.load.end(time.Now())
+	c.load.end(c.o.now())
 }
 
 // handle does one thing to the desk. A panic costs what was being done and no more: it is counted,
 // and the indexes are derived anew.
 func (c *Center) handle(f func()) {
-	c.desk.now = time.Now()
+	c.desk.now = c.o.now()
 	if c.contain(f) {
 		c.contain(c.desk.rebuild)
 	}
@@ -168,10 +168,11 @@ func (c *Center) Join(ctx context.Context, t call.Ticket) (call.Seat, error) {
 		return nil, fmt.Errorf("join queue %q: %w", t.Queue, context.Cause(ctx))
 	}
 	if t.Entered.IsZero() {
-		t.Entered = time.Now()
+		t.Entered = c.o.now()
 	}
 	t.Once = t.Once && only != nil
 	s := newSeat(t, c.o.Ring.Cycle())
+	s.now = c.o.now
 	w := &caller{Ticket: t, seat: s, queue: q, only: only}
 	s.ask = func() { c.inbox.put(func(d *desk) { d.unsettled.asked = append(d.unsettled.asked, w) }) }
 	s.gone = func() { c.inbox.put(func(d *desk) { d.left(w) }) }

@@ -59,7 +59,7 @@ func (a *alarm) before(x *alarm) bool {
 }
 
 func newDesk(o *Options, f *figures, post func(message) bool) *desk {
-	now := time.Now()
+	now := o.now()
 	d := &desk{
 		o: o, figures: f, post: post, now: now, opened: now,
 		people:  newQueue(o, Queue{}),

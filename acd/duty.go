@@ -76,7 +76,7 @@ func (d *desk) dial(ctx context.Context, o *dutyCall) (leg call.Leg, at time.Tim
 	defer func() {
 		if v := recover(); v != nil {
 			d.o.OnPanic("acd: dial", v)
-			leg, at, err = nil, time.Now(), fmt.Errorf("panic while dialling: %v", v)
+			leg, at, err = nil, d.o.now(), fmt.Errorf("panic while dialling: %v", v)
 		}
 	}()
 	var ringing sync.Once
@@ -90,7 +90,7 @@ func (d *desk) dial(ctx context.Context, o *dutyCall) (leg call.Leg, at time.Tim
 			}
 		},
 	})
-	at = time.Now()
+	at = d.o.now()
 	if err != nil {
 		return nil, at, err
 	}

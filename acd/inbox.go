@@ -44,6 +44,13 @@ func (b *inbox) take() []message {
 	return taken
 }
 
+// empty reports whether nothing is waiting.
+func (b *inbox) empty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting) == 0
+}
+
 func (b *inbox) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

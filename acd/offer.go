@@ -58,8 +58,7 @@ func (d *desk) start(c *caller, a *agent) {
 	}
 	d.chosen(c, a)
 	d.anybody(c)
-	ctx, cancel := context.WithCancelCause(context.Background())
-	o := &offer{caller: c, agent: a, index: index, sent: d.now, open: true, cancel: cancel}
+	o := &offer{caller: c, agent: a, index: index, sent: d.now, open: true}
 	d.seq++
 	o.alarm = alarm{at: d.now.Add(d.o.NoProgress), seq: d.seq, fire: func() { d.expire(o) }}
 	d.alarms.add(&o.alarm)
@@ -69,10 +68,7 @@ func (d *desk) start(c *caller, a *agent) {
 	d.index(c)
 	d.refresh(a)
 	d.ringing++
-	d.background(func() {
-		leg, at, err := d.ring(ctx, o)
-		d.report(o, leg, at, err) //nolint:contextcheck // handled by the desk; what it starts outlives this ring
-	})
+	o.cancel = d.o.outside.ring(d, o)
 	d.o.Logger.Debug("offer", zap.String("call", c.CallID), zap.String("agent", a.ID), zap.String("queue", c.queue.Name))
 }
 
@@ -82,15 +78,11 @@ func (d *desk) ring(ctx context.Context, o *offer) (leg call.Leg, at time.Time, 
 	defer func() {
 		if v := recover(); v != nil {
 			d.o.OnPanic("acd: ring", v)
-			leg, at, err = nil, time.Now(), fmt.Errorf("panic while ringing: %v", v)
+			leg, at, err = nil, d.o.now(), fmt.Errorf("panic while ringing: %v", v)
 		}
 	}()
-	leg, err = d.o.Phones.Ring(ctx, call.RingRequest{
-		Agent: o.agent.ID, From: o.caller.From, Display: o.caller.Queue,
-		CallID: o.caller.CallID, Private: o.caller.Private, Prefer: o.caller.Prefer,
-		Progress: d.progressOf(o),
-	})
-	at = time.Now()
+	leg, err = d.o.Phones.Ring(ctx, d.request(o))
+	at = d.o.now()
 	if err != nil {
 		return nil, at, err
 	}
@@ -102,6 +94,15 @@ func (d *desk) ring(ctx context.Context, o *offer) (leg call.Leg, at time.Time, 
 		at = told
 	}
 	return leg, at, nil
+}
+
+// request is what an offer asks of the phones.
+func (d *desk) request(o *offer) call.RingRequest {
+	return call.RingRequest{
+		Agent: o.agent.ID, From: o.caller.From, Display: o.caller.Queue,
+		CallID: o.caller.CallID, Private: o.caller.Private, Prefer: o.caller.Prefer,
+		Progress: d.progressOf(o),
+	}
 }
 
 // report tells the desk, from the goroutine that rang, what became of it.
@@ -199,8 +200,7 @@ func (d *desk) answered(o *offer, leg call.Leg, at time.Time) {
 	d.withdrawAll(c, call.CauseElsewhere)
 }
 
-// reject hangs up an agent who answered too late. The agent is busy until that leg has ended. The
-// hanging up sends a BYE, so it has a goroutine of its own.
+// reject hangs up an agent who answered too late. The agent is busy until that leg has ended.
 func (d *desk) reject(a *agent, leg call.Leg, why call.Cause) {
 	d.attach(a, &busy{leg: leg})
 	d.hangUp(leg, why)
@@ -208,14 +208,7 @@ func (d *desk) reject(a *agent, leg call.Leg, why call.Cause) {
 
 // hangUp hangs a leg up that answered too late.
 func (d *desk) hangUp(leg call.Leg, why call.Cause) {
-	d.background(func() {
-		defer func() {
-			if v := recover(); v != nil {
-				d.o.OnPanic("acd: hang up", v)
-			}
-		}()
-		leg.Hangup(why)
-	})
+	d.o.outside.hangUp(d, leg, why)
 }
 
 // fail ends an offer that did not lead to an answer, takes the phone back if it still rings, and

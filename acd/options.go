@@ -62,6 +62,10 @@ type Options struct {
 	Registry prometheus.Registerer
 	// OnPanic is told of a panic that was contained, from the goroutine that had it. It may be nil.
 	OnPanic func(where string, v any)
+
+	// now and outside are of the process, or of a [Sim].
+	now     func() time.Time
+	outside outside
 }
 
 // Queue is one queue's settings. Each delay is how long an agent is passed over after an offer of
@@ -165,6 +169,9 @@ func (o *Options) complete() error {
 	o.Rings = cmp.Or(o.Rings, 3)
 	o.Ring = cmp.Or(o.Ring, Ring{On: time.Second, Off: 4 * time.Second})
 	o.NoProgress = cmp.Or(o.NoProgress, 2*time.Second)
+	if o.now == nil {
+		o.now, o.outside = time.Now, goroutines{}
+	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
@@ -175,7 +182,7 @@ func (o *Options) complete() error {
 		o.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // lots for work, not for secrets
 	}
 	if o.Claims == nil {
-		o.Claims = NewMemoryClaims(uint64(time.Now().Unix())) //nolint:gosec // positive since 1970
+		o.Claims = NewMemoryClaims(uint64(o.now().Unix())) //nolint:gosec // positive since 1970
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}

@@ -56,6 +56,7 @@ type seat struct {
 	ask func()
 	// gone tells the desk that the place was given up; called once, without the lock.
 	gone func()
+	now  func() time.Time
 
 	mu        sync.Mutex
 	visit     call.Visit
@@ -68,6 +69,7 @@ type seat struct {
 func newSeat(t call.Ticket, cycle time.Duration) *seat {
 	return &seat{
 		cycle:    cycle,
+		now:      time.Now,
 		answered: make(chan call.Answer, 1),
 		failed:   make(chan call.Cause, 1),
 		turned:   make(chan call.Overflow, 1),
@@ -135,7 +137,7 @@ func (s *seat) Leave(why call.Cause) (won bool) {
 		defer s.mu.Unlock()
 		return s.visit.How != howAnswered
 	}
-	s.finish(cmp.Or(leftAs[why], howAbandoned), time.Now())
+	s.finish(cmp.Or(leftAs[why], howAbandoned), s.now())
 	s.mu.Unlock()
 	s.gone()
 	return true
@@ -164,7 +166,7 @@ func (s *seat) PromiseClock() time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	now := time.Now()
+	now := s.now()
 	if s.visit.Left != nil {
 		now = *s.visit.Left
 	}

@@ -19,7 +19,7 @@ func (d *desk) views() *views {
 		queues: make([]call.QueueView, 0, len(d.queues)),
 		agents: make([]call.AgentView, 0, len(d.agents)),
 	}
-	now := time.Now()
+	now := d.o.now()
 	for _, q := range d.queues {
 		v.queues = append(v.queues, q.view(now))
 	}

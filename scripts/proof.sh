@@ -2,7 +2,8 @@
 # The long evidence, in parts: fuzz (every target for a minute), race (all unit tests five times with the
 # race detector), desk (a million random events at the desk, against its model), calls (whole calls with real phones
 # three times), matrix (every kind of message lost, late or out of order, with the timers of RFC 3261), alarm (every
-# schedule of a small world), bench (how soon the desk rings, what signalling costs), soak (calls for ten minutes). Each part writes
+# schedule of a small world), bench (how soon the desk rings, what signalling costs), model (the desk's code against the formulas of
+# Erlang), soak (calls for ten minutes). Each part writes
 # docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
 #
 #   PROOF=soak,fuzz   some parts only
@@ -10,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOFLAGS=-buildvcs=false
-parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,bench,soak}
+parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,bench,model,soak}
 fuzztime=${FUZZTIME:-1m}
 soaktime=${SOAKTIME:-10m}
 folder=docs/proof
@@ -41,6 +42,16 @@ heading() { printf '# %s, %s\n\n%s\n\nCommit %s. %s.\n\n' "$1" "$(date +%F)" "$2
 bench() {
 	go build -o bin/hotline ./cmd/hotline
 	{ echo '```' && bin/hotline bench acd && echo && bin/hotline bench sip && echo '```'; } | tee "$figures"
+}
+
+# erlang keeps the table that the command prints; a figure that is not what the formula says fails the part.
+erlang() {
+	local code=0
+	go build -o bin/hotline ./cmd/hotline
+	bin/hotline model >"$figures.table" || code=$?
+	{ echo '```' && cat "$figures.table" && echo '```'; } | tee "$figures"
+	rm -f "$figures.table"
+	return "$code"
 }
 
 # part NAME WHAT COMMAND...: runs a command, keeps what it printed and whether it went well.
@@ -96,12 +107,15 @@ for name in ${parts//,/ }; do
 	bench)
 		part bench "How soon the desk rings a phone, by agents and callers waiting; and what signalling costs: calls a second, set-up times and CPU per call, next to a bare sipgo server." bench
 		;;
+	model)
+		part model "The desk's own code in simulated time against Erlang C and A: loads 0.5 to 0.95, 10 and 50 agents." erlang
+		;;
 	soak)
 		part soak "Calls at 30 a minute for $soaktime to one hotline process (built without the race detector), by simulated people." \
 			go test -tags proof -run '^TestSoak$' -count=1 -timeout 2h -v ./sim
 		;;
 	*)
-		echo "no part $name; there are fuzz, race, calls, matrix, alarm, bench, soak" >&2
+		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, bench, model, soak" >&2
 		exit 2
 		;;
 	esac

@@ -44,13 +44,16 @@ func (c *console) complain(format string, args ...any) {
 
 // cli is the command line.
 type cli struct {
-	Serve serveCmd `cmd:"" help:"Answer the hotline. Without --config, the reference hotline on loopback."`
-	Demo  demoCmd  `cmd:"" help:"Serve on free ports with simulated callers and agents, and show it live."`
-	Init  initCmd  `cmd:"" help:"Write a configuration to start from, with this machine's address and random passwords."`
-	Check checkCmd `cmd:"" help:"Check a configuration: every problem at once, with its line."`
-	Bench benchCmd `cmd:"" help:"Measure what this program costs on this machine."`
-	HA1   ha1Cmd   `cmd:"" name:"ha1" help:"Make what stands in for an agent's password in the configuration."`
-	Trace traceCmd `cmd:"" help:"Print what a call said by SIP, as a ladder. Also while the hotline runs."`
+	Serve  serveCmd  `cmd:"" help:"Answer the hotline. Without --config, the reference hotline on loopback."`
+	Demo   demoCmd   `cmd:"" help:"Serve on free ports with simulated callers and agents, and show it live."`
+	Init   initCmd   `cmd:"" help:"Write a configuration to start from, with this machine's address and random passwords."`
+	Check  checkCmd  `cmd:"" help:"Check a configuration: every problem at once, with its line."`
+	Bench  benchCmd  `cmd:"" help:"Measure what this program costs on this machine."`
+	HA1    ha1Cmd    `cmd:"" name:"ha1" help:"Make what stands in for an agent's password in the configuration."`
+	Trace  traceCmd  `cmd:"" help:"Print what a call said by SIP, as a ladder. Also while the hotline runs."`
+	Model  modelCmd  `cmd:"" help:"Hold the queues' own code against the formulas of Erlang, in simulated time."`
+	Staff  staffCmd  `cmd:"" help:"Say how many agents each half hour needs."`
+	Replay replayCmd `cmd:"" help:"Show a day as it would have been under another rule or with other agents."`
 }
 
 func main() {

@@ -22,8 +22,7 @@ const (
 )
 
 // alarmLadder is what the desk does for alarms.
-func (a *app) alarmLadder() acd.Ladder {
-	c := a.cfg.Alarm
+func alarmLadder(c config.Alarm) acd.Ladder {
 	return acd.Ladder{
 		Queue: c.Queue, Numbers: c.Duty,
 		Skilled: c.Steps.Skilled, AllSkilled: c.Steps.AllSkilled, Everyone: c.Steps.Everyone, Duty: c.Steps.Duty,

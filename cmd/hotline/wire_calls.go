@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"hotline/acd"
 	"hotline/call"
@@ -11,24 +13,34 @@ import (
 )
 
 func (a *app) openDesk() (err error) {
-	o := acd.Options{
-		Ageing: a.cfg.Ageing, Location: a.cfg.Service.Timezone,
-		Phones: a.ua, Rings: a.cfg.Targets.AnswerRings,
-		Ring:   acd.Ring{On: a.cfg.Targets.Ring.On, Off: a.cfg.Targets.Ring.Off},
-		Ladder: a.alarmLadder(), Dialer: a.ua,
-		Codes: codes(a.cfg.Codes), OnShift: a.store.SaveShift,
-		// The exchange is wired after the desk, and before either runs.
-		OnAlarm: func(s acd.AlarmStep) { a.alarmed(s) },
-		OnCode:  func(id, agent string, code call.WrapUpCode) { a.exchange.Annotate(id, agent, code) },
-		OnEvent: a.tell, OnPanic: a.panicked, Logger: a.log.Named("acd"), Registry: a.registry,
-	}
+	o := deskOptions(a.cfg)
+	o.Phones, o.Dialer = a.ua, a.ua
+	o.OnShift, o.OnEvent = a.store.SaveShift, a.tell
+	// The exchange is wired after the desk, and before either runs.
+	o.OnAlarm = func(s acd.AlarmStep) { a.alarmed(s) }
+	o.OnCode = func(id, agent string, code call.WrapUpCode) { a.exchange.Annotate(id, agent, code) }
+	o.OnPanic, o.Logger, o.Registry = a.panicked, a.log.Named("acd"), a.registry
 	ctx := context.Background()
 	if o.Shifts, err = a.store.Shifts(ctx); err != nil {
 		return err
 	}
-	for name, q := range a.cfg.Queues {
+	if a.center, err = acd.New(o); err != nil {
+		return err
+	}
+	return errors.Join(a.rememberPlaces(), a.remember(ctx))
+}
+
+// deskOptions are the desk's as the configuration has them: also a simulation goes by them.
+func deskOptions(cfg *config.Config) acd.Options {
+	o := acd.Options{
+		Ageing: cfg.Ageing, Location: cfg.Service.Timezone, Rings: cfg.Targets.AnswerRings,
+		Ring:   acd.Ring{On: cfg.Targets.Ring.On, Off: cfg.Targets.Ring.Off},
+		Ladder: alarmLadder(cfg.Alarm), Codes: codes(cfg.Codes),
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Queues)) {
+		q := cfg.Queues[name]
 		o.Queues = append(o.Queues, acd.Queue{
-			Name: name, Priority: q.Priority, Alarm: name == a.cfg.Alarm.Queue, Strategy: string(q.Strategy), Progress: q.Progress,
+			Name: name, Priority: q.Priority, Alarm: name == cfg.Alarm.Queue, Strategy: string(q.Strategy), Progress: q.Progress,
 			Level: q.Level, Widen: widening(q.Widen), WrapUp: q.WrapUp,
 			AfterReject: q.AfterReject, AfterBusy: q.AfterBusy, AfterNoAnswer: q.AfterNoAnswer,
 			Unreachable: q.Unreachable, WrapUpMax: q.WrapUpMax, Codes: q.Codes, Digits: q.Digits,
@@ -36,13 +48,10 @@ func (a *app) openDesk() (err error) {
 			Limits: limitsOf(q), Rejoin: q.Rejoin,
 		})
 	}
-	for _, g := range a.cfg.Agents {
+	for _, g := range cfg.Agents {
 		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills, Weight: g.Weight})
 	}
-	if a.center, err = acd.New(o); err != nil {
-		return err
-	}
-	return errors.Join(a.rememberPlaces(), a.remember(ctx))
+	return o
 }
 
 func widening(steps []config.Widening) []acd.Widening {

@@ -1,0 +1,123 @@
+package forecast
+
+import (
+	"context"
+	"math"
+)
+
+// What a trial is held to: three standard errors in everything, and the share that waits within 2 % of the formula
+// up to a load of 0.9. Where fewer than one in twenty wait, 2 % of one in twenty: a share of some thousandths would
+// need hundreds of millions of calls to be known to 2 % of itself.
+const (
+	MostErrors = 3
+	WaitsOff   = 0.02
+	waitsLoad  = 0.9
+	fewWait    = 0.05
+)
+
+// Verdict is what a measure comes to.
+type Verdict string
+
+// The verdicts.
+const (
+	Holds Verdict = "holds"
+	Fails Verdict = "FAILS"
+	// Open: too few calls were measured to tell.
+	Open Verdict = "open"
+)
+
+// Close is the verdict on three standard errors.
+func (m Measure) Close() Verdict {
+	if m.Errors() > MostErrors {
+		return Fails
+	}
+	return Holds
+}
+
+// Near is the verdict on the 2 % of the share that waits; ok is false where a measure is not held to them.
+func (t Trial) Near(m Measure) (v Verdict, ok bool) {
+	tolerance, ok := t.tolerance(m)
+	switch {
+	case !ok:
+		return "", false
+	case MostErrors*m.Error > tolerance:
+		return Open, true
+	case math.Abs(m.Measured-m.Formula) > tolerance:
+		return Fails, true
+	default:
+		return Holds, true
+	}
+}
+
+// Load is the share of the agents' time that the calls ask for.
+func (t Trial) Load() float64 { return t.Erlangs() / float64(t.Agents) }
+
+func (t Trial) tolerance(m Measure) (off float64, ok bool) {
+	const exactly = 1e-9 // a load of 0.9 is not one of 0.9000000001
+	return WaitsOff * max(m.Formula, fewWait), m.Name == Waits && t.Load() < waitsLoad+exactly
+}
+
+// Row is one trial as it was held against its formula.
+type Row struct {
+	Trial
+	Measures []Measure
+	// Again: a first trial was outside of three standard errors, and this is another, with other calls.
+	Again bool
+}
+
+// Hold runs a trial, with more calls (up to most) where the first are too few to judge the 2 %. One that is outside
+// of three standard errors is run once more, with other calls and four times as many: of a table of a hundred
+// figures, chance alone puts one outside in four runs, and does not do so twice in one place; a fault does.
+func (t Trial) Hold(ctx context.Context, most int) (Row, error) {
+	measures, err := t.Run(ctx)
+	if err != nil {
+		return Row{}, err
+	}
+	if calls := min(t.enough(measures), most); calls > t.Calls {
+		t.Calls, t.Seed = calls, t.Seed+1
+		if measures, err = t.Run(ctx); err != nil {
+			return Row{}, err
+		}
+	}
+	row := Row{Trial: t, Measures: measures}
+	if row.close() {
+		return row, nil
+	}
+	const more = 4
+	row.Calls, row.Seed, row.Again = max(t.Calls, min(more*t.Calls, most)), t.Seed+2, true
+	row.Measures, err = row.Run(ctx)
+	return row, err
+}
+
+// enough is how many calls the 2 % want, by the errors of those measured; some more, since these are only an
+// estimate.
+func (t Trial) enough(measures []Measure) int {
+	const spare = 1.2
+	calls := 0.0
+	for _, m := range measures {
+		if off, ok := t.tolerance(m); ok {
+			wider := spare * MostErrors * m.Error / off
+			calls = max(calls, float64(t.Calls)*wider*wider)
+		}
+	}
+	return int(calls)
+}
+
+func (r Row) close() bool {
+	for _, m := range r.Measures {
+		if m.Close() != Holds {
+			return false
+		}
+	}
+	return true
+}
+
+// Failed reports whether a measure is outside of what it is held to.
+func (r Row) Failed() bool {
+	for _, m := range r.Measures {
+		if v, _ := r.Near(m); v == Fails {
+			return true
+		}
+	}
+	return !r.close()
+}
