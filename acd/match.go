@@ -150,6 +150,24 @@ func (d *desk) index(c *caller) {
 	}
 }
 
+// reseat puts a caller into the indexes anew.
+func (d *desk) reseat(c *caller) {
+	d.encircle(c)
+	if c.climb != nil {
+		d.ascend(c)
+	}
+	if c.regular != nil {
+		d.alarms.add(&c.patience)
+	}
+	d.index(c)
+	if !c.late {
+		d.watch(c)
+	}
+	if c.spent && len(c.offers) == 0 {
+		d.giveUp(c, call.CauseError)
+	}
+}
+
 // rebuild derives every index anew from the facts. It is for after a panic, which may have left one
 // half changed; it is slow, and needs nothing but the facts to be right.
 func (d *desk) rebuild() {
@@ -171,20 +189,7 @@ func (d *desk) rebuild() {
 	d.ladder.rebuild(d.agents)
 	for _, q := range append(slices.Clone(d.queues), d.people) {
 		for _, c := range slices.Clone(q.waiting.items) {
-			d.encircle(c)
-			if c.climb != nil {
-				d.ascend(c)
-			}
-			if c.regular != nil {
-				d.alarms.add(&c.patience)
-			}
-			d.index(c)
-			if !c.late {
-				d.watch(c)
-			}
-			if c.spent && len(c.offers) == 0 {
-				d.giveUp(c, call.CauseError)
-			}
+			d.reseat(c)
 		}
 	}
 	for _, a := range d.agents {

@@ -11,7 +11,7 @@ func (r *reader) checkAlarmKey() {
 	}
 	for _, name := range sortedKeys(r.cfg.Menus) {
 		m := r.cfg.Menus[name]
-		at := ""
+		var at string
 		switch to, choice := m.Keys[key]; {
 		case choice && to.Queue != r.cfg.Alarm.Queue:
 			at = ".keys." + key

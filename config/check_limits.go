@@ -1,8 +1,11 @@
 package config
 
+// wantNotDropped is where a caller may be sent whom a queue has no room for.
+const wantNotDropped = "{menu: NAME}, {queue: NAME} or {dial: NUMBER}"
+
 // limitOf is the key of the limit by which a queue turns callers away.
 var limitOf = map[Overflow]string{
-	OverflowFull: "max_waiting", OverflowEmpty: "when_empty", OverflowTooLong: "max_wait", OverflowExpected: "max_expected",
+	OverflowFull: "max_waiting", OverflowEmpty: "when_empty", OverflowTooLong: "max_wait", OverflowClosed: "hours", OverflowExpected: "max_expected",
 }
 
 // limited reports whether the queue turns callers away for a reason.
@@ -12,6 +15,8 @@ func (q Queue) limited(why Overflow) bool {
 		return q.MaxWaiting > 0
 	case OverflowEmpty:
 		return q.WhenEmpty == EmptyTurn
+	case OverflowClosed:
+		return q.Hours != ""
 	case OverflowTooLong:
 		return q.MaxWait > 0
 	case OverflowExpected:
@@ -31,12 +36,18 @@ func (r *reader) checkLimits() {
 			limit, way := path+"."+limitOf[why], path+"."+keyOverflow+"."+string(why)
 			_, leads := q.Overflow[why]
 			switch {
-			case q.limited(why) && name == gasAlarm:
+			case q.limited(why) && name == r.cfg.Alarm.Queue:
 				r.report(limit, "a limit of the alarm's queue", "it left out: an alarm is never turned away")
 			case q.limited(why) && !leads && !r.lost[way]:
-				r.report(limit, "callers turned away to nowhere", keyOverflow+"."+string(why)+" with "+wantDestination)
+				r.report(limit, "callers turned away to nowhere", keyOverflow+"."+string(why)+" with "+wantNotDropped)
 			case !q.limited(why) && leads && !r.broken[limit]:
 				r.report(way, "where nobody is sent", limitOf[why]+", or this left out")
+			}
+		}
+		r.checkCalendar(path+".hours", q.Hours)
+		for _, why := range sortedKeys(q.Overflow) {
+			if q.Overflow[why].Hangup {
+				r.report(path+"."+keyOverflow+"."+string(why), "callers dropped", wantNotDropped+"; a menu can say why and hang up")
 			}
 		}
 		if every := q.Position.Every; every > 0 && every < leastEvery {

@@ -72,11 +72,15 @@ func menuPath(name string) string { return keyMenus + "." + name }
 
 // checkCalendarOf: the hours that a menu asks are there.
 func (r *reader) checkCalendarOf(menu string) {
-	name := r.cfg.Menus[menu].Calendar
+	r.checkCalendar(menuPath(menu)+".calendar", r.cfg.Menus[menu].Calendar)
+}
+
+// checkCalendar: the one named at a path exists; none may be named.
+func (r *reader) checkCalendar(path, name string) {
 	if _, ok := r.cfg.Calendars[name]; ok || name == "" || r.gaps[keyCalendar] {
 		return
 	}
-	r.report(menuPath(menu)+".calendar", "no calendar "+quote(name),
+	r.report(path, "no calendar "+quote(name),
 		"a name in calendar"+suggest(r, name, sortedKeys(r.cfg.Calendars)))
 }
 

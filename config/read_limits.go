@@ -17,6 +17,7 @@ func (r *reader) limits(l *QueueLimits) []field {
 		{"max_wait", func(v value) { v.duration(&l.MaxWait, 0, day) }},
 		{"max_expected", func(v value) { v.duration(&l.MaxExpected, 0, day) }},
 		{"when_empty", func(v value) { oneOf(v, &l.WhenEmpty, EmptyWait, EmptyTurn) }},
+		{"hours", func(v value) { v.text(&l.Hours, nameShape) }},
 		{"rejoin", func(v value) { v.duration(&l.Rejoin, 0, time.Hour) }},
 		{keyOverflow, func(v value) { l.Overflow = overflow(v) }},
 	}
@@ -31,7 +32,7 @@ func overflow(v value) map[Overflow]Destination {
 			}
 		}}
 	}
-	v.fields(way(OverflowFull), way(OverflowEmpty), way(OverflowTooLong), way(OverflowExpected))
+	v.fields(way(OverflowFull), way(OverflowEmpty), way(OverflowClosed), way(OverflowTooLong), way(OverflowExpected))
 	return to
 }
 

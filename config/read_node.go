@@ -153,6 +153,7 @@ const (
 	keyPrompts  = "prompts"
 	keyPrompt   = "prompt"
 	keyKeys     = "keys"
+	keyURL      = "url"
 )
 
 // field is one key that a mapping may have.

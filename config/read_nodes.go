@@ -38,7 +38,7 @@ var nodeKinds = map[MenuKind]nodeKind{
 	MenuDigits:   {keys: digitsKeys, needs: map[string]string{keyPrompt: nameShape.want, "variable": nameShape.want, keyNext: wantDestination}, otherwise: true},
 	MenuHours:    {keys: hoursKeys, needs: map[string]string{"calendar": "the name of a calendar", "open": wantDestination, "closed": wantDestination}},
 	MenuLanguage: {keys: languageKeys, needs: map[string]string{keyPrompt: nameShape.want, "languages": wantLanguages, keyNext: wantDestination}},
-	MenuLookup:   {keys: lookupKeys, needs: map[string]string{"url": urlShape.want}, prompt: "looking-up", otherwise: true},
+	MenuLookup:   {keys: lookupKeys, needs: map[string]string{keyURL: urlShape.want}, prompt: "looking-up", otherwise: true},
 	MenuAnnounce: {keys: announceKeys, needs: map[string]string{keyNext: wantDestination}, prompt: "outage-intro"},
 	MenuQueue:    {keys: queueKeys, next: keyQueue, needs: map[string]string{keyQueue: "the name of a queue"}},
 	MenuDial:     {keys: dialKeys, next: keyNumber, needs: map[string]string{keyNumber: numberShape.want}},
@@ -115,7 +115,7 @@ func lookupKeys(_ *reader, m *Menu) []field {
 	l := &m.Lookup
 	return []field{
 		said(m),
-		{"url", func(v value) { v.text(&l.URL, urlShape) }},
+		{keyURL, func(v value) { v.text(&l.URL, urlShape) }},
 		{"method", func(v value) { oneOf(v, &l.Method, "GET", "POST") }},
 		{"send", func(v value) {
 			v.items("a list of variables", func(_ int, item value) {

@@ -15,7 +15,7 @@ func (r *reader) webhooks(v value) {
 		numbers := maskedNumbers
 		item.fields(
 			field{keyName, func(v value) { v.text(&w.Name, nameShape) }},
-			field{"url", func(v value) {
+			field{keyURL, func(v value) {
 				if hasURL = v.secret(&w.URL); hasURL && w.URL.value != "" && !mayTell(w.URL.value) {
 					v.problem("not such a URL", wantURL) // which is not shown: it may hold a token
 				}
@@ -28,7 +28,7 @@ func (r *reader) webhooks(v value) {
 		for _, missing := range []struct {
 			key, want string
 			given     bool
-		}{{"url", wantURL, hasURL}, {"secret", wantSecret, hasSecret}} {
+		}{{keyURL, wantURL, hasURL}, {"secret", wantSecret, hasSecret}} {
 			if !missing.given {
 				r.report(item.path+"."+missing.key, "nothing, or what is not set", missing.want)
 			}

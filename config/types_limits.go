@@ -16,6 +16,9 @@ type QueueLimits struct {
 	// WhenEmpty is what becomes of callers while nobody is logged in who serves the queue; key `when_empty`, default
 	// wait; turn sends them to overflow.empty.
 	WhenEmpty WhenEmpty
+	// Hours is the calendar outside which who comes goes to overflow.closed; who waits already is served. Key `hours`,
+	// default none: always open.
+	Hours string
 	// Overflow is where callers go who are turned away; key `overflow`.
 	Overflow map[Overflow]Destination
 	// Rejoin is how long a caller who left while waiting may take the old place up again by calling from the same
@@ -39,6 +42,7 @@ type Overflow string
 const (
 	OverflowFull     Overflow = "full"
 	OverflowEmpty    Overflow = "empty"
+	OverflowClosed   Overflow = "closed"
 	OverflowTooLong  Overflow = "too_long"
 	OverflowExpected Overflow = "expected"
 )

@@ -14,7 +14,7 @@ import (
 
 func (a *app) openDesk() (err error) {
 	o := deskOptions(a.cfg)
-	o.Phones, o.Dialer = a.ua, a.ua
+	o.Phones, o.Dialer, o.Open = a.ua, a.ua, openBy(a.cfg, a.calendars)
 	o.OnShift, o.OnEvent = a.store.SaveShift, a.tell
 	// The exchange is wired after the desk, and before either runs.
 	o.OnAlarm = func(s acd.AlarmStep) { a.alarmed(s) }

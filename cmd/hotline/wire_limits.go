@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/acd"
+	"hotline/calendar"
 	"hotline/call"
 	"hotline/config"
 	"hotline/media"
@@ -22,10 +23,21 @@ func limitsOf(q config.Queue) acd.Limits {
 	}
 }
 
+// openBy reports whether a queue takes callers at an instant.
+func openBy(cfg *config.Config, calendars map[string]*calendar.Calendar) func(queue string, at time.Time) bool {
+	hours := make(map[string]*calendar.Calendar, len(cfg.Queues))
+	for name, q := range cfg.Queues {
+		if c := calendars[q.Hours]; c != nil {
+			hours[name] = c
+		}
+	}
+	return func(queue string, at time.Time) bool { return hours[queue] == nil || hours[queue].Open(at) }
+}
+
 // overflowOf is the desk's reason for each of the configuration's.
 var overflowOf = map[config.Overflow]call.Overflow{
 	config.OverflowFull: call.QueueFull, config.OverflowEmpty: call.QueueEmpty,
-	config.OverflowTooLong: call.QueueTooLong, config.OverflowExpected: call.QueueExpected,
+	config.OverflowClosed: call.QueueClosed, config.OverflowTooLong: call.QueueTooLong, config.OverflowExpected: call.QueueExpected,
 }
 
 // waitingIn is what a call needs to know of a queue that it waits in.
