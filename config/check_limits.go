@@ -5,7 +5,7 @@ const wantNotDropped = "{menu: NAME}, {queue: NAME} or {dial: NUMBER}"
 
 // limitOf is the key of the limit by which a queue turns callers away.
 var limitOf = map[Overflow]string{
-	OverflowFull: "max_waiting", OverflowEmpty: "when_empty", OverflowTooLong: "max_wait", OverflowClosed: "hours", OverflowExpected: "max_expected",
+	OverflowFull: "max_waiting", OverflowEmpty: "when_empty", OverflowTooLong: "max_wait", OverflowClosed: keyHours, OverflowExpected: "max_expected",
 }
 
 // limited reports whether the queue turns callers away for a reason.

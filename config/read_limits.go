@@ -17,7 +17,7 @@ func (r *reader) limits(l *QueueLimits) []field {
 		{"max_wait", func(v value) { v.duration(&l.MaxWait, 0, day) }},
 		{"max_expected", func(v value) { v.duration(&l.MaxExpected, 0, day) }},
 		{"when_empty", func(v value) { oneOf(v, &l.WhenEmpty, EmptyWait, EmptyTurn) }},
-		{"hours", func(v value) { v.text(&l.Hours, nameShape) }},
+		{keyHours, func(v value) { v.text(&l.Hours, nameShape) }},
 		{"rejoin", func(v value) { v.duration(&l.Rejoin, 0, time.Hour) }},
 		{keyOverflow, func(v value) { l.Overflow = overflow(v) }},
 	}

@@ -154,6 +154,7 @@ const (
 	keyPrompt   = "prompt"
 	keyKeys     = "keys"
 	keyURL      = "url"
+	keyHours    = "hours"
 )
 
 // field is one key that a mapping may have.

@@ -168,7 +168,7 @@ func (r *reader) dial(v value) {
 			field{"through", func(v value) { v.text(&d.Through, nameShape) }},
 			field{"per_minute", func(v value) { v.integer(&d.PerMinute, 1, 6000) }},
 			field{"at_once", func(v value) { v.integer(&d.AtOnce, 1, 1000) }},
-			field{"hours", func(v value) { v.hours(&d.Hours) }},
+			field{keyHours, func(v value) { v.hours(&d.Hours) }},
 		)
 		item.require("prefix", prefixShape.want)
 		item.require("through", "a trunk's name")
