@@ -67,6 +67,7 @@ func TestRejoin(t *testing.T) {
 			}
 			first := wait("13900000001", 1)
 			if dies {
+				h.AwaitWritten()
 				h.Kill()
 				h.Start()
 			} else {

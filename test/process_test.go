@@ -44,6 +44,7 @@ func TestKilledWhileWaiting(t *testing.T) {
 	c.Await(testkit.CallEstablished)
 	c.SendDigit('2')
 	h.AwaitWaiting("repair", 1)
+	h.AwaitWritten()
 	h.Kill()
 	h.Start()
 	r := over(t, h)

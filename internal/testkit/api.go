@@ -219,6 +219,20 @@ func (h *Hotline) AwaitWaiting(queue string, n int) {
 	})
 }
 
+// AwaitWritten waits until the calls in progress are shown in a queue, and nothing more waits for the database: what
+// a kill then leaves is known.
+func (h *Hotline) AwaitWritten() {
+	h.tb.Helper()
+	Within(h.tb, Patience, "the calls' queues to be written down", func() bool {
+		for _, r := range h.Calls() {
+			if r.Ended == nil && r.Queue == "" {
+				return false
+			}
+		}
+		return h.Metric("hotline_store_queued_rows") == 0
+	})
+}
+
 // Queues are the queues of the API.
 func (h *Hotline) Queues() []Queue {
 	h.tb.Helper()
