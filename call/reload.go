@@ -6,6 +6,7 @@ type Settings struct {
 	Prompts   Prompts
 	Languages map[string]Prompts
 	Alarm     AlarmKey
+	Shed      map[string]ShedMenu
 	Queues    map[string]QueueOptions
 	Targets   Targets
 }
@@ -20,7 +21,7 @@ func (x *Exchange) Reload(s Settings) {
 	x.metrics.begin(s.Queues)
 	next := x.Options
 	next.Menus, next.Prompts, next.Languages = s.Menus, s.Prompts, s.Languages
-	next.Alarm, next.Queues, next.Targets = s.Alarm, s.Queues, s.Targets
+	next.Alarm, next.Shed, next.Queues, next.Targets = s.Alarm, s.Shed, s.Queues, s.Targets
 	x.reloads.Lock()
 	defer x.reloads.Unlock()
 	now, _ := x.settings()
@@ -44,16 +45,19 @@ func (c *Call) takeUp(at Next) {
 	}
 	now, before := c.x.settings()
 	switch {
-	case at.Queue == "" || now.knows(at.Queue):
+	case now.knows(at):
 		c.now = now
-	case !c.now.knows(at.Queue) && before != nil:
+	case !c.now.knows(at) && before != nil:
 		c.now = before
 	}
 }
 
-func (o *Options) knows(queue string) bool {
-	_, ok := o.Queues[queue]
-	return ok
+// knows reports whether the settings have the queue that a call is on its way to, and what is asked of a caller
+// for whom there is no line.
+func (o *Options) knows(at Next) bool {
+	_, queue := o.Queues[at.Queue]
+	_, shed := o.Shed[at.Menu]
+	return (queue || at.Queue == "") && (shed || at.Kind != Shed)
 }
 
 // otherSettings are where a menu may be that the call's own settings do not have: one that is new, or one that

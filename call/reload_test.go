@@ -87,22 +87,26 @@ func TestReload(t *testing.T) {
 		"in a menu, on the old graph": {
 			call.Settings{Menus: graph{"main": to(call.Wait, "bills")}, Queues: map[string]call.QueueOptions{"repair": waiting("new-words")}},
 			"dial menu main\nreload\nkey 1\nexpect caller hears more\nkey 2\nexpect caller hears new-words\ncaller bye\n",
-			[]string{"main", "more", "new-words"}, "main/1/more/2",
+			[]string{"main", "more", "new-words"},
+			"main/1/more/2",
 		},
 		"to a queue that is no more": {
 			call.Settings{Menus: graph{"main": to(call.Wait, "bills")}, Queues: map[string]call.QueueOptions{"bills": waiting("bills")}},
 			"dial menu main\nreload\nkey 1\nkey 2\nexpect caller hears old-words\ncaller bye\n",
-			[]string{"main", "more", "old-words"}, "main/1/more/2",
+			[]string{"main", "more", "old-words"},
+			"main/1/more/2",
 		},
 		"waiting in a queue that is no more, which overflows": {
 			call.Settings{Menus: graph{"main": to(call.Wait, "bills")}, Queues: map[string]call.QueueOptions{"bills": waiting("bills")}},
 			"dial menu more\nkey 1\nreload\nturn full\nexpect caller hears more\nkey 2\ncaller bye\n",
-			[]string{"more", "old-words", "more", "old-words"}, "more/1/more/2",
+			[]string{"more", "old-words", "more", "old-words"},
+			"more/1/more/2",
 		},
 		"a number led to a menu that was just taken away": {
 			call.Settings{Menus: graph{}, Queues: old.Queues},
 			"reload\ndial menu main\nkey 1\nkey 2\ncaller bye\n",
-			[]string{"main", "more", "old-words"}, "main/1/more/2",
+			[]string{"main", "more", "old-words"},
+			"main/1/more/2",
 		},
 		"an overflow leads to a menu that is new": {
 			call.Settings{
@@ -110,7 +114,8 @@ func TestReload(t *testing.T) {
 				Queues: map[string]call.QueueOptions{"repair": waiting("new-words", to(call.Menu, "sorry")), "bills": waiting("bills")},
 			},
 			"dial menu more\nreload\nkey 1\nturn full\nexpect caller hears sorry\nkey 1\nexpect caller hears bills\ncaller bye\n",
-			[]string{"more", "new-words", "sorry", "bills"}, "more/1/sorry/1",
+			[]string{"more", "new-words", "sorry", "bills"},
+			"more/1/sorry/1",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +178,7 @@ func TestReloadUnderCalls(t *testing.T) {
 func TestSettingsAreTheCalls(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
-	stale := regexp.MustCompile(`\bx\.(Menus|Prompts|Languages|Alarm|Queues|Targets)\b`)
+	stale := regexp.MustCompile(`\bx\.(Menus|Prompts|Languages|Alarm|Shed|Queues|Targets)\b`)
 	found := map[string][]string{}
 	for _, f := range files {
 		if text, err := os.ReadFile(f); !strings.HasSuffix(f, "_test.go") && stale.Match(text) {

@@ -110,7 +110,7 @@ func (t *talking) refusal() Cause {
 func (t *talking) unfit(to Next) Cause {
 	c := t.c
 	now, _ := c.x.settings()
-	queue := now.knows(to.Queue)
+	_, queue := now.Queues[to.Queue]
 	switch {
 	case to.Kind == Wait && to.Agent != "":
 		if to.Agent == t.at.Agent || to.Agent == c.by {
