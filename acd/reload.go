@@ -51,13 +51,16 @@ func (c *Center) Reload(o Options) (put func(), err error) {
 
 // reload replaces the settings, and derives every index anew from them and the facts.
 func (d *desk) reload(o *Options) {
-	d.o.Queues, d.o.Agents, d.o.Rings, d.o.Ring, d.o.Ageing, d.o.Ladder = o.Queues, o.Agents, o.Rings, o.Ring, o.Ageing, o.Ladder
+	d.o.Queues, d.o.Agents, d.o.Open, d.o.Ladder = o.Queues, o.Agents, o.Open, o.Ladder
+	d.o.Rings, d.o.Ring, d.o.Ageing = o.Rings, o.Ring, o.Ageing
 	if d.ladder != nil {
 		d.ladder.rungs, d.ladder.numbers = o.Ladder.rungs(), o.Ladder.Numbers
 	}
 	for _, q := range d.queues {
 		q.ready.clear()
 		q.want.clear()
+		d.roll(q) // by those who were at work; rebuild counts them anew
+		q.staff = staff{}
 	}
 	d.reloadQueues(o)
 	removed := d.reloadAgents(o)
@@ -79,6 +82,7 @@ func (d *desk) reload(o *Options) {
 	}
 	for _, q := range d.queues { // the match looks at what was touched, and everything may have been
 		d.touched.queue(q)
+		d.deserted(q)
 	}
 	d.o.Logger.Info("queues and agents reloaded", zap.Int("queues", len(o.Queues)), zap.Int("agents", len(o.Agents)))
 }
@@ -92,6 +96,7 @@ func (d *desk) reloadQueues(o *Options) {
 			q.adjust(d.o, settings)
 		} else {
 			q = newQueue(d.o, settings)
+			d.figures.open(q.Name)
 		}
 		q.retired = false
 		queues, byName[q.Name] = append(queues, q), q
@@ -110,7 +115,7 @@ func (q *queue) adjust(o *Options, settings Queue) {
 	like := newQueue(o, settings)
 	q.Queue, q.strategy, q.plan, q.want = like.Queue, like.strategy, like.plan, like.want
 	for _, c := range q.waiting.items {
-		c.circle = 0
+		c.circle, c.late = 0, c.late && q.MaxWait > 0
 	}
 }
 
@@ -154,6 +159,7 @@ func (d *desk) enrol(a *agent) {
 		if skilled {
 			s.level = level
 		}
+		s.present, s.working = false, false
 		q.serving = append(q.serving, a)
 		s.number = len(q.serving)
 		slots = append(slots, s)
