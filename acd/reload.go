@@ -16,14 +16,16 @@ type directory struct {
 	queues map[string]*queue
 	agents map[string]*agent
 	cycle  time.Duration // of one ring
+	o      *Options      // the settings; what a reload passes over is not in it
 }
 
 // publish makes the desk's queues and agents those that others look up.
 func (d *desk) publish() {
-	d.names.Store(&directory{queues: d.byQueue, agents: d.byAgent, cycle: d.o.Ring.Cycle()})
+	o := *d.o
+	d.names.Store(&directory{queues: d.byQueue, agents: d.byAgent, cycle: o.Ring.Cycle(), o: &o})
 }
 
-// Reload checks other queues, agents, rings, ageing and ladder, and returns what puts them in force; until that
+// Reload checks other queues, agents, rings, ageing, codes and ladder, and returns what puts them in force; until that
 // is called nothing has changed. All else in the options is passed over: the ports stay, and so does the alarm
 // queue. Put returns when the desk has taken everything in, and may be called from any goroutine but the desk's.
 //
@@ -32,8 +34,8 @@ func (d *desk) publish() {
 // An agent who is no more is offered nothing, and is forgotten once the talk is over.
 func (c *Center) Reload(o Options) (put func(), err error) {
 	o.Phones, o.Dialer = c.o.Phones, c.o.Dialer
-	if o.Ladder.Queue != c.o.Ladder.Queue {
-		return nil, fmt.Errorf("acd: %w: %q is now %q", ErrAlarmQueue, c.o.Ladder.Queue, o.Ladder.Queue)
+	if now := c.desk.names.Load().o.Ladder.Queue; o.Ladder.Queue != now {
+		return nil, fmt.Errorf("acd: %w: %q is now %q", ErrAlarmQueue, now, o.Ladder.Queue)
 	}
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("acd: %w", err)
@@ -51,7 +53,8 @@ func (c *Center) Reload(o Options) (put func(), err error) {
 
 // reload replaces the settings, and derives every index anew from them and the facts.
 func (d *desk) reload(o *Options) {
-	d.o.Queues, d.o.Agents, d.o.Open, d.o.Ladder = o.Queues, o.Agents, o.Open, o.Ladder
+	d.o.Queues, d.o.Agents, d.o.Open, d.o.Ladder, d.o.Codes = o.Queues, o.Agents, o.Open, o.Ladder, o.Codes
+	d.regulars.within = longestRegular(o.Queues)
 	d.o.Rings, d.o.Ring, d.o.Ageing = o.Rings, o.Ring, o.Ageing
 	if d.ladder != nil {
 		d.ladder.rungs, d.ladder.numbers = o.Ladder.rungs(), o.Ladder.Numbers

@@ -14,6 +14,7 @@ type Settings struct {
 	Trunks []TrunkOptions
 	Queues []string
 	Dial   []DialRule
+	Codes  []string
 	Alarm  AlarmOptions
 }
 
@@ -23,11 +24,12 @@ type plan struct {
 	*trunks
 	dials  *dialPlan
 	queues []string
+	codes  []string
 }
 
 // newPlan checks the settings. What was called by the plan before, if there was one, counts on.
 func newPlan(s Settings, before *plan) (*plan, error) {
-	p := &plan{trunks: newTrunks(s.Trunks), queues: slices.Clone(s.Queues)}
+	p := &plan{trunks: newTrunks(s.Trunks), queues: slices.Clone(s.Queues), codes: slices.Clone(s.Codes)}
 	var err error
 	if p.dials, err = newDialPlan(s.Dial, p.trunks); err != nil {
 		return nil, err
