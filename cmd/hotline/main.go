@@ -50,6 +50,7 @@ type cli struct {
 	Demo   demoCmd   `cmd:"" help:"Serve on free ports with simulated callers and agents, and show it live."`
 	Init   initCmd   `cmd:"" help:"Write a configuration to start from, with this machine's address and random passwords."`
 	Check  checkCmd  `cmd:"" help:"Check a configuration: every problem at once, with its line."`
+	Menu   menuCmd   `cmd:"" help:"Draw the menus of a configuration as SVG, or walk them without a phone."`
 	Reload reloadCmd `cmd:"" help:"Have the hotline that runs read its configuration anew."`
 	Bench  benchCmd  `cmd:"" help:"Measure what this program costs on this machine."`
 	HA1    ha1Cmd    `cmd:"" name:"ha1" help:"Make what stands in for an agent's password in the configuration."`

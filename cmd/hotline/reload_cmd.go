@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,7 +58,7 @@ func askReload(ctx context.Context, cfg *config.Config) (done web.Reloaded, err 
 		}
 	}
 	if token == "" {
-		return done, fmt.Errorf("http.tokens has no token of a supervisor: send the process SIGHUP instead")
+		return done, errors.New("http.tokens has no token of a supervisor: send the process SIGHUP instead")
 	}
 	url := "http://" + cfg.HTTP.Listen.String() + "/api/v1/reload"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, http.NoBody)
