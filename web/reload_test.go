@@ -15,7 +15,7 @@ func TestReload(t *testing.T) {
 	o.Reload = func() Reloaded { return done }
 	s := New(o)
 	ask := func(method, token string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(method, "/api/v1/reload", http.NoBody)
+		r := httptest.NewRequestWithContext(t.Context(), method, "/api/v1/reload", http.NoBody)
 		r.Header.Set("Authorization", "Bearer "+token)
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -83,6 +84,15 @@ func sketch(cfg *config.Config, faults config.Problems) *sketched {
 			return b
 		}
 	}
+	s.joinAll(cfg, views, byID, place)
+	if a := cfg.Alarm; a.Key != "" && a.Queue != "" {
+		s.note = "key " + a.Key + ": to the alarms (queue " + a.Queue + ") from every prompt of every menu that has no key " + a.Key + " of its own"
+	}
+	return s
+}
+
+// joinAll adds the ways of numbers and menus.
+func (s *sketched) joinAll(cfg *config.Config, views []ivr.View, byID map[string]*box, place func(n call.Next, from string) *box) {
 	for _, t := range cfg.Trunks {
 		for _, number := range slices.Sorted(maps.Keys(t.Numbers)) {
 			s.join(byID["number "+number], place(leadsTo(t.Numbers[number]), number), "", false)
@@ -93,10 +103,6 @@ func sketch(cfg *config.Config, faults config.Problems) *sketched {
 			s.join(byID["menu "+v.Name], place(w.Next, v.Name), strings.TrimPrefix(w.Field, "keys."), w.Silent)
 		}
 	}
-	if a := cfg.Alarm; a.Key != "" && a.Queue != "" {
-		s.note = "key " + a.Key + ": to the alarms (queue " + a.Queue + ") from every prompt of every menu that has no key " + a.Key + " of its own"
-	}
-	return s
 }
 
 // join adds a way.
@@ -159,6 +165,18 @@ func (s *sketched) layers() [][]*box {
 	return columns
 }
 
+// meanRow is where a box's neighbours stand, or the box itself when it has none.
+func meanRow(b *box, near []*box) float64 {
+	if len(near) == 0 {
+		return float64(b.row)
+	}
+	sum := 0
+	for _, x := range near {
+		sum += x.row
+	}
+	return float64(sum) / float64(len(near))
+}
+
 // sweeps is how often the boxes of each column are put in order by their neighbours.
 const sweeps = 8
 
@@ -196,18 +214,9 @@ func (s *sketched) untangle(columns [][]*box) {
 			}
 			mean := map[*box]float64{}
 			for _, b := range columns[n] {
-				mean[b] = float64(b.row)
-				if near := beside[b][side]; len(near) > 0 {
-					sum := 0
-					for _, x := range near {
-						sum += x.row
-					}
-					mean[b] = float64(sum) / float64(len(near))
-				}
+				mean[b] = meanRow(b, beside[b][side])
 			}
-			slices.SortStableFunc(columns[n], func(a, b *box) int {
-				return int(1000*mean[a]) - int(1000*mean[b])
-			})
+			slices.SortStableFunc(columns[n], func(a, b *box) int { return cmp.Compare(mean[a], mean[b]) })
 			number(columns[n])
 		}
 	}
