@@ -19,6 +19,8 @@ type agent struct {
 	pausedAt time.Time
 	missed   int
 	legs     []*busy
+	// removed: there is no such agent any more; forgotten, once nothing is left of the last call.
+	removed, forgotten bool
 	// offer is the one whose phone is, or may still be, ringing: one that was closed meanwhile stays
 	// here until the phone is free again, or two calls could meet on it.
 	offer *offer
@@ -92,6 +94,9 @@ func (a *agent) free() bool { return a.flow && len(a.legs) == 0 && a.offer == ni
 // refresh is called after every change of an agent's facts: it brings the indexes and the deadline
 // into line with them.
 func (d *desk) refresh(a *agent) {
+	if a.forgotten {
+		return
+	}
 	state := a.state(d.now)
 	if state != a.shown {
 		d.states[a.shown]--
@@ -107,12 +112,15 @@ func (d *desk) refresh(a *agent) {
 	d.muster(a)
 	d.enlist(a, state == call.AgentReady)
 	d.review(a)
+	if a.removed && len(a.legs) == 0 && a.offer == nil {
+		d.forget(a)
+	}
 }
 
 // setFlow takes in that an agent's flow came up or was lost. An offer on a lost flow fails at once; a
 // live leg goes on.
 func (d *desk) setFlow(a *agent, up bool) {
-	if a.flow == up {
+	if a.flow == up || up && a.removed {
 		return
 	}
 	a.flow = up

@@ -31,6 +31,8 @@ type queue struct {
 	staff staff
 	// serving are the agents who have the skill, ready or not.
 	serving []*agent
+	// retired: it is no more, but for those who are on their way to it, or wait.
+	retired bool
 }
 
 // caller is a seat as the desk sees it.

@@ -151,7 +151,8 @@ func (c *Center) stop() {
 // Errors: [call.ErrNoQueue], [ErrNoAgent], [ErrStopped], or ctx's cause. A wanted agent needs no
 // skill. A ticket that asks for one try ([call.Ticket.Once]) and names no agent has as many as any other.
 func (c *Center) Join(ctx context.Context, t call.Ticket) (call.Seat, error) {
-	q, ok := c.desk.byQueue[t.Queue]
+	names := c.desk.names.Load()
+	q, ok := names.queues[t.Queue]
 	if t.Queue == "" && t.Agent != "" {
 		q, ok = c.desk.people, true
 	}
@@ -160,7 +161,7 @@ func (c *Center) Join(ctx context.Context, t call.Ticket) (call.Seat, error) {
 	}
 	var only *agent
 	if t.Agent != "" {
-		if only, ok = c.desk.byAgent[t.Agent]; !ok {
+		if only, ok = names.agents[t.Agent]; !ok {
 			return nil, fmt.Errorf("join queue %q for agent %q: %w", t.Queue, t.Agent, ErrNoAgent)
 		}
 	}
@@ -171,7 +172,7 @@ func (c *Center) Join(ctx context.Context, t call.Ticket) (call.Seat, error) {
 		t.Entered = c.o.now()
 	}
 	t.Once = t.Once && only != nil
-	s := newSeat(t, c.o.Ring.Cycle())
+	s := newSeat(t, names.cycle)
 	s.now = c.o.now
 	w := &caller{Ticket: t, seat: s, queue: q, only: only}
 	s.ask = func() { c.inbox.put(func(d *desk) { d.unsettled.asked = append(d.unsettled.asked, w) }) }
@@ -231,7 +232,7 @@ func (c *Center) Coded(id string, leg call.Leg) {
 // tell does something about an agent; one that does not exist is only logged, since who registers
 // and who is an agent are configured in one place and agree.
 func (c *Center) tell(what, id string, f func(d *desk, a *agent)) {
-	a, ok := c.desk.byAgent[id]
+	a, ok := c.desk.names.Load().agents[id]
 	if !ok {
 		c.o.Logger.Warn("no such agent", zap.String("what", what), zap.String("agent", id))
 		return

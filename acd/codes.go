@@ -66,17 +66,18 @@ var _ call.Shifts = (*Center)(nil)
 
 // Do implements [call.Shifts].
 func (c *Center) Do(agent, dialled string) (prompt string, err error) {
+	o := c.desk.names.Load().o
 	for _, one := range []struct {
 		code, prompt string
 		do           func(rest string) error
 	}{
-		{c.o.Codes.Login, codeLoggedIn, func(rest string) error { return c.ofQueue(agent, rest, c.Login) }},
-		{c.o.Codes.Logout, codeLoggedOut, func(rest string) error { return c.ofQueue(agent, rest, c.Logout) }},
-		{c.o.Codes.Pause, codePaused, func(rest string) error { return c.Pause(agent, c.reason(rest)) }},
-		{c.o.Codes.Ready, codeReady, bare(agent, c.Ready)},
-		{c.o.Codes.WrapUp, codeNoted, func(rest string) error { return c.WrapUp(agent, rest) }},
-		{c.o.Codes.Extend, codeExtended, bare(agent, c.ExtendWrapUp)},
-		{c.o.Codes.End, codeEnded, bare(agent, c.EndWrapUp)},
+		{o.Codes.Login, codeLoggedIn, func(rest string) error { return c.ofQueue(agent, rest, c.Login) }},
+		{o.Codes.Logout, codeLoggedOut, func(rest string) error { return c.ofQueue(agent, rest, c.Logout) }},
+		{o.Codes.Pause, codePaused, func(rest string) error { return c.Pause(agent, c.reason(rest)) }},
+		{o.Codes.Ready, codeReady, bare(agent, c.Ready)},
+		{o.Codes.WrapUp, codeNoted, func(rest string) error { return c.WrapUp(agent, rest) }},
+		{o.Codes.Extend, codeExtended, bare(agent, c.ExtendWrapUp)},
+		{o.Codes.End, codeEnded, bare(agent, c.EndWrapUp)},
 	} {
 		rest, ok := strings.CutPrefix(dialled, one.code)
 		if one.code == "" || !ok {
@@ -105,9 +106,10 @@ func (c *Center) ofQueue(agent, digits string, do func(agent, queue string) erro
 	if digits == "" {
 		return do(agent, "")
 	}
-	for i := range c.o.Queues {
-		if c.o.Queues[i].Digits == digits {
-			return do(agent, c.o.Queues[i].Name)
+	o := c.desk.names.Load().o
+	for i := range o.Queues {
+		if o.Queues[i].Digits == digits {
+			return do(agent, o.Queues[i].Name)
 		}
 	}
 	return fmt.Errorf("queue of digits %q: %w", digits, call.ErrBadCode)
@@ -115,7 +117,7 @@ func (c *Center) ofQueue(agent, digits string, do func(agent, queue string) erro
 
 // reason is what the digits after the code of a pause stand for.
 func (c *Center) reason(digits string) string {
-	if text, ok := c.o.Codes.Reasons[digits]; ok {
+	if text, ok := c.desk.names.Load().o.Codes.Reasons[digits]; ok {
 		return text
 	}
 	return digits

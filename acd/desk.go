@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hotline/call"
@@ -19,8 +20,9 @@ type desk struct {
 
 	queues  []*queue
 	agents  []*agent
-	byQueue map[string]*queue // never changed after newDesk, so anybody may read it
+	byQueue map[string]*queue // replaced whole, and never changed: others read it by names
 	byAgent map[string]*agent // likewise
+	names   atomic.Pointer[directory]
 	// people is where calls between two people wait: no queue that anybody sees, and no figures.
 	people  *queue
 	alarms  *order[*alarm]
@@ -81,6 +83,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	d.restore(o.Shifts)
 	d.midnight = alarm{fire: d.newDay}
 	d.awaitMidnight()
+	d.publish()
 	return d
 }
 
@@ -102,21 +105,23 @@ func newQueue(o *Options, settings Queue) *queue {
 }
 
 func (d *desk) addAgent(settings Agent) {
+	a := d.newAgent(settings)
+	d.enrol(a)
+	for _, s := range a.slots {
+		s.count(a.out())
+	}
+	d.agents = append(d.agents, a)
+	d.byAgent[a.ID] = a
+}
+
+// newAgent makes an agent who is offline and serves no queue yet.
+func (d *desk) newAgent(settings Agent) *agent {
 	settings.Skills = maps.Clone(settings.Skills)
 	a := &agent{Agent: settings, direct: wantOrder(), shown: call.AgentOffline, since: d.now}
 	d.seq++
 	a.wake = alarm{seq: d.seq, fire: func() { d.refresh(a) }}
-	for _, q := range d.queues {
-		if level, ok := settings.Skills[q.Name]; ok {
-			q.serving = append(q.serving, a)
-			s := &slot{agent: a, queue: q, level: level, number: len(q.serving)}
-			s.count(a.out())
-			a.slots = append(a.slots, s)
-		}
-	}
 	d.states[a.shown]++
-	d.agents = append(d.agents, a)
-	d.byAgent[a.ID] = a
+	return a
 }
 
 // due takes the first deadline that has come, if one has.

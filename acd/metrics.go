@@ -73,12 +73,16 @@ func (f *figures) open(queue string) {
 
 // publish makes the desk's snapshot the newest. Only the desk's goroutine calls it.
 func (f *figures) publish(d *desk) {
-	s := &snapshot{queues: make([]queueFigures, len(d.queues))}
-	for i, q := range d.queues {
-		s.queues[i] = queueFigures{name: q.Name, waiting: q.waiting.len()}
-		if c, ok := q.waiting.first(); ok {
-			s.queues[i].oldest = c.Entered
+	s := &snapshot{queues: make([]queueFigures, 0, len(d.queues))}
+	for _, q := range d.queues {
+		if q.hidden() {
+			continue
 		}
+		figures := queueFigures{name: q.Name, waiting: q.waiting.len()}
+		if c, ok := q.waiting.first(); ok {
+			figures.oldest = c.Entered
+		}
+		s.queues = append(s.queues, figures)
 	}
 	for i, state := range agentStates {
 		s.agents[i] = d.states[state]

@@ -152,6 +152,9 @@ type Phones interface {
 var (
 	// ErrNoAgent: the ticket wants an agent that does not exist.
 	ErrNoAgent = call.ErrNoAgent
+	// ErrAlarmQueue: another queue cannot become that of the alarms while the desk runs: an alarm that climbs the
+	// ladder would have none.
+	ErrAlarmQueue = errors.New("the alarm queue changes at a restart alone")
 	// ErrStopped: the desk is closed.
 	ErrStopped = errors.New("the desk is stopped")
 	// ErrRunning: Run was called twice.

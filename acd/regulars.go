@@ -38,10 +38,16 @@ func newRegulars(queues []Queue) *regulars {
 	r.oldest = newOrder(
 		func(a, b *regular) bool { return a.at.Before(b.at) },
 		func(x *regular) *int { return &x.place })
-	for i := range queues {
-		r.within = max(r.within, queues[i].LastAgent.Within)
-	}
+	r.within = longestRegular(queues)
 	return r
+}
+
+// longestRegular is the longest LastAgent.Within.
+func longestRegular(queues []Queue) (within time.Duration) {
+	for i := range queues {
+		within = max(within, queues[i].LastAgent.Within)
+	}
+	return within
 }
 
 // learn notes that an agent talked to a number, until an instant.

@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write what the scripts did as what they
 //	leave CALL [CAUSE]          moved AGENT CALL QUEUE|-
 //	progress AGENT CODE         answer AGENT            fail AGENT CAUSE
 //	cross AGENT                 hangup AGENT            show [AGENT…|QUEUE…]
-//	why CALL
+//	why CALL                    reload DESK-LINE | DESK-LINE…
 //	place CALL…                 (by itself; and what limits_test.go adds to desk, join and records)
 //	login AGENT QUEUE|-         logout AGENT QUEUE|-    pause AGENT on REASON
 //	wrap-up AGENT CODE|extend|end                       dials AGENT CODE: the prompt heard
@@ -235,6 +235,8 @@ func (l *lab) do(words []string) {
 		}
 	case "place":
 		l.place(args)
+	case "reload": // by itself; the desk's lines parted by |
+		l.reload(strings.ReplaceAll(strings.Join(args, " "), "| ", "\n"))
 	default:
 		l.t.Fatalf("unknown doing %q", verb)
 	}

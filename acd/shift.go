@@ -80,7 +80,7 @@ func (c *Center) Logout(id, queue string) error {
 // act does something about an agent, on the desk's goroutine, and returns what came of it. Before Run has begun it
 // waits for that.
 func (c *Center) act(what, id string, f func(d *desk, a *agent) error) error {
-	a, ok := c.desk.byAgent[id]
+	a, ok := c.desk.names.Load().agents[id]
 	if !ok {
 		return fmt.Errorf("%s %q: %w", what, id, call.ErrNoAgent)
 	}

@@ -21,6 +21,9 @@ func (d *desk) views() *views {
 	}
 	now := d.o.now()
 	for _, q := range d.queues {
+		if q.hidden() {
+			continue
+		}
 		v.queues = append(v.queues, q.view(now))
 	}
 	for _, a := range d.agents {
@@ -28,6 +31,9 @@ func (d *desk) views() *views {
 	}
 	return v
 }
+
+// hidden reports whether the queue is no more, and nobody waits there either.
+func (q *queue) hidden() bool { return q.retired && q.waiting.len() == 0 }
 
 func (q *queue) view(now time.Time) call.QueueView {
 	v := call.QueueView{

@@ -25,7 +25,7 @@ type AlarmKey struct {
 
 // isAlarm reports whether a key is the alarm's here.
 func (c *Call) isAlarm(k media.Key) bool {
-	return c.x.Alarm.Key != 0 && k == c.x.Alarm.Key && !slices.Contains(c.own, k)
+	return c.now.Alarm.Key != 0 && k == c.now.Alarm.Key && !slices.Contains(c.own, k)
 }
 
 // pressed is a key that the caller pressed, for a menu: or ErrMoved, when it is the alarm's.
@@ -36,7 +36,7 @@ func (c *Call) pressed(k media.Key) (media.Key, error) {
 	c.log.Info("alarm key pressed in a menu", zap.String("menu", c.at.Menu))
 	c.Chose(c.at.Menu, k.String())
 	c.keys = c.keys[:0]
-	c.moved = c.x.Alarm.To
+	c.moved = c.now.Alarm.To
 	return 0, ErrMoved
 }
 
@@ -69,7 +69,7 @@ func (c *Call) Set(name, value string) bool {
 
 // Speak implements Line.
 func (c *Call) Speak(language string) bool {
-	if _, ok := c.x.Languages[language]; !ok {
+	if _, ok := c.now.Languages[language]; !ok {
 		return false
 	}
 	c.rec.Language = language
@@ -78,10 +78,10 @@ func (c *Call) Speak(language string) bool {
 
 // prompts are those of the caller's language.
 func (c *Call) prompts() Prompts {
-	if p, ok := c.x.Languages[c.rec.Language]; ok {
+	if p, ok := c.now.Languages[c.rec.Language]; ok {
 		return p
 	}
-	return c.x.Prompts
+	return c.now.Prompts
 }
 
 // During implements Line.

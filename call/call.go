@@ -17,6 +17,7 @@ import (
 // the copy that others read.
 type Call struct {
 	x   *Exchange
+	now *Options // the settings that this call goes by, see takeUp
 	id  string
 	log *zap.Logger
 
@@ -239,6 +240,7 @@ func (c *Call) enter(at Next) Next {
 		at.Entered = time.Now()
 	}
 	c.x.metrics.move(c.at.Kind, at.Kind)
+	c.takeUp(at)
 	c.at = at
 	c.publish()
 	return at
@@ -248,7 +250,7 @@ func (c *Call) enter(at Next) Next {
 // nothing that was known.
 func (c *Call) publish() {
 	r := c.rec.clone()
-	Derive(&r, c.x.Targets)
+	Derive(&r, c.now.Targets)
 	c.live.Store(&Live{Record: r, At: c.at.Kind, Held: c.held})
 	c.x.Records.Update(r)
 	c.lookAhead()

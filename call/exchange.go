@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,7 +37,8 @@ type QueueOptions struct {
 	Treatment
 }
 
-// Options of an Exchange. The ports are all required; a nil Registry or Logger is silent.
+// Options of an Exchange. The ports are all required; a nil Registry or Logger is silent. What [Settings] has
+// too is read through a call's own now, since a reload changes it.
 type Options struct {
 	Menus    Menus
 	Desk     Desk
@@ -71,6 +73,9 @@ type Exchange struct {
 	Options
 	metrics *metrics
 	stages  map[Kind]stage
+
+	reloads     sync.Mutex // held by Reload
+	generations atomic.Pointer[generations]
 
 	mu    sync.Mutex
 	calls map[string]*Call
@@ -123,8 +128,9 @@ func (x *Exchange) Serve(ctx context.Context, in Incoming) {
 
 func (x *Exchange) newCall(in Incoming) *Call {
 	id := uuid.Must(uuid.NewV7()).String()
+	now, _ := x.settings()
 	c := &Call{
-		x: x, id: id, caller: in.Leg,
+		x: x, now: now, id: id, caller: in.Leg,
 		by:      in.Agent,
 		mailbox: make(chan Command, mailboxSize+2), // see post
 		legs:    map[LegID]Leg{in.Leg.ID(): in.Leg},

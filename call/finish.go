@@ -33,9 +33,9 @@ func (c *Call) finish(ctx context.Context, end End) {
 	c.annotate()
 	c.rec.Ended = &ended
 	c.rec.Result, c.rec.Reason = end.Result, end.Reason
-	Derive(&c.rec, c.x.Targets)
+	Derive(&c.rec, c.now.Targets)
 	c.contained("promises", c.lookNoMore)
-	c.x.metrics.finished(&c.rec, c.x.Targets.Wait)
+	c.x.metrics.finished(&c.rec, c.now.Targets.Wait)
 	c.contained("finished", func() { c.x.OnFinished(c.rec.clone()) })
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()

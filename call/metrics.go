@@ -85,6 +85,19 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			m.transfers.WithLabelValues(kind, outcome)
 		}
 	}
+	m.begin(queues)
+	if reg == nil {
+		return m, nil
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
+		errs = append(errs, reg.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+// begin begins the counters of queues at zero, unless they have begun.
+func (m *metrics) begin(queues map[string]QueueOptions) {
 	for q := range queues {
 		m.hangups.WithLabelValues(q)
 		for _, r := range []Result{Answered, Abandoned, Failed} {
@@ -98,14 +111,6 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			m.talkTarget.WithLabelValues(q, met)
 		}
 	}
-	if reg == nil {
-		return m, nil
-	}
-	var errs []error
-	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
-		errs = append(errs, reg.Register(c))
-	}
-	return m, errors.Join(errs...)
 }
 
 // move counts a call out of one stage and into another.

@@ -11,7 +11,7 @@ import (
 func (c *Call) turned(at Next, why Overflow) Next {
 	c.noteTurned(at.Queue)
 	c.tell(Event{Kind: EventOverflow, At: time.Now(), Queue: at.Queue, Step: string(why)})
-	next, ok := c.x.Queues[at.Queue].Overflow[why]
+	next, ok := c.now.Queues[at.Queue].Overflow[why]
 	if !ok {
 		c.log.Error("a queue turned a caller away and says nowhere to", zap.String("queue", at.Queue),
 			zap.String("overflow", string(why)))

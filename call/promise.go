@@ -116,7 +116,7 @@ func talkedSoFar(r *Record, now time.Time) (used time.Duration, open int) {
 func (c *Call) lookAhead() {
 	var next time.Time
 	now := time.Now()
-	for _, m := range milestones(&c.rec, c.x.Targets, c.caller != nil, now) {
+	for _, m := range milestones(&c.rec, c.now.Targets, c.caller != nil, now) {
 		if !c.watch.knows(m) && (next.IsZero() || m.at.Before(next)) {
 			next = m.at
 		}
@@ -140,7 +140,7 @@ func (c *Call) lookAhead() {
 func (c *Call) wake() {
 	c.watch.at = time.Time{}
 	now := time.Now()
-	for _, m := range milestones(&c.rec, c.x.Targets, c.caller != nil, now) {
+	for _, m := range milestones(&c.rec, c.now.Targets, c.caller != nil, now) {
 		if !m.at.After(now) && !c.watch.knows(m) {
 			c.reached(m, now)
 		}
@@ -154,7 +154,7 @@ func (c *Call) lookNoMore() {
 	if c.watch.timer != nil {
 		c.watch.timer.Stop()
 	}
-	r, t, now := &c.rec, c.x.Targets, time.Now()
+	r, t, now := &c.rec, c.now.Targets, time.Now()
 	broken := func(met *bool, kind EventKind, target time.Duration) {
 		if m := (milestone{kind: kind, elapsed: target, target: target}); met != nil && !*met && !c.watch.knows(m) {
 			c.reached(m, now)

@@ -132,6 +132,8 @@ func (s *stage) act(what string, args []string) {
 		s.agents[args[0]] = l
 		require.True(s.t, s.seat().Answer(args[0], l))
 		s.caller.End(call.Far, call.CauseBye)
+	case "turn": // the queue turns the caller away
+		s.seat().Turn(call.Overflow(args[0]))
 	case "caller":
 		s.caller.End(call.Far, call.Cause(args[0]))
 	case "agent":

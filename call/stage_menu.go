@@ -22,7 +22,14 @@ func menu(ctx context.Context, c *Call, at Next) Next {
 		return c.failed(ctx, err, ReasonCallerLost)
 	}
 	defer c.Own() // none, outside a menu
-	next, err := c.x.Menus.Walk(ctx, c, at.Menu)
+	next, err := c.now.Menus.Walk(ctx, c, at.Menu)
+	for _, other := range c.otherSettings() {
+		if !errors.Is(err, ErrNoMenu) {
+			break
+		}
+		c.now = other
+		next, err = c.now.Menus.Walk(ctx, c, at.Menu)
+	}
 	if err != nil {
 		return c.failed(ctx, err, ReasonNoPrompt)
 	}

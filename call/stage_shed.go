@@ -28,7 +28,7 @@ const (
 // shed asks whether the caller has an alarm, and ends the call if not: politely, which a refusal is not, and
 // soon, since the line is held back for others.
 func shed(ctx context.Context, c *Call, at Next) Next {
-	m, ok := c.x.Shed[at.Menu]
+	m, ok := c.now.Shed[at.Menu]
 	if !ok {
 		return c.over(ReasonBadRoute)
 	}

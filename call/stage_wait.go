@@ -96,7 +96,7 @@ func (w *waiting) run(ctx context.Context) Next {
 		}
 		if !w.at.Once { // who asks for one person hears ringing until that one answers
 			var stop func() bool
-			oneRing, stop = after(c.x.Targets.Cycle)
+			oneRing, stop = after(c.now.Targets.Cycle)
 			defer stop()
 		}
 	} else if err := w.say(ctx); err != nil {
@@ -180,7 +180,7 @@ func (w *waiting) watch() {
 	if w.late != nil || w.c.apologised || clock == nil || len(w.c.rec.Talks) > 0 {
 		return // set, said, not begun, or kept by an answer
 	}
-	t := w.c.x.Targets
+	t := w.c.now.Targets
 	lost := clock.Add(time.Duration(t.Rings) * t.Cycle)
 	w.late, w.unlate = after(max(0, time.Until(lost)))
 }
@@ -226,7 +226,7 @@ func (w *waiting) say(ctx context.Context) error {
 		w.sorry = ""
 	}
 	if !w.at.Once && w.at.Queue != "" { // who is handed on to one person is in nobody's queue
-		prompts = append(prompts, w.c.x.Queues[w.at.Queue].WaitPrompt)
+		prompts = append(prompts, w.c.now.Queues[w.at.Queue].WaitPrompt)
 	}
 	if len(prompts) == 0 {
 		notice, err := w.c.notice()

@@ -109,7 +109,8 @@ func (t *talking) refusal() Cause {
 // be the third.
 func (t *talking) unfit(to Next) Cause {
 	c := t.c
-	_, queue := c.x.Queues[to.Queue]
+	now, _ := c.x.settings()
+	_, queue := now.Queues[to.Queue]
 	switch {
 	case to.Kind == Wait && to.Agent != "":
 		if to.Agent == t.at.Agent || to.Agent == c.by {

@@ -70,7 +70,7 @@ func (w *waiting) treatment() Treatment {
 	if w.at.Once || w.at.Queue == "" {
 		return Treatment{}
 	}
-	return w.c.x.Queues[w.at.Queue].Treatment
+	return w.c.now.Queues[w.at.Queue].Treatment
 }
 
 // treat begins the treatment: the times count from when the caller hears something.
@@ -175,7 +175,7 @@ func (w *waiting) news() (clips []media.Clip, err error) {
 	}
 	if w.t.position > 0 {
 		names(positionBefore)
-		clips = append(clips, w.c.x.Prompts.Number(w.t.position)...)
+		clips = append(clips, w.c.now.Prompts.Number(w.t.position)...)
 		names(positionAfter)
 	}
 	switch {
@@ -183,7 +183,7 @@ func (w *waiting) news() (clips []media.Clip, err error) {
 		names(expectedSoon)
 	case w.t.minutes > 0:
 		names(expectedBefore)
-		clips = append(clips, w.c.x.Prompts.Count(w.t.minutes)...)
+		clips = append(clips, w.c.now.Prompts.Count(w.t.minutes)...)
 		names(expectedAfter)
 	}
 	names(w.t.prompts...)
@@ -197,8 +197,8 @@ func (w *waiting) keyed(cmd KeyPressed) (next Next, moved bool) {
 		return Next{}, false
 	}
 	next, ok := w.treatment().Keys[cmd.Key]
-	if !ok && w.c.isAlarm(cmd.Key) && w.at.Queue != w.c.x.Alarm.To.Queue {
-		next, ok = w.c.x.Alarm.To, true
+	if !ok && w.c.isAlarm(cmd.Key) && w.at.Queue != w.c.now.Alarm.To.Queue {
+		next, ok = w.c.now.Alarm.To, true
 	}
 	if !ok || !w.seat.Leave(CauseWithdrawn) {
 		return Next{}, false

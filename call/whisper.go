@@ -32,12 +32,12 @@ const alarmRule = "alarm:"
 // prompt for is left out: an agent who hears less is no reason to lose a caller.
 func (t *talking) whisper() []media.Clip {
 	c := t.c
-	if !c.x.Queues[t.at.Queue].Whisper || t.at.Agent == "" {
+	if !c.now.Queues[t.at.Queue].Whisper || t.at.Agent == "" {
 		return nil
 	}
 	var clips []media.Clip
 	add := func(name string) {
-		clip, err := c.x.Prompts.Clip(name)
+		clip, err := c.now.Prompts.Clip(name)
 		switch {
 		case err == nil:
 			clip.Loop = false
@@ -57,7 +57,7 @@ func (t *talking) whisper() []media.Clip {
 	}
 	if n > 0 {
 		add(whisperWaited)
-		clips = append(clips, c.x.Prompts.Count(n)...)
+		clips = append(clips, c.now.Prompts.Count(n)...)
 		add(unit)
 	}
 	return clips

@@ -17,18 +17,25 @@ const maxFile = 1 << 20
 
 // Load reads and checks a file, with secrets from the process's environment, and prompts by find; nil
 // leaves prompts unchecked. checks come last. Its error wraps what the file system said, or is [Problems].
-func Load(path string, find PromptFinder, checks ...Checker) (_ *Config, err error) {
+func Load(path string, find PromptFinder, checks ...Checker) (*Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return parse(path, data, os.LookupEnv, find, checks...)
+}
+
+// read reads a file, or a byte more than is allowed of it, so that parse sees that it is too much.
+func read(path string) (data []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the configuration: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	// One byte too many, so that Parse sees that it is too much.
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
+	if data, err = io.ReadAll(io.LimitReader(f, maxFile+1)); err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	return parse(path, data, os.LookupEnv, find, checks...)
+	return data, nil
 }
 
 // Parse reads and checks a configuration: one YAML document of at most 1 MiB. The name stands in
@@ -38,7 +45,25 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	return parse(name, data, env, nil)
 }
 
+// Draft is as Load, and returns what could be read of the file when there are problems too, or nil: only to be shown
+// to a person who mends it.
+func Draft(path string, find PromptFinder, checks ...Checker) (*Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return draft(path, data, os.LookupEnv, find, checks...)
+}
+
 func parse(name string, data []byte, env func(string) (string, bool), find PromptFinder, checks ...Checker) (*Config, error) {
+	cfg, err := draft(name, data, env, find, checks...)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+func draft(name string, data []byte, env func(string) (string, bool), find PromptFinder, checks ...Checker) (*Config, error) {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
@@ -57,11 +82,16 @@ func parse(name string, data []byte, env func(string) (string, bool), find Promp
 		r.check()
 		r.judge(checks)
 	}
-	if len(r.problems) > 0 {
+	switch {
+	case r.unreadable:
+		r.cfg = nil
+		fallthrough
+	case len(r.problems) > 0:
 		r.problems.sort()
-		return nil, r.problems
+		return r.cfg, r.problems
+	default:
+		return r.cfg, nil
 	}
-	return r.cfg, nil
 }
 
 // document returns the root of the one document in data, or nil when there is nothing to read.

@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,12 +26,25 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.lookups, m.seconds} {
-		if err := r.Register(c); err != nil {
-			return nil, err
-		}
+	var err error
+	if m.lookups, err = registered(r, m.lookups); err != nil {
+		return nil, err
+	}
+	if m.seconds, err = registered(r, m.seconds); err != nil {
+		return nil, err
 	}
 	return m, nil
+}
+
+// registered is c, or what was registered in its place by the menus that a reload replaces.
+func registered[C prometheus.Collector](r prometheus.Registerer, c C) (C, error) {
+	err := r.Register(c)
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if same, ok := already.ExistingCollector.(C); ok {
+			return same, nil
+		}
+	}
+	return c, err
 }
 
 func (m *metrics) lookedUp(menu string, took time.Duration, failed error) {

@@ -21,13 +21,20 @@ type AlarmOptions struct {
 // capacity is the calls that are in, by what they were let in as. It may be used from any goroutine.
 type capacity struct {
 	most int // 0: no bound
-	o    AlarmOptions
 
 	mu                   sync.Mutex
+	o                    AlarmOptions
 	ordinary, shed, sure int
 }
 
 func newCapacity(o *Options) *capacity { return &capacity{most: o.MaxCalls, o: o.Alarm} }
+
+// hold changes what is held back, from the next call on.
+func (c *capacity) hold(o AlarmOptions) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.o = o
+}
 
 // total is how many calls are in.
 func (c *capacity) total() int {

@@ -31,7 +31,7 @@ const (
 // Dial implements call.Dialer: it calls a number outside, if a rule allows it, through that rule's trunk. Every try is
 // logged, as all that costs money is. A call counts against its rule until its leg ends.
 func (u *UA) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
-	rule := u.dials.find(r.Number)
+	rule := u.plan().dials.find(r.Number)
 	if rule == nil {
 		return nil, u.notDialled(r, "", dialNoRule)
 	}

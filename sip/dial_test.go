@@ -30,7 +30,7 @@ func dialRig(t *testing.T, out TrunkOut, rules ...DialRule) (*rig, *peer, *obser
 		o.Logger = zap.New(core)
 	})
 	p := newPeer(t, "udp", r.udp())
-	r.trunks.list[0].out.Address = p.addr() // known only now; nobody has called yet
+	r.plan().list[0].out.Address = p.addr() // known only now; nobody has called yet
 	k := p.dialog(testNumber)               // what is answered came by the socket that will be called from
 	k.request("OPTIONS", "")
 	p.status("OPTIONS", 200)
@@ -145,7 +145,7 @@ func TestDialBounds(t *testing.T) {
 	refusedFor(t, next(t, r.outside(t.Context(), "13900000000")), call.CauseForbidden)
 	l.leg.Hangup(call.CauseBye)
 	p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
-	underWay := r.dials.find("139")
+	underWay := r.plan().dials.find("139")
 	require.Eventually(t, func() bool {
 		underWay.mu.Lock()
 		defer underWay.mu.Unlock()
@@ -251,7 +251,7 @@ func TestDialPlanIsChecked(t *testing.T) {
 func TestDialNoWay(t *testing.T) {
 	t.Parallel()
 	r, _, _ := dialRig(t, TrunkOut{From: "96777"}, rule("139"))
-	out := r.trunks.list[0].out
+	out := r.plan().list[0].out
 	for _, address := range []string{"192.0.2.1:5060", "[::1]:5060"} {
 		out.Address = address
 		refusedFor(t, next(t, r.outside(t.Context(), "139")), call.CauseUnreachable)
@@ -272,7 +272,7 @@ func TestDialOverTCP(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, listener.Close()) }()
 	require.NoError(t, listener.(*net.TCPListener).SetDeadline(time.Now().Add(testWait)))
-	out := r.trunks.list[0].out
+	out := r.plan().list[0].out
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, err)
 	out.Network, out.Address = "tcp", "localhost:"+port

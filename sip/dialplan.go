@@ -57,6 +57,11 @@ type dialPlan struct {
 type dialRule struct {
 	DialRule
 	trunk *trunk
+	*dialUse
+}
+
+// dialUse is what has been called by the rule of a prefix: also before a reload, which is no way to call more.
+type dialUse struct {
 	began time.Time
 
 	mu       sync.Mutex
@@ -75,7 +80,7 @@ func newDialPlan(rules []DialRule, t *trunks) (*dialPlan, error) {
 		if !number(r.Prefix) || r.PerMinute < 1 || r.AtOnce < 1 {
 			return nil, fmt.Errorf("dial %q: a prefix and bounds must be there", r.Prefix)
 		}
-		p.rules = append(p.rules, &dialRule{DialRule: r, trunk: t.list[i], began: time.Now()})
+		p.rules = append(p.rules, &dialRule{DialRule: r, trunk: t.list[i], dialUse: &dialUse{began: time.Now()}})
 	}
 	slices.SortStableFunc(p.rules, func(a, b *dialRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
 	return p, nil

@@ -18,7 +18,7 @@ import (
 // for both: what came through one, and does not claim to be an agent registered there, is the trunk's, if it is one.
 func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	in.To = dialled(&x.req.Recipient)
-	t, trunk := u.trunks.match(x.src.addr.Addr())
+	t, trunk := u.plan().match(x.src.addr.Addr())
 	if u.isAgent(x, trunk) {
 		agent, challenge := u.registrar.authenticate(x.req)
 		if challenge != nil {
@@ -64,12 +64,12 @@ func proxied(req *sipmsg.Request) bool { return count(req, "via") > 1 }
 // agentRoute is where a number leads that an agent's phone dials: as for the trunk at its address, else as
 // for the first trunk that has the number.
 func (u *UA) agentRoute(from netip.Addr, number string) (call.Next, bool) {
-	if t, ok := u.trunks.match(from); ok {
+	if t, ok := u.plan().match(from); ok {
 		if at, ok := t.route(number); ok {
 			return at, true
 		}
 	}
-	for _, t := range u.trunks.list {
+	for _, t := range u.plan().list {
 		if at, ok := t.route(number); ok {
 			return at, true
 		}
@@ -155,7 +155,7 @@ func (u *UA) own(x *exchange, l *leg, in call.Incoming) {
 
 // acquainted tells whether a host is a trunk, of those that call us or that we call, or has an agent's phone registered.
 func (u *UA) acquainted(host netip.Addr) bool {
-	if _, ok := u.trunks.match(host); ok || u.trunks.calledAt(host) {
+	if _, ok := u.plan().match(host); ok || u.plan().calledAt(host) {
 		return true
 	}
 	return u.registrar.registeredFrom(host)

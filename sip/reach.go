@@ -19,7 +19,7 @@ func (u *UA) reach(agent string, from netip.Addr, user string) (call.Next, call.
 		return call.Next{}, call.CauseBusy
 	case u.registrar.knows(user):
 		return call.Next{Kind: call.Wait, Agent: user, Once: true}, call.CauseNone
-	case slices.Contains(u.o.Queues, user):
+	case slices.Contains(u.plan().queues, user):
 		return call.Next{Kind: call.Wait, Queue: user}, call.CauseNone
 	}
 	if at, ok := u.code(user); ok {
@@ -28,7 +28,7 @@ func (u *UA) reach(agent string, from netip.Addr, user string) (call.Next, call.
 	if at, ok := u.agentRoute(from, user); ok {
 		return at, call.CauseNone
 	}
-	if u.dials.find(user) != nil {
+	if u.plan().dials.find(user) != nil {
 		return call.Next{Kind: call.Dial, Number: user}, call.CauseNone
 	}
 	return call.Next{}, call.CauseNotFound
@@ -36,6 +36,6 @@ func (u *UA) reach(agent string, from netip.Addr, user string) (call.Next, call.
 
 // knows tells whether an agent has that id.
 func (r *registrar) knows(id string) bool {
-	_, ok := r.accounts[id]
+	_, ok := r.directory.Load().accounts[id]
 	return ok
 }

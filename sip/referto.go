@@ -146,7 +146,7 @@ func (u *UA) ourHost(host string, l *leg) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
-		return u.trunks.named(host)
+		return u.plan().named(host)
 	}
 	addr = addr.Unmap()
 	for _, one := range u.listeners {
@@ -154,6 +154,6 @@ func (u *UA) ourHost(host string, l *leg) bool {
 			return true
 		}
 	}
-	_, trunk := u.trunks.match(addr)
-	return trunk || addr == u.selfAt(h).Addr().Unmap() || u.trunks.named(host)
+	_, trunk := u.plan().match(addr)
+	return trunk || addr == u.selfAt(h).Addr().Unmap() || u.plan().named(host)
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -122,12 +123,12 @@ func (o registrarOptions) check() error {
 type registrar struct {
 	o      registrarOptions
 	nonces *nonces
-	decoys *decoys
 	quota  *quota
 	wake   chan struct{} // buffered, 1: something changed that run may be waiting for
+	// directory is who there is; replaced whole, with mu held.
+	directory atomic.Pointer[directory]
 
 	mu       sync.Mutex
-	accounts map[string]*account // the map is never changed; counts are guarded by mu
 	bindings *bindings
 	pinging  int      // pings under way
 	changed  []string // agents whose flow may have come or gone since onFlow was told, in order
@@ -143,22 +144,11 @@ func newRegistrar(o registrarOptions) *registrar {
 		nonces:   newNonces(o.nonceLife),
 		quota:    newQuota(),
 		wake:     make(chan struct{}, 1),
-		accounts: make(map[string]*account, len(o.agents)),
 		bindings: newBindings(),
 		pending:  make(map[string]bool),
 		told:     make(map[string]bool),
 	}
-	everyone, _ := algorithmsOf(o.digest) // check has told
-	var agents []*account
-	for _, a := range o.agents {
-		acc, err := a.account(o.realm, o.digest)
-		if a.ID == "" || err != nil {
-			continue
-		}
-		r.accounts[a.ID] = acc
-		agents = append(agents, acc)
-	}
-	r.decoys = newDecoys(agents, everyone)
+	r.directory.Store(newDirectory(o.realm, o.agents, o.digest))
 	return r
 }
 

@@ -21,6 +21,7 @@ func (r *registrar) register(req *sipmsg.Request, src source) (res *sipmsg.Respo
 	if s := req.To().Address.Scheme; s != schemeSIP && s != schemeSIPS { // RFC 3261 section 10.2, RFC 4475 section 3.3.4
 		return refusal(req, badRequest("To is no address of record")), registerMalformed
 	}
+	d := r.directory.Load()
 	agent, outcome, refused := r.identify(req, req.To().Address.User)
 	if refused != nil {
 		return refused, outcome
@@ -29,18 +30,25 @@ func (r *registrar) register(req *sipmsg.Request, src source) (res *sipmsg.Respo
 	if err != nil {
 		return refusal(req, err), err.outcome
 	}
-	outcome, err = r.apply(agent, wish, req, src)
+	outcome, err = r.apply(d, agent, wish, req, src)
 	if err != nil {
 		return refusal(req, err), err.outcome
+	}
+	if outcome == registerStale {
+		return r.challenge(req, agent, true), outcome
 	}
 	return r.registered(req, agent), outcome
 }
 
-// apply does what a REGISTER wishes, wholly or not at all.
-func (r *registrar) apply(agent string, w wish, req *sipmsg.Request, src source) (outcome string, refused *refusedError) {
+// apply does what a REGISTER wishes, wholly or not at all. Where the agents were reloaded since it was judged by
+// the directory d, it is registerStale: the phone has to show again who it is.
+func (r *registrar) apply(d *directory, agent string, w wish, req *sipmsg.Request, src source) (outcome string, refused *refusedError) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.directory.Load() != d {
+		return registerStale, nil
+	}
 	old, bound := r.bindings.get(agent, now)
 	callID, cseq := req.CallID().Value(), req.CSeq().SeqNo
 	if w.bind == nil && (!bound || !w.removes(&old.display)) {

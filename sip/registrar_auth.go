@@ -65,8 +65,9 @@ func (r *registrar) credentialsOf(req *sipmsg.Request) (*digest.Credentials, err
 // account finds an agent's account, or the decoy for an id that nobody has. The decoy is found for agents too:
 // nothing must cost them less.
 func (r *registrar) account(agent string) *account {
-	decoy := r.decoys.of(agent)
-	if a, ok := r.accounts[agent]; ok {
+	d := r.directory.Load()
+	decoy := d.decoys.of(agent)
+	if a, ok := d.accounts[agent]; ok {
 		return a
 	}
 	return decoy

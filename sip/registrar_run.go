@@ -147,7 +147,9 @@ func (r *registrar) tell() {
 		_, up := r.lookupLocked(agent)
 		r.mu.Unlock()
 		if up != r.told[agent] {
-			r.told[agent] = up
+			if r.told[agent] = up; !up {
+				delete(r.told, agent) // it may be nobody's id any more
+			}
 			r.o.onFlow(agent, up)
 		}
 	}

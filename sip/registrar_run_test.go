@@ -22,7 +22,7 @@ func bindAgent(t *testing.T, r *registrar, agent, transport, from string, cseq i
 	req := registerRequest(t, agent, fmt.Sprintf("Contact: <sip:%s@%s>", agent, from), cseq)
 	w, refused := r.readWish(req)
 	require.Nil(t, refused)
-	_, refused = r.apply(agent, w, req, sourceAt(t, transport, from))
+	_, refused = r.apply(r.directory.Load(), agent, w, req, sourceAt(t, transport, from))
 	require.Nil(t, refused)
 }
 

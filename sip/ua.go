@@ -31,11 +31,11 @@ type UA struct {
 	transport *sipmsg.TransportLayer
 	txs       *sipmsg.TransactionLayer
 	registrar *registrar
-	trunks    *trunks
+	plans     atomic.Pointer[plan] // see plan
+	reloads   sync.Mutex           // held while settings are put in force
 	legs      *legTable
 	ladder    *ladder // nil without Options.Trace
 	reacks    *reacks
-	dials     *dialPlan
 	transfers transfers // of our own phones
 	// door decides who may call and where the number leads. It is admit, but for a Phone.
 	door func(x *exchange) (in call.Incoming, refused *sipmsg.Response)
@@ -86,7 +86,7 @@ func New(o Options) (*UA, error) {
 		return nil, fmt.Errorf("register SIP metrics: %w", err)
 	}
 	u := &UA{
-		o: o, log: o.Logger, metrics: m, trunks: newTrunks(o.Trunks), legs: newLegTable(), reacks: newReacks(),
+		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
 		closed: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), ringEvery: ringEvery,
 		gate: newGate(o.limits),
 	}
@@ -100,9 +100,11 @@ func New(o Options) (*UA, error) {
 		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
 		ping: u.ping, busy: u.legs.occupied, count: m.register, onFlow: u.flowChanged, logger: o.Logger,
 	}
-	if u.dials, err = newDialPlan(o.Dial, u.trunks); err != nil {
+	p, err := newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
+	if err != nil {
 		return nil, err
 	}
+	u.plans.Store(p)
 	if err := ro.check(); err != nil {
 		return nil, fmt.Errorf("agents: %w", err)
 	}
@@ -273,7 +275,7 @@ func (u *UA) socketFailed(why string, err error) {
 // keeps tells whether a TCP connection is needed, though nothing comes over it: a trunk's, the flow of an
 // agent's phone, that of a call.
 func (u *UA) keeps(peer netip.AddrPort) bool {
-	if _, ok := u.trunks.match(peer.Addr()); ok {
+	if _, ok := u.plan().match(peer.Addr()); ok {
 		return true
 	}
 	if _, ok := u.registrar.agentAt(transportTCP, peer); ok {

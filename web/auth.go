@@ -64,7 +64,7 @@ func (s *Server) authenticate(r *http.Request) (bearer hashedToken, err error) {
 	}
 	sum := sha256.Sum256([]byte(secret))
 	found := false
-	for _, t := range s.tokens { // all of them, so that the place in the list does not show either
+	for _, t := range s.inForce.Load().tokens { // all of them, so that the place in the list does not show either
 		if subtle.ConstantTimeCompare(t.sum[:], sum[:]) == 1 {
 			bearer, found = t, true
 		}

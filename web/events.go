@@ -181,10 +181,10 @@ type liveCard struct {
 
 // board is how things stand now: alarms first, then what is longest.
 func (s *Server) board(now time.Time, today *todayDTO) boardDTO {
-	z := s.zone()
+	z, set := s.zone(), s.inForce.Load()
 	b := boardDTO{
-		Service: s.o.Service, Now: z.at(now), Ready: s.o.Ready() == nil, Today: today,
-		Targets: targetsDTO{s.o.AnswerRings, seconds(s.o.Talk.Seconds()), seconds(s.o.ServiceLevel.Seconds())},
+		Service: set.Service, Now: z.at(now), Ready: s.o.Ready() == nil, Today: today,
+		Targets: targetsDTO{set.AnswerRings, seconds(set.Talk.Seconds()), seconds(set.ServiceLevel.Seconds())},
 		States:  make(map[string]int),
 		Alerts:  s.alertCards(now),
 	}
@@ -243,7 +243,7 @@ func (s *Server) today(ctx context.Context, now time.Time) *todayDTO {
 	ctx, cancel := context.WithTimeout(ctx, summaryTimeout)
 	defer cancel()
 	year, month, day := now.In(s.o.Location).Date()
-	n, err := s.o.Records.Summary(ctx, time.Date(year, month, day, 0, 0, 0, 0, s.o.Location), s.o.ServiceLevel)
+	n, err := s.o.Records.Summary(ctx, time.Date(year, month, day, 0, 0, 0, 0, s.o.Location), s.inForce.Load().ServiceLevel)
 	if err != nil {
 		s.o.Logger.Warn("today's calls not counted", zap.Error(err))
 		return nil

@@ -45,15 +45,17 @@ func fakeHotline(t *testing.T) Options {
 	}
 	wav := []byte("RIFF----WAVEfmt 0123456789")
 	return Options{
-		Service: "城市燃气服务热线", Location: now.Location(), AnswerRings: 3, Talk: 3 * time.Minute,
-		ServiceLevel: 15 * time.Second, Records: store,
-		Tokens: []Token{
-			{Name: "ops", Role: Supervisor, Token: supervisorToken},
-			{Name: "audit", Role: Auditor, Token: auditorToken},
-			{Name: "desk", Role: AgentRole, Token: agentToken},
-			{Name: "prometheus", Role: MetricsTap, Token: metricsToken},
-			{Name: "unset", Role: Supervisor},
-			{Name: "8002", Role: AgentRole, Token: ownToken, Agent: "8002"},
+		Location: now.Location(), Records: store,
+		Settings: Settings{
+			Service: "城市燃气服务热线", AnswerRings: 3, Talk: 3 * time.Minute, ServiceLevel: 15 * time.Second,
+			Tokens: []Token{
+				{Name: "ops", Role: Supervisor, Token: supervisorToken},
+				{Name: "audit", Role: Auditor, Token: auditorToken},
+				{Name: "desk", Role: AgentRole, Token: agentToken},
+				{Name: "prometheus", Role: MetricsTap, Token: metricsToken},
+				{Name: "unset", Role: Supervisor},
+				{Name: "8002", Role: AgentRole, Token: ownToken, Agent: "8002"},
+			},
 		},
 		Recording: func(name string) (io.ReadSeekCloser, time.Time, error) {
 			if name != "c1.wav" {

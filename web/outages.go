@@ -116,7 +116,7 @@ func (s *Server) readOutage(r *http.Request) (o call.Outage, err error) {
 		return o, badRequest("from and to: two instants (RFC 3339) are needed, the first before the second", nil)
 	case len(in.Areas) > maxAreas:
 		return o, badRequest(fmt.Sprintf("areas: at most %d", maxAreas), nil)
-	case in.Prompt != "" && !s.o.HasPrompt(in.Prompt):
+	case in.Prompt != "" && !s.inForce.Load().HasPrompt(in.Prompt):
 		return o, badRequest("prompt: there is none of that name", nil)
 	case utf8.RuneCountInString(in.Note) > maxNote:
 		return o, badRequest(fmt.Sprintf("note: at most %d characters", maxNote), nil)

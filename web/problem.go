@@ -16,6 +16,8 @@ type problem struct {
 	Status   int    `json:"status"`
 	Detail   string `json:"detail,omitempty"`
 	Instance string `json:"instance,omitempty"`
+	// Problems are the lines of what is wrong with a configuration, an extension (RFC 9457 section 3.2).
+	Problems []string `json:"problems,omitempty"`
 
 	header http.Header // to be sent along
 	cause  error       // for the log, never for the client

@@ -42,6 +42,7 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/events", roles: []Role{Auditor}, handle: s.recent},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
+		{pattern: "/api/v1/reload", method: http.MethodPost, handle: s.reload},
 		{pattern: "/api/v1/outages", roles: []Role{Auditor, AgentRole}, handle: s.outages},
 		{pattern: "/api/v1/outages/{id}", method: "PUT, DELETE", handle: s.changeOutage},
 		s.actingRoute("pause", pause),

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,18 +42,11 @@ type Records interface {
 type Options struct {
 	// Listener is where Run serves; Run closes it.
 	Listener net.Listener
-	// Service is the hotline's name, shown on the page.
-	Service string
 	// Location is the time zone of all times shown, and of "today"; nil means UTC.
 	Location *time.Location
-	// AnswerRings and Talk are the two promises, ServiceLevel the service level's time.
-	AnswerRings  int
-	Talk         time.Duration
-	ServiceLevel time.Duration
+	Settings
 	// AlarmPriority is the queue priority from which on a queue is shown as an alarm; 0 means 100.
 	AlarmPriority int
-	// Tokens may use the API; one with an empty token opens nothing.
-	Tokens []Token
 	// MaxWatchers bounds the connections to /events; 0 means 64.
 	MaxWatchers int
 	// Records of calls.
@@ -71,8 +65,8 @@ type Options struct {
 	Shifts func() Shifts
 	// Outages keeps planned outages; nil: there are none, and none can be put.
 	Outages call.Outages
-	// HasPrompt reports whether there is a prompt of that name; nil: there is none.
-	HasPrompt func(name string) bool
+	// Reload reads the configuration anew; nil: it cannot be.
+	Reload func() Reloaded
 	// Ready says why the hotline takes no calls; nil error when it does.
 	Ready func() error
 	// Panicked is told that a handler panicked (and was contained), to be counted.
@@ -108,9 +102,6 @@ func (o Options) withDefaults() Options {
 	if o.Agents == nil {
 		o.Agents = func() []call.AgentView { return nil }
 	}
-	if o.HasPrompt == nil {
-		o.HasPrompt = func(string) bool { return false }
-	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}
@@ -142,7 +133,7 @@ const (
 // Server serves the hotline over HTTP. Make one with New.
 type Server struct {
 	o        Options
-	tokens   []hashedToken
+	inForce  atomic.Pointer[inForce]
 	metrics  metrics
 	handler  http.Handler
 	watchers chan struct{} // holds one token for each
@@ -158,12 +149,12 @@ func New(o Options) *Server {
 	o = o.withDefaults()
 	s := &Server{
 		o:        o,
-		tokens:   hashTokens(o.Tokens),
 		metrics:  newMetrics(),
 		watchers: make(chan struct{}, o.MaxWatchers),
 		closing:  make(chan struct{}),
 		timeout:  requestTimeout,
 	}
+	s.Apply(o.Settings)
 	s.handler = s.routes()
 	return s
 }

@@ -30,6 +30,8 @@ type console struct {
 	out, err io.Writer
 	// signals carries SIGINT and SIGTERM: the first asks to drain, the second to stop now.
 	signals <-chan os.Signal
+	// hangups carries SIGHUP: each asks to read the configuration anew. It may be nil.
+	hangups <-chan os.Signal
 }
 
 // say writes what a person asked for.
@@ -48,6 +50,8 @@ type cli struct {
 	Demo   demoCmd   `cmd:"" help:"Serve on free ports with simulated callers and agents, and show it live."`
 	Init   initCmd   `cmd:"" help:"Write a configuration to start from, with this machine's address and random passwords."`
 	Check  checkCmd  `cmd:"" help:"Check a configuration: every problem at once, with its line."`
+	Menu   menuCmd   `cmd:"" help:"Draw the menus of a configuration as SVG, or walk them without a phone."`
+	Reload reloadCmd `cmd:"" help:"Have the hotline that runs read its configuration anew."`
 	Bench  benchCmd  `cmd:"" help:"Measure what this program costs on this machine."`
 	HA1    ha1Cmd    `cmd:"" name:"ha1" help:"Make what stands in for an agent's password in the configuration."`
 	Trace  traceCmd  `cmd:"" help:"Print what a call said by SIP, as a ladder. Also while the hotline runs."`
@@ -59,7 +63,9 @@ type cli struct {
 func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	os.Exit(run(os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, signals: signals}))
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	os.Exit(run(os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, signals: signals, hangups: hangups}))
 }
 
 // run is the whole program but for the process around it.

@@ -48,17 +48,18 @@ func (t *terminal) String() string {
 type program struct {
 	out, err *terminal
 	signals  chan os.Signal
+	hangups  chan os.Signal
 	exited   chan int
 }
 
 // start runs the program; at the test's end it is told twice to stop.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
-	p := &program{out: newTerminal(), err: newTerminal(), signals: make(chan os.Signal, 2), exited: make(chan int, 1)}
+	p := &program{out: newTerminal(), err: newTerminal(), signals: make(chan os.Signal, 2), hangups: make(chan os.Signal, 1), exited: make(chan int, 1)}
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		p.exited <- run(args, &console{out: p.out, err: p.err, signals: p.signals})
+		p.exited <- run(args, &console{out: p.out, err: p.err, signals: p.signals, hangups: p.hangups})
 	}()
 	t.Cleanup(func() {
 		select {

@@ -26,6 +26,8 @@ var promised = map[string][]string{
 	"hotline_wait_seconds":               {"queue"},
 	"hotline_talk_seconds":               {"queue"},
 	"hotline_talk_target_total":          {"met", "queue"},
+	"hotline_reloads_total":              {"outcome"},
+	"hotline_config_loaded_timestamp":    nil,
 	"hotline_service_level_total":        {"outcome", "queue"},
 	"hotline_target_events_total":        {"kind", "queue"},
 	"hotline_post_dial_seconds":          nil,

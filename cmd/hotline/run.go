@@ -39,6 +39,11 @@ type app struct {
 	failed   chan error // of a part that ended by itself; it has room for all
 	draining atomic.Bool
 
+	reloads   *reloadMetrics
+	reloading sync.Mutex                     // guards what follows, and lets reloads come one after the other
+	inForce   *config.Config                 // cfg, until it was read anew
+	read      func() (*config.Config, error) // reads it anew; nil: there is nothing to read
+
 	store     *sqlstore.Store
 	recorder  *recorder.Recorder // nil when nothing is recorded
 	engine    media.Engine
@@ -69,6 +74,7 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 			err = errors.Join(err, a.steps.stop())
 		}
 	}()
+	a.inForce, a.reloads = cfg, newReloadMetrics(a.registry)
 	a.registry.MustRegister(a.panics, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// First what needs nothing but the configuration, so that a fault there is told before a disk or a
@@ -108,14 +114,20 @@ func (a *app) start() {
 	a.steps.background("SIP", fail, a.ua.Run)
 }
 
-// serve waits for a signal, or for a part to fail, and takes everything down in order.
+// serve waits for a signal that ends it, or for a part to fail, and takes everything down in order.
 func (a *app) serve(con *console) error {
 	var failure error
-	select {
-	case s := <-con.signals:
-		a.log.Info("draining: no new calls", zap.Stringer("signal", s), zap.Duration("at most", a.cfg.Drain))
-	case failure = <-a.failed:
-		a.log.Error("a part failed; shutting down", zap.Error(failure))
+	for waiting := true; waiting; {
+		select {
+		case <-con.hangups:
+			a.reload("SIGHUP")
+			continue
+		case s := <-con.signals:
+			a.log.Info("draining: no new calls", zap.Stringer("signal", s), zap.Duration("at most", a.cfg.Drain))
+		case failure = <-a.failed:
+			a.log.Error("a part failed; shutting down", zap.Error(failure))
+		}
+		waiting = false
 	}
 	return errors.Join(failure, a.shutdown(con.signals, failure == nil))
 }

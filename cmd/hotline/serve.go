@@ -27,6 +27,7 @@ func (s *serveCmd) Run(con *console) error {
 	if err != nil {
 		return err
 	}
+	a.readBy(func() (*config.Config, error) { return loadConfig(s.Config) })
 	con.say("%s", banner(a, s.Config))
 	return a.serve(con)
 }

@@ -116,24 +116,30 @@ func (a *app) openWeb() (err error) {
 		return fmt.Errorf("http.listen: %w", err)
 	}
 	a.steps.add("HTTP socket", func() error { return closed(a.http.Close()) })
-	tokens := make([]web.Token, 0, len(a.cfg.HTTP.Tokens))
-	for _, t := range a.cfg.HTTP.Tokens {
-		tokens = append(tokens, web.Token{Name: t.Name, Role: roles[t.Role], Token: t.Token.Reveal(), Agent: t.Agent})
-	}
 	a.web = web.New(web.Options{
-		Listener: a.http, Service: a.cfg.Service.Name, Location: a.cfg.Service.Timezone,
-		AnswerRings: a.cfg.Targets.AnswerRings, Talk: a.cfg.Targets.Talk,
-		ServiceLevel: a.cfg.Targets.ServiceLevel.Within, Tokens: tokens, Records: a.store,
+		Listener: a.http, Location: a.cfg.Service.Timezone, Settings: a.pageSettings(), Records: a.store,
 		Recording: a.recording, Ladder: a.ladder,
 		Live:    func() []call.Live { return a.exchange.Live() },
 		Queues:  func() []call.QueueView { return a.center.Queues() },
 		Agents:  func() []call.AgentView { return a.center.Agents() },
 		Shifts:  func() web.Shifts { return a.center },
-		Outages: a.store, HasPrompt: a.prompts.Has,
+		Outages: a.store, Reload: func() web.Reloaded { return a.reload("API") },
 		Ready: a.ready, Panicked: a.panics.Inc,
 		Gatherer: a.registry, Metrics: a.registry, Logger: a.log.Named("web"),
 	})
 	return nil
+}
+
+// pageSettings are what of the API and the page the configuration says.
+func (a *app) pageSettings() web.Settings {
+	s := web.Settings{
+		Service: a.cfg.Service.Name, AnswerRings: a.cfg.Targets.AnswerRings, Talk: a.cfg.Targets.Talk,
+		ServiceLevel: a.cfg.Targets.ServiceLevel.Within, HasPrompt: a.prompts.Has,
+	}
+	for _, t := range a.cfg.HTTP.Tokens {
+		s.Tokens = append(s.Tokens, web.Token{Name: t.Name, Role: roles[t.Role], Token: t.Token.Reveal(), Agent: t.Agent})
+	}
+	return s
 }
 
 // closed is the error of a Close by which somebody else came first, and all is well.

@@ -63,27 +63,36 @@ func widening(steps []config.Widening) []acd.Widening {
 }
 
 func (a *app) openExchange() (err error) {
+	s := a.callSettings()
 	o := call.Options{
-		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
+		Menus: s.Menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: s.Prompts, Dialer: a.ua,
+		Queues: s.Queues, Targets: s.Targets, Shed: s.Shed, Languages: s.Languages, Alarm: s.Alarm,
 		Shifts: a.center, OnFinished: func(r call.Record) { a.center.Finished(r) },
-		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(), Shed: a.shedMenus(),
-		Languages: make(map[string]call.Prompts, len(a.languages)),
-		OnEvent:   a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
-	}
-	if alarm := a.cfg.Alarm; alarm.Key != "" && alarm.Queue != "" {
-		o.Alarm = call.AlarmKey{Key: media.Key(alarm.Key[0]), To: call.Next{Kind: call.Wait, Queue: alarm.Queue}}
+		OnEvent: a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
 		o.Recorder = a.recorder
 	}
-	for tag, set := range a.languages {
-		o.Languages[tag] = set
-	}
-	for name, q := range a.cfg.Queues {
-		o.Queues[name] = waitingIn(q)
-	}
 	a.exchange, err = call.NewExchange(o)
 	return err
+}
+
+// callSettings are what calls go by, of the configuration.
+func (a *app) callSettings() call.Settings {
+	s := call.Settings{
+		Menus: a.menus, Prompts: a.prompts, Languages: make(map[string]call.Prompts, len(a.languages)),
+		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(), Shed: a.shedMenus(),
+	}
+	if alarm := a.cfg.Alarm; alarm.Key != "" && alarm.Queue != "" {
+		s.Alarm = call.AlarmKey{Key: media.Key(alarm.Key[0]), To: call.Next{Kind: call.Wait, Queue: alarm.Queue}}
+	}
+	for tag, set := range a.languages {
+		s.Languages[tag] = set
+	}
+	for name, q := range a.cfg.Queues {
+		s.Queues[name] = waitingIn(q)
+	}
+	return s
 }
 
 func (a *app) targets() call.Targets {

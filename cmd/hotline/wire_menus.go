@@ -20,7 +20,14 @@ import (
 
 // openPrompts reads the prompts and the menus. Whether every prompt is there was checked with the
 // configuration.
-func (a *app) openPrompts() (err error) {
+func (a *app) openPrompts() error {
+	a.egress = egress.New(ivr.MaxLookup)
+	a.steps.add("HTTP to others", a.egress.Close)
+	return a.readPrompts()
+}
+
+// readPrompts reads them, once there is what looks up for menus.
+func (a *app) readPrompts() (err error) {
 	log := a.log.Named("prompts")
 	a.prompts, err = prompts.New(prompts.Options{
 		Folder: a.cfg.Prompts.Folder, Language: a.cfg.Service.Language, Logger: log,
@@ -47,8 +54,6 @@ func (a *app) openPrompts() (err error) {
 				zap.String("calendar", name))
 		}
 	}
-	a.egress = egress.New(ivr.MaxLookup)
-	a.steps.add("HTTP to others", a.egress.Close)
 	a.menus, err = a.readMenus()
 	return err
 }

@@ -17,7 +17,7 @@ func (a *app) openSIP() (err error) {
 	sip.SetT1(s.T1)
 	o := sip.Options{
 		T1: s.T1, TryingAfter: s.TryingAfter, Realm: s.Realm, Digest: names(s.Digest), Engine: a.engine,
-		MaxCalls: s.MaxCalls, Alarm: a.alarmDoor(), Ping: s.Ping,
+		MaxCalls: s.MaxCalls, Ping: s.Ping,
 		ExpiresMin: s.Expires.Min, ExpiresMax: s.Expires.Max, ExpiresDefault: s.Expires.Default,
 		SessionExpires: s.SessionExpires, MinSE: s.MinSE,
 		// The desk and the exchange are wired after the user agent, and before it runs.
@@ -31,8 +31,21 @@ func (a *app) openSIP() (err error) {
 	for _, l := range s.Listen {
 		o.Listen = append(o.Listen, sip.Listener{Network: l.Network, Address: l.Address, Advertise: l.Advertise})
 	}
+	set := a.doorSettings()
+	o.Agents, o.Trunks, o.Queues, o.Dial, o.Alarm, o.Codes = set.Agents, set.Trunks, set.Queues, set.Dial, set.Alarm, set.Codes
+	a.ua, err = sip.New(o)
+	if err != nil {
+		return err
+	}
+	a.steps.add("SIP sockets", a.ua.Close)
+	return nil
+}
+
+// doorSettings are who may call and register, and where numbers lead, of the configuration.
+func (a *app) doorSettings() (s sip.Settings) {
+	s.Alarm = a.alarmDoor()
 	for _, g := range a.cfg.Agents {
-		o.Agents = append(o.Agents, sip.AgentOptions{
+		s.Agents = append(s.Agents, sip.AgentOptions{
 			ID: g.ID, Name: g.Name, Password: g.Password.Reveal(), HA1: revealed(g.HA1), Digest: names(g.Digest),
 		})
 	}
@@ -41,22 +54,17 @@ func (a *app) openSIP() (err error) {
 		for number, to := range t.Numbers {
 			numbers[number] = call.Next{Kind: call.Route, Menu: to.Menu, Queue: to.Queue}
 		}
-		o.Trunks = append(o.Trunks, sip.TrunkOptions{Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t)})
+		s.Trunks = append(s.Trunks, sip.TrunkOptions{Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t)})
 	}
-	o.Codes = a.cfg.Codes.All()
-	o.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
+	s.Codes = a.cfg.Codes.All()
+	s.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
 	for _, d := range a.cfg.Dial {
-		o.Dial = append(o.Dial, sip.DialRule{
+		s.Dial = append(s.Dial, sip.DialRule{
 			Prefix: d.Prefix, Trunk: d.Through, PerMinute: d.PerMinute, AtOnce: d.AtOnce,
 			Hours: sip.Hours{From: d.Hours.From, To: d.Hours.To, Location: a.cfg.Service.Timezone},
 		})
 	}
-	a.ua, err = sip.New(o)
-	if err != nil {
-		return err
-	}
-	a.steps.add("SIP sockets", a.ua.Close)
-	return nil
+	return s
 }
 
 // outBy is how numbers outside are called through a trunk; nil where they are not.

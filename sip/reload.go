@@ -1,0 +1,131 @@
+package sip
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.uber.org/zap"
+)
+
+// Settings are what of the [Options] a reload changes, with the same meaning.
+type Settings struct {
+	Agents []AgentOptions
+	Trunks []TrunkOptions
+	Queues []string
+	Dial   []DialRule
+	Codes  []string
+	Alarm  AlarmOptions
+}
+
+// plan is who may call in besides agents, and where numbers lead, in and out. It is replaced whole; in itself
+// it is immutable, but for what its trunks and rules count.
+type plan struct {
+	*trunks
+	dials  *dialPlan
+	queues []string
+	codes  []string
+}
+
+// newPlan checks the settings. What was called by the plan before, if there was one, counts on.
+func newPlan(s Settings, before *plan) (*plan, error) {
+	p := &plan{trunks: newTrunks(s.Trunks), queues: slices.Clone(s.Queues), codes: slices.Clone(s.Codes)}
+	var err error
+	if p.dials, err = newDialPlan(s.Dial, p.trunks); err != nil {
+		return nil, err
+	}
+	if before == nil {
+		return p, nil
+	}
+	for _, rule := range p.dials.rules {
+		for _, old := range before.dials.rules {
+			if old.Prefix == rule.Prefix {
+				rule.dialUse = old.dialUse
+			}
+		}
+	}
+	for _, one := range p.list {
+		for _, old := range before.list {
+			if old.name == one.name {
+				one.at.Store(old.at.Load())
+			}
+		}
+	}
+	return p, nil
+}
+
+// plan is the one in force. Who needs two things of the same one asks once.
+func (u *UA) plan() *plan { return u.plans.Load() }
+
+// Reload checks settings and returns what puts them in force; until that is called nothing has changed. It
+// may be called from any goroutine, also with others.
+//
+// Calls and dialogs go on, whoever they are with. An agent who is no more, or whose password is another one,
+// loses the registration: the phone has to show that it still may. Errors are those of New.
+func (u *UA) Reload(s Settings) (put func(), err error) {
+	if _, err := newPlan(s, nil); err != nil {
+		return nil, err
+	}
+	ro := u.registrar.o
+	ro.agents = s.Agents
+	if err := ro.check(); err != nil {
+		return nil, fmt.Errorf("agents: %w", err)
+	}
+	return func() {
+		u.reloads.Lock()
+		defer u.reloads.Unlock()
+		if p, err := newPlan(s, u.plan()); err == nil { // it was checked above
+			u.plans.Store(p)
+		}
+		u.calls.hold(s.Alarm)
+		u.registrar.reload(s.Agents)
+	}, nil
+}
+
+// directory is who may register. It is immutable, but for the accounts' counts, which the registrar's mu guards.
+type directory struct {
+	accounts map[string]*account
+	agents   map[string]AgentOptions
+	decoys   *decoys
+}
+
+// newDirectory makes the accounts of agents; digest is what is offered where one has no list of his own.
+func newDirectory(realm string, agents []AgentOptions, digest []string) *directory {
+	d := &directory{accounts: make(map[string]*account, len(agents)), agents: make(map[string]AgentOptions, len(agents))}
+	everyone, _ := algorithmsOf(digest) // check has told
+	var all []*account
+	for _, a := range agents {
+		acc, err := a.account(realm, digest)
+		if a.ID == "" || err != nil {
+			continue
+		}
+		d.accounts[a.ID], d.agents[a.ID] = acc, a
+		all = append(all, acc)
+	}
+	d.decoys = newDecoys(all, everyone)
+	return d
+}
+
+// reload replaces the agents. Nonces that were used stay used.
+func (r *registrar) reload(agents []AgentOptions) {
+	d := newDirectory(r.o.realm, agents, r.o.digest)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.directory.Load()
+	for id, a := range d.accounts {
+		if before := old.accounts[id]; before != nil {
+			a.counts = before.counts
+		}
+	}
+	r.directory.Store(d)
+	for id, before := range old.agents {
+		now, there := d.agents[id]
+		if there && now.Password == before.Password && maps.Equal(now.HA1, before.HA1) {
+			continue
+		}
+		if r.bindings.remove(id) != nil {
+			r.o.logger.Info("agent's phone has to register anew", zap.String("agent", id), zap.Bool("agent there", there))
+			r.changedLocked(id)
+		}
+	}
+}
