@@ -42,6 +42,7 @@ type Options struct {
 	Desk     Desk
 	Dialer   Dialer // nil: no number outside is called
 	Shifts   Shifts // nil: feature codes do nothing
+	Callback CallbackOptions
 	Bridge   Bridger
 	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
 	Records  Records
@@ -69,8 +70,9 @@ type Options struct {
 // Its methods may be called from any goroutine.
 type Exchange struct {
 	Options
-	metrics *metrics
-	stages  map[Kind]stage
+	metrics   *metrics
+	callbacks *callbacks
+	stages    map[Kind]stage
 
 	mu    sync.Mutex
 	calls map[string]*Call
@@ -107,6 +109,9 @@ func NewExchange(o Options) (*Exchange, error) {
 	}
 	x := &Exchange{Options: o, metrics: m, stages: stages, calls: make(map[string]*Call), legs: make(map[LegID]owner)}
 	x.idle.L = &x.mu
+	if x.callbacks, err = newCallbacks(x); err != nil {
+		return nil, err
+	}
 	return x, nil
 }
 

@@ -24,6 +24,9 @@ const byQueue = "queue"
 // byResult is the label of a call's Result.
 const byResult = "result"
 
+// byOutcome is the label of how something ended.
+const byOutcome = "outcome"
+
 // outcomes are how transfers mostly end; others are causes too.
 var outcomes = []string{
 	transferDone, transferRefused, string(CauseBusy), string(CauseDeclined), string(CauseNoAnswer),
@@ -44,7 +47,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		}, []string{byResult}),
 		transfers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_transfers_total", Help: "Transfers that agents' phones asked for, by how they ended.",
-		}, []string{"kind", "outcome"}),
+		}, []string{"kind", byOutcome}),
 		hangups: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_agent_hangups_total",
 			Help: "Talks of queues that the agent ended first; handing a caller on is not that.",
@@ -133,6 +136,10 @@ func (m *metrics) finished(r *Record, within time.Duration) {
 		return
 	}
 	queue := cmp.Or(r.Queue, noQueue)
+	if r.calledBack() { // its outcome is a callback's, and its wait began in the call before
+		m.talked(r, queue)
+		return
+	}
 	m.calls.WithLabelValues(queue, string(r.Result)).Inc()
 	if level := levelOf(r, within); level != "" {
 		m.level.WithLabelValues(queue, level).Inc()
@@ -146,6 +153,11 @@ func (m *metrics) finished(r *Record, within time.Duration) {
 	if r.RingsMet != nil {
 		m.answerTarget.WithLabelValues(queue, strconv.FormatBool(*r.RingsMet)).Inc()
 	}
+	m.talked(r, queue)
+}
+
+// talked counts what was talked in a finished call.
+func (m *metrics) talked(r *Record, queue string) {
 	if len(r.Talks) > 0 {
 		m.talk.WithLabelValues(queue).Observe(r.TalkSeconds)
 	}

@@ -119,7 +119,7 @@ func (s *Summary) Count(r Record, within time.Duration) {
 			*n++
 		}
 	}
-	queued := r.Queue != ""
+	queued := r.Queue != "" && !r.calledBack() // who is called back counts in the call before
 	answered := queued && r.Answered != nil
 	abandoned := queued && !answered && r.Result == Abandoned
 	intime := r.FirstWaitSeconds <= within.Seconds()
