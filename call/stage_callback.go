@@ -3,7 +3,6 @@ package call
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -94,11 +93,20 @@ func (c *Call) callbackRefused(ctx context.Context, back Next, why error) Next {
 	return back
 }
 
-// unbooked is the Next of a caller who left without having booked anything: the stay in the queue then ended by that.
+// unbooked is the Next of a caller who left, or was moved, without having booked anything: that is how the stay in the
+// queue ended.
 func (c *Call) unbooked(next Next) Next {
-	if n := len(c.rec.Visits); n > 0 && next.Kind == Done {
-		c.rec.Visits = slices.Clone(c.rec.Visits)
-		c.rec.Visits[n-1].How = string(Abandoned)
+	if n := len(c.rec.Visits); n > 0 {
+		c.rec.Visits[n-1].How = howMoved
+		if next.Kind == Done {
+			c.rec.Visits[n-1].How = howAbandoned
+		}
 	}
 	return next
 }
+
+// How a visit ended, as package acd says it too.
+const (
+	howAbandoned = "abandoned"
+	howMoved     = "moved"
+)

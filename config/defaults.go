@@ -65,6 +65,7 @@ func defaults() *Config {
 			ServiceLevel: ServiceLevel{Percent: 90, Within: 15 * time.Second},
 		},
 		Alarm:    alarmDefaults(),
+		Callback: callbackDefaults(),
 		Recorder: Recorder{Enabled: true, Keep: 730 * day},
 	}
 }

@@ -17,6 +17,7 @@ const (
 	keyNext   = "next"
 	keyQueue  = "queue"
 	keyNumber = "number"
+	keyOpen   = "open"
 )
 
 // nodeKind is how one kind of menu is read: its keys, and those that it cannot do without.
@@ -36,7 +37,7 @@ var nodeKinds = map[MenuKind]nodeKind{
 	MenuChoice:   {keys: choiceKeys, prompt: "welcome", otherwise: true},
 	MenuPlay:     {keys: playKeys, needs: map[string]string{keyPrompt: nameShape.want, keyNext: wantDestination}},
 	MenuDigits:   {keys: digitsKeys, needs: map[string]string{keyPrompt: nameShape.want, "variable": nameShape.want, keyNext: wantDestination}, otherwise: true},
-	MenuHours:    {keys: hoursKeys, needs: map[string]string{"calendar": "the name of a calendar", "open": wantDestination, "closed": wantDestination}},
+	MenuHours:    {keys: hoursKeys, needs: map[string]string{"calendar": "the name of a calendar", keyOpen: wantDestination, "closed": wantDestination}},
 	MenuLanguage: {keys: languageKeys, needs: map[string]string{keyPrompt: nameShape.want, "languages": wantLanguages, keyNext: wantDestination}},
 	MenuLookup:   {keys: lookupKeys, needs: map[string]string{keyURL: urlShape.want}, prompt: "looking-up", otherwise: true},
 	MenuAnnounce: {keys: announceKeys, needs: map[string]string{keyNext: wantDestination}, prompt: "outage-intro"},
@@ -92,7 +93,7 @@ func digitsKeys(_ *reader, m *Menu) []field {
 func hoursKeys(_ *reader, m *Menu) []field {
 	return []field{
 		{"calendar", func(v value) { v.text(&m.Calendar, nameShape) }},
-		to("open", &m.Open), to("closed", &m.Closed),
+		to(keyOpen, &m.Open), to("closed", &m.Closed),
 	}
 }
 

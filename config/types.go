@@ -27,6 +27,7 @@ type Config struct {
 	Ageing   time.Duration
 	Targets  Targets
 	Alarm    Alarm
+	Callback Callback
 	Recorder Recorder
 	Prompts  Prompts
 	Codes    Codes

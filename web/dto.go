@@ -76,6 +76,10 @@ type callDTO struct {
 	Answers  map[string]string `json:"answers"`
 	Language string            `json:"language"`
 
+	Kind     string `json:"kind"`
+	Callback string `json:"callback"`
+	Origin   string `json:"origin"`
+
 	Private   bool           `json:"private"`
 	Diverted  []diversionDTO `json:"diverted"`
 	Transfers []transferDTO  `json:"transfers"`
@@ -141,7 +145,7 @@ func (z zone) call(r call.Record) callDTO {
 		r.Answers = map[string]string{}
 	}
 	return callDTO{
-		Answers: r.Answers, Language: r.Language,
+		Answers: r.Answers, Language: r.Language, Kind: r.Kind, Callback: r.Callback, Origin: r.Origin,
 		ID: r.ID, From: r.From, To: r.To, Trunk: r.Trunk, MenuPath: r.MenuPath, Queue: r.Queue, Agent: r.Agent,
 		Started: z.at(r.Started), Accepted: z.maybe(r.Accepted), Queued: z.maybe(r.Queued),
 		PromiseClock: z.maybe(r.PromiseClock), Answered: z.maybe(r.Answered), Joined: z.maybe(r.Joined),

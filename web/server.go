@@ -71,6 +71,9 @@ type Options struct {
 	Shifts func() Shifts
 	// Outages keeps planned outages; nil: there are none, and none can be put.
 	Outages call.Outages
+	// Callbacks are those open, the first due first; CancelCallback takes one back. Errors: call.ErrNoBooking.
+	Callbacks      func() []call.Booking
+	CancelCallback func(ctx context.Context, id string) error
 	// HasPrompt reports whether there is a prompt of that name; nil: there is none.
 	HasPrompt func(name string) bool
 	// Ready says why the hotline takes no calls; nil error when it does.
@@ -107,6 +110,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Agents == nil {
 		o.Agents = func() []call.AgentView { return nil }
+	}
+	if o.Callbacks == nil {
+		o.Callbacks = func() []call.Booking { return nil }
+	}
+	if o.CancelCallback == nil {
+		o.CancelCallback = func(context.Context, string) error { return call.ErrNoBooking }
 	}
 	if o.HasPrompt == nil {
 		o.HasPrompt = func(string) bool { return false }

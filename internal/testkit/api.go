@@ -39,6 +39,10 @@ type Record struct {
 	Trunk       string     `json:"trunk"`
 
 	Answers map[string]string `json:"answers"`
+
+	Kind     string `json:"kind"`
+	Callback string `json:"callback"`
+	Origin   string `json:"origin"`
 }
 
 // Transfer is one wish of an agent's phone to hand the caller on.

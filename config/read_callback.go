@@ -1,0 +1,18 @@
+package config
+
+import "time"
+
+func callbackDefaults() Callback {
+	return Callback{Tries: 3, Every: 5 * time.Minute, Ring: 30 * time.Second, PerDay: 3, Open: 200}
+}
+
+func (r *reader) callback(v value) {
+	c := &r.cfg.Callback
+	v.fields(
+		field{"tries", func(v value) { v.integer(&c.Tries, 1, 10) }},
+		field{"every", func(v value) { v.duration(&c.Every, 10*time.Second, 12*time.Hour) }},
+		field{"ring", func(v value) { v.duration(&c.Ring, 5*time.Second, 2*time.Minute) }},
+		field{"per_day", func(v value) { v.integer(&c.PerDay, 1, 100) }},
+		field{keyOpen, func(v value) { v.integer(&c.Open, 1, 10_000) }},
+	)
+}

@@ -1,0 +1,62 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
+)
+
+// outward is city with a queue whose callers may ask to be called back, through a carrier at a port.
+func outward(port int) string {
+	yaml := strings.Replace(city, `"96110": {queue: repair}}`, fmt.Sprintf(
+		`"96110": {queue: repair}}`+"\n    address: udp://127.0.0.1:%d\n    from: \"96777\"\ndial:\n  - {prefix: \"139\", through: city}", port), 1)
+	return strings.Replace(yaml, "repair:    {", `repair:    {keys: {"1": {callback: true}}, `, 1)
+}
+
+// TestCallback: a caller asks by key to be called back, and hangs up; the hotline is killed meanwhile. When an agent
+// is there, the agent is rung, then the caller through the trunk, and they talk.
+func TestCallback(t *testing.T) {
+	t.Parallel()
+	carrier := testkit.StartAgent(t, testkit.SippAgent{Tone: thirdTone})
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: outward(carrier.Port), Race: true, Ping: "10m"})
+	c := caller(t, testkit.BaresipOptions{User: "13900000001"})
+	c.Dial(h.Number("96110"))
+	c.Await(testkit.CallEstablished) // after one ring
+	h.AwaitWaiting("repair", 1)
+	c.SendDigit('1')
+	h.AwaitWaiting("repair", 0)
+	c.SendDigit('1')
+	c.Await(testkit.CallClosed)
+	asked := h.AwaitCall("finished", testkit.Finished)
+	require.Equal(t, []string{"callback", "callback"}, []string{asked.Result, asked.Reason})
+	require.NotEmpty(t, asked.Callback)
+	h.AwaitWaiting("repair", 1) // nobody is on the line, and the place is kept
+	h.Kill()
+	h.Start()
+	h.AwaitWaiting("repair", 1)
+
+	wire := h.Capture()
+	phone := testkit.StartBaresip(t, testkit.BaresipOptions{
+		User: "8002", Password: passwords["8002"], Registrar: h.SIP, Register: true, Auto: true, Tone: agentTone,
+	})
+	r := h.AwaitCall("joined", func(r testkit.Record) bool { return r.Joined != nil })
+	require.Equal(t, []string{"callback", asked.Callback, asked.ID}, []string{r.Kind, r.Callback, r.Origin})
+	require.Equal(t, "13900000001", r.From)
+	require.Equal(t, "8002", r.Agent)
+	require.True(t, r.Visits[0].Entered.Equal(asked.Visits[0].Entered), "the place of before")
+	for _, m := range wire.SIP() {
+		if m.Method == "INVITE" && int(m.Dst.Port()) == carrier.Port {
+			require.Equal(t, "96777", m.From)
+			require.Equal(t, "13900000001", m.To)
+		}
+	}
+	phone.Hangup()
+	require.Zero(t, carrier.Wait(), carrier.Messages())
+	require.InDelta(t, 0, h.Metric("hotline_callbacks_open"), 0)
+	require.InDelta(t, 1, h.Metric(`hotline_callbacks_total{outcome="reached"}`), 0)
+	require.NotContains(t, h.Log(), "13900000001")
+}
