@@ -31,6 +31,10 @@ type QueueOptions struct {
 	WaitPrompt string // said while waiting, again and again
 	// Whisper: agents hear the queue and the wait before they are joined with a caller of it.
 	Whisper bool
+	// Survey is the menu that callers go to whom the agent hands over to it; empty: there is none. With
+	// SurveyAfterHangup the agent does so by hanging up.
+	Survey            string
+	SurveyAfterHangup bool
 	// Overflow is where callers go whom the queue turns away; the desk does so only for the reasons here.
 	Overflow map[Overflow]Next
 	Treatment
@@ -43,6 +47,7 @@ type Options struct {
 	Dialer   Dialer // nil: no number outside is called
 	Shifts   Shifts // nil: feature codes do nothing
 	Callback CallbackOptions
+	Survey   SurveyOptions
 	Bridge   Bridger
 	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
 	Records  Records

@@ -15,7 +15,7 @@ type metrics struct {
 	agentCalls, transfers           *prometheus.CounterVec
 	hangups, level                  *prometheus.CounterVec
 	active                          *prometheus.GaugeVec
-	rings, wait, talk               *prometheus.HistogramVec
+	rings, wait, talk, scores       *prometheus.HistogramVec
 }
 
 // byQueue is the label of a call's first queue.
@@ -52,7 +52,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			Name: "hotline_agent_hangups_total",
 			Help: "Talks of queues that the agent ended first; handing a caller on is not that.",
 		}, []string{byQueue}),
-		level: newLevel(),
+		level: newLevel(), scores: newScores(),
 		active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hotline_calls_active", Help: "Calls in progress, by stage.",
 		}, []string{"state"}),
@@ -105,7 +105,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
+	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget, m.scores} {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)
@@ -130,6 +130,9 @@ func (m *metrics) finished(r *Record, within time.Duration) {
 		if t.hungUpByAgent() {
 			m.hangups.WithLabelValues(t.Queue).Inc()
 		}
+	}
+	for _, s := range r.Survey {
+		m.scores.WithLabelValues(cmp.Or(s.Queue, noQueue), s.Question).Observe(float64(s.Score))
 	}
 	if r.agentMade() {
 		m.agentCalls.WithLabelValues(string(r.Result)).Inc()

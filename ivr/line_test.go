@@ -120,6 +120,8 @@ func (s *script) During(ctx context.Context, f func(context.Context), prompts ..
 	return nil
 }
 
+func (s *script) Rate(question string, score int) { s.note("rate %s %d", question, score) }
+
 func (s *script) Own(keys ...media.Key) { s.own = keys }
 
 func (s *script) Caller() string { return "+8613912345678" }

@@ -68,4 +68,5 @@ var kinds = map[string]builder{
 	"queue":    buildQueue,
 	"dial":     buildDial,
 	"hangup":   buildHangup,
+	"survey":   buildSurvey,
 }
