@@ -78,8 +78,9 @@ func menuDefaults(name string, kind MenuKind) Menu {
 		Prompt: nodeKinds[kind].prompt,
 		Wait:   6 * time.Second,
 		Tries:  3,
-		Next:   Destination{Hangup: kind == MenuHangup},
+		Next:   Destination{Hangup: kind == MenuHangup || kind == MenuSurvey},
 		Digits: Digits{Min: 1, Max: 20, End: "#", Confirm: true},
+		Survey: Survey{SecondKeys: "01", Thanks: "survey-thanks"},
 		Lookup: Lookup{Method: "GET", Timeout: 3 * time.Second},
 	}
 	if nodeKinds[kind].otherwise {

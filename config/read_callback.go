@@ -6,6 +6,14 @@ func callbackDefaults() Callback {
 	return Callback{Tries: 3, Every: 5 * time.Minute, Ring: 30 * time.Second, PerDay: 3, Open: 200}
 }
 
+// fields are the keys of a queue's survey.
+func (s *QueueSurvey) fields() []field {
+	return []field{
+		{"survey", func(v value) { v.text(&s.Survey, nameShape) }},
+		{"survey_after_hangup", func(v value) { v.boolean(&s.SurveyAfterHangup) }},
+	}
+}
+
 func (r *reader) callback(v value) {
 	c := &r.cfg.Callback
 	v.fields(

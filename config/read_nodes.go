@@ -44,6 +44,7 @@ var nodeKinds = map[MenuKind]nodeKind{
 	MenuQueue:    {keys: queueKeys, next: keyQueue, needs: map[string]string{keyQueue: "the name of a queue"}},
 	MenuDial:     {keys: dialKeys, next: keyNumber, needs: map[string]string{keyNumber: numberShape.want}},
 	MenuHangup:   {keys: hangupKeys, prompt: "goodbye"},
+	MenuSurvey:   {keys: surveyKeys, prompt: "survey"},
 }
 
 func to(name string, dst *Destination) field {
@@ -56,13 +57,15 @@ func to(name string, dst *Destination) field {
 
 func said(m *Menu) field { return field{keyPrompt, func(v value) { v.text(&m.Prompt, nameShape) }} }
 
-// asked are the keys of every kind that says its prompt until a key was pressed.
-func asked(m *Menu) []field {
+// asked are the keys of every kind that says its prompt until a key was pressed, and goes elsewhere if none was.
+func asked(m *Menu) []field { return append(asking(m), to("otherwise", &m.Otherwise)) }
+
+// asking are those of every kind that says its prompt until a key was pressed.
+func asking(m *Menu) []field {
 	return []field{
 		said(m),
 		{"wait", func(v value) { v.duration(&m.Wait, 100*time.Millisecond, time.Minute) }},
 		{"tries", func(v value) { v.integer(&m.Tries, 1, 10) }},
-		to("otherwise", &m.Otherwise),
 	}
 }
 
@@ -175,6 +178,19 @@ func dialKeys(_ *reader, m *Menu) []field {
 			m.Otherwise = d
 		}},
 	}
+}
+
+// scoreShape is the keys that answer a survey's second question.
+var scoreShape = shape{regexp.MustCompile(`^[0-5]{1,6}$`), `digits from 0 to 5, such as "01"`}
+
+func surveyKeys(_ *reader, m *Menu) []field {
+	s := &m.Survey
+	return append(asking(m),
+		field{"second", func(v value) { v.text(&s.Second, nameShape) }},
+		field{"second_keys", func(v value) { v.text(&s.SecondKeys, scoreShape) }},
+		field{"thanks", func(v value) { v.text(&s.Thanks, nameShape) }},
+		to(keyNext, &m.Next),
+	)
 }
 
 func hangupKeys(_ *reader, m *Menu) []field { return []field{said(m)} }

@@ -248,6 +248,7 @@ type Queue struct {
 
 	QueueLimits
 	QueueWaiting
+	QueueSurvey
 }
 
 // Targets are the promises that are watched.

@@ -2,6 +2,14 @@ package config
 
 import "time"
 
+// QueueSurvey is how callers of a queue are asked how the service was.
+type QueueSurvey struct {
+	// Survey is the menu that a caller goes to whom the agent hands over to it; key `survey`, default none.
+	Survey string
+	// SurveyAfterHangup: an agent who hangs up does so; key `survey_after_hangup`, default false.
+	SurveyAfterHangup bool
+}
+
 // Callback is how callers are called back who asked for it while they waited; key `callback`. A number is called only
 // if the trunk asserted it and `dial` allows it.
 type Callback struct {
