@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,4 +60,53 @@ func TestCallback(t *testing.T) {
 	require.InDelta(t, 0, h.Metric("hotline_callbacks_open"), 0)
 	require.InDelta(t, 1, h.Metric(`hotline_callbacks_total{outcome="reached"}`), 0)
 	require.NotContains(t, h.Log(), "13900000001")
+}
+
+// surveyed is city with a queue whose callers are asked how the service was.
+var surveyed = strings.Replace(strings.Replace(city, "repair:    {", "repair:    {survey: how, ", 1), "menus:\n",
+	"menus:\n  how: {kind: survey, second: survey-solved, wait: 10s}\n", 1)
+
+// TestSurvey: an agent hands the caller over to the survey, by its code pressed in the talk, by RFC 4733 and by SIP INFO,
+// and by a transfer to it; the caller answers by keys.
+func TestSurvey(t *testing.T) {
+	for name, hand := range map[string]struct {
+		mode string
+		do   func(h *testkit.Hotline, phone *testkit.Baresip)
+	}{
+		"keys":       {"", func(_ *testkit.Hotline, phone *testkit.Baresip) { phone.SendDigit('*'); phone.SendDigit('9') }},
+		"keys, INFO": {"info", func(_ *testkit.Hotline, phone *testkit.Baresip) { phone.SendDigit('*'); phone.SendDigit('9') }},
+		"transfer":   {"", func(h *testkit.Hotline, phone *testkit.Baresip) { phone.Transfer(h.Number("*9")) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: surveyed, Race: true, Ping: "10m"})
+			phone := agent(t, h, "8002", testkit.BaresipOptions{Auto: true, DTMFMode: hand.mode})
+			wire := h.Capture()
+			c := caller(t, testkit.BaresipOptions{})
+			c.Dial(h.Number("96110"))
+			talkWith(t, h, "8002", 0)
+			hand.do(h, phone)
+			phone.Await(testkit.CallClosed)
+			h.AwaitAgent("8002", "ready")
+			scored := func(n int) func(testkit.Record) bool {
+				return func(r testkit.Record) bool { return len(r.Survey) == n }
+			}
+			c.SendDigit('4')
+			h.AwaitCall("one score", scored(1))
+			c.SendDigit('1')
+			h.AwaitCall("two scores", scored(2))
+			c.Await(testkit.CallClosed)
+			r := over(t, h)
+			require.Equal(t, []string{"answered", "menu", "system"}, []string{r.Result, r.Reason, r.Release})
+			require.Equal(t, "system", r.Talks[0].Release, "no hang-up of the agent's")
+			require.Equal(t, []int{4, 1}, []int{r.Survey[0].Score, r.Survey[1].Score})
+			require.Equal(t, []string{"survey", "survey-solved"}, []string{r.Survey[0].Question, r.Survey[1].Question})
+			require.Equal(t, "8002", r.Survey[0].Agent)
+			require.InDelta(t, 0, h.Metric(`hotline_agent_hangups_total{queue="repair"}`), 0)
+			require.InDelta(t, 1, h.Metric(`hotline_survey_score_count{question="survey",queue="repair"}`), 0)
+			if name == "transfer" {
+				require.Equal(t, []string{"100", "200"}, slices.Compact(ends(notified(t, wire, h))))
+			}
+		})
+	}
 }

@@ -68,6 +68,7 @@ func (a *app) openExchange() (err error) {
 		Shifts: a.center, OnFinished: func(r call.Record) { a.center.Finished(r) },
 		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(), Shed: a.shedMenus(),
 		Languages: make(map[string]call.Prompts, len(a.languages)),
+		Survey:    call.SurveyOptions{Code: a.cfg.Codes.Survey},
 		Callback:  a.callbackOptions(),
 		OnEvent:   a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 	}

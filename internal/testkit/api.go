@@ -40,6 +40,12 @@ type Record struct {
 
 	Answers map[string]string `json:"answers"`
 
+	Survey []struct {
+		Question string `json:"question"`
+		Score    int    `json:"score"`
+		Agent    string `json:"agent"`
+	} `json:"survey"`
+
 	Kind     string `json:"kind"`
 	Callback string `json:"callback"`
 	Origin   string `json:"origin"`
