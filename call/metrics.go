@@ -101,14 +101,19 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			m.talkTarget.WithLabelValues(q, met)
 		}
 	}
+	return m, m.register(reg)
+}
+
+// register registers all of them, if there is a registry.
+func (m *metrics) register(reg prometheus.Registerer) error {
 	if reg == nil {
-		return m, nil
+		return nil
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget, m.scores} {
 		errs = append(errs, reg.Register(c))
 	}
-	return m, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // move counts a call out of one stage and into another.

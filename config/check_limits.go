@@ -68,7 +68,7 @@ func (q Queue) ways() map[string]Destination {
 		}
 	}
 	if q.Survey != "" {
-		ways["survey"] = Destination{Menu: q.Survey}
+		ways[keySurvey] = Destination{Menu: q.Survey}
 	}
 	return ways
 }

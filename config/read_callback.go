@@ -6,10 +6,10 @@ func callbackDefaults() Callback {
 	return Callback{Tries: 3, Every: 5 * time.Minute, Ring: 30 * time.Second, PerDay: 3, Open: 200}
 }
 
-// fields are the keys of a queue's survey.
-func (s *QueueSurvey) fields() []field {
+// surveyFields are the keys of a queue's survey.
+func (s *QueueSurvey) surveyFields() []field {
 	return []field{
-		{"survey", func(v value) { v.text(&s.Survey, nameShape) }},
+		{keySurvey, func(v value) { v.text(&s.Survey, nameShape) }},
 		{"survey_after_hangup", func(v value) { v.boolean(&s.SurveyAfterHangup) }},
 	}
 }
@@ -18,7 +18,7 @@ func (r *reader) callback(v value) {
 	c := &r.cfg.Callback
 	v.fields(
 		field{"tries", func(v value) { v.integer(&c.Tries, 1, 10) }},
-		field{"every", func(v value) { v.duration(&c.Every, 10*time.Second, 12*time.Hour) }},
+		field{keyEvery, func(v value) { v.duration(&c.Every, 10*time.Second, 12*time.Hour) }},
 		field{"ring", func(v value) { v.duration(&c.Ring, 5*time.Second, 2*time.Minute) }},
 		field{"per_day", func(v value) { v.integer(&c.PerDay, 1, 100) }},
 		field{keyOpen, func(v value) { v.integer(&c.Open, 1, 10_000) }},

@@ -18,6 +18,8 @@ const (
 	keyQueue  = "queue"
 	keyNumber = "number"
 	keyOpen   = "open"
+	keyEvery  = "every"
+	keySurvey = "survey"
 )
 
 // nodeKind is how one kind of menu is read: its keys, and those that it cannot do without.
@@ -44,7 +46,7 @@ var nodeKinds = map[MenuKind]nodeKind{
 	MenuQueue:    {keys: queueKeys, next: keyQueue, needs: map[string]string{keyQueue: "the name of a queue"}},
 	MenuDial:     {keys: dialKeys, next: keyNumber, needs: map[string]string{keyNumber: numberShape.want}},
 	MenuHangup:   {keys: hangupKeys, prompt: "goodbye"},
-	MenuSurvey:   {keys: surveyKeys, prompt: "survey"},
+	MenuSurvey:   {keys: surveyKeys, prompt: keySurvey},
 }
 
 func to(name string, dst *Destination) field {
