@@ -192,6 +192,8 @@ func (c *Call) over(why Reason) Next {
 	switch {
 	case c.rec.wasJoined():
 		return DoneWith(Answered, why)
+	case c.rec.Message != nil:
+		return DoneWith(Message, why)
 	case why == ReasonCallerHangup || why == ReasonCallerLost || why == ReasonTransferred:
 		return DoneWith(Abandoned, why)
 	default:

@@ -49,6 +49,7 @@ type Options struct {
 	Callback CallbackOptions
 	Survey   SurveyOptions
 	Bridge   Bridger
+	Listener Listener // nil: no messages are taken
 	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
 	Records  Records
 	Prompts  Prompts

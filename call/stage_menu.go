@@ -32,12 +32,17 @@ func menu(ctx context.Context, c *Call, at Next) Next {
 	return next
 }
 
-// outcome is the result of a call that a menu ends: a caller who talked to somebody was answered.
+// outcome is the result of a call that a menu ends: a caller who talked to somebody was answered,
+// and one who left a message has left it.
 func (c *Call) outcome(said Result) Result {
-	if c.rec.wasJoined() {
+	switch {
+	case c.rec.wasJoined():
 		return Answered
+	case c.rec.Message != nil:
+		return Message
+	default:
+		return said
 	}
-	return said
 }
 
 // failed is the Next after an error of a line: the caller may have left, or a command may have moved

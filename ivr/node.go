@@ -69,4 +69,6 @@ var kinds = map[string]builder{
 	"dial":     buildDial,
 	"hangup":   buildHangup,
 	"survey":   buildSurvey,
+
+	"voicemail": buildVoicemail,
 }
