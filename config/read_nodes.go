@@ -47,6 +47,8 @@ var nodeKinds = map[MenuKind]nodeKind{
 	MenuDial:     {keys: dialKeys, next: keyNumber, needs: map[string]string{keyNumber: numberShape.want}},
 	MenuHangup:   {keys: hangupKeys, prompt: "goodbye"},
 	MenuSurvey:   {keys: surveyKeys, prompt: keySurvey},
+
+	MenuVoicemail: {keys: voicemailKeys, prompt: string(MenuVoicemail), otherwise: true},
 }
 
 func to(name string, dst *Destination) field {
@@ -193,6 +195,18 @@ func surveyKeys(_ *reader, m *Menu) []field {
 		field{"thanks", func(v value) { v.text(&s.Thanks, nameShape) }},
 		to(keyNext, &m.Next),
 	)
+}
+
+func voicemailKeys(_ *reader, m *Menu) []field {
+	o := &m.Voicemail
+	return []field{
+		said(m),
+		{"tries", func(v value) { v.integer(&m.Tries, 1, 10) }},
+		{keyQueue, func(v value) { v.text(&o.Queue, nameShape) }},
+		{"max", func(v value) { v.duration(&o.Max, 5*time.Second, 10*time.Minute) }},
+		{"silence", func(v value) { v.duration(&o.Silence, time.Second, time.Minute) }},
+		to(keyNext, &m.Next), to("otherwise", &m.Otherwise),
+	}
 }
 
 func hangupKeys(_ *reader, m *Menu) []field { return []field{said(m)} }

@@ -21,7 +21,7 @@ type Menu struct {
 	// none, and the call ends.
 	Otherwise Destination
 	// Next is where a kind without a choice leads; for a queue, a number and a hang-up it is that. Default of a
-	// survey: the call ends.
+	// survey and a voicemail: the call ends.
 	Next Destination
 
 	Digits Digits
@@ -32,6 +32,7 @@ type Menu struct {
 	Languages map[string]string
 	Lookup    Lookup
 	Survey    Survey
+	Voicemail Voicemail
 	// Area is the variable that an announcement's areas are matched with; empty: all are announced.
 	Area string
 }
@@ -52,6 +53,8 @@ const (
 	MenuDial     MenuKind = "dial"     // leads to a number outside
 	MenuHangup   MenuKind = "hangup"   // ends the call
 	MenuSurvey   MenuKind = "survey"   // asks how the service was
+
+	MenuVoicemail MenuKind = "voicemail" // takes a message
 )
 
 // Digits are a number to be keyed.
@@ -74,6 +77,13 @@ type Survey struct {
 	Second, SecondKeys string
 	// Thanks is said in the end; key `thanks`, default survey-thanks.
 	Thanks string
+}
+
+// Voicemail takes a message; the prompt's default is voicemail.
+type Voicemail struct {
+	Queue   string        // whom it is for; key `queue`, default the one that the caller waited in last
+	Max     time.Duration // how long it may become; key `max`, 5s to 10m, default 3m
+	Silence time.Duration // ends it; key `silence`, 1s to 1m, default 5s
 }
 
 // Lookup is a question to a server of the operator's.

@@ -2,9 +2,12 @@ package test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -106,6 +109,52 @@ func TestSurvey(t *testing.T) {
 			require.InDelta(t, 1, h.Metric(`hotline_survey_score_count{question="survey",queue="repair"}`), 0)
 			if name == "transfer" {
 				require.Equal(t, []string{"100", "200"}, slices.Compact(ends(notified(t, wire, h))))
+			}
+		})
+	}
+}
+
+// night is city with a number that takes messages.
+var night = strings.Replace(strings.Replace(city, `"96110": {queue: repair}}`, `"96110": {queue: repair}, "96111": {menu: night}}`, 1),
+	"menus:\n", "menus:\n  night: {kind: voicemail, queue: repair, max: 1m, silence: 5s}\n", 1)
+
+// TestVoicemail: a caller leaves a message, ended by the key, by hanging up, or cut off when the hotline is killed: the
+// caller's audio alone is kept, and found again.
+func TestVoicemail(t *testing.T) {
+	for _, how := range []string{"key", "hang-up", "kill"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: night, Ping: "10m"})
+			c := caller(t, testkit.BaresipOptions{})
+			c.Dial(h.Number("96111"))
+			began := h.AwaitCall("leaving a message", func(r testkit.Record) bool { return r.Message != nil })
+			file := filepath.Join(h.Data, "recordings", began.Message.Name)
+			testkit.Within(t, testkit.Patience, "two seconds of it to be on the disk", func() bool {
+				info, err := os.Stat(file)
+				return err == nil && info.Size() > 2*2*8000
+			})
+			switch how {
+			case "key":
+				c.SendDigit('#')
+				c.Await(testkit.CallClosed)
+			case "hang-up":
+				c.Hangup()
+			case "kill":
+				h.Kill()
+				h.Start()
+			}
+			r := h.AwaitCall("finished", testkit.Finished)
+			require.Equal(t, began.Message.Name, r.Message.Name)
+			require.Equal(t, "repair", r.Message.Queue)
+			w := testkit.ReadWAV(t, file)
+			require.Greater(t, w.Duration(), 1500*time.Millisecond)
+			require.Greater(t, testkit.Tone(w.Channels[0], callerTone), 0.9, "the caller is not heard")
+			require.Zero(t, testkit.Tone(w.Channels[1], callerTone), "somebody else is")
+			require.Empty(t, r.Recording)
+			require.Equal(t, "message", r.Result)
+			require.Contains(t, string(h.Get("/api/v1/messages")), r.ID)
+			if how != "kill" {
+				require.InDelta(t, 3, r.Message.Seconds, 1)
 			}
 		})
 	}

@@ -43,6 +43,8 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
 		{pattern: "/api/v1/outages", roles: []Role{Auditor, AgentRole}, handle: s.outages},
+		{pattern: "/api/v1/messages", roles: []Role{Auditor}, handle: s.messages},
+		{pattern: "/api/v1/messages/{id}", roles: []Role{Auditor}, handle: s.message},
 		{pattern: "/api/v1/callbacks", handle: s.callbacks},
 		{pattern: "/api/v1/callbacks/{id}", method: http.MethodDelete, handle: s.cancelCallback},
 		{pattern: "/api/v1/outages/{id}", method: "PUT, DELETE", handle: s.changeOutage},

@@ -64,7 +64,7 @@ func widening(steps []config.Widening) []acd.Widening {
 
 func (a *app) openExchange() (err error) {
 	o := call.Options{
-		Menus: a.menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
+		Menus: a.menus, Desk: a.center, Bridge: a.engine, Listener: a.engine, Records: a.store, Prompts: a.prompts, Dialer: a.ua,
 		Shifts: a.center, OnFinished: func(r call.Record) { a.center.Finished(r) },
 		Queues: make(map[string]call.QueueOptions, len(a.cfg.Queues)), Targets: a.targets(), Shed: a.shedMenus(),
 		Languages: make(map[string]call.Prompts, len(a.languages)),

@@ -138,6 +138,7 @@ func menuOptions(cfg *config.Config) ivr.Options {
 				Field: l.Field, Cases: eachLeads(l.Cases), Set: l.Set,
 			},
 			Survey:    ivr.SurveyOptions(m.Survey),
+			Voicemail: ivr.VoicemailOptions(m.Voicemail),
 			Languages: m.Languages, Area: m.Area,
 		}
 	}

@@ -46,6 +46,12 @@ type Record struct {
 		Agent    string `json:"agent"`
 	} `json:"survey"`
 
+	Message *struct {
+		Name    string  `json:"name"`
+		Queue   string  `json:"queue"`
+		Seconds float64 `json:"seconds"`
+	} `json:"message"`
+
 	Kind     string `json:"kind"`
 	Callback string `json:"callback"`
 	Origin   string `json:"origin"`
