@@ -135,15 +135,8 @@ func (c *Call) untilSaid(ctx context.Context, heard *hearing, began time.Time, o
 				c.moved = next
 				return ErrMoved
 			}
-			for len(c.keys) > 0 {
-				key, err := c.pressed(c.keys[0])
-				if err != nil {
-					return err
-				}
-				c.keys = c.keys[1:]
-				if key == o.End {
-					return nil
-				}
+			if over, err := c.pressedEnd(o.End); over || err != nil {
+				return err
 			}
 		case <-look.C:
 			since := began
@@ -161,4 +154,17 @@ func (c *Call) untilSaid(ctx context.Context, heard *hearing, began time.Time, o
 			return cause(ctx)
 		}
 	}
+}
+
+// pressedEnd takes the keys pressed, and reports whether one of them ends the message.
+func (c *Call) pressedEnd(end media.Key) (over bool, err error) {
+	for len(c.keys) > 0 && !over {
+		key, err := c.pressed(c.keys[0])
+		if err != nil {
+			return false, err
+		}
+		c.keys = c.keys[1:]
+		over = key == end
+	}
+	return over, nil
 }

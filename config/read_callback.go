@@ -17,7 +17,7 @@ func (s *QueueSurvey) surveyFields() []field {
 func (r *reader) callback(v value) {
 	c := &r.cfg.Callback
 	v.fields(
-		field{"tries", func(v value) { v.integer(&c.Tries, 1, 10) }},
+		field{keyTries, func(v value) { v.integer(&c.Tries, 1, 10) }},
 		field{keyEvery, func(v value) { v.duration(&c.Every, 10*time.Second, 12*time.Hour) }},
 		field{"ring", func(v value) { v.duration(&c.Ring, 5*time.Second, 2*time.Minute) }},
 		field{"per_day", func(v value) { v.integer(&c.PerDay, 1, 100) }},

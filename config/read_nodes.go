@@ -19,6 +19,8 @@ const (
 	keyNumber = "number"
 	keyOpen   = "open"
 	keyEvery  = "every"
+	keyTries  = "tries"
+	keyMax    = "max"
 	keySurvey = "survey"
 )
 
@@ -69,7 +71,7 @@ func asking(m *Menu) []field {
 	return []field{
 		said(m),
 		{"wait", func(v value) { v.duration(&m.Wait, 100*time.Millisecond, time.Minute) }},
-		{"tries", func(v value) { v.integer(&m.Tries, 1, 10) }},
+		{keyTries, func(v value) { v.integer(&m.Tries, 1, 10) }},
 	}
 }
 
@@ -84,7 +86,7 @@ func digitsKeys(_ *reader, m *Menu) []field {
 	return append(asked(m),
 		field{"variable", func(v value) { v.text(&d.Variable, nameShape) }},
 		field{"min", func(v value) { v.integer(&d.Min, 1, 32) }},
-		field{"max", func(v value) { v.integer(&d.Max, 1, 32) }},
+		field{keyMax, func(v value) { v.integer(&d.Max, 1, 32) }},
 		field{"end", func(v value) {
 			v.text(&d.End, endShape)
 			if d.End == "none" {
@@ -201,9 +203,9 @@ func voicemailKeys(_ *reader, m *Menu) []field {
 	o := &m.Voicemail
 	return []field{
 		said(m),
-		{"tries", func(v value) { v.integer(&m.Tries, 1, 10) }},
+		{keyTries, func(v value) { v.integer(&m.Tries, 1, 10) }},
 		{keyQueue, func(v value) { v.text(&o.Queue, nameShape) }},
-		{"max", func(v value) { v.duration(&o.Max, 5*time.Second, 10*time.Minute) }},
+		{keyMax, func(v value) { v.duration(&o.Max, 5*time.Second, 10*time.Minute) }},
 		{"silence", func(v value) { v.duration(&o.Silence, time.Second, time.Minute) }},
 		to(keyNext, &m.Next), to("otherwise", &m.Otherwise),
 	}
