@@ -280,16 +280,15 @@ func (s *seat) answer(index int, a call.Answer) bool {
 	return true
 }
 
-// fail ends the visit because its one try came to nothing; false when it had ended before.
-func (s *seat) fail(why call.Cause, at time.Time) bool {
+// fail ends the visit because its one try came to nothing, unless it had ended before.
+func (s *seat) fail(why call.Cause, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.visit.Left != nil {
-		return false
+		return
 	}
 	s.finish(cmp.Or(failedAs[why], howFailed), at)
 	s.failed <- why
-	return true
 }
 
 // failedAs is how a visit ended whose one try came to nothing; for any other cause it failed.

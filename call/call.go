@@ -43,6 +43,9 @@ type Call struct {
 	// apologised: the caller was told that the first promise was broken.
 	apologised bool
 	watch      watch // for what was promised
+	// booking is what the call is for that calls somebody back; found is closed when they have answered.
+	booking *Booking
+	found   chan struct{}
 
 	live atomic.Pointer[Live]
 }
@@ -137,6 +140,8 @@ func (c *Call) handle(cmd Command) (next Next, moved bool) {
 		c.signal(alarmTone)
 	case due:
 		c.wake()
+	case standDown:
+		return c.standDown(cmd)
 	case HangUp:
 		c.release(BySystem)
 		return c.over(cmd.Why), true
@@ -188,6 +193,8 @@ func (c *Call) over(why Reason) Next {
 	switch {
 	case c.rec.wasJoined():
 		return DoneWith(Answered, why)
+	case c.rec.Message != nil:
+		return DoneWith(Message, why)
 	case why == ReasonCallerHangup || why == ReasonCallerLost || why == ReasonTransferred:
 		return DoneWith(Abandoned, why)
 	default:

@@ -7,7 +7,7 @@ import (
 )
 
 // Command is something the outside asks of a call: it is put in the call's mailbox and acted on by
-// the goroutine that owns the call. Exactly the types below implement it, and [due], a call's own.
+// the goroutine that owns the call. Exactly the types below implement it, and those of package call's own, [due] and [standDown].
 type Command interface{ command() }
 
 // KeyPressed says that a party pressed a key.

@@ -127,6 +127,7 @@ func (r *Record) clone() Record {
 	c.Talks = slices.Clone(r.Talks)
 	c.Decisions = slices.Clone(r.Decisions) // what is in one never changes
 	c.Transfers = slices.Clone(r.Transfers)
+	c.Survey = slices.Clone(r.Survey)
 	c.Diverted = slices.Clone(r.Diverted)
 	c.Answers = maps.Clone(r.Answers)
 	for i := range c.Talks {

@@ -32,6 +32,10 @@ type QueueOptions struct {
 	WaitPrompt string // said while waiting, again and again
 	// Whisper: agents hear the queue and the wait before they are joined with a caller of it.
 	Whisper bool
+	// Survey is the menu that callers go to whom the agent hands over to it; empty: there is none. With
+	// SurveyAfterHangup the agent does so by hanging up.
+	Survey            string
+	SurveyAfterHangup bool
 	// Overflow is where callers go whom the queue turns away; the desk does so only for the reasons here.
 	Overflow map[Overflow]Next
 	Treatment
@@ -44,7 +48,10 @@ type Options struct {
 	Desk     Desk
 	Dialer   Dialer // nil: no number outside is called
 	Shifts   Shifts // nil: feature codes do nothing
+	Callback CallbackOptions
+	Survey   SurveyOptions
 	Bridge   Bridger
+	Listener Listener // nil: no messages are taken
 	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
 	Records  Records
 	Prompts  Prompts
@@ -71,8 +78,9 @@ type Options struct {
 // Its methods may be called from any goroutine.
 type Exchange struct {
 	Options
-	metrics *metrics
-	stages  map[Kind]stage
+	metrics   *metrics
+	callbacks *callbacks
+	stages    map[Kind]stage
 
 	reloads     sync.Mutex // held by Reload
 	generations atomic.Pointer[generations]
@@ -112,6 +120,9 @@ func NewExchange(o Options) (*Exchange, error) {
 	}
 	x := &Exchange{Options: o, metrics: m, stages: stages, calls: make(map[string]*Call), legs: make(map[LegID]owner)}
 	x.idle.L = &x.mu
+	if x.callbacks, err = newCallbacks(x); err != nil {
+		return nil, err
+	}
 	return x, nil
 }
 

@@ -49,5 +49,5 @@ func newLevel() *prometheus.CounterVec {
 			"Service level: answered-within / (answered-within + answered-after + abandoned-after), " +
 			"or / (answered-within + answered-after). " +
 			"Connect rate: (answered-within + answered-after) / all.",
-	}, []string{byQueue, "outcome"})
+	}, []string{byQueue, byOutcome})
 }

@@ -21,6 +21,7 @@ func NeededPrompts() []string {
 	return []string{
 		noticePrompt, holdMusic, lostApology, lateApology, numberBefore, numberAfter,
 		positionBefore, positionAfter, expectedBefore, expectedAfter, expectedSoon,
+		callbackConfirm, callbackDone, callbackNot, callbackAgent, callbackUnanswered, callbackGreeting,
 	}
 }
 

@@ -15,7 +15,7 @@ type metrics struct {
 	agentCalls, transfers           *prometheus.CounterVec
 	hangups, level                  *prometheus.CounterVec
 	active                          *prometheus.GaugeVec
-	rings, wait, talk               *prometheus.HistogramVec
+	rings, wait, talk, scores       *prometheus.HistogramVec
 }
 
 // byQueue is the label of a call's first queue.
@@ -23,6 +23,9 @@ const byQueue = "queue"
 
 // byResult is the label of a call's Result.
 const byResult = "result"
+
+// byOutcome is the label of how something ended.
+const byOutcome = "outcome"
 
 // outcomes are how transfers mostly end; others are causes too.
 var outcomes = []string{
@@ -44,12 +47,12 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		}, []string{byResult}),
 		transfers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_transfers_total", Help: "Transfers that agents' phones asked for, by how they ended.",
-		}, []string{"kind", "outcome"}),
+		}, []string{"kind", byOutcome}),
 		hangups: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_agent_hangups_total",
 			Help: "Talks of queues that the agent ended first; handing a caller on is not that.",
 		}, []string{byQueue}),
-		level: newLevel(),
+		level: newLevel(), scores: newScores(),
 		active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hotline_calls_active", Help: "Calls in progress, by stage.",
 		}, []string{"state"}),
@@ -86,14 +89,19 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 		}
 	}
 	m.begin(queues)
+	return m, m.register(reg)
+}
+
+// register registers all of them, if there is a registry.
+func (m *metrics) register(reg prometheus.Registerer) error {
 	if reg == nil {
-		return m, nil
+		return nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget} {
+	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget, m.scores} {
 		errs = append(errs, reg.Register(c))
 	}
-	return m, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // begin begins the counters of queues at zero, unless they have begun.
@@ -133,11 +141,18 @@ func (m *metrics) finished(r *Record, within time.Duration) {
 			m.hangups.WithLabelValues(t.Queue).Inc()
 		}
 	}
+	for _, s := range r.Survey {
+		m.scores.WithLabelValues(cmp.Or(s.Queue, noQueue), s.Question).Observe(float64(s.Score))
+	}
 	if r.agentMade() {
 		m.agentCalls.WithLabelValues(string(r.Result)).Inc()
 		return
 	}
 	queue := cmp.Or(r.Queue, noQueue)
+	if r.calledBack() { // its outcome is a callback's, and its wait began in the call before
+		m.talked(r, queue)
+		return
+	}
 	m.calls.WithLabelValues(queue, string(r.Result)).Inc()
 	if level := levelOf(r, within); level != "" {
 		m.level.WithLabelValues(queue, level).Inc()
@@ -151,6 +166,11 @@ func (m *metrics) finished(r *Record, within time.Duration) {
 	if r.RingsMet != nil {
 		m.answerTarget.WithLabelValues(queue, strconv.FormatBool(*r.RingsMet)).Inc()
 	}
+	m.talked(r, queue)
+}
+
+// talked counts what was talked in a finished call.
+func (m *metrics) talked(r *Record, queue string) {
 	if len(r.Talks) > 0 {
 		m.talk.WithLabelValues(queue).Observe(r.TalkSeconds)
 	}

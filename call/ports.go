@@ -44,6 +44,12 @@ type Line interface {
 	// Speak has everything said in a language from now on, as far as there are prompts of it, and the rest
 	// in the service's. It reports whether there are any.
 	Speak(language string) bool
+	// Leave sounds a beep and takes a message: what the caller says until one of the ends that o has, or the caller
+	// hangs up; what was said by then is kept. Errors: ErrNoMessage, ErrNotKept, or as for Ask.
+	Leave(ctx context.Context, o MessageOptions) error
+	// Rate keeps what the caller said of the service, for the call's record: the question by its prompt's name, and
+	// the score, 0 to 5. It keeps MaxScores.
+	Rate(question string, score int)
 	// Chose records a step of the way through menus: the menu, and the key or "otherwise".
 	Chose(menu, choice string)
 }

@@ -22,6 +22,12 @@ type Record struct {
 	// Language is the one that a menu was told to go on in; empty for the service's.
 	Language string `json:"language,omitempty"`
 
+	// Kind is [KindCallback] for a call that was made to call somebody back, who is then its From; empty for all
+	// others. Callback names what was booked, in that call and in the one, Origin, in which it was asked for.
+	Kind     string `json:"kind,omitempty"`
+	Callback string `json:"callback,omitempty"`
+	Origin   string `json:"origin,omitempty"`
+
 	// Private: the caller asked for their number not to be shown.
 	Private bool `json:"private,omitempty"`
 	// Diverted is how the call got to us, the last diversion first.
@@ -32,6 +38,10 @@ type Record struct {
 	Talks  []TalkRecord `json:"talks"`
 	// Decisions are why the desk rang whom it rang, in order.
 	Decisions []Decision `json:"decisions,omitempty"`
+	// Message is what the caller left word of; nil when nothing.
+	Message *MessageRecord `json:"message,omitempty"`
+	// Survey is what the caller said of the service, in order.
+	Survey []Score `json:"survey,omitempty"`
 	// Transfers are what agents' phones asked for by REFER, in order.
 	Transfers []Transfer `json:"transfers,omitempty"`
 

@@ -119,7 +119,7 @@ func (s *Summary) Count(r Record, within time.Duration) {
 			*n++
 		}
 	}
-	queued := r.Queue != ""
+	queued := r.Queue != "" && !r.calledBack() // who is called back counts in the call before
 	answered := queued && r.Answered != nil
 	abandoned := queued && !answered && r.Result == Abandoned
 	intime := r.FirstWaitSeconds <= within.Seconds()
@@ -165,11 +165,15 @@ func share(part, whole int) (float64, bool) {
 
 // CloseCrashed finishes a record that a dead process left open. The call ended at the latest instant
 // known: last (when the process was last known to live; may be zero) or the latest time in the record.
-// What was open within it ends then too. A call whose parties were joined stays answered.
+// What was open within it ends then too. A call whose parties were joined stays answered,
+// and what was left of a message is one.
 func (r *Record) CloseCrashed(last time.Time) {
 	end := r.latest(last)
 	r.Ended, r.Release, r.Reason = &end, BySystem, ReasonCrash
 	r.Result = Failed
+	if r.Message != nil {
+		r.Result = Message
+	}
 	if r.wasJoined() {
 		r.Result = Answered
 	}

@@ -22,6 +22,9 @@ var stages = map[Kind]stage{
 	Dial:  dial,
 	Talk:  talk,
 	Code:  code,
+
+	Callback: askCallback,
+	Reach:    reach,
 }
 
 // Run is the way of a call, whatever began it: it moves from stage to stage until Done, and then

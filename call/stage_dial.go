@@ -17,6 +17,9 @@ type dialling struct {
 	err    error
 	// hush stops the music of a caller who is answered already.
 	hush func()
+	// by is the agent for whom it is done, and limit how long the number may take to answer.
+	by    string
+	limit time.Duration
 }
 
 // dial calls a number outside: for an agent who dialled it and hears ringing meanwhile, or as the target of
@@ -25,7 +28,10 @@ func dial(ctx context.Context, c *Call, at Next) (next Next) {
 	if c.x.Dialer == nil || c.caller == nil {
 		return c.unreached(at, CauseForbidden)
 	}
-	d := &dialling{c: c, at: at, rang: make(chan struct{}, 1), done: make(chan struct{}), hush: func() {}}
+	d := newDialling(c, at, c.by, dialLimit)
+	if c.transfer != nil {
+		d.by = c.transfer.back.Agent
+	}
 	if c.rec.Accepted == nil {
 		if err := c.caller.Ring(); err != nil {
 			return c.failed(ctx, err, ReasonCallerLost)
@@ -39,6 +45,12 @@ func dial(ctx context.Context, c *Call, at Next) (next Next) {
 	return d.run(ctx)
 }
 
+func newDialling(c *Call, at Next, by string, limit time.Duration) *dialling {
+	return &dialling{
+		c: c, at: at, by: by, limit: limit, rang: make(chan struct{}, 1), done: make(chan struct{}), hush: func() {},
+	}
+}
+
 // dialLimit is how long a number outside may take to answer: longer than carriers let it ring, and within what the
 // phone that asked is told of its transfer. A trunk that dies after its 18x would never say no.
 const dialLimit = 2 * time.Minute
@@ -47,18 +59,15 @@ const dialLimit = 2 * time.Minute
 func (d *dialling) begin(ctx context.Context) {
 	c := d.c
 	ctx, d.cancel = context.WithCancelCause(ctx)
-	r := DialRequest{Number: d.at.Number, Agent: c.by, CallID: c.id, Prefer: c.codec(), Progress: func(int, time.Time) {
+	r := DialRequest{Number: d.at.Number, Agent: d.by, CallID: c.id, Prefer: c.codec(), Progress: func(int, time.Time) {
 		select {
 		case d.rang <- struct{}{}:
 		default:
 		}
 	}}
-	if c.transfer != nil {
-		r.Agent = c.transfer.back.Agent
-	}
 	go func() {
 		defer close(d.done)
-		ctx, stop := context.WithTimeoutCause(ctx, dialLimit, CancelCause{Why: CauseNoAnswer})
+		ctx, stop := context.WithTimeoutCause(ctx, d.limit, CancelCause{Why: CauseNoAnswer})
 		defer stop()
 		d.err = errFault // unless the function below returns
 		c.contained("dial", func() { d.leg, d.err = c.x.Dialer.Dial(ctx, r) })

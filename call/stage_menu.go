@@ -33,7 +33,23 @@ func menu(ctx context.Context, c *Call, at Next) Next {
 	if err != nil {
 		return c.failed(ctx, err, ReasonNoPrompt)
 	}
+	if next.Kind == Done { // what came of the call is not undone by a menu after it
+		next.End.Result = c.outcome(next.End.Result)
+	}
 	return next
+}
+
+// outcome is the result of a call that a menu ends: a caller who talked to somebody was answered,
+// and one who left a message has left it.
+func (c *Call) outcome(said Result) Result {
+	switch {
+	case c.rec.wasJoined():
+		return Answered
+	case c.rec.Message != nil:
+		return Message
+	default:
+		return said
+	}
 }
 
 // failed is the Next after an error of a line: the caller may have left, or a command may have moved

@@ -18,7 +18,8 @@ type talking struct {
 	c     *Call
 	at    Next
 	agent Leg
-	talk  int // its index in the record's talks
+	talk  int   // its index in the record's talks
+	typed typed // by the agent
 	// left: the agent, or whoever talks in an agent's place, is not this call's any more.
 	left bool
 	// agentHolds and makerHolds tell who holds the other. A caller has no such power, but the agent who made a call has.
@@ -173,6 +174,11 @@ func (t *talking) handle(cmd Command) (changed bool, next Next, moved bool) {
 		return t.letGo(cmd)
 	case LetGone:
 		return t.letGone(cmd)
+	case KeyPressed:
+		if cmd.Leg == t.agent.ID() {
+			next, moved = t.keyed(cmd)
+			return false, next, moved
+		}
 	}
 	next, moved = t.c.handle(cmd)
 	return false, next, moved
@@ -290,6 +296,11 @@ func (t *talking) agentEnd() Next {
 		c.log.Info("agent's phone hung up when its transfer failed, caller back to the head of the queue",
 			zap.String("agent", t.at.Agent))
 		return c.backToQueue(t.at.Queue, ReasonPartyLost)
+	case talk.Joined != nil && end.By == Far && end.Why == CauseBye && c.now.Queues[t.at.Queue].SurveyAfterHangup:
+		if next, ok := c.surveyOf(t.at.Queue); ok { // that is how one is handed over here: no release
+			return next
+		}
+		fallthrough
 	case (talk.Joined != nil || t.at.Queue == "") && end.By == Far && end.Why == CauseBye:
 		talk.Release = ByAgent
 		c.release(ByAgent)

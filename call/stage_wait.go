@@ -281,6 +281,9 @@ func (w *waiting) answered(a Answer) Next {
 	}
 	w.c.transferred()
 	w.c.chose()
+	if w.c.caller == nil {
+		return Next{Kind: Reach, Queue: a.Queue, Agent: a.Agent, Number: a.Number, Leg: a.Leg.ID()}
+	}
 	w.c.rec.Talks = append(w.c.rec.Talks, TalkRecord{
 		Agent: a.Agent, Number: a.Number, Queue: a.Queue, Answered: a.At, Holds: []Hold{},
 	})
@@ -331,7 +334,7 @@ func (w *waiting) copy() {
 	if slices.ContainsFunc(offers, func(o Offer) bool { return o.Rung != nil }) {
 		w.c.targetRings()
 	}
-	if at := w.seat.PromiseClock(); r.PromiseClock == nil && !at.IsZero() && !r.agentMade() {
+	if at := w.seat.PromiseClock(); r.PromiseClock == nil && !at.IsZero() && !r.agentMade() && !r.calledBack() {
 		r.PromiseClock = &at
 	}
 }

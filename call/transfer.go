@@ -70,7 +70,8 @@ type transfer struct {
 // referred acts on a REFER from the phone of the agent whose part of the call by is. A transfer to a queue or a menu is
 // done at once; one to a person has the agent stay.
 func (t *talking) referred(cmd Referred, by Next) (next Next, moved bool) {
-	c, to := t.c, resolved(cmd.To)
+	cmd.To = t.surveyed(resolved(cmd.To))
+	c, to := t.c, cmd.To
 	why := t.refusal()
 	if why == CauseNone && cmd.Replaces == "" {
 		why = t.unfit(to)

@@ -13,6 +13,7 @@ func (r *reader) check() {
 	r.checkRoutes()
 	r.checkAlarm()
 	r.checkAlarmKey()
+	r.checkCallbacks()
 	r.checkCircles()
 	r.checkLimits()
 	r.checkSafety()

@@ -67,5 +67,8 @@ func (q Queue) ways() map[string]Destination {
 			ways[keyKeys+"."+key] = to.Destination
 		}
 	}
+	if q.Survey != "" {
+		ways[keySurvey] = Destination{Menu: q.Survey}
+	}
 	return ways
 }

@@ -65,6 +65,7 @@ func defaults() *Config {
 			ServiceLevel: ServiceLevel{Percent: 90, Within: 15 * time.Second},
 		},
 		Alarm:    alarmDefaults(),
+		Callback: callbackDefaults(),
 		Recorder: Recorder{Enabled: true, Keep: 730 * day},
 	}
 }
@@ -73,13 +74,15 @@ func defaults() *Config {
 // reference in the menu of the reference; another menu's are its own.
 func menuDefaults(name string, kind MenuKind) Menu {
 	m := Menu{
-		Kind:   kind,
-		Prompt: nodeKinds[kind].prompt,
-		Wait:   6 * time.Second,
-		Tries:  3,
-		Next:   Destination{Hangup: kind == MenuHangup},
-		Digits: Digits{Min: 1, Max: 20, End: "#", Confirm: true},
-		Lookup: Lookup{Method: "GET", Timeout: 3 * time.Second},
+		Kind:      kind,
+		Prompt:    nodeKinds[kind].prompt,
+		Wait:      6 * time.Second,
+		Tries:     3,
+		Next:      Destination{Hangup: kind == MenuHangup || kind == MenuSurvey || kind == MenuVoicemail},
+		Digits:    Digits{Min: 1, Max: 20, End: "#", Confirm: true},
+		Voicemail: Voicemail{Max: 3 * time.Minute, Silence: 5 * time.Second},
+		Survey:    Survey{SecondKeys: "01", Thanks: "survey-thanks"},
+		Lookup:    Lookup{Method: "GET", Timeout: 3 * time.Second},
 	}
 	if nodeKinds[kind].otherwise {
 		m.Otherwise = Destination{Queue: defaultQueue}

@@ -27,7 +27,7 @@ func codeKeys(c *Codes) []struct {
 		{"wrap_up", &c.WrapUp},
 		{"extend", &c.Extend},
 		{"end", &c.End},
-		{"survey", &c.Survey},
+		{keySurvey, &c.Survey},
 	}
 }
 

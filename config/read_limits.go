@@ -42,7 +42,7 @@ func (r *reader) waiting(w *QueueWaiting) []field {
 		{"music", func(v value) { v.text(&w.Music, nameShape) }},
 		{"position", func(v value) {
 			v.fields(
-				field{"every", func(v value) { v.duration(&w.Position.Every, 0, time.Hour) }},
+				field{keyEvery, func(v value) { v.duration(&w.Position.Every, 0, time.Hour) }},
 				field{"expected", func(v value) { v.boolean(&w.Position.Expected) }},
 			)
 		}},
@@ -57,10 +57,10 @@ func timedPrompts(v value) []TimedPrompt {
 		var p TimedPrompt
 		item.fields(
 			field{keyPrompt, func(v value) { v.text(&p.Prompt, nameShape) }},
-			field{"every", func(v value) { v.duration(&p.Every, leastEvery, time.Hour) }},
+			field{keyEvery, func(v value) { v.duration(&p.Every, leastEvery, time.Hour) }},
 		)
 		item.require(keyPrompt, nameShape.want)
-		item.require("every", "a duration from 5s to 1h")
+		item.require(keyEvery, "a duration from 5s to 1h")
 		prompts = append(prompts, p)
 	})
 	return prompts

@@ -94,7 +94,7 @@ func (r *reader) queues(v value) {
 			{"after_no_answer", delay(&q.AfterNoAnswer)},
 			{"unreachable", delay(&q.Unreachable)},
 			{"whisper", func(v value) { v.boolean(&q.Whisper) }},
-		}, q.shiftFields(), r.limits(&q.QueueLimits), r.waiting(&q.QueueWaiting))...)
+		}, q.shiftFields(), r.limits(&q.QueueLimits), r.waiting(&q.QueueWaiting), q.surveyFields())...)
 		r.cfg.Queues[name] = q
 	})
 }

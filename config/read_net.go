@@ -34,7 +34,7 @@ func (r *reader) sip(v value) {
 			v.fields(
 				// More than an hour must not be demanded of a phone (RFC 3261 section 10.3, step 7).
 				field{"min", func(v value) { v.seconds(&s.Expires.Min, time.Second, time.Hour) }},
-				field{"max", func(v value) { v.seconds(&s.Expires.Max, time.Second, day) }},
+				field{keyMax, func(v value) { v.seconds(&s.Expires.Max, time.Second, day) }},
 				field{"default", func(v value) { v.seconds(&s.Expires.Default, time.Second, day) }},
 			)
 		}},

@@ -17,6 +17,11 @@ const (
 	keyNext   = "next"
 	keyQueue  = "queue"
 	keyNumber = "number"
+	keyOpen   = "open"
+	keyEvery  = "every"
+	keyTries  = "tries"
+	keyMax    = "max"
+	keySurvey = "survey"
 )
 
 // nodeKind is how one kind of menu is read: its keys, and those that it cannot do without.
@@ -36,13 +41,16 @@ var nodeKinds = map[MenuKind]nodeKind{
 	MenuChoice:   {keys: choiceKeys, prompt: "welcome", otherwise: true},
 	MenuPlay:     {keys: playKeys, needs: map[string]string{keyPrompt: nameShape.want, keyNext: wantDestination}},
 	MenuDigits:   {keys: digitsKeys, needs: map[string]string{keyPrompt: nameShape.want, "variable": nameShape.want, keyNext: wantDestination}, otherwise: true},
-	MenuHours:    {keys: hoursKeys, needs: map[string]string{"calendar": "the name of a calendar", "open": wantDestination, "closed": wantDestination}},
+	MenuHours:    {keys: hoursKeys, needs: map[string]string{"calendar": "the name of a calendar", keyOpen: wantDestination, "closed": wantDestination}},
 	MenuLanguage: {keys: languageKeys, needs: map[string]string{keyPrompt: nameShape.want, "languages": wantLanguages, keyNext: wantDestination}},
 	MenuLookup:   {keys: lookupKeys, needs: map[string]string{keyURL: urlShape.want}, prompt: "looking-up", otherwise: true},
 	MenuAnnounce: {keys: announceKeys, needs: map[string]string{keyNext: wantDestination}, prompt: "outage-intro"},
 	MenuQueue:    {keys: queueKeys, next: keyQueue, needs: map[string]string{keyQueue: "the name of a queue"}},
 	MenuDial:     {keys: dialKeys, next: keyNumber, needs: map[string]string{keyNumber: numberShape.want}},
 	MenuHangup:   {keys: hangupKeys, prompt: "goodbye"},
+	MenuSurvey:   {keys: surveyKeys, prompt: keySurvey},
+
+	MenuVoicemail: {keys: voicemailKeys, prompt: string(MenuVoicemail), otherwise: true},
 }
 
 func to(name string, dst *Destination) field {
@@ -55,13 +63,15 @@ func to(name string, dst *Destination) field {
 
 func said(m *Menu) field { return field{keyPrompt, func(v value) { v.text(&m.Prompt, nameShape) }} }
 
-// asked are the keys of every kind that says its prompt until a key was pressed.
-func asked(m *Menu) []field {
+// asked are the keys of every kind that says its prompt until a key was pressed, and goes elsewhere if none was.
+func asked(m *Menu) []field { return append(asking(m), to("otherwise", &m.Otherwise)) }
+
+// asking are those of every kind that says its prompt until a key was pressed.
+func asking(m *Menu) []field {
 	return []field{
 		said(m),
 		{"wait", func(v value) { v.duration(&m.Wait, 100*time.Millisecond, time.Minute) }},
-		{"tries", func(v value) { v.integer(&m.Tries, 1, 10) }},
-		to("otherwise", &m.Otherwise),
+		{keyTries, func(v value) { v.integer(&m.Tries, 1, 10) }},
 	}
 }
 
@@ -76,7 +86,7 @@ func digitsKeys(_ *reader, m *Menu) []field {
 	return append(asked(m),
 		field{"variable", func(v value) { v.text(&d.Variable, nameShape) }},
 		field{"min", func(v value) { v.integer(&d.Min, 1, 32) }},
-		field{"max", func(v value) { v.integer(&d.Max, 1, 32) }},
+		field{keyMax, func(v value) { v.integer(&d.Max, 1, 32) }},
 		field{"end", func(v value) {
 			v.text(&d.End, endShape)
 			if d.End == "none" {
@@ -92,7 +102,7 @@ func digitsKeys(_ *reader, m *Menu) []field {
 func hoursKeys(_ *reader, m *Menu) []field {
 	return []field{
 		{"calendar", func(v value) { v.text(&m.Calendar, nameShape) }},
-		to("open", &m.Open), to("closed", &m.Closed),
+		to(keyOpen, &m.Open), to("closed", &m.Closed),
 	}
 }
 
@@ -173,6 +183,31 @@ func dialKeys(_ *reader, m *Menu) []field {
 			}
 			m.Otherwise = d
 		}},
+	}
+}
+
+// scoreShape is the keys that answer a survey's second question.
+var scoreShape = shape{regexp.MustCompile(`^[0-5]{1,6}$`), `digits from 0 to 5, such as "01"`}
+
+func surveyKeys(_ *reader, m *Menu) []field {
+	s := &m.Survey
+	return append(asking(m),
+		field{"second", func(v value) { v.text(&s.Second, nameShape) }},
+		field{"second_keys", func(v value) { v.text(&s.SecondKeys, scoreShape) }},
+		field{"thanks", func(v value) { v.text(&s.Thanks, nameShape) }},
+		to(keyNext, &m.Next),
+	)
+}
+
+func voicemailKeys(_ *reader, m *Menu) []field {
+	o := &m.Voicemail
+	return []field{
+		said(m),
+		{keyTries, func(v value) { v.integer(&m.Tries, 1, 10) }},
+		{keyQueue, func(v value) { v.text(&o.Queue, nameShape) }},
+		{keyMax, func(v value) { v.duration(&o.Max, 5*time.Second, 10*time.Minute) }},
+		{"silence", func(v value) { v.duration(&o.Silence, time.Second, time.Minute) }},
+		to(keyNext, &m.Next), to("otherwise", &m.Otherwise),
 	}
 }
 

@@ -25,6 +25,7 @@ func (r *reader) root(v value) {
 		field{"ageing", func(v value) { v.duration(&c.Ageing, 0, time.Hour) }},
 		field{"targets", r.targets},
 		field{keyAlarm, r.alarm},
+		field{"callback", r.callback},
 		field{"recorder", r.recorder},
 		field{keyPrompts, r.prompts},
 		field{"codes", r.codes},

@@ -27,6 +27,7 @@ type Config struct {
 	Ageing   time.Duration
 	Targets  Targets
 	Alarm    Alarm
+	Callback Callback
 	Recorder Recorder
 	Prompts  Prompts
 	Codes    Codes
@@ -247,6 +248,7 @@ type Queue struct {
 
 	QueueLimits
 	QueueWaiting
+	QueueSurvey
 }
 
 // Targets are the promises that are watched.

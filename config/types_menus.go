@@ -20,7 +20,8 @@ type Menu struct {
 	// Cases has; default the queue consult. Of a number: the menu to go to when it cannot be reached; default
 	// none, and the call ends.
 	Otherwise Destination
-	// Next is where a kind without a choice leads; for a queue, a number and a hang-up it is that.
+	// Next is where a kind without a choice leads; for a queue, a number and a hang-up it is that. Default of a
+	// survey and a voicemail: the call ends.
 	Next Destination
 
 	Digits Digits
@@ -30,6 +31,8 @@ type Menu struct {
 	// Languages are the tags of languages by key.
 	Languages map[string]string
 	Lookup    Lookup
+	Survey    Survey
+	Voicemail Voicemail
 	// Area is the variable that an announcement's areas are matched with; empty: all are announced.
 	Area string
 }
@@ -49,6 +52,9 @@ const (
 	MenuQueue    MenuKind = "queue"    // leads to a queue
 	MenuDial     MenuKind = "dial"     // leads to a number outside
 	MenuHangup   MenuKind = "hangup"   // ends the call
+	MenuSurvey   MenuKind = "survey"   // asks how the service was
+
+	MenuVoicemail MenuKind = "voicemail" // takes a message
 )
 
 // Digits are a number to be keyed.
@@ -62,6 +68,22 @@ type Digits struct {
 	Pattern string
 	// Confirm reads it back, to be confirmed by key; key `confirm`, default true.
 	Confirm bool
+}
+
+// Survey asks how the service was: the menu's prompt is the first question, answered by 1 to 5; its default is survey.
+type Survey struct {
+	// Second is the prompt of a second question, answered by one of SecondKeys; keys `second`, default none, and
+	// `second_keys`, digits from 0 to 5, default "01".
+	Second, SecondKeys string
+	// Thanks is said in the end; key `thanks`, default survey-thanks.
+	Thanks string
+}
+
+// Voicemail takes a message; the prompt's default is voicemail.
+type Voicemail struct {
+	Queue   string        // whom it is for; key `queue`, default the one that the caller waited in last
+	Max     time.Duration // how long it may become; key `max`, 5s to 10m, default 3m
+	Silence time.Duration // ends it; key `silence`, 1s to 1m, default 5s
 }
 
 // Lookup is a question to a server of the operator's.

@@ -119,9 +119,11 @@ func parseMenu(t *testing.T, words []string) MenuOptions {
 		"variable": &m.Digits.Variable, "end": &m.Digits.End, "pattern": &m.Digits.Pattern,
 		"calendar": &m.Hours.Calendar, "area": &m.Area,
 		"url": &m.Lookup.URL, "method": &m.Lookup.Method, "token": &m.Lookup.Token, "field": &m.Lookup.Field,
+		"second": &m.Survey.Second, "second-keys": &m.Survey.SecondKeys, "thanks": &m.Survey.Thanks,
+		"for": &m.Voicemail.Queue,
 	}
 	numbers := map[string]*int{"tries": &m.Tries, "min": &m.Digits.Min, "max": &m.Digits.Max}
-	times := map[string]*time.Duration{"wait": &m.Wait, "timeout": &m.Lookup.Timeout}
+	times := map[string]*time.Duration{"wait": &m.Wait, "timeout": &m.Lookup.Timeout, "longest": &m.Voicemail.Max, "silence": &m.Voicemail.Silence}
 	for _, w := range words {
 		var err error
 		name, value, _ := strings.Cut(w, "=")

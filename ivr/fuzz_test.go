@@ -206,6 +206,10 @@ func (i *instant) During(ctx context.Context, f func(context.Context), _ ...stri
 	return nil
 }
 
+func (i *instant) Leave(context.Context, call.MessageOptions) error { return call.ErrNoMessage }
+
+func (i *instant) Rate(string, int) {}
+
 func (i *instant) Own(...media.Key) {}
 
 func (i *instant) Caller() string { return "" }

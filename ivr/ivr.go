@@ -114,6 +114,9 @@ type MenuOptions struct {
 	Digits DigitsOptions
 	Hours  HoursOptions
 	Lookup LookupOptions
+	Survey SurveyOptions
+
+	Voicemail VoicemailOptions
 	// Languages are the tags that keys stand for (kind language).
 	Languages map[string]string
 	// Area is the variable that outages' areas are matched with (kind announce); empty: all are told.

@@ -21,6 +21,7 @@ type script struct {
 	acts       []act
 	transcript []string
 
+	full    bool // no message can be kept
 	own     []media.Key
 	answers map[string]string
 }
@@ -119,6 +120,34 @@ func (s *script) During(ctx context.Context, f func(context.Context), prompts ..
 	<-done
 	return nil
 }
+
+// Leave takes what is said until the key, for 5 s at most; a message of less than 1 s is none, and none can be kept
+// where there is the answer full.
+func (s *script) Leave(ctx context.Context, o call.MessageOptions) error {
+	s.note("leave %s %s %s", o.Queue, o.Max, o.Silence)
+	if s.full {
+		return call.ErrNotKept
+	}
+	begun := time.Now()
+	if len(s.acts) > 0 && s.acts[0].at-time.Since(s.begin) < 5*time.Second {
+		next := s.acts[0]
+		s.acts = s.acts[1:]
+		if err := sleep(ctx, next.at-time.Since(s.begin)); err != nil {
+			return err
+		}
+		if next.fail != nil {
+			return next.fail
+		}
+	} else if err := sleep(ctx, 5*time.Second); err != nil {
+		return err
+	}
+	if time.Since(begun) < time.Second {
+		return call.ErrNoMessage
+	}
+	return nil
+}
+
+func (s *script) Rate(question string, score int) { s.note("rate %s %d", question, score) }
 
 func (s *script) Own(keys ...media.Key) { s.own = keys }
 

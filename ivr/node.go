@@ -68,4 +68,7 @@ var kinds = map[string]builder{
 	"queue":    buildQueue,
 	"dial":     buildDial,
 	"hangup":   buildHangup,
+	"survey":   buildSurvey,
+
+	"voicemail": buildVoicemail,
 }

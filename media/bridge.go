@@ -83,16 +83,7 @@ func (e *bridgeEnd) pass(p *rtp.Packet, kind payloadKind, scratch []byte, at tim
 		return
 	}
 	e.far.out.forward(at, p, kind)
-	if e.bridge.tap == nil || kind == payloadEvent {
-		return
+	if e.bridge.tap != nil {
+		tapped(e.bridge.tap, e.side, p, kind, scratch, at)
 	}
-	alaw := p.Payload
-	if kind == payloadPCMU {
-		alaw = translate(scratch, p.Payload, PCMU, PCMA)
-	}
-	e.bridge.tap.Frame(Frame{
-		Side: e.side, At: at,
-		SSRC: p.SSRC, Sequence: p.SequenceNumber, Timestamp: p.Timestamp,
-		ALaw: alaw,
-	})
 }

@@ -45,6 +45,9 @@ type Engine interface {
 	// called or either stream closes; tap, if not nil, hears both sides. Whatever was playing on
 	// either stream is stopped. The returned function waits until no more packet can reach tap.
 	Bridge(a, b Stream, tap Tap) (unbridge func(), err error)
+	// Listen has tap hear what comes on one stream, as SideA, until stop is called or the stream closes, whatever
+	// else is done with it. A stream has one such tap at a time. stop waits until no more packet can reach tap.
+	Listen(s Stream, tap Tap) (stop func(), err error)
 	// Close closes all streams and waits for the engine's goroutines.
 	Close() error
 }

@@ -27,6 +27,8 @@ type stream struct {
 	out     *sender
 	keys    keypad
 	bridged atomic.Pointer[bridgeEnd]
+	// listened is the tap on this stream alone.
+	listened atomic.Pointer[listener]
 	// live is set once the far end can be taken to listen: it answered our offer, it sent something,
 	// or something was played to it. Before, no silence is sent: a caller's phone to which audio comes
 	// while it is still rung to may take its own ringing tone away.
@@ -123,6 +125,9 @@ func (s *stream) datagram(p *rtp.Packet, b, scratch []byte, from netip.AddrPort)
 	s.live.Store(true)
 	if end := s.bridged.Load(); end != nil {
 		end.pass(p, h.kind, scratch, now)
+	}
+	if l := s.listened.Load(); l != nil {
+		l.hear(p, h.kind, scratch, now)
 	}
 	if h.key != 0 {
 		s.keys.press(h.key, byRTP)
@@ -259,6 +264,9 @@ func (s *stream) Close() error {
 		s.stopPlaying(ErrClosed)
 		if end := s.bridged.Load(); end != nil {
 			end.bridge.end()
+		}
+		if l := s.listened.Load(); l != nil {
+			l.end()
 		}
 		s.out.close()
 		s.closeErr = s.hangUpSockets()

@@ -59,6 +59,16 @@ func (u *UA) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
 	return l, nil
 }
 
+// MayDial reports whether a number may be called by the dial rules: ever, and by the clock now. The bounds of the
+// moment are not looked at.
+func (u *UA) MayDial(number string) (ever, now bool) {
+	rule := u.plan().dials.find(number)
+	if rule == nil {
+		return false, false
+	}
+	return true, rule.Hours.has(time.Now())
+}
+
 // notDialled audits a try that the rules refuse.
 func (u *UA) notDialled(r call.DialRequest, trunk, outcome string) error {
 	u.audit(r, trunk, outcome)

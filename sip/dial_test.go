@@ -286,3 +286,16 @@ func TestDialOverTCP(t *testing.T) {
 	p.respond(inv, 603, "Decline", "x", "")
 	refusedFor(t, next(t, got), call.CauseDeclined)
 }
+
+// Whether a number may be called is told without calling it: by no rule never, by a rule out of its hours not now.
+func TestMayDial(t *testing.T) {
+	t.Parallel()
+	closed := rule("138")
+	clock := time.Duration(time.Now().UTC().Hour()) * time.Hour
+	closed.Hours = Hours{From: (clock + 12*time.Hour) % (24 * time.Hour), To: (clock + 13*time.Hour) % (24 * time.Hour)}
+	r, _, _ := dialRig(t, TrunkOut{From: "96777"}, rule("139"), closed)
+	for number, want := range map[string][2]bool{"1391": {true, true}, "1381": {true, false}, "1371": {}, "139*": {}, "": {}} {
+		ever, now := r.MayDial(number)
+		require.Equal(t, want, [2]bool{ever, now}, number)
+	}
+}

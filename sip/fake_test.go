@@ -39,6 +39,8 @@ func (e *fakeEngine) Bridge(media.Stream, media.Stream, media.Tap) (func(), erro
 	return func() {}, nil
 }
 
+func (e *fakeEngine) Listen(media.Stream, media.Tap) (func(), error) { return func() {}, nil }
+
 func (e *fakeEngine) Close() error { return nil }
 
 // refuse has every later Open fail.

@@ -127,15 +127,21 @@ func (s *Server) find(ctx context.Context, id string) (call.Record, error) {
 // recording is /api/v1/recordings/{id}, where id is the call's. Parts are sent too (RFC 9110 section 14).
 func (s *Server) recording(w http.ResponseWriter, r *http.Request) error {
 	rec, err := s.find(r.Context(), r.PathValue("id"))
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case rec.Recording == "" || s.o.Recording == nil:
+	}
+	return s.audio(w, r, rec, rec.Recording)
+}
+
+// audio serves a recording of a call that is over, by the recording's name.
+func (s *Server) audio(w http.ResponseWriter, r *http.Request, rec call.Record, name string) error {
+	switch {
+	case name == "" || s.o.Recording == nil:
 		return notFound("the call has no recording")
 	case rec.Ended == nil:
 		return notFound("the call goes on, its recording is not complete yet")
 	}
-	file, written, err := s.o.Recording(rec.Recording)
+	file, written, err := s.o.Recording(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return notFound("the recording is not there any more")
 	}

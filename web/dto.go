@@ -76,9 +76,44 @@ type callDTO struct {
 	Answers  map[string]string `json:"answers"`
 	Language string            `json:"language"`
 
+	Survey  []scoreDTO `json:"survey"`
+	Message *leftDTO   `json:"message"`
+
+	Kind     string `json:"kind"`
+	Callback string `json:"callback"`
+	Origin   string `json:"origin"`
+
 	Private   bool           `json:"private"`
 	Diverted  []diversionDTO `json:"diverted"`
 	Transfers []transferDTO  `json:"transfers"`
+}
+
+// leftDTO is what a caller left word of.
+type leftDTO struct {
+	Name    string  `json:"name"`
+	At      stamp   `json:"at"`
+	Queue   string  `json:"queue"`
+	Seconds seconds `json:"seconds"`
+}
+
+func (z zone) left(m *call.MessageRecord) *leftDTO {
+	if m == nil {
+		return nil
+	}
+	return &leftDTO{Name: m.Name, At: z.at(m.At), Queue: m.Queue, Seconds: seconds(m.Seconds)}
+}
+
+// scoreDTO is one answer of a caller who was asked how the service was.
+type scoreDTO struct {
+	Question string `json:"question"`
+	Score    int    `json:"score"`
+	At       stamp  `json:"at"`
+	Queue    string `json:"queue"`
+	Agent    string `json:"agent"`
+}
+
+func (z zone) score(s call.Score) scoreDTO {
+	return scoreDTO{Question: s.Question, Score: s.Score, At: z.at(s.At), Queue: s.Queue, Agent: s.Agent}
 }
 
 type diversionDTO struct {
@@ -141,7 +176,7 @@ func (z zone) call(r call.Record) callDTO {
 		r.Answers = map[string]string{}
 	}
 	return callDTO{
-		Answers: r.Answers, Language: r.Language,
+		Answers: r.Answers, Language: r.Language, Survey: each(r.Survey, z.score), Message: z.left(r.Message), Kind: r.Kind, Callback: r.Callback, Origin: r.Origin,
 		ID: r.ID, From: r.From, To: r.To, Trunk: r.Trunk, MenuPath: r.MenuPath, Queue: r.Queue, Agent: r.Agent,
 		Started: z.at(r.Started), Accepted: z.maybe(r.Accepted), Queued: z.maybe(r.Queued),
 		PromiseClock: z.maybe(r.PromiseClock), Answered: z.maybe(r.Answered), Joined: z.maybe(r.Joined),

@@ -67,6 +67,9 @@ type Options struct {
 	Outages call.Outages
 	// Reload reads the configuration anew; nil: it cannot be.
 	Reload func() Reloaded
+	// Callbacks are those open, the first due first; CancelCallback takes one back. Errors: call.ErrNoBooking.
+	Callbacks      func() []call.Booking
+	CancelCallback func(ctx context.Context, id string) error
 	// Ready says why the hotline takes no calls; nil error when it does.
 	Ready func() error
 	// Panicked is told that a handler panicked (and was contained), to be counted.
@@ -101,6 +104,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Agents == nil {
 		o.Agents = func() []call.AgentView { return nil }
+	}
+	if o.Callbacks == nil {
+		o.Callbacks = func() []call.Booking { return nil }
+	}
+	if o.CancelCallback == nil {
+		o.CancelCallback = func(context.Context, string) error { return call.ErrNoBooking }
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }

@@ -144,3 +144,12 @@ func (l *tryLine) Speak(language string) bool {
 
 // Chose implements [call.Line].
 func (l *tryLine) Chose(menu, choice string) { l.con.say("  %s/%s\n", menu, choice) }
+
+// Leave implements [call.Line]: a message is taken to have been left.
+func (l *tryLine) Leave(_ context.Context, o call.MessageOptions) error {
+	l.con.say("  (a message of at most %s)\n", o.Max)
+	return nil
+}
+
+// Rate implements [call.Line].
+func (l *tryLine) Rate(question string, score int) { l.con.say("  %s: %d\n", question, score) }

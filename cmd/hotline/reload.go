@@ -143,6 +143,7 @@ func startsWith(c *config.Config) map[string]any {
 		"sip.trace_keep": sip.TraceKeep, "sip.session_expires": sip.SessionExpires, "sip.min_se": sip.MinSE,
 		"media": c.Media, "http.listen": c.HTTP.Listen, "data": c.Data, "drain": c.Drain, "recorder": c.Recorder,
 		"service.timezone": c.Service.Timezone.String(), "webhooks": c.Webhooks,
+		"callback": c.Callback, "codes.survey": c.Codes.Survey,
 	}
 }
 

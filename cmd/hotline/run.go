@@ -111,6 +111,7 @@ func (a *app) start() {
 	a.steps.background("webhooks", fail, a.notify.Run)
 	a.steps.background("web", fail, a.web.Run)
 	a.steps.background("queues", fail, a.center.Run)
+	a.steps.background("callbacks", fail, func(ctx context.Context) error { return a.exchange.RunCallbacks(ctx) })
 	a.steps.background("SIP", fail, a.ua.Run)
 }
 
@@ -137,6 +138,7 @@ func (a *app) serve(con *console) error {
 func (a *app) shutdown(signals <-chan os.Signal, patient bool) error {
 	a.draining.Store(true)
 	a.ua.Drain()
+	a.exchange.HoldCallbacks()
 	within := a.cfg.Drain
 	if !patient {
 		within = 0

@@ -124,7 +124,9 @@ func (a *app) openWeb() (err error) {
 		Agents:  func() []call.AgentView { return a.center.Agents() },
 		Shifts:  func() web.Shifts { return a.center },
 		Outages: a.store, Reload: func() web.Reloaded { return a.reload("API") },
-		Ready: a.ready, Panicked: a.panics.Inc,
+		Callbacks:      func() []call.Booking { return a.exchange.Callbacks() },
+		CancelCallback: func(ctx context.Context, id string) error { return a.exchange.CancelCallback(ctx, id) },
+		Ready:          a.ready, Panicked: a.panics.Inc,
 		Gatherer: a.registry, Metrics: a.registry, Logger: a.log.Named("web"),
 	})
 	return nil

@@ -65,10 +65,11 @@ func widening(steps []config.Widening) []acd.Widening {
 func (a *app) openExchange() (err error) {
 	s := a.callSettings()
 	o := call.Options{
-		Menus: s.Menus, Desk: a.center, Bridge: a.engine, Records: a.store, Prompts: s.Prompts, Dialer: a.ua,
+		Menus: s.Menus, Desk: a.center, Bridge: a.engine, Listener: a.engine, Records: a.store, Prompts: s.Prompts, Dialer: a.ua,
 		Queues: s.Queues, Targets: s.Targets, Shed: s.Shed, Languages: s.Languages, Alarm: s.Alarm,
 		Shifts: a.center, OnFinished: func(r call.Record) { a.center.Finished(r) },
 		OnEvent: a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
+		Survey: call.SurveyOptions{Code: a.cfg.Codes.Survey}, Callback: a.callbackOptions(),
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
 		o.Recorder = a.recorder

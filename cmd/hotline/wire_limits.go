@@ -43,7 +43,8 @@ var overflowOf = map[config.Overflow]call.Overflow{
 // waitingIn is what a call needs to know of a queue that it waits in.
 func waitingIn(q config.Queue) call.QueueOptions {
 	o := call.QueueOptions{
-		WaitPrompt: q.WaitPrompt, Whisper: q.Whisper, Overflow: map[call.Overflow]call.Next{},
+		WaitPrompt: q.WaitPrompt, Whisper: q.Whisper, Survey: q.Survey, SurveyAfterHangup: q.SurveyAfterHangup,
+		Overflow: map[call.Overflow]call.Next{},
 		Treatment: call.Treatment{
 			Music: q.Music, Position: q.Position.Every, Expected: q.Position.Expected, Keys: map[media.Key]call.Next{},
 		},

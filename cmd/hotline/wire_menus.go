@@ -142,6 +142,8 @@ func menuOptions(cfg *config.Config) ivr.Options {
 				URL: l.URL, Method: l.Method, Send: l.Send, Token: l.Token.Reveal(), Timeout: l.Timeout,
 				Field: l.Field, Cases: eachLeads(l.Cases), Set: l.Set,
 			},
+			Survey:    ivr.SurveyOptions(m.Survey),
+			Voicemail: ivr.VoicemailOptions(m.Voicemail),
 			Languages: m.Languages, Area: m.Area,
 		}
 	}

@@ -39,6 +39,22 @@ type Record struct {
 	Trunk       string     `json:"trunk"`
 
 	Answers map[string]string `json:"answers"`
+
+	Survey []struct {
+		Question string `json:"question"`
+		Score    int    `json:"score"`
+		Agent    string `json:"agent"`
+	} `json:"survey"`
+
+	Message *struct {
+		Name    string  `json:"name"`
+		Queue   string  `json:"queue"`
+		Seconds float64 `json:"seconds"`
+	} `json:"message"`
+
+	Kind     string `json:"kind"`
+	Callback string `json:"callback"`
+	Origin   string `json:"origin"`
 }
 
 // Transfer is one wish of an agent's phone to hand the caller on.

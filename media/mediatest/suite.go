@@ -38,6 +38,7 @@ func Run(t *testing.T, newEngine Make) {
 		"bridge ends with a stream":              bridgeClosed,
 		"one stream from play to bridge to play": continuity,
 		"gaps and order survive a bridge":        bridgeGaps,
+		"a tap on one stream":                    listen,
 		"source is locked":                       sourceLocked,
 		"source by signalling":                   sourceSignalling,
 		"source opened by an offer":              sourceOpened,

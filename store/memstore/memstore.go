@@ -19,11 +19,12 @@ import (
 
 // Store implements call.Records and the reading port of package web. Use New.
 type Store struct {
-	mu      sync.Mutex
-	rows    map[string]row
-	ladders map[string][][]call.SIPMessage // by call, as they were given
-	shifts  map[string]call.Shift          // by agent
-	outages map[string]call.Outage
+	mu       sync.Mutex
+	rows     map[string]row
+	ladders  map[string][][]call.SIPMessage // by call, as they were given
+	shifts   map[string]call.Shift          // by agent
+	outages  map[string]call.Outage
+	bookings map[string]booked
 
 	ladderKeep time.Duration // 0: none is kept
 	clock      func() time.Time
@@ -40,8 +41,8 @@ type row struct {
 func New() *Store {
 	return &Store{
 		rows: make(map[string]row), ladders: make(map[string][][]call.SIPMessage), shifts: make(map[string]call.Shift),
-		outages: make(map[string]call.Outage),
-		clock:   time.Now,
+		outages:  make(map[string]call.Outage),
+		bookings: make(map[string]booked), clock: time.Now,
 	}
 }
 

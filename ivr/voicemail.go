@@ -1,0 +1,89 @@
+package ivr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// Bounds of a message.
+const (
+	MaxMessage  = 10 * time.Minute
+	MaxSilence  = time.Minute
+	endMessage  = media.Key('#')
+	shortPrompt = "voicemail-short" // nothing was heard
+	keptPrompt  = "voicemail-kept"
+)
+
+// VoicemailOptions are those of kind voicemail. The menu's prompt is said before the beep, and again, up to its tries,
+// when nothing was heard.
+type VoicemailOptions struct {
+	// Queue is whom the message is for; empty means the queue that the caller waited in last.
+	Queue string
+	// Max is how long it may become, up to MaxMessage; Silence, up to MaxSilence, ends it.
+	Max, Silence time.Duration
+}
+
+// voicemail takes a message.
+type voicemail struct {
+	name, prompt    string
+	options         VoicemailOptions
+	tries           int
+	next, otherwise call.Next
+}
+
+// walk asks for a message; who leaves none goes elsewhere. A caller who hangs up has left what was said.
+func (v *voicemail) walk(ctx context.Context, line call.Line) (call.Next, error) {
+	prompts := []string{v.prompt}
+	for range v.tries {
+		if err := line.Say(ctx, prompts...); err != nil {
+			return call.Next{}, err
+		}
+		err := line.Leave(ctx, call.MessageOptions{
+			Queue: v.options.Queue, Max: v.options.Max, Silence: v.options.Silence, End: endMessage,
+		})
+		switch {
+		case errors.Is(err, call.ErrNoMessage):
+			prompts = []string{shortPrompt, v.prompt}
+		case errors.Is(err, call.ErrNotKept):
+			line.Chose(v.name, otherwise)
+			return v.otherwise, nil
+		case err != nil:
+			return call.Next{}, err
+		default:
+			line.Chose(v.name, "message")
+			return v.next, line.Say(ctx, keptPrompt)
+		}
+	}
+	line.Chose(v.name, otherwise)
+	return v.otherwise, nil
+}
+
+// buildVoicemail makes a node that takes a message.
+func buildVoicemail(name string, o MenuOptions, _ *Options) built {
+	v := &voicemail{
+		name: name, prompt: o.Prompt, options: o.Voicemail, tries: o.Tries, next: o.Next, otherwise: o.Otherwise,
+	}
+	b := built{
+		node: v, own: []media.Key{endMessage},
+		prompts: []named{{promptField, o.Prompt}, {promptField, shortPrompt}, {promptField, keptPrompt}},
+		ways:    []way{{field: nextField, next: o.Next, silent: true}, {field: otherwise, next: o.Otherwise, silent: true}},
+	}
+	wrong := func(field string, found any, want string) {
+		b.problems = append(b.problems, &ProblemError{OutOfRange, name, field, fmt.Sprint(found), want})
+	}
+	if m := o.Voicemail.Max; m <= 0 || m > MaxMessage {
+		wrong("max", m, fmt.Sprintf("above 0 and at most %s", MaxMessage))
+	}
+	if s := o.Voicemail.Silence; s <= 0 || s > MaxSilence {
+		wrong("silence", s, fmt.Sprintf("above 0 and at most %s", MaxSilence))
+	}
+	if o.Tries < 1 || o.Tries > MaxTries {
+		wrong("tries", o.Tries, fmt.Sprintf("1 to %d", MaxTries))
+	}
+	return b
+}
