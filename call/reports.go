@@ -32,6 +32,8 @@ type Query struct {
 	// Before is the cursor that the page before this one ended with; empty asks for the first.
 	Before string
 	Result Result
+	// Message asks for calls whose callers left a message, whatever else became of them.
+	Message bool
 	// Queue is the record's first queue, Agent the first who answered.
 	Queue, Agent string
 	// From and To bound Started: From <= Started < To.
@@ -49,6 +51,7 @@ func (q Query) Rows() int {
 // Match reports whether the record is one that the query asks for, its cursor and limit aside.
 func (q Query) Match(r Record) bool {
 	return (q.Result == "" || r.Result == q.Result) &&
+		(!q.Message || r.Message != nil) &&
 		(q.Queue == "" || r.Queue == q.Queue) &&
 		(q.Agent == "" || r.Agent == q.Agent) &&
 		(q.From.IsZero() || !r.Started.Before(q.From)) &&

@@ -28,6 +28,11 @@ func (s *Server) calls(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return s.list(w, r, q)
+}
+
+// list writes a page of calls.
+func (s *Server) list(w http.ResponseWriter, r *http.Request, q call.Query) error {
 	page, next, err := s.o.Records.List(r.Context(), q)
 	if errors.Is(err, call.ErrBadCursor) {
 		return badRequest("before: not a cursor that this listing gave out", err)

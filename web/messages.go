@@ -2,18 +2,17 @@ package web
 
 import (
 	"net/http"
-
-	"hotline/call"
 )
 
 // messages is /api/v1/messages: the calls whose callers left a message, as /api/v1/calls shows them, which says what
 // else may be asked.
 func (s *Server) messages(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	query.Set("result", string(call.Message))
-	r = r.Clone(r.Context())
-	r.URL.RawQuery = query.Encode()
-	return s.calls(w, r)
+	q, err := query(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	q.Message = true
+	return s.list(w, r, q)
 }
 
 // message is /api/v1/messages/{id}: the message that was left in a call, as audio.

@@ -57,7 +57,6 @@ var said = map[string][2]time.Duration{
 	"survey-solved":       {4 * time.Second, 8 * time.Second},
 	"survey-thanks":       {time.Second, 4 * time.Second},
 	"voicemail":           {3 * time.Second, 7 * time.Second},
-	"voicemail-confirm":   {3 * time.Second, 8 * time.Second},
 	"voicemail-short":     {time.Second, 3 * time.Second},
 	"voicemail-kept":      {2 * time.Second, 6 * time.Second},
 	"hold-music":          {8 * time.Second, 12 * time.Second},

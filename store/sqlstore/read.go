@@ -62,6 +62,7 @@ func conditions(q call.Query) (where string, args []any, err error) {
 		and(true, "(started, id) < (?, ?)", c.Started.UnixNano(), c.ID)
 	}
 	and(q.Result != "", "result = ?", string(q.Result))
+	and(q.Message, "CASE WHEN json_valid(record) THEN json_extract(record, '$.message') END IS NOT NULL")
 	and(q.Queue != "", "queue = ?", q.Queue)
 	and(q.Agent != "", "agent = ?", q.Agent)
 	and(!q.From.IsZero(), "started >= ?", q.From.UnixNano())

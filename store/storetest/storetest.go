@@ -250,6 +250,7 @@ func testFilters(t *testing.T, s Store) {
 	t.Helper()
 	early, later := Full(oldest), Full(latest)
 	later.Queue, later.Agent, later.Started = consult, "8001", Day.Add(time.Hour)
+	later.Message = &call.MessageRecord{Name: "said"}
 	for _, r := range []call.Record{early, later, ended("refused", Day.Add(2*time.Hour), call.Failed)} {
 		require.NoError(t, s.Finish(t.Context(), r))
 	}
@@ -262,6 +263,7 @@ func testFilters(t *testing.T, s Store) {
 		"all":              {call.Query{}, []string{"live", "refused", latest, oldest, "old"}},
 		"result":           {call.Query{Result: call.Answered}, []string{latest, oldest}},
 		"queue":            {call.Query{Queue: repair}, []string{oldest}},
+		"message":          {call.Query{Message: true}, []string{latest}},
 		"agent":            {call.Query{Agent: "8001"}, []string{latest}},
 		"from is included": {call.Query{From: Day.Add(2 * time.Hour)}, []string{"live", "refused"}},
 		"to is not":        {call.Query{To: Day}, []string{"old"}},
