@@ -54,20 +54,10 @@ func (r *reader) checkDuty() {
 	}
 }
 
-// checkReserve: what is held back leaves half of the calls to all others, and there are ports for the telephones
-// that ring for an alarm. An agent's phone has one call at a time, so that many ports besides those of the callers
-// are enough, whoever rings for whom.
+// checkReserve: what is held back leaves half of the calls to all others.
 func (r *reader) checkReserve() {
 	c := r.cfg
 	if half := c.SIP.MaxCalls / 2; c.Alarm.Reserve > half {
 		r.report("alarm.reserve", strconv.Itoa(c.Alarm.Reserve), fmt.Sprintf("at most %d, the half of sip.max_calls", half))
-	}
-	if r.broken["media"] || r.broken["sip.max_calls"] || r.lost["agents"] || c.Alarm.Reserve == 0 {
-		return
-	}
-	if pairs := c.Media.Ports.Pairs(); c.SIP.MaxCalls+len(c.Agents) > pairs {
-		r.report("media.ports", fmt.Sprintf("room for %d legs", pairs),
-			fmt.Sprintf("room for %d at 2 ports a leg: sip.max_calls callers and %d agents, whose phones may all ring for an alarm",
-				c.SIP.MaxCalls+len(c.Agents), len(c.Agents)))
 	}
 }

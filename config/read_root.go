@@ -102,8 +102,7 @@ func (r *reader) settle() {
 		c.Targets.TalkWarn = c.Targets.Talk * 5 / 6
 	}
 	if c.SIP.MaxCalls == 0 {
-		pairs := c.Media.Ports.Pairs() // every caller has one, and every agent's phone may ring
-		c.SIP.MaxCalls = max(1, min(pairs/2, pairs-len(c.Agents)))
+		c.SIP.MaxCalls = c.Media.Ports.Pairs() / 2 // a caller's and an agent's
 	}
 	r.settleAlarm()
 	if !c.Media.Advertise.IsValid() {
