@@ -42,9 +42,9 @@ type desk struct {
 	regulars *regulars
 	closing  bool // nobody is rung any more
 	// again is when a match that a fault of ours ended is tried anew.
-	again alarm
-	ringing  int  // goroutines in ring that have not reported
-	wg       sync.WaitGroup
+	again   alarm
+	ringing int // goroutines in ring that have not reported
+	wg      sync.WaitGroup
 	// background runs what may wait, such as a phone's ringing, on a goroutine that drain waits for; the tests
 	// that step through a desk have it do nothing.
 	background func(f func())
