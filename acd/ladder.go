@@ -18,7 +18,8 @@ const (
 	// StepAllSkilled rings all who have the skill: those in wrap-up and those paused too, and those whose phones
 	// ring for lesser calls, which are taken back.
 	StepAllSkilled Step = "all-skilled"
-	// StepEveryone rings every agent who has a flow and is not in talk, whatever their skills.
+	// StepEveryone rings every agent who has a flow, is not logged out of everything and not in talk, whatever their
+	// skills.
 	StepEveryone Step = "everyone"
 	// StepDuty calls the duty numbers outside.
 	StepDuty Step = "duty"
