@@ -105,6 +105,11 @@ func (d *desk) admit(c *caller) {
 		c.unwatch()
 		return // left before the desk came to it
 	}
+	if c.only != nil && c.only.removed { // still talks, or went while the caller was on the way
+		c.seat.fail(call.CauseUnreachable, d.now)
+		c.unwatch()
+		return
+	}
 	d.seq++
 	c.came = c.Entered
 	if d.closed(c) {

@@ -95,18 +95,22 @@ func (c *Center) work() {
 		}
 		c.handle(fire)
 	}
-	c.handle(c.desk.match)
+	if c.handle(c.desk.match) { // nobody may come for long who would have the others looked at again
+		c.desk.again.at = c.desk.now.Add(minDelay)
+		c.desk.alarms.add(&c.desk.again)
+	}
 	c.figures.publish(c.desk)
 	c.load.end(c.o.now())
 }
 
 // handle does one thing to the desk. A panic costs what was being done and no more: it is counted,
-// and the indexes are derived anew.
-func (c *Center) handle(f func()) {
+// and the indexes are derived anew. It reports whether there was one.
+func (c *Center) handle(f func()) (panicked bool) {
 	c.desk.now = c.o.now()
-	if c.contain(f) {
+	if panicked = c.contain(f); panicked {
 		c.contain(c.desk.rebuild)
 	}
+	return panicked
 }
 
 // contain reports whether f panicked.

@@ -72,7 +72,11 @@ func (m *MemoryClaims) Release(agent string, t Token) {
 func (d *desk) claim(c *caller, a *agent) bool {
 	token, ok := d.o.Claims.Claim(a.ID, c.CallID)
 	if !ok {
-		a.restUntil = later(a.restUntil, d.now.Add(minDelay))
+		rest := d.now.Add(minDelay)
+		a.restUntil = later(a.restUntil, rest)
+		if c.climb != nil { // which passes over other rests, and is to try again after this one
+			a.alarmRest = later(a.alarmRest, rest)
+		}
 		d.giveUp(c, call.CauseBusy)
 		d.refresh(a)
 		return false

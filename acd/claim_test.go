@@ -92,3 +92,56 @@ func TestClaims(t *testing.T) {
 		require.True(t, ok, "what rang at the end was given back")
 	})
 }
+
+// TestClaimForAnAlarm: an agent who was taken elsewhere is tried for an alarm again a second later, though a lesser
+// caller's offer left a longer rest behind.
+func TestClaimForAnAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := acd.NewMemoryClaims(1)
+		o := parseDesk(t, "queue gas alarm ladder=0s,0s,1h\nqueue repair\nagent 8001 gas=1 repair=1")
+		o.Claims = claims
+		l := newLab(t, o)
+		l.center.Flow("8001", true)
+		l.join(call.Ticket{CallID: "c1", Queue: "repair"})
+		synctest.Wait()
+		l.phones.end("8001", call.CauseUnreachable) // 40 s of rest
+		synctest.Wait()
+		theirs, ok := claims.Claim("8001", "another node's")
+		require.True(t, ok)
+		l.join(call.Ticket{CallID: "g1", Queue: "gas"})
+		synctest.Wait()
+		require.Nil(t, l.phones.bell("8001"))
+		claims.Release("8001", theirs)
+		<-time.After(time.Second)
+		synctest.Wait()
+		require.NotNil(t, l.phones.bell("8001"))
+		l.stop()
+	})
+}
+
+// faulty are claims with a fault of ours: the first one panics.
+type faulty struct {
+	*acd.MemoryClaims
+	once sync.Once
+}
+
+func (f *faulty) Claim(agent, id string) (acd.Token, bool) {
+	f.once.Do(func() { panic("a fault") })
+	return f.MemoryClaims.Claim(agent, id)
+}
+
+// TestPanicWhileMatching: who could be paired is not left until something else happens.
+func TestPanicWhileMatching(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := parseDesk(t, "queue repair\nagent 8001 repair=1")
+		o.Claims = &faulty{MemoryClaims: acd.NewMemoryClaims(1)}
+		l := newLab(t, o)
+		l.center.Flow("8001", true)
+		synctest.Wait()
+		l.join(call.Ticket{CallID: "c1", Queue: "repair"})
+		<-time.After(time.Second)
+		synctest.Wait()
+		require.NotNil(t, l.phones.bell("8001"))
+		l.stop()
+	})
+}

@@ -41,8 +41,10 @@ type desk struct {
 	midnight alarm
 	regulars *regulars
 	closing  bool // nobody is rung any more
-	ringing  int  // goroutines in ring that have not reported
-	wg       sync.WaitGroup
+	// again is when a match that a fault of ours ended is tried anew.
+	again   alarm
+	ringing int // goroutines in ring that have not reported
+	wg      sync.WaitGroup
 	// background runs what may wait, such as a phone's ringing, on a goroutine that drain waits for; the tests
 	// that step through a desk have it do nothing.
 	background func(f func())
@@ -82,6 +84,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	}
 	d.restore(o.Shifts)
 	d.midnight = alarm{fire: d.newDay}
+	d.again = alarm{fire: func() {}} // a match follows whatever is due
 	d.awaitMidnight()
 	d.publish()
 	return d

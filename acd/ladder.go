@@ -18,7 +18,8 @@ const (
 	// StepAllSkilled rings all who have the skill: those in wrap-up and those paused too, and those whose phones
 	// ring for lesser calls, which are taken back.
 	StepAllSkilled Step = "all-skilled"
-	// StepEveryone rings every agent who has a flow and is not in talk, whatever their skills.
+	// StepEveryone rings every agent who has a flow, is not logged out of everything and not in talk, whatever their
+	// skills.
 	StepEveryone Step = "everyone"
 	// StepDuty calls the duty numbers outside.
 	StepDuty Step = "duty"
@@ -168,13 +169,22 @@ func (d *desk) climbs(c *caller) bool {
 
 // rope lets an alarm up the ladder, unless another of the same number is on it; and begins its steps.
 func (d *desk) rope(c *caller) {
-	if other := d.ladder.climbing[c.From]; c.From == "" || other == nil {
+	number := c.number()
+	if other := d.ladder.climbing[number]; number == "" || other == nil {
 		c.climb.up = true
-		if c.From != "" {
-			d.ladder.climbing[c.From] = c
+		if number != "" {
+			d.ladder.climbing[number] = c
 		}
 	}
 	d.ascend(c)
+}
+
+// number is the caller's; empty when From is a word in its place, such as anonymous, which many callers share.
+func (c *caller) number() string {
+	if !isNumber(c.From) {
+		return ""
+	}
+	return c.From
 }
 
 // ascend takes an alarm as high as its wait allows, and sets the deadline of the next step.
@@ -213,11 +223,11 @@ func (d *desk) descend(c *caller) {
 	l := d.ladder
 	d.alarms.remove(&c.climb.next)
 	l.touch()
-	if !c.climb.up || c.From == "" {
+	if !c.climb.up || c.number() == "" {
 		return
 	}
 	c.climb.up = false
-	delete(l.climbing, c.From)
+	delete(l.climbing, c.number())
 	var heir *caller
 	for _, x := range l.queue.waiting.items {
 		if x.climb != nil && x.From == c.From && (heir == nil || x.goesBefore(heir)) {

@@ -172,7 +172,11 @@ func (d *desk) reseat(c *caller) {
 // half changed; it is slow, and needs nothing but the facts to be right.
 func (d *desk) rebuild() {
 	d.alarms.clear()
-	d.awaitMidnight()
+	if d.now.Before(d.midnight.at) {
+		d.awaitMidnight()
+	} else {
+		d.alarms.add(&d.midnight) // it has come, and the day has not begun anew yet
+	}
 	for _, q := range d.queues {
 		q.ready.clear()
 		q.want.clear()

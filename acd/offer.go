@@ -137,9 +137,12 @@ func (d *desk) progress(o *offer, code int, at time.Time) {
 		return
 	}
 	o.caller.seat.progress(o.index, code, at)
-	d.index(o.caller) // the promise clock may have begun with it
-	if o.rung.IsZero() {
+	first := o.rung.IsZero()
+	if first {
 		o.rung = at
+	}
+	d.index(o.caller) // the promise clock may have begun with it
+	if first {
 		d.alarms.remove(&o.alarm)
 		o.alarm.at = at.Add(time.Duration(d.o.Rings) * d.o.Ring.Cycle())
 		d.alarms.add(&o.alarm)

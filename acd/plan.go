@@ -15,6 +15,8 @@ type plan struct {
 	first int
 	// growths are the ways in which it becomes more; the one that allows most counts.
 	growths []growth
+	// lost is when the promise is: an offer that comes later begins the clock anew.
+	lost time.Duration
 }
 
 // growth is one phone more from an instant of the clock on, and one more after each interval from then.
@@ -61,6 +63,7 @@ func (s strategy) plan(o *Options, q *Queue) plan {
 		return p
 	}
 	cycle := o.Ring.Cycle()
+	p.lost = time.Duration(o.Rings) * cycle
 	p.growths = append(p.growths, growth{from: time.Duration(o.Rings-1) * cycle, every: cycle})
 	if s.progressive {
 		p.growths = append(p.growths, growth{from: q.Progress, every: q.Progress})

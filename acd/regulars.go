@@ -94,8 +94,11 @@ func (r *regulars) find(of numberAt, within time.Duration, now time.Time) *agent
 // place. That an agent's phone calls is no reason to prefer anybody.
 func (d *desk) known(number string, private bool) bool {
 	_, colleague := d.byAgent[number]
-	return number != "" && !private && !colleague && strings.Trim(number, "+0123456789") == ""
+	return isNumber(number) && !private && !colleague
 }
+
+// isNumber reports whether that is a telephone number, and no word in the place of one.
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "+0123456789") == "" }
 
 // prefer has a caller who called before wait for the agent of that time, if that one is ready or may be within
 // LastAgent.Wait. A caller who asks for somebody by name has that one.

@@ -83,6 +83,11 @@ func (d *desk) reload(o *Options) {
 	for _, a := range removed {
 		d.dismiss(a)
 	}
+	for _, a := range d.agents { // of queues that are new to them as well
+		if a.loggedOut() {
+			d.o.OnShift(a.shift())
+		}
+	}
 	for _, q := range d.queues { // the match looks at what was touched, and everything may have been
 		d.touched.queue(q)
 		d.deserted(q)
@@ -118,7 +123,7 @@ func (q *queue) adjust(o *Options, settings Queue) {
 	like := newQueue(o, settings)
 	q.Queue, q.strategy, q.plan, q.want = like.Queue, like.strategy, like.plan, like.want
 	for _, c := range q.waiting.items {
-		c.circle, c.late = 0, c.late && q.MaxWait > 0
+		c.circle, c.late = 0, false // whether it is late, by what is the limit now, the deadline says
 	}
 }
 
@@ -147,8 +152,10 @@ func (d *desk) reloadAgents(o *Options) (removed []*agent) {
 	return removed
 }
 
-// enrol gives an agent the places in the queues of their skills. Those in a queue that is no more are kept.
+// enrol gives an agent the places in the queues of their skills. Those in a queue that is no more are kept. Who is
+// logged out of everything is so of a new queue too.
 func (d *desk) enrol(a *agent) {
+	out := a.loggedOut()
 	var slots []*slot
 	for _, q := range d.queues {
 		level, skilled := a.Skills[q.Name]
@@ -157,7 +164,7 @@ func (d *desk) enrol(a *agent) {
 			continue
 		}
 		if s == nil {
-			s = &slot{agent: a, queue: q}
+			s = &slot{agent: a, queue: q, away: out}
 		}
 		if skilled {
 			s.level = level
@@ -176,7 +183,9 @@ func (d *desk) serveByAll(q *queue) {
 	for _, a := range d.agents {
 		if !a.removed {
 			q.serving = append(q.serving, a)
-			a.slots = append(a.slots, &slot{agent: a, queue: q, level: max(1, q.Level), number: len(q.serving)})
+			a.slots = append(a.slots, &slot{
+				agent: a, queue: q, level: max(1, q.Level), number: len(q.serving), away: a.loggedOut(),
+			})
 		}
 	}
 }

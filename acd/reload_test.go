@@ -2,6 +2,7 @@ package acd_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +85,53 @@ func TestReloadStorm(t *testing.T) {
 		require.Equal(t, len(l.names), waiting+answered, "every caller waits or was answered")
 		require.NotZero(t, answered)
 		require.Len(t, l.center.Agents(), 2)
+		l.stop()
+	})
+}
+
+// A logout of everything is told again with the queues that a reload brought, so that a restart keeps it.
+func TestReloadKeepsTheLogout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var kept call.Shift
+		o := parseDesk(t, "queue a\nagent 8001 a=1")
+		o.OnShift = func(s call.Shift) { kept = s }
+		l := newLab(t, o)
+		require.NoError(t, l.center.Logout("8001", ""))
+		l.reload("queue a\nqueue b\nagent 8001 a=1 b=1")
+		require.Equal(t, []string{"a", "b"}, kept.Out)
+		l.stop()
+	})
+}
+
+// A reload taken in at midnight's own instant, before the day has begun anew, does not cost that.
+func TestReloadAtMidnight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const lines = "queue repair strategy=fewest-calls\nagent 8001 repair=1\nagent 8002 repair=1\nmidnight 1m"
+		l := newLab(t, parseDesk(t, lines))
+		l.center.Flow("8001", true)
+		l.join(call.Ticket{CallID: "c1", Queue: "repair"})
+		synctest.Wait()
+		l.phones.end("8001", "")
+		synctest.Wait()
+		l.leg("8001").End(call.Far, call.CauseBye)
+		synctest.Wait()
+		put, err := l.center.Reload(parseDesk(t, strings.Replace(lines, "midnight 1m", "", 1)))
+		require.NoError(t, err)
+		first, second, done := l.center.Hold(), make(chan func(), 1), make(chan struct{})
+		go func() { second <- l.center.Hold() }()
+		synctest.Wait()
+		go func() { put(); close(done) }()
+		synctest.Wait()
+		first() // what is held next, it takes in together with the reload
+		release := <-second
+		<-time.After(time.Minute)
+		release()
+		<-done
+		l.center.Flow("8002", true)
+		synctest.Wait()
+		l.join(call.Ticket{CallID: "c2", Queue: "repair"})
+		synctest.Wait()
+		require.NotNil(t, l.phones.bell("8001"), "nobody has had a call today, and this one is idle longer")
 		l.stop()
 	})
 }

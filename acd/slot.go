@@ -69,6 +69,7 @@ func (d *desk) chosen(c *caller, a *agent) {
 // newDay begins the day's figures anew, at midnight by the service's clock. The order of those ready is made by
 // the figures, so it is made anew too.
 func (d *desk) newDay() {
+	d.awaitMidnight()
 	for _, a := range d.agents {
 		a.talked = 0
 		for _, s := range a.slots {
@@ -80,7 +81,6 @@ func (d *desk) newDay() {
 			}
 		}
 	}
-	d.awaitMidnight()
 }
 
 // awaitMidnight sets the deadline of the next day, and notes when this one began.

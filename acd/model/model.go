@@ -117,9 +117,11 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 		if c.clock < 0 {
 			continue
 		}
+		clock := d.planClock(c)
 		consider(c.clock)
+		consider(clock)
 		for _, every := range []time.Duration{d.o.Cycle, progress(c.queue)} { // more often than it matters, which does no harm
-			consider(d.now + every - max(0, d.now-c.clock)%every)
+			consider(d.now + every - max(0, d.now-clock)%every)
 		}
 	}
 	for _, a := range d.agents {
@@ -274,7 +276,7 @@ func (d *Desk) wants(c *caller) bool {
 	if len(c.offers) == 0 || c.only == "" && c.queue.Strategy == acd.RingAll {
 		return true
 	}
-	since := d.now - c.clock
+	since := d.now - d.planClock(c)
 	if c.only != "" || c.clock < 0 || since < 0 {
 		return false
 	}
@@ -282,6 +284,20 @@ func (d *Desk) wants(c *caller) bool {
 		return true
 	}
 	return since >= d.o.Rescue && len(c.offers) <= 1+int((since-d.o.Rescue)/d.o.Cycle)
+}
+
+// planClock is from when phones that join in count: the promise clock, and once that promise is lost, the clock of the
+// first offer that goes on, if it began after that.
+func (d *Desk) planClock(c *caller) time.Duration {
+	lost := c.clock + d.o.Limit
+	if d.now < lost || len(c.offers) == 0 || c.offers[0].sent < lost {
+		return c.clock
+	}
+	first := c.offers[0]
+	if clock := first.sent + time.Second; !first.rung || first.deadline-d.o.Limit > clock {
+		return clock
+	}
+	return first.deadline - d.o.Limit
 }
 
 // Rang takes in that the desk rang an agent's phone for a caller, and reports what forbade it.
