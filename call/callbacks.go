@@ -316,8 +316,9 @@ func (k *callbacks) rest(p *callingBack) {
 // newCallback is the call that calls somebody back. Its caller comes when they have answered.
 func (x *Exchange) newCallback(b Booking) *Call {
 	id := uuid.Must(uuid.NewV7()).String()
+	now, _ := x.settings()
 	return &Call{
-		x: x, id: id, booking: &b, found: make(chan struct{}),
+		x: x, now: now, id: id, booking: &b, found: make(chan struct{}),
 		mailbox: make(chan Command, mailboxSize+2), // see post
 		legs:    map[LegID]Leg{},
 		log:     x.Logger.With(zap.String("call", id)),

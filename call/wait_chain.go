@@ -22,7 +22,8 @@ func (c *Call) chose() { c.turnedBy = nil }
 const howCallback = "callback"
 
 // reopened is the index of the stay that goes on: the last one, left open by a restart, or taken up in the same place
-// after a wish to be called back that the caller took back, or a number outside that was not reached.
+// after a wish to be called back that the caller took back, a number outside that was not reached, or an agent who left
+// before the caller of a callback was reached.
 func (c *Call) reopened(at Next) (index int, ok bool) {
 	last := len(c.rec.Visits) - 1
 	if last < 0 || c.rec.Visits[last].Queue != at.Queue {
@@ -30,7 +31,8 @@ func (c *Call) reopened(at Next) (index int, ok bool) {
 	}
 	v := &c.rec.Visits[last]
 	same := at.Entered.Equal(v.Entered) || v.Since != nil && at.Entered.Equal(*v.Since)
-	if v.How == howCallback || same && v.How != string(Answered) && v.How != string(Failed) {
+	ended := v.How == string(Failed) || v.How == string(Answered) && len(c.rec.Talks) > 0
+	if v.How == howCallback || same && !ended {
 		v.Left, v.How, v.Overflow = nil, "", ""
 	}
 	return last, v.Left == nil
