@@ -104,6 +104,25 @@ func TestAlarmKeyInTransfer(t *testing.T) {
 	})
 }
 
+// TestAlarmKeyWhileANumberIsTried: a caller who is being connected with a number outside waits too.
+func TestAlarmKeyWhileANumberIsTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t)
+		w.x.Alarm = call.AlarmKey{Key: '*', To: call.Next{Kind: call.Wait, Queue: "gas-alarm"}}
+		w.line("call c 13912345678 queue:repair;ring c 8001;answer c 8001")
+		w.at(10 * time.Second)
+		w.line("refer r 8001@c number:13900000000;rings")
+		w.legs["caller@c"].Stream().Press('*')
+		synctest.Wait()
+		require.Equal(t, "gas-alarm", w.seatOf("c").Ticket.Queue)
+		_, over := call.EndOf(w.legs["8001@c"])
+		require.True(t, over, "the agent who asked is kept in the call")
+		w.line("end caller@c bye")
+		w.wg.Wait()
+		w.requireRest()
+	})
+}
+
 // TestAlarmKeyInCode: an agent who presses the key while hearing what came of a code has no alarm.
 func TestAlarmKeyInCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -130,6 +149,7 @@ type figures struct{ prompts }
 func (figures) Number(n int) []media.Clip {
 	return []media.Clip{{Name: "english", ALaw: make([]byte, media.SampleRate)}}
 }
+
 func (figures) Count(n int) []media.Clip {
 	return []media.Clip{{Name: "english", ALaw: make([]byte, media.SampleRate)}}
 }
