@@ -70,3 +70,17 @@ func TestCallbackWaitIsCountedOnce(t *testing.T) {
 		require.InDelta(t, 100, b.record().WaitSeconds, 1e-9)
 	})
 }
+
+// TestCallbackGrowsOldWhileItWaits: where no agent comes for a day, somebody is told.
+func TestCallbackGrowsOldWhileItWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := booked(t)
+		b.at(24 * time.Hour)
+		require.Len(t, b.bookings(), 1)
+		b.at(24*time.Hour + 10*time.Second)
+		require.Empty(t, b.bookings())
+		require.Empty(t, b.x.Live())
+		require.Len(t, b.events, 1)
+		require.Equal(t, call.EventCallbackLost, b.events[0].Kind)
+	})
+}
