@@ -421,6 +421,7 @@ func TestCallbackNotNow(t *testing.T) {
 		<-done
 		b.ever.Store(false)
 		time.Sleep(5 * time.Minute)
+		synctest.Wait()
 		require.Empty(t, b.bookings())
 		require.Len(t, b.events, 1)
 	})

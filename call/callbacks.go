@@ -199,17 +199,18 @@ func (k *callbacks) begin(ctx context.Context, calls *sync.WaitGroup) time.Durat
 		return next
 	}
 	for _, p := range k.open {
-		if p.busy {
-			continue
-		}
-		if !p.Due.After(now) {
-			if k.ripe(p, now, calls) {
-				continue
-			}
+		if !p.busy && !p.Due.After(now) && !k.ripe(p, now, calls) {
 			p.Due = now.Add(k.x.Callback.Every) // not written down: at the next start it is looked at anew
 		}
-		if left := p.Due.Sub(now); next < 0 || left < next {
+		left := p.Due.Sub(now)
+		if p.busy {
+			left = p.Asked.Add(callbackExpires).Sub(now)
+		}
+		switch {
+		case left > 0 && (next < 0 || left < next):
 			next = left
+		case left <= 0 && p.call != nil: // nobody came to answer it; one who is being called is not given up
+			p.call.post(standDown{Why: ReasonNoAnswer})
 		}
 	}
 	return next
@@ -265,7 +266,7 @@ func (k *callbacks) over(p *callingBack, c *Call) {
 		k.rest(p)
 	case why == ReasonForbidden: // by a bound of the moment: that is no try
 		k.putOff(p, p.Tries)
-	case p.Tries+1 >= k.x.Callback.Tries:
+	case p.Tries+1 >= k.x.Callback.Tries, time.Since(p.Asked) >= callbackExpires:
 		k.lose(p)
 	default:
 		k.outcomes.WithLabelValues(callbackUnreached).Inc()
@@ -316,8 +317,9 @@ func (k *callbacks) rest(p *callingBack) {
 // newCallback is the call that calls somebody back. Its caller comes when they have answered.
 func (x *Exchange) newCallback(b Booking) *Call {
 	id := uuid.Must(uuid.NewV7()).String()
+	now, _ := x.settings()
 	return &Call{
-		x: x, id: id, booking: &b, found: make(chan struct{}),
+		x: x, now: now, id: id, booking: &b, found: make(chan struct{}),
 		mailbox: make(chan Command, mailboxSize+2), // see post
 		legs:    map[LegID]Leg{},
 		log:     x.Logger.With(zap.String("call", id)),
@@ -329,15 +331,15 @@ func (x *Exchange) newCallback(b Booking) *Call {
 	}
 }
 
-// standDown asks a call that calls somebody back to end: at a shutdown if it waits for an agent, else while nobody
-// has answered.
+// standDown asks a call that calls somebody back to end: when it was taken back while nobody has answered, else (at a
+// shutdown, or too old) if it waits for an agent.
 type standDown struct{ Why Reason }
 
 func (standDown) command() {}
 
 // standDown acts on the command.
 func (c *Call) standDown(cmd standDown) (next Next, moved bool) {
-	if c.caller != nil || cmd.Why == ReasonShutdown && c.at.Kind != Wait {
+	if c.caller != nil || cmd.Why != ReasonWithdrawn && c.at.Kind != Wait {
 		return Next{}, false
 	}
 	c.release(BySystem)

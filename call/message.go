@@ -76,11 +76,17 @@ func (c *Call) Leave(ctx context.Context, o MessageOptions) error {
 	if c.x.Recorder == nil || c.x.Listener == nil {
 		return ErrNotKept
 	}
-	beep := c.start(ctx, c.caller.Audio(), nil, messageBeep)
-	err := c.attend(ctx, beep.done)
-	beep.stop()
+	beep, err := c.playClips(ctx, []media.Clip{messageBeep})
 	if err != nil {
 		return err
+	}
+	err = c.attend(ctx, beep.done)
+	beep.stop()
+	switch {
+	case err != nil:
+		return err
+	case !c.rec.NoticeHeard: // by who holds us: nobody is recorded who was not told
+		return ErrNoMessage
 	}
 	c.keys = c.keys[:0] // what was pressed before the beep ends nothing
 	began := time.Now()

@@ -119,7 +119,7 @@ func TestMessage(t *testing.T) {
 					defer close(done)
 					s.x.Serve(context.Background(), call.Incoming{Leg: leg, At: call.Next{Kind: call.Menu, Menu: "main"}, Received: time.Now()})
 				}()
-				time.Sleep(300 * time.Millisecond) // the beep
+				time.Sleep(2300 * time.Millisecond) // the notice of recording, since nothing was said before, and the beep
 				synctest.Wait()
 				if w.err == nil {
 					require.NotNil(t, s.x.Live()[0].Record.Message, "found should the process die now")
@@ -145,6 +145,27 @@ func TestMessage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who holds us while the notice of recording is played has not been told, and is not recorded.
+func TestMessageNoticeNotHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, menu := newStage(t), &takes{}
+		s.x.Menus, s.x.Listener = menu, &wire{}
+		leg := calltest.NewLeg("caller")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.x.Serve(t.Context(), call.Incoming{Leg: leg, At: call.Next{Kind: call.Menu, Menu: "main"}, Received: time.Now()})
+		}()
+		synctest.Wait()
+		require.True(t, <-leg.Reoffer(true))
+		time.Sleep(2100 * time.Millisecond)
+		require.True(t, <-leg.Reoffer(false))
+		<-done
+		require.ErrorIs(t, menu.got[0], call.ErrNoMessage)
+		require.Equal(t, "nothing", s.rec.tell(s))
+	})
 }
 
 // Without a recorder, or anything to listen with, there is no beep.

@@ -42,7 +42,8 @@ type Next struct {
 	Code string `json:"code,omitempty"`
 	// Leg is the agent's leg (Talk, Reach); the call's own table of legs has it.
 	Leg LegID `json:"leg,omitempty"`
-	// Entered is when the queue was entered (Wait); zero means now. It keeps a place over a restart.
+	// Entered is when the queue was entered (Wait); zero means now. It keeps a place over a restart, and (Dial,
+	// Callback) while the caller may come back to it.
 	Entered time.Time `json:"entered,omitzero"`
 	// Front asks for the head of the queue (Wait).
 	Front bool `json:"front,omitempty"`

@@ -53,9 +53,12 @@ func askCallback(ctx context.Context, c *Call, at Next) Next {
 	if err == nil {
 		err = c.Say(ctx, callbackDone)
 	}
-	if c.left() {
+	switch {
+	case c.left():
 		c.callerEnd() // notes who released the call
-	} else if err != nil {
+	case errors.Is(err, ErrMoved) && c.moved.Kind != Done:
+		return c.moved // by the alarm's key, which works in the last prompt too
+	case err != nil:
 		c.log.Warn("callback booked, and its caller not told", zap.Error(err))
 	}
 	return DoneWith(CalledFor, ReasonCallback)

@@ -14,6 +14,8 @@ func code(ctx context.Context, c *Call, at Next) Next {
 	if err := c.answer(); err != nil {
 		return c.failed(ctx, err, ReasonCallerLost)
 	}
+	c.Own(c.now.Alarm.Key) // an agent who presses more keys has no alarm
+	defer c.Own()
 	said := codeUnknown
 	if c.x.Shifts != nil && c.by != "" {
 		var err error

@@ -98,10 +98,19 @@ func (d *dialling) run(ctx context.Context) Next {
 }
 
 func (d *dialling) handle(cmd Command) (next Next, moved bool) {
-	if cmd, ok := cmd.(LetGo); ok {
+	c := d.c
+	switch cmd := cmd.(type) {
+	case LetGo:
 		return d.letGo(cmd)
+	case KeyPressed: // a caller who hears music waits, and may have an alarm; an agent's phone dials keys of its own
+		if c.by == "" && cmd.Leg == c.caller.ID() && c.isAlarm(cmd.Key) {
+			c.chose()
+			c.settleTransfer(CauseCancel)
+			c.Chose("dial", cmd.Key.String())
+			return c.now.Alarm.To, true
+		}
 	}
-	return d.c.handle(cmd)
+	return c.handle(cmd)
 }
 
 // result is the Next after the number answered, or did not.

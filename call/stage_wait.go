@@ -24,6 +24,7 @@ type waiting struct {
 	at      Next
 	seat    Seat
 	visit   int        // the stay's index in the record's visits
+	before  Visit      // what the record said of the stay, if it goes on
 	offers  int        // how many offers the record had before it
 	reasons []Decision // those from before
 	saying  *playing
@@ -55,6 +56,9 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 		c: c, at: at, seat: seat, visit: c.visit(at), offers: len(c.rec.Offers), reasons: slices.Clone(c.rec.Decisions),
 		unlate: func() bool { return false },
 	}
+	if w.visit != nobodysQueue {
+		w.before = c.rec.Visits[w.visit]
+	}
 	if at.Lost {
 		w.sorry = lostApology
 	}
@@ -79,7 +83,7 @@ func (c *Call) visit(at Next) int {
 	if at.Queue == "" {
 		return nobodysQueue
 	}
-	if last, ok := c.reopened(at.Queue); ok {
+	if last, ok := c.reopened(at); ok {
 		return last
 	}
 	c.rec.Visits = append(c.rec.Visits, Visit{Queue: at.Queue, Entered: at.Entered})
@@ -112,7 +116,7 @@ func (w *waiting) run(ctx context.Context) Next {
 			return c.unreached(w.at, why)
 		case why := <-w.seat.Turned():
 			w.close()
-			return c.turned(w.at, why)
+			return w.turned(why)
 		case <-w.seat.Changed():
 			w.note()
 		case <-c.referrerGone():
@@ -327,6 +331,9 @@ func (w *waiting) copy() {
 	r := &w.c.rec
 	visit, offers := w.seat.Visit()
 	if w.visit != nobodysQueue {
+		if w.before.Since != nil { // the place is from a call before this one, and the wait is not
+			visit.Entered, visit.Since, visit.Rejoined = w.before.Entered, w.before.Since, true
+		}
 		r.Visits[w.visit] = visit
 	}
 	r.Offers = append(r.Offers[:w.offers], offers...)

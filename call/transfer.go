@@ -245,9 +245,12 @@ func (c *Call) dropReferrer() {
 }
 
 // transferred ends a transfer whose new party has answered.
-func (c *Call) transferred() {
+func (c *Call) transferred() { c.settleTransfer(CauseNone) }
+
+// settleTransfer ends the transfer under way, if there is one, and the part of the agent who asked for it.
+func (c *Call) settleTransfer(why Cause) {
 	tr, leg := c.transfer, c.referrer()
-	c.endTransfer(CauseNone) // before the BYE, so that the phone hears what became of it
+	c.endTransfer(why) // before the BYE, so that the phone hears what became of it
 	if leg != nil {
 		c.closeTalk(tr.talk, c.drop(leg, CauseBye).At)
 	}
@@ -271,8 +274,11 @@ func (c *Call) unreached(at Next, why Cause) Next {
 			return at
 		}
 	}
-	if at.Kind == Dial && at.Menu != "" {
+	switch {
+	case at.Kind == Dial && at.Menu != "":
 		return Next{Kind: Menu, Menu: at.Menu}
+	case at.Kind == Dial && !at.Entered.IsZero(): // a queue led there: the caller takes up the old place
+		return Next{Kind: Wait, Queue: at.Queue, Entered: at.Entered, Front: at.Front}
 	}
 	return c.backToQueue(at.Queue, reasonOf(why))
 }

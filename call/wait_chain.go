@@ -21,16 +21,19 @@ func (c *Call) chose() { c.turnedBy = nil }
 // howCallback is how a visit ended whose caller asked to be called back.
 const howCallback = "callback"
 
-// reopened is the index of the stay that goes on: the last one, left open by a restart, or by a wish to be called back
-// that the caller took back.
-func (c *Call) reopened(queue string) (index int, ok bool) {
+// reopened is the index of the stay that goes on: the last one, left open by a restart, or taken up in the same place
+// after a wish to be called back that the caller took back, a number outside that was not reached, or an agent who left
+// before the caller of a callback was reached.
+func (c *Call) reopened(at Next) (index int, ok bool) {
 	last := len(c.rec.Visits) - 1
-	if last < 0 || c.rec.Visits[last].Queue != queue {
+	if last < 0 || c.rec.Visits[last].Queue != at.Queue {
 		return 0, false
 	}
 	v := &c.rec.Visits[last]
-	if v.How == howCallback {
-		v.Left, v.How = nil, ""
+	same := at.Entered.Equal(v.Entered) || v.Since != nil && at.Entered.Equal(*v.Since)
+	ended := v.How == string(Failed) || v.How == string(Answered) && len(c.rec.Talks) > 0
+	if v.How == howCallback || same && !ended {
+		v.Left, v.How, v.Overflow = nil, "", ""
 	}
 	return last, v.Left == nil
 }

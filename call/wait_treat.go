@@ -175,7 +175,7 @@ func (w *waiting) news() (clips []media.Clip, err error) {
 	}
 	if w.t.position > 0 {
 		names(positionBefore)
-		clips = append(clips, w.c.now.Prompts.Number(w.t.position)...)
+		clips = append(clips, w.c.prompts().Number(w.t.position)...)
 		names(positionAfter)
 	}
 	switch {
@@ -183,7 +183,7 @@ func (w *waiting) news() (clips []media.Clip, err error) {
 		names(expectedSoon)
 	case w.t.minutes > 0:
 		names(expectedBefore)
-		clips = append(clips, w.c.now.Prompts.Count(w.t.minutes)...)
+		clips = append(clips, w.c.prompts().Count(w.t.minutes)...)
 		names(expectedAfter)
 	}
 	names(w.t.prompts...)
@@ -205,12 +205,9 @@ func (w *waiting) keyed(cmd KeyPressed) (next Next, moved bool) {
 	}
 	w.c.chose()
 	w.c.Chose(w.at.Queue, cmd.Key.String())
-	if next.Kind == Callback {
-		visit, _ := w.seat.Visit()
-		next.Queue, next.Front, next.Entered = w.at.Queue, w.at.Front, visit.Entered
-		if visit.Since != nil {
-			next.Entered = *visit.Since
-		}
+	w.c.settleTransfer(CauseCancel) // whoever asked for one is let go, and may be rung
+	if next.Kind == Callback || next.Kind == Dial {
+		next = w.keep(next)
 	}
 	return next, true
 }
