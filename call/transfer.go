@@ -274,6 +274,9 @@ func (c *Call) unreached(at Next, why Cause) Next {
 	if at.Kind == Dial && at.Menu != "" {
 		return Next{Kind: Menu, Menu: at.Menu}
 	}
+	if n := len(c.turnedBy); at.Kind == Dial && at.Queue == "" && n > 0 { // a queue sent the caller there, no key did
+		return Next{Kind: Wait, Queue: c.turnedBy[n-1]}
+	}
 	return c.backToQueue(at.Queue, reasonOf(why))
 }
 
