@@ -112,6 +112,9 @@ func (s *sketched) joinAll(cfg *config.Config, views []ivr.View, byID map[string
 		for _, why := range slices.Sorted(maps.Keys(q.Overflow)) {
 			s.join(s.boxes[i], place(leadsTo(q.Overflow[why]), s.boxes[i].id), string(why), true)
 		}
+		if q.Survey != "" {
+			s.join(s.boxes[i], place(call.Next{Kind: call.Menu, Menu: q.Survey}, s.boxes[i].id), "survey", true)
+		}
 		for _, key := range slices.Sorted(maps.Keys(q.Keys)) {
 			if to := q.Keys[key]; !to.Callback {
 				s.join(s.boxes[i], place(leadsTo(to.Destination), s.boxes[i].id), key, false)
