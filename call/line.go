@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"hotline/media"
@@ -102,12 +103,23 @@ func (c *Call) attend(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
+// MaxMenuPath bounds the way through menus that a record keeps, in octets: a key that leads back to its menu can be
+// pressed for hours. What comes beyond is an ellipsis.
+const MaxMenuPath = 4096
+
+const pathCut = "/…"
+
 // Chose implements Line.
 func (c *Call) Chose(menu, choice string) {
-	if c.rec.MenuPath != "" {
-		c.rec.MenuPath += "/"
+	step := menu + "/" + choice
+	switch path := c.rec.MenuPath; {
+	case path == "":
+		c.rec.MenuPath = step
+	case len(path)+1+len(step)+len(pathCut) <= MaxMenuPath:
+		c.rec.MenuPath = path + "/" + step
+	case !strings.HasSuffix(path, pathCut):
+		c.rec.MenuPath = path + pathCut
 	}
-	c.rec.MenuPath += menu + "/" + choice
 }
 
 // playing is something being said to a leg, in a goroutine that stop waits for.

@@ -2,6 +2,7 @@ package call_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,6 +180,32 @@ type rates struct{}
 func (rates) Walk(_ context.Context, l call.Line, _ string) (call.Next, error) {
 	for range 2 * call.MaxScores {
 		l.Rate("welcome", 5)
+	}
+	return call.DoneWith(call.Informed, call.ReasonMenu), nil
+}
+
+// The way through menus that a record keeps is bounded, however often a caller goes round.
+func TestMenuPathIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		o := s.x.Options
+		o.Menus = roundAndRound{}
+		x, err := call.NewExchange(o)
+		require.NoError(t, err)
+		x.Serve(t.Context(), call.Incoming{Leg: calltest.NewLeg("caller"), At: call.Next{Kind: call.Menu, Menu: "main"}, Received: time.Now()})
+		path := s.records.finished(t).MenuPath
+		require.LessOrEqual(t, len(path), call.MaxMenuPath)
+		require.Greater(t, len(path), call.MaxMenuPath-20)
+		require.True(t, strings.HasPrefix(path, "main/9/main/9/"))
+		require.Equal(t, 1, strings.Count(path, "…"))
+	})
+}
+
+type roundAndRound struct{}
+
+func (roundAndRound) Walk(_ context.Context, l call.Line, _ string) (call.Next, error) {
+	for range 10_000 {
+		l.Chose("main", "9")
 	}
 	return call.DoneWith(call.Informed, call.ReasonMenu), nil
 }

@@ -233,6 +233,32 @@ func TestKeysWhileWaiting(t *testing.T) {
 	})
 }
 
+// TestTurnedAwayToNobody: a number outside that a queue sends its callers to and that cannot be reached gives them
+// back to the queue, which keeps them.
+func TestTurnedAwayToNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := waitingRoom(t, map[string]call.QueueOptions{"repair": {
+			WaitPrompt: "please-wait",
+			Overflow:   map[call.Overflow]call.Next{call.QueueFull: {Kind: call.Dial, Number: "13900000000"}},
+		}})
+		dialer := &calltest.Dialer{}
+		s.x.Dialer = dialer
+		s.enter()
+		require.True(t, s.seat().Turn(call.QueueFull))
+		synctest.Wait()
+		require.Len(t, dialer.Asked(), 1)
+		require.True(t, dialer.Fail(call.CauseBusy))
+		synctest.Wait()
+		require.Len(t, s.x.Live(), 1)
+		require.Equal(t, call.Wait, s.x.Live()[0].At)
+		require.Equal(t, "repair", s.seat().Ticket.Queue)
+		require.True(t, s.seat().Ticket.Stay)
+		require.False(t, s.seat().Ticket.Front)
+		s.heard()
+		require.Equal(t, call.Abandoned, s.records.finished(t).Result)
+	})
+}
+
 // TestTurnedAway: the queue says where to, and a chain of queues that turn a caller away ends: the one that it leads
 // back to keeps the caller. A key begins another chain.
 func TestTurnedAway(t *testing.T) {

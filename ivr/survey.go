@@ -60,6 +60,9 @@ func buildSurvey(name string, o MenuOptions, _ *Options) built {
 	s := &survey{
 		name: name, second: o.Survey.Second, secondKeys: o.Survey.SecondKeys, thanks: o.Survey.Thanks, next: o.Next,
 	}
+	if s.second == "" {
+		s.secondKeys = ""
+	}
 	b := built{node: s, own: []media.Key(scores + s.secondKeys), ways: []way{{field: nextField, next: o.Next, silent: true}}}
 	s.asking = askingOf(&b, name, o)
 	for _, p := range []named{{"second", s.second}, {"thanks", s.thanks}} {

@@ -71,6 +71,9 @@ func (h *Hub) Tell(e call.Event) {
 	}
 }
 
+// Queues says that there are these queues too, from now on: those that are gone may still have callers.
+func (h *Hub) Queues(names []string) { h.metrics.begin(names) }
+
 // fresh reports whether an event was not told before, and remembers it.
 func (h *Hub) fresh(id string) bool {
 	h.mu.Lock()

@@ -102,7 +102,7 @@ func (l *lane) run(ctx context.Context) {
 				l.hook.log.Warn("webhook not taken, tried again until it is", zap.String("event", it.ID),
 					zap.Int("status", result.status), zap.Error(result.err))
 			}
-			pause(ctx, max(result.after, backoff(failures, l.slowest)))
+			pause(ctx, max(min(result.after, l.slowest), backoff(failures, l.slowest)))
 		}
 	}
 }

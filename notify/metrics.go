@@ -23,18 +23,18 @@ const (
 const noQueue = "none"
 
 type metrics struct {
-	queues []string
 	events *prometheus.CounterVec // by kind and queue
 	hooks  *prometheus.CounterVec // by hook and outcome
 
-	mu    sync.Mutex         // guards lanes
-	lanes map[string][]*lane // by hook
+	mu     sync.Mutex         // guards what follows
+	lanes  map[string][]*lane // by hook
+	queues []string           // that are labels
 }
 
 // newMetrics begins every counter at zero, so that the first event is a rise.
 func newMetrics(o *Options) (*metrics, error) {
 	m := &metrics{
-		queues: o.Queues, lanes: make(map[string][]*lane),
+		lanes: make(map[string][]*lane),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_target_events_total",
 			Help: "What was told while it could still be acted on, by kind (half of a target used up, the whole, alarms) and queue.",
@@ -44,11 +44,7 @@ func newMetrics(o *Options) (*metrics, error) {
 			Help: "Events sent to webhooks, by what came of it: delivered, refused for good, expired after a day, dropped for want of room; and failed, the tries that are repeated.",
 		}, []string{"hook", "outcome"}),
 	}
-	for _, kind := range call.EventKinds() {
-		for _, q := range append([]string{noQueue}, o.Queues...) {
-			m.events.WithLabelValues(string(kind), q)
-		}
-	}
+	m.begin(append([]string{noQueue}, o.Queues...))
 	for _, h := range o.Hooks {
 		for _, outcome := range []string{outcomeDelivered, outcomeFailed, outcomeRefused, outcomeExpired, outcomeDropped} {
 			m.hooks.WithLabelValues(h.Name, outcome)
@@ -62,12 +58,29 @@ func newMetrics(o *Options) (*metrics, error) {
 	return m, errors.Join(o.Registry.Register(m.events), o.Registry.Register(m.hooks), o.Registry.Register(queue))
 }
 
+// begin makes labels of queues, besides those that are.
+func (m *metrics) begin(queues []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, q := range queues {
+		if slices.Contains(m.queues, q) {
+			continue
+		}
+		m.queues = append(m.queues, q)
+		for _, kind := range call.EventKinds() {
+			m.events.WithLabelValues(string(kind), q)
+		}
+	}
+}
+
 // told counts an event.
 func (m *metrics) told(e call.Event) {
 	queue := noQueue
+	m.mu.Lock()
 	if slices.Contains(m.queues, e.Queue) {
 		queue = e.Queue
 	}
+	m.mu.Unlock()
 	m.events.WithLabelValues(string(e.Kind), queue).Inc()
 }
 

@@ -228,6 +228,24 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
+// No answer keeps alarms waiting longer than their lane does by itself.
+func TestAlarmsWaitForNoRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{start: time.Now(), answer: func(n int, _ notify.Message) (int, http.Header, error) {
+			if n == 0 {
+				return http.StatusServiceUnavailable, http.Header{"Retry-After": {"300"}}, nil
+			}
+			return 200, nil, nil
+		}}
+		l := start(t, r)
+		l.hub.Tell(event(call.EventAlarm, "gas"))
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		require.InDelta(t, 1, l.total("delivered"), 0)
+		l.stop()
+	})
+}
+
 // What waits is bounded: the oldest is dropped, but not the one that is being tried; alarms lose nothing by it.
 func TestTheQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

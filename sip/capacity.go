@@ -27,10 +27,18 @@ type capacity struct {
 	ordinary, shed, sure int
 }
 
-func newCapacity(o *Options) *capacity { return &capacity{most: o.MaxCalls, o: o.Alarm} }
+func newCapacity(o *Options) *capacity {
+	c := &capacity{most: o.MaxCalls}
+	c.hold(o.Alarm)
+	return c
+}
 
-// hold changes what is held back, from the next call on.
+// hold changes what is held back, from the next call on. It is never more than half of what there is: a reload may
+// bring what goes with a MaxCalls that waits for a restart.
 func (c *capacity) hold(o AlarmOptions) {
+	if c.most > 0 {
+		o.Reserve = min(o.Reserve, c.most/2)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.o = o

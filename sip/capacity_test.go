@@ -133,3 +133,13 @@ func TestAlarmIsLetIn(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return r.calls.total() == 0 }, testWait, time.Millisecond)
 }
+
+// A reload may hold back what is half of a sip.max_calls that the process does not have yet: others keep the half of
+// what there is.
+func TestCapacityHoldsBackHalfAtMost(t *testing.T) {
+	t.Parallel()
+	c := reserved()
+	c.hold(AlarmOptions{Reserve: 50, Queue: "gas", Menus: []string{"main"}})
+	others, _ := fill(c, toOther, false)
+	require.Len(t, others, 5)
+}

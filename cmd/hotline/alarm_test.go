@@ -31,3 +31,23 @@ func TestShedMenus(t *testing.T) {
 	require.Equal(t, of("##", "key-pound"), app(config.Alarm{Queue: "gas", Key: "#"}).shedMenus()["none"])
 	require.Empty(t, app(config.Alarm{Key: "*"}).shedMenus())
 }
+
+// TestShedMenusOfAnyKind: a menu leads to alarms by whatever its kind says where to go, and not by keys alone.
+func TestShedMenusOfAnyKind(t *testing.T) {
+	t.Parallel()
+	main := config.Destination{Menu: "main"}
+	menus := map[string]config.Menu{
+		"main":     {Keys: map[string]config.Destination{"3": {Queue: "gas"}}, Otherwise: config.Destination{Queue: "consult"}},
+		"play":     {Kind: config.MenuPlay, Next: main},
+		"open":     {Kind: config.MenuHours, Open: main, Closed: config.Destination{Queue: "consult"}},
+		"closed":   {Kind: config.MenuHours, Closed: main, Open: config.Destination{Queue: "consult"}},
+		"lookup":   {Kind: config.MenuLookup, Lookup: config.Lookup{Cases: map[string]config.Destination{"x": main}}},
+		"language": {Kind: config.MenuLanguage, Next: config.Destination{Menu: "play"}},
+		"none":     {Kind: config.MenuPlay, Next: config.Destination{Queue: "consult"}},
+	}
+	shed := (&app{cfg: &config.Config{Menus: menus, Alarm: config.Alarm{Queue: "gas"}}}).shedMenus()
+	for _, name := range []string{"main", "play", "open", "closed", "lookup", "language"} {
+		require.Equal(t, "3", shed[name].Keys, name)
+	}
+	require.NotContains(t, shed, "none")
+}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,4 +53,16 @@ func TestDemoBadFlags(t *testing.T) {
 		require.Equal(t, exitFault, code)
 		require.Contains(t, complaints, "--rate and --talk")
 	}
+}
+
+// TestDemoEndsWithItsTerminal: SIGHUP is no reload here; without a terminal nobody is there to end it.
+func TestDemoEndsWithItsTerminal(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	p := start(t, "demo")
+	p.says(t, "wall http://127.0.0.1:")
+	p.hangups <- syscall.SIGHUP
+	require.Equal(t, exitOK, p.code(t))
+	require.True(t, hearsHangups([]string{"demo"}))
+	require.False(t, hearsHangups([]string{"model"}))
+	require.False(t, hearsHangups(nil))
 }

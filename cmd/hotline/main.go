@@ -30,7 +30,7 @@ type console struct {
 	out, err io.Writer
 	// signals carries SIGINT and SIGTERM: the first asks to drain, the second to stop now.
 	signals <-chan os.Signal
-	// hangups carries SIGHUP: each asks to read the configuration anew. It may be nil.
+	// hangups carries SIGHUP: each asks what serves to read the configuration anew, and ends the demo. It may be nil.
 	hangups <-chan os.Signal
 }
 
@@ -64,8 +64,16 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
+	if hearsHangups(os.Args[1:]) {
+		signal.Notify(hangups, syscall.SIGHUP)
+	}
 	os.Exit(run(os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, signals: signals, hangups: hangups}))
+}
+
+// hearsHangups reports whether a command has a use for SIGHUP. All others end by it, as a program does whose
+// terminal is gone.
+func hearsHangups(args []string) bool {
+	return len(args) > 0 && (args[0] == "serve" || args[0] == "demo")
 }
 
 // run is the whole program but for the process around it.

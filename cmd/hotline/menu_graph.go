@@ -91,7 +91,7 @@ func sketch(cfg *config.Config, faults config.Problems) *sketched {
 	return s
 }
 
-// joinAll adds the ways of numbers and menus.
+// joinAll adds the ways of numbers and menus, and of the queues that they lead to.
 func (s *sketched) joinAll(cfg *config.Config, views []ivr.View, byID map[string]*box, place func(n call.Next, from string) *box) {
 	for _, t := range cfg.Trunks {
 		for _, number := range slices.Sorted(maps.Keys(t.Numbers)) {
@@ -101,6 +101,24 @@ func (s *sketched) joinAll(cfg *config.Config, views []ivr.View, byID map[string
 	for _, v := range views {
 		for _, w := range v.Ways {
 			s.join(byID["menu "+v.Name], place(w.Next, v.Name), strings.TrimPrefix(w.Field, "keys."), w.Silent)
+		}
+	}
+	for i := 0; i < len(s.boxes); i++ { // a queue's ways may lead to queues that nothing else does
+		name, yes := strings.CutPrefix(s.boxes[i].id, "queue ")
+		if !yes {
+			continue
+		}
+		q := cfg.Queues[name]
+		for _, why := range slices.Sorted(maps.Keys(q.Overflow)) {
+			s.join(s.boxes[i], place(leadsTo(q.Overflow[why]), s.boxes[i].id), string(why), true)
+		}
+		if q.Survey != "" {
+			s.join(s.boxes[i], place(call.Next{Kind: call.Menu, Menu: q.Survey}, s.boxes[i].id), "survey", true)
+		}
+		for _, key := range slices.Sorted(maps.Keys(q.Keys)) {
+			if to := q.Keys[key]; !to.Callback {
+				s.join(s.boxes[i], place(leadsTo(to.Destination), s.boxes[i].id), key, false)
+			}
 		}
 	}
 }

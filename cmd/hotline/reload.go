@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -106,6 +107,7 @@ func (a *app) take() (restart []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	a.notify.Queues(slices.Sorted(maps.Keys(cfg.Queues)))
 	desk()
 	a.exchange.Reload(next.callSettings())
 	a.web.Apply(next.pageSettings())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"hotline/config"
@@ -23,6 +24,9 @@ const (
 	reloadWithin = 30 * time.Second
 	reloadAnswer = 1 << 20
 )
+
+// here asks the hotline itself: the token goes to no proxy, whatever the environment says, and after no redirect.
+var here = &http.Transport{DisableKeepAlives: true}
 
 // Run implements the command. A file with problems is not sent for: they are told at once.
 func (r *reloadCmd) Run(con *console) error {
@@ -60,13 +64,17 @@ func askReload(ctx context.Context, cfg *config.Config) (done web.Reloaded, err 
 	if token == "" {
 		return done, errors.New("http.tokens has no token of a supervisor: send the process SIGHUP instead")
 	}
-	url := "http://" + cfg.HTTP.Listen.String() + "/api/v1/reload"
+	at := cfg.HTTP.Listen
+	if at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(loopback, at.Port())
+	}
+	url := "http://" + at.String() + "/api/v1/reload"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, http.NoBody)
 	if err != nil {
 		return done, fmt.Errorf("ask for a reload: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := here.RoundTrip(req)
 	if err != nil {
 		return done, fmt.Errorf("ask for a reload: %w", err)
 	}

@@ -70,6 +70,7 @@ func TestReloadByCommand(t *testing.T) {
 	require.Contains(t, body, "night")
 	_, body = s.get("/metrics", "")
 	require.Contains(t, body, `hotline_reloads_total{outcome="done"} 1`)
+	require.Contains(t, body, `hotline_target_events_total{kind="overflow",queue="night"} 0`)
 	require.Contains(t, body, `hotline_config_loaded_timestamp`)
 
 	change(supervisorToken, "another-secret")

@@ -55,6 +55,7 @@ func (t *table) run(d time.Duration, gone <-chan struct{}) error {
 			continue
 		case <-over:
 		case <-t.con.signals:
+		case <-t.con.hangups: // its terminal is gone
 		case err := <-t.app.failed:
 			return err
 		case <-gone:

@@ -69,15 +69,19 @@ func alarmKey(cfg *config.Config, menu string, seen map[string]bool) string {
 			return key
 		}
 	}
+	var ways []config.Destination
 	for _, key := range keys {
-		if next := m.Keys[key].Menu; next != "" && !seen[next] {
-			if key := alarmKey(cfg, next, seen); key != "" {
+		ways = append(ways, m.Keys[key])
+	}
+	for _, value := range slices.Sorted(maps.Keys(m.Lookup.Cases)) {
+		ways = append(ways, m.Lookup.Cases[value])
+	}
+	for _, to := range append(ways, m.Open, m.Closed, m.Next, m.Otherwise) {
+		if to.Menu != "" && !seen[to.Menu] {
+			if key := alarmKey(cfg, to.Menu, seen); key != "" {
 				return key
 			}
 		}
-	}
-	if next := m.Otherwise.Menu; next != "" && !seen[next] {
-		return alarmKey(cfg, next, seen)
 	}
 	return ""
 }
