@@ -56,8 +56,9 @@ func TestMaskLadder(t *testing.T) {
 	}
 }
 
-// A caller who writes numbers over numbers costs no more than what is written: eight times for eight times as many
-// messages. Each number was once looked for in each message, for minutes.
+// A caller who writes numbers over numbers costs no more than what is written: sixteen times for sixteen times as many
+// messages. Each number was once looked for in each message, for minutes: that is 256 times, far from what a busy
+// machine can add.
 func TestMaskLadderCost(t *testing.T) { //nolint:paralleltest // it takes the time
 	cost := func(messages int) time.Duration {
 		number := 10_000_000
@@ -71,14 +72,14 @@ func TestMaskLadderCost(t *testing.T) { //nolint:paralleltest // it takes the ti
 			ladder[i] = call.SIPMessage{Party: "13900001234", Head: head.String()}
 		}
 		least := time.Hour
-		for range 3 {
+		for range 5 {
 			began := time.Now()
 			call.MaskLadder(ladder)
 			least = min(least, time.Since(began))
 		}
 		return least
 	}
-	require.Less(t, cost(32), 20*cost(4))
+	require.Less(t, cost(64), 100*cost(4))
 }
 
 // Wherever a caller writes their number, however, its digits are not shown; and lines stay lines.
