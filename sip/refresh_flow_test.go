@@ -14,27 +14,18 @@ import (
 // An offer of the far end's that has no answer yet is proof enough: nothing is asked beside it.
 func TestNoRefreshBesideTheirOffer(t *testing.T) {
 	t.Parallel()
-	r, k, l, commands := upWith(t, nil)
+	_, k, l, commands := upWith(t, nil)
 	k.request("INVITE", sdpHold, sdpHeader)
 	re, ok := next(t, commands).(call.Reoffered)
 	require.True(t, ok)
-	r.ask(l)
-	r.tasksSettle(t, l)
+	l.prove() // in the foreground: once it returns, nothing more is to come of it
 	_, err := re.Accept()
 	require.NoError(t, err)
 	w := k.p.expect("SIP/2.0 200", "INVITE")
-	r.ask(l) // and nothing before its ACK
-	r.tasksSettle(t, l)
+	l.prove() // and nothing before its ACK
 	k.ack(w, "")
 	k.p.silence(20*time.Millisecond, "INVITE")
 	k.bye()
-}
-
-// tasksSettle waits until what was asked of a leg is over.
-func (r *rig) tasksSettle(t *testing.T, l *leg) {
-	t.Helper()
-	l.turn <- struct{}{} // whoever asks has it, or gives up
-	<-l.turn
 }
 
 // An agent whose phone is lost has its call asked at once; one over TCP is followed to its new connection.

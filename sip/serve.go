@@ -36,7 +36,7 @@ type exchange struct {
 	final    atomic.Bool // a final response was given to the transaction
 	// begun: some response was. trying sends 100 until then; nil where none is owed. See tryLater.
 	begun  atomic.Bool
-	trying *time.Timer
+	trying atomic.Pointer[time.Timer]
 	// stranger: it comes from a host that we do not know, and belongs to no call of ours. Nothing is
 	// remembered of it once it is answered.
 	stranger bool

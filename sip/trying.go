@@ -17,14 +17,14 @@ func (x *exchange) tryLater() {
 		x.try()
 		return
 	}
-	x.trying = time.AfterFunc(after, func() {
+	x.trying.Store(time.AfterFunc(after, func() {
 		if !x.ua.tasks.enter() {
 			return
 		}
 		defer x.ua.tasks.leave()
 		defer x.ua.contain("trying", nil)
 		x.try()
-	})
+	}))
 }
 
 // try sends 100, unless something else was sent.
@@ -37,7 +37,7 @@ func (x *exchange) try() {
 // begin notes that a response is given, so that no 100 is owed any more.
 func (x *exchange) begin() {
 	x.begun.Store(true)
-	if x.trying != nil {
-		x.trying.Stop()
+	if t := x.trying.Load(); t != nil { // else it is being made, and will find that nothing is owed
+		t.Stop()
 	}
 }
