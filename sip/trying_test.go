@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,31 @@ import (
 func (p *peer) first() wire {
 	p.t.Helper()
 	return p.expect("SIP/2.0 ", "INVITE")
+}
+
+// firstBut100 is first, where a slow machine may have made us owe a 100 before: not earlier than after since began.
+func (p *peer) firstBut100(began time.Time, after time.Duration) wire {
+	p.t.Helper()
+	w := p.first()
+	if strings.HasPrefix(w.start, "SIP/2.0 100 ") {
+		require.GreaterOrEqual(p.t, w.at.Sub(began), after)
+		w = p.first()
+	}
+	return w
+}
+
+// tally counts the messages with that first line that come within d.
+func (p *peer) tally(d time.Duration, prefix string) (n int) {
+	p.t.Helper()
+	for deadline := time.Now().Add(d); ; {
+		w, err := p.read(time.Until(deadline))
+		if err != nil {
+			return n
+		}
+		if strings.HasPrefix(w.start, prefix) {
+			n++
+		}
+	}
 }
 
 // A call that is rung, answered or refused soon gets no 100 (RFC 3261 section 17.2.1), then or later.
@@ -41,8 +67,9 @@ func TestTryingIsNotSentBeforeAnotherResponse(t *testing.T) {
 			r := newRig(t, func(o *Options) { o.TryingAfter, o.OnIncoming = after, c.incoming })
 			p := newPeer(t, "udp", r.udp())
 			k := p.dialog(c.number)
+			began := time.Now()
 			k.invite()
-			w := p.first()
+			w := p.firstBut100(began, after)
 			require.True(t, strings.HasPrefix(w.start, c.want), w.start)
 			k.ack(w, "")
 			p.silence(2*after, "SIP/2.0 100")
@@ -66,22 +93,27 @@ func TestTryingIsSentToWhoeverWaits(t *testing.T) {
 					_ = in.Leg.Ring() // seen on the wire
 				}
 			})
+			goOn := sync.OnceFunc(func() { close(ring) })
+			t.Cleanup(goOn) // a test that fails must not hold up the user agent's end
 			p := newPeer(t, "udp", r.udp())
 			k := p.dialog(testNumber)
-			k.invite()
 			began := time.Now()
+			k.invite()
 			again := k.message("INVITE", k.seq, k.branch, sdpGood, sdpHeader)
-			p.write(again)
+			if after > 0 { // at once there is no saying whether a copy comes before the 100
+				p.write(again)
+			}
 			w := p.first()
 			require.Equal(t, "SIP/2.0 100 Trying", w.start)
-			require.GreaterOrEqual(t, w.at.Sub(began)+time.Millisecond, min(after, tryingMost))
-			if after == 0 {
-				p.first() // to the copy
+			require.GreaterOrEqual(t, w.at.Sub(began), min(after, tryingMost))
+			most := 0 // more of them
+			if after > 0 {
+				most = 1 // to the copy, which a slow machine may have looked at later
 			}
-			p.silence(2*tryingMost, "SIP/2.0 100")
+			require.LessOrEqual(t, p.tally(2*tryingMost, "SIP/2.0 100"), most)
 			p.write(again)
 			require.Equal(t, "SIP/2.0 100 Trying", p.first().start)
-			close(ring)
+			goOn()
 			require.Equal(t, "SIP/2.0 180 Ringing", p.first().start)
 			k.cancel()
 			p.status("INVITE", 487)
@@ -102,10 +134,11 @@ func TestTryingIsNotSentToWhoeverCancels(t *testing.T) {
 	})
 	p := newPeer(t, "udp", r.udp())
 	k := p.dialog(testNumber)
+	began := time.Now()
 	k.invite()
 	require.Eventually(t, func() bool { return len(r.legs.all()) == 1 }, testWait, time.Millisecond)
 	k.cancel()
-	w := p.first()
+	w := p.firstBut100(began, after)
 	require.Equal(t, "SIP/2.0 487 Request Terminated", w.start)
 	k.ack(w, "")
 	p.silence(2*after, "SIP/2.0 100")
