@@ -3,6 +3,7 @@ package forecast
 import (
 	"context"
 	"math"
+	"slices"
 )
 
 // What a trial is held to: three standard errors in everything, and the share that waits within 2 % of the formula
@@ -73,8 +74,9 @@ func (t Trial) Hold(ctx context.Context, most int) (Row, error) {
 	if err != nil {
 		return Row{}, err
 	}
-	if calls := min(t.enough(measures), most); calls > t.Calls {
-		t.Calls, t.Seed = calls, t.Seed+1
+	const growths = 4 // what a first trial says of the errors is an estimate itself, and may be too low
+	for tries := 0; tries < growths && t.open(measures) && t.Calls < most; tries++ {
+		t.Calls, t.Seed = min(t.enough(measures), most), t.Seed+1
 		if measures, err = t.Run(ctx); err != nil {
 			return Row{}, err
 		}
@@ -87,6 +89,14 @@ func (t Trial) Hold(ctx context.Context, most int) (Row, error) {
 	row.Calls, row.Seed, row.Again = max(t.Calls, min(more*t.Calls, most)), t.Seed+2, true
 	row.Measures, err = row.Run(ctx)
 	return row, err
+}
+
+// open reports whether a measure is not known well enough to judge the 2 %.
+func (t Trial) open(measures []Measure) bool {
+	return slices.ContainsFunc(measures, func(m Measure) bool {
+		v, _ := t.Near(m)
+		return v == Open
+	})
 }
 
 // enough is how many calls the 2 % want, by the errors of those measured; some more, since these are only an
