@@ -85,7 +85,7 @@ func requireRecords(t *testing.T, a *app, n int) {
 		recorded++
 		w := testkit.ReadWAV(t, filepath.Join(a.cfg.Data, "recordings", filepath.FromSlash(r.Recording)))
 		require.Len(t, w.Channels, 2)
-		require.InDelta(t, r.Ended.Sub(*r.Joined).Seconds(), w.Duration().Seconds(), 0.06, r.ID)
+		require.InDelta(t, r.Ended.Sub(*r.Joined).Seconds(), w.Duration().Seconds(), 0.4, "%s, on a machine that does much else", r.ID)
 	}
 	require.Positive(t, recorded)
 	files := 0
