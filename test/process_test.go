@@ -19,6 +19,7 @@ func TestKilledInMidCall(t *testing.T) {
 	c := caller(t, testkit.BaresipOptions{})
 	c.Dial(h.Number("96110"))
 	talk(t, h, 4*time.Second)
+	h.AwaitStored()
 	killed := time.Now()
 	h.Kill()
 	h.Start()
