@@ -88,10 +88,8 @@ func TestEndsWhileAnEndpointHangs(t *testing.T) {
 	}))
 	defer srv.Close()
 	defer close(free)
-	l := start(t, srv.Client(), func(o *notify.Options) { o.Hooks[0].URL = srv.URL })
+	l := start(t, srv.Client(), func(o *notify.Options) { o.Hooks[0].URL, o.Within = srv.URL, time.Hour })
 	l.hub.Tell(event(call.EventOverflow, "full"))
 	<-reached
-	began := time.Now()
-	l.stop()
-	require.Less(t, time.Since(began), 5*time.Second)
+	l.stop() // else it would wait for the endpoint, and that for the end of this test
 }
