@@ -56,8 +56,15 @@ func TestLimitsAgainstModel(t *testing.T) {
 
 func newPair(t *testing.T, o acd.Options, midnight time.Duration) *pair {
 	t.Helper()
+	serving := map[string]int{}
+	for _, a := range o.Agents {
+		for queue := range a.Skills {
+			serving[queue]++
+		}
+	}
 	return &pair{
-		lab: newLab(t, o),
+		serving: serving,
+		lab:     newLab(t, o),
 		model: model.New(model.Options{
 			Queues: o.Queues, Agents: o.Agents, Limit: 15 * time.Second, NoProgress: 2 * time.Second,
 			Cycle: 5 * time.Second, Rescue: 10 * time.Second,

@@ -68,6 +68,9 @@ func (p *pair) compareSeats() error {
 		return fmt.Errorf("%d wait, should be %d", total, queued)
 	}
 	for c, seat := range p.lab.seats {
+		if p.over[c] {
+			continue
+		}
 		p.lab.mu.Lock()
 		failed := p.lab.failed[c]
 		p.lab.mu.Unlock()
@@ -91,28 +94,24 @@ func (p *pair) compareSeats() error {
 			return fmt.Errorf("%s: waits %t, %d of %d offers open after %d rings, should be %t and %d",
 				c, visit.Left == nil, open, len(offers), p.rings[c], waiting[c], p.model.Offers(c))
 		}
-		if err := explained(seat.Decisions(), offers); err != nil {
+		if err := p.explained(seat.Decisions(), offers); err != nil {
 			return fmt.Errorf("%s: %w", c, err)
 		}
+		p.over[c] = visit.Left != nil
 	}
 	return nil
 }
 
 // explained holds what a seat decided against the offers made: each was decided on, in order, and everybody who
 // serves the queue is accounted for.
-func explained(decisions []call.Decision, offers []call.Offer) error {
+func (p *pair) explained(decisions []call.Decision, offers []call.Offer) error {
 	var chosen []string
 	for _, d := range decisions {
 		if len(d.Chosen) > len(d.Candidates)+d.More || d.Later != 0 {
 			return fmt.Errorf("more were chosen than could be: %+v", d)
 		}
 		chosen = append(chosen, d.Chosen...)
-		serving, counted := 0, len(d.Candidates)+d.More
-		for _, a := range modelDesk().Agents {
-			if _, ok := a.Skills[d.Queue]; ok {
-				serving++
-			}
-		}
+		serving, counted := p.serving[d.Queue], len(d.Candidates)+d.More
 		for _, n := range d.Excluded {
 			counted += n
 		}
@@ -167,6 +166,10 @@ func (p *pair) rest(agents []string) error {
 	}
 	if err := p.advance(time.Since(p.lab.start) + time.Minute); err != nil {
 		return fmt.Errorf("at rest: %w", err)
+	}
+	clear(p.over) // nothing has come to those who were gone
+	if err := p.compare(); err != nil {
+		return fmt.Errorf("in the end: %w", err)
 	}
 	for _, a := range p.lab.center.Agents() {
 		if a.State != call.AgentReady {

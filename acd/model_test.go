@@ -131,10 +131,14 @@ type pair struct {
 	seen  int // events of the lab compared
 	joins int
 	rings map[string]int // by caller
+	// over are the callers who have left, and were compared since: nothing of theirs changes any more, which rest looks at.
+	over map[string]bool
+	// serving is how many agents serve a queue.
+	serving map[string]int
 }
 
 func (p *pair) play(steps []step) error {
-	p.rings = map[string]int{}
+	p.rings, p.over = map[string]int{}, map[string]bool{}
 	agents := []string{"1", "2", "3", "4"}
 	for i, s := range steps {
 		if err := p.advance(time.Since(p.lab.start) + s.After); err != nil {

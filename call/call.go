@@ -253,13 +253,13 @@ func (c *Call) enter(at Next) Next {
 	return at
 }
 
-// publish shows the call as it is now to those who watch, and to the store, so that a crash loses
-// nothing that was known.
+// publish shows the call as it is now to the store, so that a crash loses nothing that was known, and then to those who
+// watch: what is seen is on its way to the disk.
 func (c *Call) publish() {
 	r := c.rec.clone()
 	Derive(&r, c.now.Targets)
-	c.live.Store(&Live{Record: r, At: c.at.Kind, Held: c.held})
 	c.x.Records.Update(r)
+	c.live.Store(&Live{Record: r, At: c.at.Kind, Held: c.held})
 	c.lookAhead()
 }
 

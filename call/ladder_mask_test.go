@@ -1,10 +1,8 @@
 package call_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -54,32 +52,6 @@ func TestMaskLadder(t *testing.T) {
 			require.Equal(t, c.came, ladder[0].Head, "the original is left alone")
 		})
 	}
-}
-
-// A caller who writes numbers over numbers costs no more than what is written: sixteen times for sixteen times as many
-// messages. Each number was once looked for in each message, for minutes: that is 256 times, far from what a busy
-// machine can add.
-func TestMaskLadderCost(t *testing.T) { //nolint:paralleltest // it takes the time
-	cost := func(messages int) time.Duration {
-		number := 10_000_000
-		ladder := make([]call.SIPMessage, messages)
-		for i := range ladder {
-			var head strings.Builder
-			for head.Len() < 4000 {
-				number += 7919
-				fmt.Fprintf(&head, "<sip:%d@h>", number)
-			}
-			ladder[i] = call.SIPMessage{Party: "13900001234", Head: head.String()}
-		}
-		least := time.Hour
-		for range 5 {
-			began := time.Now()
-			call.MaskLadder(ladder)
-			least = min(least, time.Since(began))
-		}
-		return least
-	}
-	require.Less(t, cost(64), 100*cost(4))
 }
 
 // Wherever a caller writes their number, however, its digits are not shown; and lines stay lines.

@@ -70,7 +70,7 @@ func TestSignedOverHTTP(t *testing.T) {
 		require.JSONEq(t, fmt.Sprintf(`{"id":%q,"kind":"ring-broken","at":"2026-03-01T02:00:00.5Z","call":"c1","queue":"repair","from":%q,"elapsed_seconds":15,"target_seconds":15}`, m.ID, m.From), string(g.body))
 	}
 	require.Equal(t, map[string]bool{"139******78": true, "13912345678": true}, numbers)
-	require.Eventually(t, func() bool { return logs.Len() > 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return logs.Len() > 0 }, time.Minute, time.Millisecond)
 	for _, entry := range logs.All() {
 		line := fmt.Sprint(entry.Message, entry.ContextMap())
 		for _, secret := range []string{"s3cret", "0ther", "hush", "13912345678"} {
@@ -88,10 +88,8 @@ func TestEndsWhileAnEndpointHangs(t *testing.T) {
 	}))
 	defer srv.Close()
 	defer close(free)
-	l := start(t, srv.Client(), func(o *notify.Options) { o.Hooks[0].URL = srv.URL })
+	l := start(t, srv.Client(), func(o *notify.Options) { o.Hooks[0].URL, o.Within = srv.URL, time.Hour })
 	l.hub.Tell(event(call.EventOverflow, "full"))
 	<-reached
-	began := time.Now()
-	l.stop()
-	require.Less(t, time.Since(began), 5*time.Second)
+	l.stop() // else it would wait for the endpoint, and that for the end of this test
 }

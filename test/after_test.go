@@ -39,6 +39,7 @@ func TestCallback(t *testing.T) {
 	require.Equal(t, []string{"callback", "callback"}, []string{asked.Result, asked.Reason})
 	require.NotEmpty(t, asked.Callback)
 	h.AwaitWaiting("repair", 1) // nobody is on the line, and the place is kept
+	h.AwaitStored()
 	h.Kill()
 	h.Start()
 	h.AwaitWaiting("repair", 1)
@@ -140,6 +141,7 @@ func TestVoicemail(t *testing.T) {
 			case "hang-up":
 				c.Hangup()
 			case "kill":
+				h.AwaitStored()
 				h.Kill()
 				h.Start()
 			}

@@ -53,10 +53,14 @@ func TestWholeCall(t *testing.T) {
 			require.Len(t, w.Channels, 2)
 			hears(t, w.Channels[0], callerTone, agentTone)
 			hears(t, w.Channels[1], agentTone, callerTone)
-			require.InDelta(t, r.Ended.Sub(*r.Joined).Seconds(), w.Duration().Seconds(), 0.060)
+			require.InDelta(t, r.Ended.Sub(*r.Joined).Seconds(), w.Duration().Seconds(), oneCall)
 		})
 	}
 }
+
+// oneCall is how far a single call's times and lengths may be off, in seconds, on a machine that does much else besides. How
+// exact they are the median of ten shows: TestFiguresAgreeWithTheWire.
+const oneCall = 0.4
 
 // talk waits until the only call's parties were joined for a while.
 func talk(t *testing.T, h *testkit.Hotline, lasting time.Duration) {

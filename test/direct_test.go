@@ -72,7 +72,8 @@ func TestDirectNumberNobody(t *testing.T) {
 
 	messages := wire.SIP()
 	rung, answered := first(t, messages, 180, c.Port), first(t, messages, 200, c.Port)
-	require.InDelta(t, 1.5, answered.Sub(rung).Seconds(), 0.150, "one ring")
+	require.Greater(t, answered.Sub(rung), 1400*time.Millisecond, "before the end of the ring")
+	require.Less(t, answered.Sub(rung), 3*time.Second, "after another ring")
 	require.True(t, testkit.HasTone(testkit.ReadWAV(t, c.Heard()).Channels[0], safetyTone, time.Second))
 }
 

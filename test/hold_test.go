@@ -36,10 +36,10 @@ func TestHold(t *testing.T) {
 			require.Len(t, r.Talks[0].Holds, 1)
 
 			from, to := reoffers(t, wire.SIP(), h)
-			require.InDelta(t, to.Sub(from).Seconds(), r.HoldSeconds, 0.100)
+			require.InDelta(t, to.Sub(from).Seconds(), r.HoldSeconds, oneCall)
 			require.GreaterOrEqual(t, r.TalkSeconds, r.HoldSeconds)
 			w := h.Recording(r.ID)
-			require.InDelta(t, r.Ended.Sub(*r.Joined).Seconds(), w.Duration().Seconds(), 0.060)
+			require.InDelta(t, r.Ended.Sub(*r.Joined).Seconds(), w.Duration().Seconds(), oneCall)
 
 			const settle = 300 * time.Millisecond // for the answer, and what was on its way
 			audio := wire.RTP()

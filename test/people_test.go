@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,16 +63,12 @@ func caller(t *testing.T, o testkit.BaresipOptions) *testkit.Baresip {
 	return testkit.StartBaresip(t, o)
 }
 
-// phonesFree is how long a phone may count as ringing once nobody wants it any more: one that says nothing
-// to its CANCEL is taken for ringing for 8·T1, 4 s.
-const phonesFree = 6 * time.Second
-
 // over waits until the only call is over, and nobody's phone rings or is reserved any more.
 func over(t *testing.T, h *testkit.Hotline) testkit.Record {
 	t.Helper()
 	r := h.AwaitCall("finished", testkit.Finished)
 	require.Len(t, h.Calls(), 1)
-	testkit.Within(t, phonesFree, "all agents to be free", func() bool {
+	testkit.Within(t, testkit.Patience, "all agents to be free", func() bool {
 		return !slices.ContainsFunc(h.Agents(), func(a testkit.Agent) bool {
 			return a.State == "ringing" || a.State == "talking"
 		})

@@ -9,8 +9,9 @@ import (
 	"hotline/internal/testkit"
 )
 
-// flowLost is how soon an agent whose phone is known to be gone must not be counted on any more.
-const flowLost = 2 * time.Second
+// flowLost bounds how soon an agent whose phone is known to be gone must not be counted on any more: at once, and long
+// before the next ping or the end of the registration.
+const flowLost = 20 * time.Second
 
 // TestConnectionCut: the phone of an agent who registered over TCP dies. Its connection ends with it, so
 // the agent is offline at once, without a ping; and ready again with the next registration.

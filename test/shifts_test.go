@@ -38,6 +38,7 @@ func TestShiftOutlivesTheProcess(t *testing.T) {
 		require.Empty(t, r.Visits)
 		require.Empty(t, r.Recording)
 	}
+	h.AwaitStored()
 	h.Kill()
 	first.Quit()
 	second.Quit()

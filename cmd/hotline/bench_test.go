@@ -3,19 +3,21 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// TestBenchSIP runs the real program, since it starts itself anew: a short round of each server.
+// TestBenchSIP: a short round of each server, in a process of its own, since it starts itself anew.
 func TestBenchSIP(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "hotline")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput()
-	require.NoError(t, err, string(out))
-	out, err = exec.CommandContext(t.Context(), program, "bench", "sip", "--rates", "20", "--for", "500ms", "--rounds", "1", "--json").Output()
+	t.Parallel()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	bench := exec.CommandContext(t.Context(), self, "bench", "sip", "--rates", "20", "--for", "500ms", "--rounds", "1", "--json")
+	bench.Env = append(os.Environ(), asProgram+"=1")
+	out, err := bench.Output()
 	require.NoError(t, err, string(out))
 	seen := make(map[string]benchLine)
 	for line := range bytes.Lines(out) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -11,10 +12,19 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+
+	"hotline/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asProgram in the environment makes the binary of the tests the program itself, for what starts itself anew.
+const asProgram = "HOTLINE_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	testkit.Main(m)
+}
 
 // patience bounds every wait: long, for a busy machine under the race detector.
 const patience = 30 * time.Second
@@ -91,8 +101,14 @@ func (p *program) code(t *testing.T) int {
 // says waits until the program has written text.
 func (p *program) says(t *testing.T, text string) {
 	t.Helper()
+	p.matches(t, regexp.QuoteMeta(text))
+}
+
+// matches waits until what the program has written matches a regular expression.
+func (p *program) matches(t *testing.T, text string) {
+	t.Helper()
 	deadline := time.After(patience)
-	for !strings.Contains(p.out.String(), text) {
+	for want := regexp.MustCompile(text); !want.MatchString(p.out.String()); {
 		select {
 		case <-p.out.changed:
 		case code := <-p.exited:

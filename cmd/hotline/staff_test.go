@@ -17,9 +17,9 @@ import (
 	"hotline/store/sqlstore"
 )
 
-// drawnDay writes the records of a day into a data folder: callers of one queue from eight to six, served by four
+// drawnDay writes the records of a day into a data folder: callers of one queue for some hours from eight, served by four
 // agents in the order of their coming, with a rush at ten.
-func drawnDay(t *testing.T) (data string) {
+func drawnDay(t *testing.T, hours time.Duration) (data string) {
 	t.Helper()
 	data = t.TempDir()
 	store, err := sqlstore.Open(t.Context(), sqlstore.Options{Path: filepath.Join(data, "hotline.db")})
@@ -30,7 +30,7 @@ func drawnDay(t *testing.T) (data string) {
 	require.NoError(t, err)
 	eight := time.Date(2026, 11, 21, 8, 0, 0, 0, zone)
 	free := []time.Time{eight, eight, eight, eight}
-	for at, n := eight, 0; at.Before(eight.Add(10 * time.Hour)); n++ {
+	for at, n := eight, 0; at.Before(eight.Add(hours)); n++ {
 		between := 60 * time.Second
 		if at.Hour() == 10 {
 			between = 35 * time.Second
@@ -68,7 +68,7 @@ func drawnDay(t *testing.T) (data string) {
 // TestDayPlayedAgain: replay and staff from the records of a drawn day.
 func TestDayPlayedAgain(t *testing.T) {
 	t.Parallel()
-	data := drawnDay(t)
+	data := drawnDay(t, 10*time.Hour)
 	svg := filepath.Join(t.TempDir(), "day.svg")
 	code, out, errs := command(t, "replay", "--data", data, "--day", "2026-11-21", "--strategy", "ring-all", "--agents", "+2", "--svg", svg)
 	require.Equal(t, exitOK, code, errs)
@@ -127,7 +127,7 @@ func TestStaffAndReplayRefuseNonsense(t *testing.T) {
 	negative := filepath.Join(t.TempDir(), "negative.csv")
 	require.NoError(t, os.WriteFile(negative, []byte("09:00,-1\n"), 0o600))
 	empty := t.TempDir()
-	data := drawnDay(t)
+	data := drawnDay(t, time.Hour)
 	for want, args := range map[string][]string{
 		"either --arrivals or --day":   {"staff"},
 		"line 2":                       {"staff", "--arrivals", bad},

@@ -235,18 +235,24 @@ func (h *Hotline) AwaitWaiting(queue string, n int) {
 	})
 }
 
-// AwaitWritten waits until the calls in progress are shown in a queue, and nothing more waits for the database: what
-// a kill then leaves is known.
+// AwaitStored waits until nothing waits for the database: a kill then leaves what was seen before.
+func (h *Hotline) AwaitStored() {
+	h.tb.Helper()
+	Within(h.tb, Patience, "the database to have everything", func() bool { return h.Metric("hotline_store_queued_rows") == 0 })
+}
+
+// AwaitWritten waits until the calls in progress are shown in a queue, and are stored: what a kill then leaves is known.
 func (h *Hotline) AwaitWritten() {
 	h.tb.Helper()
-	Within(h.tb, Patience, "the calls' queues to be written down", func() bool {
+	Within(h.tb, Patience, "the calls' queues to be shown", func() bool {
 		for _, r := range h.Calls() {
 			if r.Ended == nil && r.Queue == "" {
 				return false
 			}
 		}
-		return h.Metric("hotline_store_queued_rows") == 0
+		return true
 	})
+	h.AwaitStored()
 }
 
 // Queues are the queues of the API.

@@ -15,6 +15,9 @@ func TestFreePorts(t *testing.T) {
 		for port := first; port < first+50; port++ {
 			require.False(t, taken[port], "%d twice", port)
 			taken[port] = true
+			for _, r := range ownPorts {
+				require.False(t, r.Has(uint16(port)), "the program takes %d by itself", port)
+			}
 		}
 	}
 	var again int
