@@ -17,8 +17,8 @@ type Menu struct {
 	// Keys are a choice's.
 	Keys map[string]Destination
 	// Otherwise is where the call goes when the tries are used up, the look-up failed or said nothing that
-	// Cases has; default the queue consult. Of a number: the menu to go to when it cannot be reached; default
-	// none, and the call ends.
+	// Cases has, or a number outside that another way of this menu leads to cannot be reached; default the queue
+	// consult. Of a number: the menu to go to when it cannot be reached; default none, and the call ends.
 	Otherwise Destination
 	// Next is where a kind without a choice leads; for a queue, a number and a hang-up it is that. Default of a
 	// survey and a voicemail: the call ends.

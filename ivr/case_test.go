@@ -164,6 +164,9 @@ func parseNext(words []string) call.Next {
 
 func formatNext(n call.Next) string {
 	words := []string{"next", string(n.Kind), n.Menu, n.Queue, n.Number, string(n.End.Result), string(n.End.Reason)}
+	if n.Else != nil {
+		words = append(words, "else "+strings.TrimPrefix(formatNext(*n.Else), "next "))
+	}
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 

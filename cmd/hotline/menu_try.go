@@ -58,9 +58,14 @@ func (l *tryLine) walk(ctx context.Context, menus *ivr.Menus, menu string) error
 // whereTo says where a call leaves the menus to.
 func whereTo(n call.Next) string {
 	switch n.Kind { //nolint:exhaustive // menus lead nowhere else
+	case call.Menu:
+		return "menu " + n.Menu
 	case call.Wait:
 		return "queue " + n.Queue
 	case call.Dial:
+		if n.Else != nil {
+			return "calls " + n.Number + "; if it is not reached: " + whereTo(*n.Else)
+		}
 		return "calls " + n.Number
 	case call.Done:
 		return fmt.Sprintf("hangs up: %s, %s", n.End.Result, n.End.Reason)
