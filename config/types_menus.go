@@ -84,6 +84,8 @@ type Voicemail struct {
 	Queue   string        // whom it is for; key `queue`, default the one that the caller waited in last
 	Max     time.Duration // how long it may become; key `max`, 5s to 10m, default 3m
 	Silence time.Duration // ends it; key `silence`, 1s to 1m, default 5s
+	// Review: the caller may hear it, and leave it anew, before it is kept; key `review`, default true.
+	Review bool
 }
 
 // Lookup is a question to a server of the operator's.

@@ -134,6 +134,8 @@ func parseMenu(t *testing.T, words []string) MenuOptions {
 			*numbers[name], err = strconv.Atoi(value)
 		case times[name] != nil:
 			*times[name], err = time.ParseDuration(value)
+		case name == "review":
+			m.Voicemail.Review = true
 		case name == "confirm":
 			m.Digits.Confirm = true
 		default:

@@ -156,5 +156,11 @@ func (l *tryLine) Leave(_ context.Context, o call.MessageOptions) error {
 	return nil
 }
 
+// Hear implements [call.Line]: there is nothing to be heard.
+func (l *tryLine) Hear(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
+	l.con.say("  (the message)\n")
+	return l.Ask(ctx, wait, prompts...)
+}
+
 // Rate implements [call.Line].
 func (l *tryLine) Rate(question string, score int) { l.con.say("  %s: %d\n", question, score) }
