@@ -121,18 +121,22 @@ func (c *Call) Leave(ctx context.Context, o MessageOptions) error {
 		c.discard(recording)
 		return cmp.Or(err, ErrNoMessage)
 	}
-	if closing := recording.Close(ended); closing != nil {
-		c.log.Error("message is not whole", zap.String("recording", recording.Name()), zap.Error(closing))
+	c.keepMessage(recording, *left, ended, o.Again)
+	return err
+}
+
+// keepMessage ends the recording of a message that is one; again: it takes the place of the one left before.
+func (c *Call) keepMessage(recording Recording, left MessageRecord, ended time.Time, again bool) {
+	if err := recording.Close(ended); err != nil {
+		c.log.Error("message is not whole", zap.String("recording", recording.Name()), zap.Error(err))
 	}
-	left = new(*left) // the one before may have been shown
-	left.Seconds = ended.Sub(began).Seconds()
-	c.rec.Message = left
+	left.Seconds = ended.Sub(left.At).Seconds()
+	c.rec.Message = &left // another than was shown before
 	c.publish()
-	if o.Again && c.message != nil {
+	if again && c.message != nil {
 		c.discard(c.message)
 	}
 	c.message = recording
-	return err
 }
 
 // discard takes a recording away that nothing names any more.

@@ -163,7 +163,8 @@ func TestMessageAgain(t *testing.T) {
 				require.Equal(t, call.Message, r.Result)
 				require.Equal(t, c.kept, r.Message.Name)
 				require.Positive(t, r.Message.Seconds)
-				require.Equal(t, c.gone, []bool{reel.strips[0].discarded, reel.strips[1].discarded})
+				gone := []bool{reel.strips[0].discarded, reel.strips[1].discarded}
+				require.Equal(t, c.gone, gone)
 			})
 		})
 	}

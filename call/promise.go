@@ -211,7 +211,7 @@ func (c *Call) tell(e Event) {
 // or for whom they want to hand the caller on to. Nobody else does.
 func (c *Call) signal(tone media.Clip) {
 	var hear []Leg
-	switch c.at.Kind {
+	switch c.at.Kind { //nolint:exhaustive // no agent is on the line in any other
 	case Wait, Dial:
 		hear = append(hear, c.referrer())
 	case Talk, Reach:

@@ -100,14 +100,13 @@ func (c *Call) callbackRefused(ctx context.Context, back Next, why error) Next {
 // queue ended, as it would be had the caller left from there.
 func (c *Call) unbooked(next Next) Next {
 	if n := len(c.rec.Visits); n > 0 {
-		switch c.whyLeft(next) {
-		case CauseShutdown:
-			c.rec.Visits[n-1].How = string(ReasonShutdown)
-		case CauseCancel:
-			c.rec.Visits[n-1].How = string(Abandoned)
-		default:
-			c.rec.Visits[n-1].How = howMoved
+		how := howMoved
+		if why := c.whyLeft(next); why == CauseShutdown {
+			how = string(ReasonShutdown)
+		} else if why == CauseCancel {
+			how = string(Abandoned)
 		}
+		c.rec.Visits[n-1].How = how
 	}
 	return next
 }

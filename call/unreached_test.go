@@ -85,7 +85,8 @@ func TestNumberOfAMenuNotReached(t *testing.T) {
 				}
 				<-s.done
 				r := s.records.finished(t)
-				require.Equal(t, c.end, call.End{Result: r.Result, Reason: r.Reason})
+				ended := call.End{Result: r.Result, Reason: r.Reason}
+				require.Equal(t, c.end, ended)
 				require.Equal(t, c.played, s.caller.Stream().Played()[:len(c.played)])
 			})
 		})

@@ -60,6 +60,7 @@ func (v *voicemail) walk(ctx context.Context, line call.Line) (call.Next, error)
 		switch {
 		case errors.Is(err, call.ErrNoMessage):
 			prompts = []string{shortPrompt, v.prompt}
+			continue
 		case errors.Is(err, call.ErrNotKept):
 			line.Chose(v.name, otherwise)
 			return v.otherwise, nil

@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -67,7 +66,7 @@ func TestDiscardRefused(t *testing.T) {
 	require.NoError(t, r.Close())
 	err := c.Discard()
 	require.Error(t, err)
-	require.False(t, errors.Is(err, fs.ErrNotExist))
+	require.NotErrorIs(t, err, fs.ErrNotExist)
 	require.Zero(t, counted(r, outcomeDiscarded))
 }
 

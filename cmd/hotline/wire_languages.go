@@ -23,35 +23,49 @@ func checkLanguages(cfg *config.Config) (found []config.Finding) {
 		if err != nil { // that there are none at all is a problem of the menu's
 			continue
 		}
-		lacks := func(path string, names ...string) {
-			if missing := set.Missing(names...); len(missing) > 0 {
+		for _, s := range named(cfg, offered(cfg, tag)) {
+			if missing := set.Missing(s.prompts...); len(missing) > 0 {
 				found = append(found, config.Finding{
-					Path: path, Mild: true,
+					Path: s.path, Mild: true,
 					Found: fmt.Sprintf("no prompt %s in language %s: said in %s", strings.Join(missing, ", "), tag, cfg.Service.Language),
 					Want:  "a file for each in the folder " + tag + " of prompts.folder",
 				})
 			}
 		}
-		lacks(offered(cfg, tag), alwaysSaid()...)
-		for _, v := range ivr.Graph(menuOptions(cfg)) {
-			for _, p := range v.Prompts {
-				if p.Name != ivr.DefaultNoKey && p.Name != ivr.DefaultInvalidKey { // which are always said
-					lacks("menus."+v.Name+"."+p.Field, p.Name)
-				}
-			}
-		}
-		for name, q := range cfg.Queues {
-			path := "queues." + name
-			lacks(path+".wait_prompt", q.WaitPrompt)
-			if !slices.Contains(call.NeededPrompts(), q.Music) {
-				lacks(path+".music", q.Music)
-			}
-			for i, p := range q.Prompts {
-				lacks(fmt.Sprintf("%s.prompts[%d].prompt", path, i), p.Prompt)
-			}
-		}
 	}
 	return found
+}
+
+// naming is a place of the configuration, and the prompts that are said for it.
+type naming struct {
+	path    string
+	prompts []string
+}
+
+// named are the prompts that callers may hear, by the place that names them; at the one given, those that are said
+// whatever the file names.
+func named(cfg *config.Config, always string) []naming {
+	said := alwaysSaid()
+	all := []naming{{always, said}}
+	add := func(path, prompt string) {
+		if !slices.Contains(said, prompt) {
+			all = append(all, naming{path, []string{prompt}})
+		}
+	}
+	for _, v := range ivr.Graph(menuOptions(cfg)) {
+		for _, p := range v.Prompts {
+			add("menus."+v.Name+"."+p.Field, p.Name)
+		}
+	}
+	for name, q := range cfg.Queues {
+		path := "queues." + name
+		add(path+".wait_prompt", q.WaitPrompt)
+		add(path+".music", q.Music)
+		for i, p := range q.Prompts {
+			add(fmt.Sprintf("%s.prompts[%d].prompt", path, i), p.Prompt)
+		}
+	}
+	return all
 }
 
 // alwaysSaid are the prompts that callers hear whatever the configuration names.
