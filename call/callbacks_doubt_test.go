@@ -3,6 +3,7 @@ package call_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,9 @@ import (
 type sluggish struct {
 	*memstore.Store
 
-	refuses int // so many changes
-	booked  bool
+	mu      sync.Mutex // guards what follows
+	refuses int        // so many changes
+	booked  int        // so many were
 }
 
 var errSlow = errors.New("the disk does not answer")
@@ -28,12 +30,22 @@ func (s *sluggish) Book(ctx context.Context, b call.Booking, most call.BookingBo
 	if err := s.Store.Book(ctx, b, most); err != nil {
 		return err
 	}
-	s.booked = true
+	s.mu.Lock()
+	s.booked++
+	s.mu.Unlock()
 	<-ctx.Done()
 	return ctx.Err()
 }
 
+func (s *sluggish) made() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.booked
+}
+
 func (s *sluggish) Settle(ctx context.Context, id, how string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.refuses > 0 {
 		s.refuses--
 		return errSlow
@@ -61,7 +73,7 @@ func TestCallbackInDoubt(t *testing.T) {
 				done := b.asks(city)
 				b.caller.Stream().Press('1')
 				b.at(7500 * time.Millisecond) // the notice is begun anew after the key
-				require.True(t, store.booked)
+				require.Equal(t, 1, store.made())
 				require.Equal(t, "callback-refused", b.caller.Stream().Playing())
 				if c.shut {
 					b.close()
@@ -89,7 +101,6 @@ func TestCallbacksInDoubtAreBounded(t *testing.T) {
 		store := &sluggish{Store: b.store, refuses: 1 << 20}
 		b.x.Callback.Bookings, b.x.Callback.Open = store, 1
 		for range 2 {
-			store.booked = false
 			done := b.asks(city)
 			b.caller.Stream().Press('1')
 			<-time.After(20 * time.Second)
@@ -97,6 +108,6 @@ func TestCallbacksInDoubtAreBounded(t *testing.T) {
 			b.caller.End(call.Far, call.CauseBye)
 			<-done
 		}
-		require.False(t, store.booked)
+		require.Equal(t, 1, store.made())
 	})
 }
