@@ -35,7 +35,7 @@ func (c *Call) pressed(k media.Key) (media.Key, error) {
 		return k, nil
 	}
 	c.log.Info("alarm key pressed in a menu", zap.String("menu", c.at.Menu))
-	c.Chose(cmp.Or(c.at.Menu, c.at.Queue), k.String())
+	c.Chose(cmp.Or(c.at.Menu, c.at.Queue, string(c.at.Kind)), k.String())
 	c.keys = c.keys[:0]
 	c.moved = c.now.Alarm.To
 	return 0, ErrMoved

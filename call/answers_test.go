@@ -182,25 +182,3 @@ func TestDuring(t *testing.T) {
 		require.Contains(t, told, "panics 1")
 	}
 }
-
-// A number outside that cannot be reached leads to the menu named for that; with none the call ends, and says
-// why.
-func TestNumberThatCannotBeReached(t *testing.T) {
-	outside := call.Next{Kind: call.Dial, Number: "13900000000"}
-	for fallback, want := range map[string]string{"sorry": "end informed menu", "": "end failed forbidden"} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newStage(t)
-			s.x.Menus = scene{
-				"main": func(context.Context, call.Line) (call.Next, error) {
-					to := outside
-					to.Menu = fallback
-					return to, nil
-				},
-				"sorry": func(ctx context.Context, l call.Line) (call.Next, error) {
-					return call.DoneWith(call.Informed, call.ReasonMenu), l.Say(ctx, "welcome")
-				},
-			}
-			require.Contains(t, s.play("0s dial menu main\n"), want) // there is nobody to call by
-		})
-	}
-}

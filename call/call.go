@@ -37,6 +37,7 @@ type Call struct {
 	moved     Next        // where a command sent the call, with ErrMoved
 	rec       Record
 	recording Recording
+	message   Recording // of the message left last, closed; nil while there is none
 	held      bool      // as the record has it
 	spurned   spurned   // whose transfer was not to be, last
 	transfer  *transfer // under way; nil when there is none

@@ -25,6 +25,9 @@ func TestNextIsData(t *testing.T) {
 			Front: rapid.Bool().Draw(t, "front"),
 			End:   call.End{Result: call.Answered, Reason: call.ReasonCallerHangup},
 		}
+		if rapid.Bool().Draw(t, "else") {
+			n.Else = &call.Next{Kind: call.Wait, Queue: rapid.String().Draw(t, "instead")}
+		}
 		b, err := json.Marshal(n)
 		require.NoError(t, err)
 		var back call.Next

@@ -58,7 +58,8 @@ var (
 // Bookings keeps the callbacks that callers asked for. Package store. Each method that changes something returns
 // when that is durable.
 type Bookings interface {
-	// Book adds one, if the bounds allow it. Errors: ErrBooked, ErrBookedToday, ErrBookedFull.
+	// Book adds one, if the bounds allow it. Errors: ErrBooked, ErrBookedToday, ErrBookedFull: it was not added. Any
+	// other leaves open whether it was; it is not added once Book has returned.
 	Book(ctx context.Context, b Booking, most BookingBounds) error
 	// Bookings are those open, the first due first, then by Entered and ID.
 	Bookings(ctx context.Context) ([]Booking, error)

@@ -32,6 +32,7 @@ type callbacks struct {
 	mu   sync.Mutex
 	open map[string]*callingBack // by id
 	held bool                    // no call is begun any more
+	doubts
 }
 
 // callingBack is one callback. While it is being served, busy is set, and call is the call that does it, if there
@@ -96,6 +97,7 @@ func (x *Exchange) RunCallbacks(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			stop()
+			calls.Go(k.void)
 			return nil
 		case <-k.wake:
 			stop()
@@ -163,7 +165,13 @@ func (x *Exchange) CancelCallback(ctx context.Context, id string) error {
 func (k *callbacks) book(ctx context.Context, b Booking) error {
 	ctx, cancel := context.WithTimeout(ctx, bookWithin)
 	defer cancel()
+	if err := k.doubtful(k.x.Callback.Open); err != nil {
+		return err
+	}
 	if err := k.x.Callback.Bookings.Book(ctx, b, k.x.Callback.bounds(b.Asked)); err != nil {
+		if !errors.Is(err, ErrBooked) && !errors.Is(err, ErrBookedToday) && !errors.Is(err, ErrBookedFull) {
+			k.doubt(b.ID)
+		}
 		return fmt.Errorf("book a callback: %w", err)
 	}
 	k.mu.Lock()
@@ -195,6 +203,9 @@ func (k *callbacks) begin(ctx context.Context, calls *sync.WaitGroup) time.Durat
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now, next := time.Now(), time.Duration(-1)
+	if left, ok := k.settleDoubts(now, calls); ok {
+		next = left
+	}
 	if k.held || ctx.Err() != nil {
 		return next
 	}

@@ -23,15 +23,25 @@ func NeededPrompts() []string {
 		noticePrompt, holdMusic, lostApology, lateApology, numberBefore, numberAfter,
 		positionBefore, positionAfter, expectedBefore, expectedAfter, expectedSoon,
 		callbackConfirm, callbackDone, callbackNot, callbackAgent, callbackUnanswered, callbackGreeting,
+		numberUnreached,
 	}
 }
 
 // Ask implements Line.
 func (c *Call) Ask(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
+	clips, err := c.clips(prompts)
+	if err != nil {
+		return 0, err
+	}
+	return c.ask(ctx, wait, clips)
+}
+
+// ask plays clips and waits for a key, as Ask does.
+func (c *Call) ask(ctx context.Context, wait time.Duration, clips []media.Clip) (media.Key, error) {
 	if k, ok := c.takeKey(); ok {
 		return c.pressed(k)
 	}
-	p, err := c.play(ctx, prompts...)
+	p, err := c.playClips(ctx, clips)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type MessageOptions struct {
 	Max, Silence time.Duration
 	// End is the key that ends it; any other is ignored.
 	End media.Key
+	// Again: it takes the place of the one left before, which stays where nothing comes of this one.
+	Again bool
 }
 
 // Listener hears one party alone. media.Engine is one.
@@ -94,12 +97,14 @@ func (c *Call) Leave(ctx context.Context, o MessageOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotKept, err)
 	}
-	before := c.rec.Message
-	c.rec.Message = &MessageRecord{Name: recording.Name(), At: began, Queue: o.Queue}
+	before, left := c.rec.Message, &MessageRecord{Name: recording.Name(), At: began, Queue: o.Queue}
 	if n := len(c.rec.Visits); o.Queue == "" && n > 0 {
-		c.rec.Message.Queue = c.rec.Visits[n-1].Queue
+		left.Queue = c.rec.Visits[n-1].Queue
 	}
-	c.publish() // so that it is found should the process die
+	if !o.Again || before == nil {
+		c.rec.Message = left
+		c.publish() // so that it is found should the process die
+	}
 	heard := &hearing{Tap: recording}
 	stop, err := c.x.Listener.Listen(c.caller.Audio(), heard)
 	if err == nil {
@@ -110,21 +115,56 @@ func (c *Call) Leave(ctx context.Context, o MessageOptions) error {
 	if e, over := EndOf(c.caller); over {
 		ended = e.At
 	}
-	if closing := recording.Close(ended); closing != nil {
-		c.log.Error("message is not whole", zap.String("recording", recording.Name()), zap.Error(closing))
-	}
-	last := heard.sound.Load()
-	if last == nil || last.Sub(began) < leastMessage {
+	if last := heard.sound.Load(); last == nil || last.Sub(began) < leastMessage {
 		c.rec.Message = before
-		if err == nil {
-			err = ErrNoMessage
-		}
-	} else {
-		c.rec.Message = new(*c.rec.Message) // the one before may have been shown
-		c.rec.Message.Seconds = ended.Sub(began).Seconds()
+		c.publish()
+		c.discard(recording)
+		return cmp.Or(err, ErrNoMessage)
 	}
-	c.publish()
+	c.keepMessage(recording, *left, ended, o.Again)
 	return err
+}
+
+// keepMessage ends the recording of a message that is one; again: it takes the place of the one left before.
+func (c *Call) keepMessage(recording Recording, left MessageRecord, ended time.Time, again bool) {
+	if err := recording.Close(ended); err != nil {
+		c.log.Error("message is not whole", zap.String("recording", recording.Name()), zap.Error(err))
+	}
+	left.Seconds = ended.Sub(left.At).Seconds()
+	c.rec.Message = &left // another than was shown before
+	c.publish()
+	if again && c.message != nil {
+		c.discard(c.message)
+	}
+	c.message = recording
+}
+
+// discard takes a recording away that nothing names any more.
+func (c *Call) discard(r Recording) {
+	if err := r.Discard(); err != nil {
+		c.log.Error("message not taken away", zap.String("recording", r.Name()), zap.Error(err))
+	}
+}
+
+// Hear implements Line.
+func (c *Call) Hear(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
+	clips, err := c.clips(prompts)
+	if err != nil {
+		return 0, err
+	}
+	if c.message == nil {
+		return c.ask(ctx, wait, clips)
+	}
+	var said media.Clip
+	var unread error
+	if err := c.During(ctx, func(context.Context) { said, unread = c.message.Said() }); err != nil {
+		return 0, err
+	}
+	if unread != nil { // it is kept all the same
+		c.log.Error("message cannot be heard", zap.String("recording", c.message.Name()), zap.Error(unread))
+		return c.ask(ctx, wait, clips)
+	}
+	return c.ask(ctx, wait, append([]media.Clip{said}, clips...))
 }
 
 // untilSaid returns when the message is over: by the key, by silence, by its length, or by the caller's leaving, whose

@@ -26,8 +26,7 @@ const (
 // up again by another process. Which fields mean something depends on Kind.
 type Next struct {
 	Kind Kind `json:"kind"`
-	// Menu is the menu to enter (Menu), the one to go to when the number cannot be reached (Dial), or the one that
-	// would have been entered (Shed).
+	// Menu is the menu to enter (Menu), or the one that would have been entered (Shed).
 	Menu string `json:"menu,omitempty"`
 	// Queue is the queue to wait in (Wait), or the one the agent was found through (Talk).
 	Queue string `json:"queue,omitempty"`
@@ -49,6 +48,9 @@ type Next struct {
 	Front bool `json:"front,omitempty"`
 	// Lost says that an agent was lost (Wait): the caller hears an apology.
 	Lost bool `json:"lost,omitempty"`
+	// Else is where the call goes when the number cannot be reached (Dial); nil: to the place that Entered keeps, else
+	// it ends.
+	Else *Next `json:"else,omitempty"`
 	// End is the verdict (Done).
 	End End `json:"end,omitzero"`
 }

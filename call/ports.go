@@ -47,6 +47,8 @@ type Line interface {
 	// Leave sounds a beep and takes a message: what the caller says until one of the ends that o has, or the caller
 	// hangs up; what was said by then is kept. Errors: ErrNoMessage, ErrNotKept, or as for Ask.
 	Leave(ctx context.Context, o MessageOptions) error
+	// Hear is Ask, with the message that was left last before the prompts, as far as it can be played.
+	Hear(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error)
 	// Rate keeps what the caller said of the service, for the call's record: the question by its prompt's name, and
 	// the score, 0 to 5. It keeps MaxScores.
 	Rate(question string, score int)
@@ -173,6 +175,11 @@ type Recording interface {
 	// Close ends it at an instant: shorter audio is filled with silence up to there, later audio
 	// cut. It returns the error that made the recording incomplete, if any did. Idempotent.
 	Close(end time.Time) error
+	// Discard ends it, unless Close has, and leaves nothing of it behind. Idempotent. Errors: what was written
+	// cannot be taken away, and stays as any other recording does.
+	Discard() error
+	// Said is what side A said, once the recording is closed. Errors: it cannot be read, or was discarded.
+	Said() (media.Clip, error)
 }
 
 // Records keeps call records. Package store.

@@ -207,15 +207,24 @@ func (c *Call) tell(e Event) {
 	c.x.OnEvent(e)
 }
 
-// signal has the agents who talk in this call hear a soft tone, and nobody else.
+// signal has the agents who talk in this call hear a soft tone, and those who wait in it: for the caller of a callback,
+// or for whom they want to hand the caller on to. Nobody else does.
 func (c *Call) signal(tone media.Clip) {
-	if c.at.Kind != Talk {
-		return
+	var hear []Leg
+	switch c.at.Kind { //nolint:exhaustive // no agent is on the line in any other
+	case Wait, Dial:
+		hear = append(hear, c.referrer())
+	case Talk, Reach:
+		if c.at.Agent != "" {
+			hear = append(hear, c.legs[c.at.Leg])
+		}
+		if c.by != "" {
+			hear = append(hear, c.caller)
+		}
 	}
-	if l := c.legs[c.at.Leg]; l != nil && c.at.Agent != "" {
-		l.Audio().Tone(tone)
-	}
-	if c.by != "" && c.caller != nil {
-		c.caller.Audio().Tone(tone)
+	for _, l := range hear {
+		if l != nil {
+			l.Audio().Tone(tone)
+		}
 	}
 }

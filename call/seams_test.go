@@ -71,6 +71,8 @@ func TestNumberOutsideInstead(t *testing.T) {
 				s.at(15 * time.Second)
 				require.True(t, dialer.Fail(call.CauseNoAnswer))
 				synctest.Wait()
+				require.Equal(t, "number-unreached", s.caller.Stream().Playing())
+				s.at(17 * time.Second)
 				require.Len(t, s.desk.Seats(), 2, "the caller was dropped")
 				require.Equal(t, s.start, s.seat().Ticket.Entered)
 				require.Equal(t, name == "turned away", s.seat().Ticket.Stay)

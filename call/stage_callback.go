@@ -97,19 +97,19 @@ func (c *Call) callbackRefused(ctx context.Context, back Next, why error) Next {
 }
 
 // unbooked is the Next of a caller who left, or was moved, without having booked anything: that is how the stay in the
-// queue ended.
+// queue ended, as it would be had the caller left from there.
 func (c *Call) unbooked(next Next) Next {
 	if n := len(c.rec.Visits); n > 0 {
-		c.rec.Visits[n-1].How = howMoved
-		if next.Kind == Done {
-			c.rec.Visits[n-1].How = howAbandoned
+		how := howMoved
+		if why := c.whyLeft(next); why == CauseShutdown {
+			how = string(ReasonShutdown)
+		} else if why == CauseCancel {
+			how = string(Abandoned)
 		}
+		c.rec.Visits[n-1].How = how
 	}
 	return next
 }
 
-// How a visit ended, as package acd says it too.
-const (
-	howAbandoned = "abandoned"
-	howMoved     = "moved"
-)
+// howMoved is how a visit ended whose caller went elsewhere, as package acd says it too.
+const howMoved = "moved"

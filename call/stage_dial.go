@@ -26,7 +26,7 @@ type dialling struct {
 // a transfer while the caller hears music. One try, as for an agent asked for by name.
 func dial(ctx context.Context, c *Call, at Next) (next Next) {
 	if c.x.Dialer == nil || c.caller == nil {
-		return c.unreached(at, CauseForbidden)
+		return c.notReached(ctx, at, CauseForbidden)
 	}
 	d := newDialling(c, at, c.by, dialLimit)
 	if c.transfer != nil {
@@ -79,7 +79,11 @@ func (d *dialling) run(ctx context.Context) Next {
 	for {
 		select {
 		case <-d.done:
-			return d.result()
+			if d.leg != nil {
+				return d.answered()
+			}
+			d.hush()
+			return c.notReached(ctx, d.at, dialCause(d.err))
 		case <-d.rang:
 			c.targetRings()
 		case cmd := <-c.mailbox:
@@ -113,13 +117,9 @@ func (d *dialling) handle(cmd Command) (next Next, moved bool) {
 	return c.handle(cmd)
 }
 
-// result is the Next after the number answered, or did not.
-func (d *dialling) result() Next {
-	c := d.c
-	if d.leg == nil {
-		return c.unreached(d.at, dialCause(d.err))
-	}
-	leg := d.leg
+// answered is the Next after the number answered.
+func (d *dialling) answered() Next {
+	c, leg := d.c, d.leg
 	d.leg = nil
 	c.adopt(leg)
 	if c.left() {
@@ -156,7 +156,7 @@ func (d *dialling) letGo(cmd LetGo) (next Next, moved bool) {
 		return c.letGoOf(cmd, d.at), true
 	}
 	a := Answer{Leg: d.leg}
-	next = d.result()
+	next = d.answered()
 	if next.Kind != Talk {
 		cmd.Reply(LetGone{})
 		return next, true

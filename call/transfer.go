@@ -274,12 +274,6 @@ func (c *Call) unreached(at Next, why Cause) Next {
 			return at
 		}
 	}
-	switch {
-	case at.Kind == Dial && at.Menu != "":
-		return Next{Kind: Menu, Menu: at.Menu}
-	case at.Kind == Dial && !at.Entered.IsZero(): // a queue led there: the caller takes up the old place
-		return Next{Kind: Wait, Queue: at.Queue, Entered: at.Entered, Front: at.Front}
-	}
 	return c.backToQueue(at.Queue, reasonOf(why))
 }
 

@@ -248,7 +248,7 @@ func TestTurnedAwayToNobody(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, dialer.Asked(), 1)
 		require.True(t, dialer.Fail(call.CauseBusy))
-		synctest.Wait()
+		s.at(5 * time.Second)
 		require.Len(t, s.x.Live(), 1)
 		require.Equal(t, call.Wait, s.x.Live()[0].At)
 		require.Equal(t, "repair", s.seat().Ticket.Queue)

@@ -197,7 +197,7 @@ func (w *waiting) keyed(cmd KeyPressed) (next Next, moved bool) {
 		return Next{}, false
 	}
 	next, ok := w.treatment().Keys[cmd.Key]
-	if !ok && w.c.isAlarm(cmd.Key) && w.at.Queue != w.c.now.Alarm.To.Queue {
+	if !ok && w.c.isAlarm(cmd.Key) && w.at.Queue != w.c.now.Alarm.To.Queue && !w.c.internal() {
 		next, ok = w.c.now.Alarm.To, true
 	}
 	if !ok || !w.seat.Leave(CauseWithdrawn) {

@@ -16,6 +16,7 @@ func (r *reader) check() {
 	r.checkCallbacks()
 	r.checkCircles()
 	r.checkLimits()
+	r.checkSurveys()
 	r.checkSafety()
 	r.checkPrompts()
 	r.checkTargets()

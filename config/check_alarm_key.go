@@ -19,6 +19,8 @@ func (r *reader) checkAlarmKey() {
 			at = ".languages." + key
 		case m.Kind == MenuDigits && (key == m.Digits.End || strings.Contains("0123456789", key) || key == "#" && m.Digits.Confirm):
 			at = ".end"
+		case m.Kind == MenuVoicemail && m.Voicemail.Review && strings.Contains("123", key):
+			at = ".review"
 		case m.Kind == MenuVoicemail && key == "#", m.Kind == MenuSurvey && strings.Contains("12345", key):
 		case m.Kind == MenuSurvey && m.Survey.Second != "" && strings.Contains(m.Survey.SecondKeys, key):
 			at = ".second_keys"

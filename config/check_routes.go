@@ -20,6 +20,9 @@ func (r *reader) checkRoutes() {
 		for _, w := range c.Menus[name].ways() {
 			r.checkWay(known, menuPath(name)+"."+w.key, w.to)
 		}
+		if queue := c.Menus[name].Voicemail.Queue; queue != "" {
+			r.checkWay(known, menuPath(name)+"."+keyQueue, Destination{Queue: queue})
+		}
 		r.checkCalendarOf(name)
 	}
 	for _, name := range sortedKeys(c.Queues) {

@@ -5,14 +5,26 @@ package config
 type Checker func(c *Config) []Finding
 
 // Finding is one thing that a Checker found wrong, as a [Problem] has it.
-type Finding struct{ Path, Found, Want string }
+type Finding struct {
+	Path, Found, Want string
+	// Mild: calls can be served all the same, and it is a warning.
+	Mild bool
+}
 
 func (r *reader) judge(checks []Checker) {
 	for _, check := range checks {
 		for _, f := range check(r.cfg) {
-			if !r.broken[f.Path] { // what could not be read has its default, which nobody chose
+			switch {
+			case r.broken[f.Path]: // what could not be read has its default, which nobody chose
+			case f.Mild:
+				at := r.at(f.Path)
+				r.cfg.Warnings = append(r.cfg.Warnings, Problem{
+					File: r.file, Line: at.line, Column: at.column, Path: f.Path, Found: printable(f.Found), Want: printable(f.Want),
+				})
+			default:
 				r.report(f.Path, printable(f.Found), printable(f.Want))
 			}
 		}
 	}
+	r.cfg.Warnings.sort()
 }

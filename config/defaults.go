@@ -80,7 +80,7 @@ func menuDefaults(name string, kind MenuKind) Menu {
 		Tries:     3,
 		Next:      Destination{Hangup: kind == MenuHangup || kind == MenuSurvey || kind == MenuVoicemail},
 		Digits:    Digits{Min: 1, Max: 20, End: "#", Confirm: true},
-		Voicemail: Voicemail{Max: 3 * time.Minute, Silence: 5 * time.Second},
+		Voicemail: Voicemail{Max: 3 * time.Minute, Silence: 5 * time.Second, Review: true},
 		Survey:    Survey{SecondKeys: "01", Thanks: "survey-thanks"},
 		Lookup:    Lookup{Method: "GET", Timeout: 3 * time.Second},
 	}

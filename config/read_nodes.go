@@ -207,6 +207,7 @@ func voicemailKeys(_ *reader, m *Menu) []field {
 		{keyQueue, func(v value) { v.text(&o.Queue, nameShape) }},
 		{keyMax, func(v value) { v.duration(&o.Max, 5*time.Second, 10*time.Minute) }},
 		{"silence", func(v value) { v.duration(&o.Silence, time.Second, time.Minute) }},
+		{"review", func(v value) { v.boolean(&o.Review) }},
 		to(keyNext, &m.Next), to("otherwise", &m.Otherwise),
 	}
 }

@@ -7,6 +7,9 @@ import (
 
 // Config is one checked snapshot of all settings. It is immutable.
 type Config struct {
+	// Warnings are what checkers found amiss that keeps nothing from being served.
+	Warnings Problems
+
 	Service Service
 	SIP     SIP
 	Media   Media

@@ -17,8 +17,8 @@ type Menu struct {
 	// Keys are a choice's.
 	Keys map[string]Destination
 	// Otherwise is where the call goes when the tries are used up, the look-up failed or said nothing that
-	// Cases has; default the queue consult. Of a number: the menu to go to when it cannot be reached; default
-	// none, and the call ends.
+	// Cases has, or a number outside that another way of this menu leads to cannot be reached; default the queue
+	// consult. Of a number: the menu to go to when it cannot be reached; default none, and the call ends.
 	Otherwise Destination
 	// Next is where a kind without a choice leads; for a queue, a number and a hang-up it is that. Default of a
 	// survey and a voicemail: the call ends.
@@ -84,6 +84,8 @@ type Voicemail struct {
 	Queue   string        // whom it is for; key `queue`, default the one that the caller waited in last
 	Max     time.Duration // how long it may become; key `max`, 5s to 10m, default 3m
 	Silence time.Duration // ends it; key `silence`, 1s to 1m, default 5s
+	// Review: the caller may hear it, and leave it anew, before it is kept; key `review`, default true.
+	Review bool
 }
 
 // Lookup is a question to a server of the operator's.

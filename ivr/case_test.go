@@ -134,6 +134,8 @@ func parseMenu(t *testing.T, words []string) MenuOptions {
 			*numbers[name], err = strconv.Atoi(value)
 		case times[name] != nil:
 			*times[name], err = time.ParseDuration(value)
+		case name == "review":
+			m.Voicemail.Review = true
 		case name == "confirm":
 			m.Digits.Confirm = true
 		default:
@@ -164,6 +166,9 @@ func parseNext(words []string) call.Next {
 
 func formatNext(n call.Next) string {
 	words := []string{"next", string(n.Kind), n.Menu, n.Queue, n.Number, string(n.End.Result), string(n.End.Reason)}
+	if n.Else != nil {
+		words = append(words, "else "+strings.TrimPrefix(formatNext(*n.Else), "next "))
+	}
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 

@@ -206,6 +206,10 @@ func (i *instant) During(ctx context.Context, f func(context.Context), _ ...stri
 	return nil
 }
 
+func (i *instant) Hear(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
+	return i.Ask(ctx, wait, prompts...)
+}
+
 func (i *instant) Leave(context.Context, call.MessageOptions) error { return call.ErrNoMessage }
 
 func (i *instant) Rate(string, int) {}

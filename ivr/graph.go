@@ -100,7 +100,7 @@ func (g *graph) checkWay(menu string, w way) *ProblemError {
 		return &ProblemError{BadNext, menu, w.field, "no queue is named", "the name of a queue"}
 	case next.Kind == call.Done && (next.End.Result == "" || next.End.Reason == ""):
 		return &ProblemError{BadNext, menu, w.field, "ends the call without a result and a reason", "both"}
-	case next.Kind != call.Menu && (next.Kind != call.Dial || next.Menu == ""):
+	case next.Kind != call.Menu:
 		return nil
 	}
 	if _, ok := g.options.Menus[next.Menu]; !ok {

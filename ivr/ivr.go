@@ -159,6 +159,7 @@ func (m *Menus) Walk(ctx context.Context, line call.Line, menu string) (call.Nex
 	if err != nil {
 		return call.Next{}, fmt.Errorf("walk menu %q: %w", menu, err)
 	}
+	next = n.orElse(next)
 	// Not the key itself: what callers press is masked in logs.
 	m.log.Debug("menu left", zap.String("call", line.ID()), zap.String("menu", menu),
 		zap.String("next", string(next.Kind)))

@@ -124,7 +124,11 @@ func (s *script) During(ctx context.Context, f func(context.Context), prompts ..
 // Leave takes what is said until the key, for 5 s at most; a message of less than 1 s is none, and none can be kept
 // where there is the answer full.
 func (s *script) Leave(ctx context.Context, o call.MessageOptions) error {
-	s.note("leave %s %s %s", o.Queue, o.Max, o.Silence)
+	again := ""
+	if o.Again {
+		again = " again"
+	}
+	s.note("leave %s %s %s%s", o.Queue, o.Max, o.Silence, again)
 	if s.full {
 		return call.ErrNotKept
 	}
@@ -145,6 +149,12 @@ func (s *script) Leave(ctx context.Context, o call.MessageOptions) error {
 		return call.ErrNoMessage
 	}
 	return nil
+}
+
+// Hear plays the message for 3 s.
+func (s *script) Hear(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
+	s.clips["message"] = 3 * time.Second
+	return s.Ask(ctx, wait, append([]string{"message"}, prompts...)...)
 }
 
 func (s *script) Rate(question string, score int) { s.note("rate %s %d", question, score) }

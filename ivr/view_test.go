@@ -16,7 +16,9 @@ func TestGraph(t *testing.T) {
 		{Name: "hours", Kind: "hours", Ways: []ViewWay{
 			{Field: "open", Next: nowhere, Silent: true}, {Field: "closed", Silent: true},
 		}},
-		{Name: "main", Kind: "menu", Prompt: "welcome", Ways: []ViewWay{
+		{Name: "main", Kind: "menu", Prompt: "welcome", Prompts: []ViewPrompt{
+			{"prompt", "welcome"}, {"no_key", DefaultNoKey}, {"invalid_key", DefaultInvalidKey},
+		}, Ways: []ViewWay{
 			{Field: "keys.2", Next: repair}, {Field: "otherwise", Next: nowhere, Silent: true},
 		}},
 		{Name: "odd", Kind: "maze", Prompt: "lost"},

@@ -12,6 +12,7 @@ const (
 	outcomeOK        = "ok"        // whole
 	outcomeFailed    = "failed"    // there is none, or it is not whole
 	outcomeRecovered = "recovered" // a crash left a header that had to be repaired
+	outcomeDiscarded = "discarded" // taken away again, closed before or not: of a message that was none
 )
 
 type metrics struct {
@@ -24,7 +25,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_recordings_total",
-			Help: "Recordings by outcome: ok, failed (none, or not whole), recovered (repaired after a crash).",
+			Help: "Recordings by outcome: ok, failed (none, or not whole), recovered (repaired after a crash), discarded (taken away again).",
 		}, []string{"outcome"}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_recording_dropped_seconds_total",
@@ -35,7 +36,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Recordings deleted because they had been kept for as long as they are to be.",
 		}),
 	}
-	for _, o := range []string{outcomeOK, outcomeFailed, outcomeRecovered} {
+	for _, o := range []string{outcomeOK, outcomeFailed, outcomeRecovered, outcomeDiscarded} {
 		m.outcomes.WithLabelValues(o)
 	}
 	if reg == nil {

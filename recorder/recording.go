@@ -51,6 +51,9 @@ type recording struct {
 
 	closing sync.Once
 	outcome error
+
+	// exists: there is a file of that name, and it is this recording's. It is guarded by disk.
+	exists bool
 }
 
 // Name implements call.Recording: the file's path below Options.Dir, with slashes. It is settled when
@@ -106,6 +109,9 @@ func (r *recording) create() error {
 		err = fmt.Errorf("start the recording of call %s: %w", r.call, err)
 		return r.fail(err)
 	}
+	r.disk.Lock()
+	r.exists = true
+	r.disk.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.file, r.name = f, name

@@ -137,6 +137,7 @@ func TestVoicemail(t *testing.T) {
 			switch how {
 			case "key":
 				c.SendDigit('#')
+				c.SendDigit('1') // and keeps it
 				c.Await(testkit.CallClosed)
 			case "hang-up":
 				c.Hangup()

@@ -13,6 +13,9 @@ func (c *checkCmd) Run(con *console) error {
 	if err != nil {
 		return con.problems(err)
 	}
+	for _, w := range cfg.Warnings {
+		con.say("%s\n", w)
+	}
 	con.say("%s: good: %d numbers, %d menus, %d queues, %d agents\n",
 		c.File, numbers(cfg), len(cfg.Menus), len(cfg.Queues), len(cfg.Agents))
 	return nil

@@ -64,7 +64,7 @@ func sketch(cfg *config.Config, faults config.Problems) *sketched {
 	}
 	place := func(n call.Next, from string) *box {
 		switch {
-		case n.Menu != "" && n.Kind != call.Dial:
+		case n.Menu != "":
 			if byID["menu "+n.Menu] == nil {
 				at("menu "+n.Menu, "menu", n.Menu, "no such menu").bad = true
 			}

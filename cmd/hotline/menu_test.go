@@ -164,8 +164,8 @@ func TestDraft(t *testing.T) {
 // Where a queue sends its callers is drawn too: what only an overflow leads to does not stand there by itself.
 func TestMenuDrawsWhereQueuesLead(t *testing.T) {
 	t.Parallel()
-	file := twentyWith(t, "bills: {}}", `bills: {max_waiting: 3, overflow: {full: {queue: complaint}}, keys: {"7": {menu: main}}, survey: goodbye}, night: {max_wait: 9m, overflow: {too_long: {menu: main}}}}`,
-		"bills: 1}", "bills: 1, night: 1}")
+	file := twentyWith(t, "bills: {}}", `bills: {max_waiting: 3, overflow: {full: {queue: complaint}}, keys: {"7": {menu: main}}, survey: how}, night: {max_wait: 9m, overflow: {too_long: {menu: main}}}}`,
+		"bills: 1}", "bills: 1, night: 1}", "menus:\n", "menus:\n  how: {kind: survey}\n")
 	cfg, err := loadConfig(file)
 	require.NoError(t, err)
 	s := sketch(cfg, nil)
@@ -174,7 +174,7 @@ func TestMenuDrawsWhereQueuesLead(t *testing.T) {
 		ways[w.from.id+" -"+w.label()+"-> "+w.to.id] = w.silent
 	}
 	require.True(t, ways["queue bills -full-> queue complaint"], ways)
-	require.True(t, ways["queue bills -survey-> menu goodbye"], ways)
+	require.True(t, ways["queue bills -survey-> menu how"], ways)
 	require.Contains(t, ways, "queue bills -7-> menu main")
 	require.NotContains(t, ways, "queue night -too_long-> menu main", "nobody comes there")
 	require.Contains(t, wellFormed(t, drawMenus(s)), "full")

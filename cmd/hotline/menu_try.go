@@ -58,9 +58,14 @@ func (l *tryLine) walk(ctx context.Context, menus *ivr.Menus, menu string) error
 // whereTo says where a call leaves the menus to.
 func whereTo(n call.Next) string {
 	switch n.Kind { //nolint:exhaustive // menus lead nowhere else
+	case call.Menu:
+		return "menu " + n.Menu
 	case call.Wait:
 		return "queue " + n.Queue
 	case call.Dial:
+		if n.Else != nil {
+			return "calls " + n.Number + "; if it is not reached: " + whereTo(*n.Else)
+		}
 		return "calls " + n.Number
 	case call.Done:
 		return fmt.Sprintf("hangs up: %s, %s", n.End.Result, n.End.Reason)
@@ -149,6 +154,12 @@ func (l *tryLine) Chose(menu, choice string) { l.con.say("  %s/%s\n", menu, choi
 func (l *tryLine) Leave(_ context.Context, o call.MessageOptions) error {
 	l.con.say("  (a message of at most %s)\n", o.Max)
 	return nil
+}
+
+// Hear implements [call.Line]: there is nothing to be heard.
+func (l *tryLine) Hear(ctx context.Context, wait time.Duration, prompts ...string) (media.Key, error) {
+	l.con.say("  (the message)\n")
+	return l.Ask(ctx, wait, prompts...)
 }
 
 // Rate implements [call.Line].

@@ -54,6 +54,9 @@ func (a *app) readPrompts() (err error) {
 				zap.String("calendar", name))
 		}
 	}
+	for _, w := range a.cfg.Warnings {
+		log.Warn("configuration", zap.Stringer("at", w))
+	}
 	a.menus, err = a.readMenus()
 	return err
 }

@@ -53,6 +53,8 @@ var said = map[string][2]time.Duration{
 	"callback-agent":      {time.Second, 4 * time.Second},
 	"callback-unanswered": {500 * time.Millisecond, 2 * time.Second},
 	"callback-greeting":   {2 * time.Second, 6 * time.Second},
+	"voicemail-review":    {3 * time.Second, 9 * time.Second},
+	"number-unreached":    {time.Second, 5 * time.Second},
 	"survey":              {7 * time.Second, 13 * time.Second},
 	"survey-solved":       {4 * time.Second, 8 * time.Second},
 	"survey-thanks":       {time.Second, 4 * time.Second},
