@@ -168,10 +168,11 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request, rec call.Record, 
 }
 
 // queues is /api/v1/queues.
-func (s *Server) queues(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) queues(w http.ResponseWriter, r *http.Request) error {
+	today := s.today(r.Context(), s.o.Clock())
 	return writeJSON(w, struct {
 		Queues []queueDTO `json:"queues"`
-	}{each(s.o.Queues(), queueOf)})
+	}{each(s.o.Queues(), func(q call.QueueView) queueDTO { return queueOf(q, today) })})
 }
 
 // agents is /api/v1/agents.
