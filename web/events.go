@@ -126,7 +126,7 @@ type boardDTO struct {
 	Ready   bool           `json:"ready"`
 	Targets targetsDTO     `json:"targets"`
 	Today   *todayDTO      `json:"today"`  // null when it cannot be counted
-	Alerts  []alertCard    `json:"alerts"` // the newest first
+	Alerts  []alertCard    `json:"alerts"` // alarms first, then the newest
 	Queues  []queueCard    `json:"queues"`
 	Agents  []agentCard    `json:"agents"`
 	Calls   []liveCard     `json:"calls"`
