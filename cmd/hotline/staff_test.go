@@ -102,7 +102,7 @@ func TestDayPlayedAgain(t *testing.T) {
 
 	code, out, errs = command(t, "staff", "--data", data, "--day", "2026-11-21", "--queue", "consult", "--shrinkage", "25")
 	require.Equal(t, exitOK, code, errs)
-	require.Regexp(t, `a call keeps its agent for 2m\d+s, patience [34]m`, out)
+	require.Regexp(t, `a call keeps its agent for 2m\d+s,\s+patience [34]m`, out)
 	require.Regexp(t, `10:00 +\d+ +\d`, out)
 	require.NotContains(t, out, "\n18:30 ")
 }
