@@ -109,6 +109,9 @@ type Summary struct {
 	// AnsweredWithin are those of Answered that waited no longer than the service level's time T,
 	// AbandonedAfter those of Abandoned that waited longer.
 	AnsweredWithin, AbandonedAfter int
+	// Waited is what the callers of Answered waited for their first agent, all together; LongestWait what the one of
+	// Offered waited who waited longest, for an agent or in vain. Both are cut to whole microseconds.
+	Waited, LongestWait time.Duration
 	// RingsMet and RingsMissed are the calls whose record gives a verdict on the first promise.
 	RingsMet, RingsMissed int
 	// TalkMet and TalkMissed are the calls whose record gives a verdict on the second promise.
@@ -131,6 +134,13 @@ func (s *Summary) Count(r Record, within time.Duration) {
 	count(abandoned, &s.Abandoned)
 	count(answered && intime, &s.AnsweredWithin)
 	count(abandoned && !intime, &s.AbandonedAfter)
+	waited := time.Duration(r.FirstWaitSeconds*1e6) * time.Microsecond
+	if answered {
+		s.Waited += waited
+	}
+	if answered || queued && r.Ended != nil {
+		s.LongestWait = max(s.LongestWait, waited)
+	}
 	count(r.RingsMet != nil && *r.RingsMet, &s.RingsMet)
 	count(r.RingsMet != nil && !*r.RingsMet, &s.RingsMissed)
 	count(r.TalkMet != nil && *r.TalkMet, &s.TalkMet)
@@ -151,6 +161,14 @@ func (s Summary) ServiceLevelOfAnswered() (level float64, ok bool) {
 // ConnectRate (接通率) is answered ÷ offered, 0..1.
 func (s Summary) ConnectRate() (rate float64, ok bool) { return share(s.Answered, s.Offered) }
 
+// MeanWait is what a caller who was answered waited for the first agent, on average.
+func (s Summary) MeanWait() (wait time.Duration, ok bool) {
+	if s.Answered == 0 {
+		return 0, false
+	}
+	return s.Waited / time.Duration(s.Answered), true
+}
+
 // RingsKept is the share of verdicts on the first promise that say it was kept, 0..1.
 func (s Summary) RingsKept() (kept float64, ok bool) {
 	return share(s.RingsMet, s.RingsMet+s.RingsMissed)
@@ -164,6 +182,39 @@ func share(part, whole int) (float64, bool) {
 		return 0, false
 	}
 	return float64(part) / float64(whole), true
+}
+
+// add counts what another has counted of other calls.
+func (s *Summary) add(o Summary) {
+	s.Offered += o.Offered
+	s.Answered += o.Answered
+	s.Abandoned += o.Abandoned
+	s.AnsweredWithin += o.AnsweredWithin
+	s.AbandonedAfter += o.AbandonedAfter
+	s.Waited += o.Waited
+	s.LongestWait = max(s.LongestWait, o.LongestWait)
+	s.RingsMet += o.RingsMet
+	s.RingsMissed += o.RingsMissed
+	s.TalkMet += o.TalkMet
+	s.TalkMissed += o.TalkMissed
+}
+
+// Summaries are the summaries of a span of time by the calls' first queue; what entered none is at "".
+type Summaries map[string]Summary
+
+// Count adds one record, with within the service level's time.
+func (s Summaries) Count(r Record, within time.Duration) {
+	n := s[r.Queue]
+	n.Count(r, within)
+	s[r.Queue] = n
+}
+
+// Total is the summary of all calls.
+func (s Summaries) Total() (all Summary) {
+	for _, n := range s {
+		all.add(n)
+	}
+	return all
 }
 
 // CloseCrashed finishes a record that a dead process left open. The call ended at the latest instant

@@ -60,11 +60,12 @@ func TestSummaryCount(t *testing.T) {
 		"in a menu":           {call.Record{}, call.Summary{}},
 		"left in a menu":      {call.Record{Ended: &at, Result: call.Abandoned}, call.Summary{}},
 		"waiting":             {call.Record{Queue: "q"}, call.Summary{}},
-		"talking":             {call.Record{Queue: "q", Answered: &at, FirstWaitSeconds: 15, RingsMet: &yes}, call.Summary{Offered: 1, Answered: 1, AnsweredWithin: 1, RingsMet: 1}},
-		"answered late":       {call.Record{Queue: "q", Answered: &at, Ended: &at, Result: call.Answered, FirstWaitSeconds: 15.001, RingsMet: &no, TalkMet: &no}, call.Summary{Offered: 1, Answered: 1, RingsMissed: 1, TalkMissed: 1}},
-		"abandoned in time":   {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, FirstWaitSeconds: 15}, call.Summary{Offered: 1, Abandoned: 1}},
-		"abandoned late":      {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, FirstWaitSeconds: 16}, call.Summary{Offered: 1, Abandoned: 1, AbandonedAfter: 1}},
-		"failed while it sat": {call.Record{Queue: "q", Ended: &at, Result: call.Failed, FirstWaitSeconds: 16}, call.Summary{Offered: 1}},
+		"talking":             {call.Record{Queue: "q", Answered: &at, FirstWaitSeconds: 15, RingsMet: &yes}, call.Summary{Offered: 1, Answered: 1, AnsweredWithin: 1, RingsMet: 1, Waited: 15 * time.Second, LongestWait: 15 * time.Second}},
+		"answered late":       {call.Record{Queue: "q", Answered: &at, Ended: &at, Result: call.Answered, FirstWaitSeconds: 15.001, RingsMet: &no, TalkMet: &no}, call.Summary{Offered: 1, Answered: 1, RingsMissed: 1, TalkMissed: 1, Waited: 15001 * time.Millisecond, LongestWait: 15001 * time.Millisecond}},
+		"abandoned in time":   {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, FirstWaitSeconds: 15}, call.Summary{Offered: 1, Abandoned: 1, LongestWait: 15 * time.Second}},
+		"abandoned late":      {call.Record{Queue: "q", Ended: &at, Result: call.Abandoned, FirstWaitSeconds: 16}, call.Summary{Offered: 1, Abandoned: 1, AbandonedAfter: 1, LongestWait: 16 * time.Second}},
+		"failed while it sat": {call.Record{Queue: "q", Ended: &at, Result: call.Failed, FirstWaitSeconds: 16}, call.Summary{Offered: 1, LongestWait: 16 * time.Second}},
+		"called back":         {call.Record{Queue: "q", Kind: call.KindCallback, Answered: &at, Ended: &at, FirstWaitSeconds: 600, TalkMet: &yes}, call.Summary{TalkMet: 1}},
 	} {
 		var got call.Summary
 		got.Count(c.r, 15*time.Second)
@@ -112,4 +113,29 @@ func TestFirstWait(t *testing.T) {
 	r.Talks = nil
 	call.Derive(&r, call.Targets{})
 	require.InDelta(t, 34, r.FirstWaitSeconds, 1e-9, "nobody answered: all of it was waited in vain")
+}
+
+// What the queues' summaries say together is what one of all calls says.
+func TestSummariesTotal(t *testing.T) {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	yes, no := true, false
+	byQueue, whole := make(call.Summaries), call.Summary{}
+	for _, r := range []call.Record{
+		{Queue: "a", Answered: &at, Ended: &at, FirstWaitSeconds: 4, RingsMet: &yes, TalkMet: &no},
+		{Queue: "a", Answered: &at, Ended: &at, FirstWaitSeconds: 20, RingsMet: &no, TalkMet: &yes},
+		{Queue: "b", Ended: &at, Result: call.Abandoned, FirstWaitSeconds: 31.5},
+		{Ended: &at, Result: call.Abandoned, RingsMet: &no},
+	} {
+		byQueue.Count(r, 15*time.Second)
+		whole.Count(r, 15*time.Second)
+	}
+	require.Equal(t, whole, byQueue.Total())
+	require.Len(t, byQueue, 3)
+	wait, ok := byQueue["a"].MeanWait()
+	require.True(t, ok)
+	require.Equal(t, 12*time.Second, wait)
+	require.Equal(t, 31500*time.Millisecond, byQueue["b"].LongestWait)
+	_, ok = byQueue["b"].MeanWait()
+	require.False(t, ok, "nobody was answered")
+	require.Zero(t, call.Summaries(nil).Total())
 }

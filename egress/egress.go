@@ -30,42 +30,6 @@ const (
 // ErrRefused says that an address is one that nobody is asked at.
 var ErrRefused = errors.New("an address that is not asked")
 
-// refused are addresses that answer for the machine or its network and not for a server of the operator's:
-// unspecified (RFC 1122 section 3.2.1.3), link-local (RFC 3927, RFC 4291 section 2.5.6), multicast, and where
-// clouds keep a machine's credentials beside these.
-var refused = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("169.254.0.0/16"),
-	netip.MustParsePrefix("224.0.0.0/3"),
-	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba Cloud
-	netip.MustParsePrefix("168.63.129.16/32"),   // Azure
-	netip.MustParsePrefix("192.0.0.192/32"),     // Oracle Cloud
-	netip.MustParsePrefix("::/128"),
-	netip.MustParsePrefix("fe80::/10"),
-	netip.MustParsePrefix("ff00::/8"),
-	netip.MustParsePrefix("fd00:ec2::254/128"),      // Amazon
-	netip.MustParsePrefix("fd20:ce::254/128"),       // Google
-	netip.MustParsePrefix("64:ff9b::a9fe:0/112"),    // link-local by NAT64 (RFC 6052)
-	netip.MustParsePrefix("64:ff9b::6464:64c8/128"), // and Alibaba's
-	netip.MustParsePrefix("64:ff9b::a83f:8110/128"), // and Azure's
-	netip.MustParsePrefix("64:ff9b::/104"),          // and 0.0.0.0/8
-}
-
-// Allowed reports whether an address may be asked. Loopback and private ones may: that is where a utility's
-// own servers are.
-func Allowed(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	if !a.IsValid() {
-		return false
-	}
-	for _, p := range refused {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
-}
-
 // Client asks over HTTP/1.1 and HTTP/2. Make one with New.
 type Client struct {
 	http      http.Client

@@ -27,7 +27,18 @@ func TestAllowed(t *testing.T) {
 		"224.0.0.1": false, "239.255.255.255": false, "255.255.255.255": false, "ff02::1": false,
 		"100.100.100.200": false, "168.63.129.16": false, "192.0.0.192": false, "fd00:ec2::254": false,
 		"fd20:ce::254": false, "64:ff9b::a9fe:a9fe": false, "64:ff9b::6464:64c8": false,
-		"64:ff9b::a83f:8110": false, "64:ff9b::": false,
+		"64:ff9b::a83f:8110": false, "64:ff9b::": false, "fd00:ec2::23": false, "fec0::1": false,
+		// A carrier's or a tunnel's space is as private as 10.0.0.0/8.
+		"100.64.0.1": true, "100.127.255.255": true,
+		// An IPv4 address in an IPv6 one: public ones may be asked, the neighbourhood may not.
+		"2002:cb00:7105::1": true, "::203.0.113.5": true, "::ffff:0:cb00:7105": true, "::ffff:127.0.0.1": true,
+		"64:ff9b::7f00:1": false, "64:ff9b::a00:1": false, "64:ff9b::c0a8:1": false, "64:ff9b::ac10:1": false,
+		"64:ff9b::6440:1": false, "64:ff9b::e000:1": false, "64:ff9b:1::a9fe:a9fe": false, "64:ff9b:1::7f00:1": false,
+		"64:ff9b:1:a00:0:100::": false, "64:ff9b:1:ffff:ffff:ffff:ffff:ffff": false,
+		"2002:7f00:1::1": false, "2002:a00:1::1": false, "2002:c0a8:1::1": false, "2002:a9fe:a9fe::": false,
+		"2002:6464:64c8::1": false, "2002:e000:1::": false, "2001::1": false, "2001:0:7f00:1::f5ff:fffe": false,
+		"::127.0.0.1": false, "::10.0.0.1": false, "::169.254.169.254": false, "::2": false,
+		"::ffff:0:a9fe:a9fe": false, "::ffff:0:7f00:1": false,
 	} {
 		require.Equal(t, want, egress.Allowed(netip.MustParseAddr(text)), text)
 	}

@@ -150,6 +150,7 @@ func (h *Hub) open(o Hook) (*hook, error) {
 		return nil, err
 	}
 	k.spool = s
+	h.metrics.hooks.WithLabelValues(o.Name, outcomeDamaged).Add(float64(s.damaged))
 	for _, it := range left {
 		k.lane(it.Kind).add(it)
 	}

@@ -17,6 +17,7 @@ const (
 	outcomeRefused   = "refused"
 	outcomeExpired   = "expired"
 	outcomeDropped   = "dropped"
+	outcomeDamaged   = "damaged"
 )
 
 // noQueue labels an event that is no queue's.
@@ -41,12 +42,12 @@ func newMetrics(o *Options) (*metrics, error) {
 		}, []string{"kind", "queue"}),
 		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_webhook_total",
-			Help: "Events sent to webhooks, by what came of it: delivered, refused for good, expired after a day, dropped for want of room; and failed, the tries that are repeated.",
+			Help: "Events sent to webhooks, by what came of it: delivered, refused for good, expired after a day, dropped for want of room, damaged on the disk; and failed, the tries that are repeated.",
 		}, []string{"hook", "outcome"}),
 	}
 	m.begin(append([]string{noQueue}, o.Queues...))
 	for _, h := range o.Hooks {
-		for _, outcome := range []string{outcomeDelivered, outcomeFailed, outcomeRefused, outcomeExpired, outcomeDropped} {
+		for _, outcome := range []string{outcomeDelivered, outcomeFailed, outcomeRefused, outcomeExpired, outcomeDropped, outcomeDamaged} {
 			m.hooks.WithLabelValues(h.Name, outcome)
 		}
 	}

@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -31,6 +30,8 @@ type item struct {
 
 const (
 	extension = ".spool"
+	// Beside a spool: it while it is written anew, and its lines that could not be read.
+	suffixNew, suffixBad = ".new", ".bad"
 	// maxLine bounds a line that is read, in octets; those written are far below it.
 	maxLine = 64 << 10
 	// rewriteAfter is how many lines a spool may have before what is over is left out of it.
@@ -49,6 +50,7 @@ type spool struct {
 	open    []item
 	lines   int
 	failing bool
+	damaged int // lines that were set aside when it was opened
 
 	mu    sync.Mutex // guards notes
 	notes []item     // to be written
@@ -69,7 +71,8 @@ func prepare(o *Options) error {
 		return err
 	}
 	for _, f := range files {
-		name, ours := strings.CutSuffix(f.Name(), extension)
+		name, rest, _ := strings.Cut(f.Name(), ".") // a name has none
+		ours := slices.Contains([]string{extension, extension + suffixNew, extension + suffixBad}, "."+rest)
 		if ours && !slices.ContainsFunc(o.Hooks, func(h Hook) bool { return h.Name == name }) {
 			o.Logger.Warn("spool of a webhook that is not configured any more is deleted", zap.String("webhook", name))
 			if err := os.Remove(filepath.Join(o.Dir, f.Name())); err != nil {
@@ -81,25 +84,20 @@ func prepare(o *Options) error {
 }
 
 // openSpool reads a spool and opens it for writing, without what is over. left are the items not over yet. A line
-// that a crash cut off is left out.
+// that cannot be read costs itself alone: it is set aside.
 func openSpool(path string, log *zap.Logger) (left []item, s *spool, err error) {
 	s = &spool{path: path, log: log, wake: make(chan struct{}, 1)}
-	data, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	file, err := os.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return nil, nil, err
-	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
-		var it item
-		if err := json.Unmarshal(lines.Bytes(), &it); err != nil {
-			log.Warn("a line of the spool cannot be read and is left out", zap.String("spool", path))
-			continue
+	default:
+		bad := &aside{path: path + suffixBad}
+		if err := errors.Join(s.read(file, bad), file.Close(), bad.end(log)); err != nil {
+			return nil, nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		s.take(it)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, nil, fmt.Errorf("read %s: %w", path, err)
+		s.damaged = bad.lines
 	}
 	if err := s.rewrite(); err != nil {
 		return nil, nil, err
@@ -107,19 +105,29 @@ func openSpool(path string, log *zap.Logger) (left []item, s *spool, err error) 
 	return slices.Clone(s.open), s, nil
 }
 
+// takeLine takes a line as it stands in the file, and reports whether it could be read.
+func (s *spool) takeLine(line []byte) bool {
+	var it item
+	if json.Unmarshal(line, &it) != nil || it.Done == "" && (it.ID == "" || len(it.Body) == 0) {
+		return false
+	}
+	s.take(it)
+	return true
+}
+
 // take brings open up to date with a line.
 func (s *spool) take(it item) {
 	s.lines++
 	if it.Done != "" {
 		s.open = slices.DeleteFunc(s.open, func(o item) bool { return o.ID == it.Done })
-	} else if it.ID != "" && len(it.Body) > 0 {
+	} else {
 		s.open = append(s.open, it)
 	}
 }
 
 // rewrite writes the file anew with the open items alone, and opens it.
 func (s *spool) rewrite() error {
-	fresh := s.path + ".new"
+	fresh := s.path + suffixNew
 	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

@@ -1,10 +1,8 @@
 package web
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"unicode"
@@ -106,7 +104,7 @@ func (s *Server) acting(name string, do act) handle {
 		if by.role == AgentRole && by.agent != agent {
 			return &problem{Status: http.StatusForbidden, Detail: "the token is not this agent's"}
 		}
-		asked, err := readWish(r.Body)
+		asked, err := readWish(r)
 		if err != nil {
 			return err
 		}
@@ -131,19 +129,11 @@ func (s *Server) agent(w http.ResponseWriter, id string) error {
 }
 
 // readWish reads a body: one JSON object, or nothing.
-func readWish(body io.Reader) (w wish, err error) {
-	d := json.NewDecoder(body)
-	d.DisallowUnknownFields()
-	if err = d.Decode(&w); errors.Is(err, io.EOF) {
+func readWish(r *http.Request) (w wish, err error) {
+	if err = readBody(r, &w, "the fields of this path (reason; queue; code, extend or end)"); errors.Is(err, errEmpty) {
 		return w, nil
 	}
-	if err == nil && !errors.Is(d.Decode(&struct{}{}), io.EOF) {
-		err = errors.New("more than one object")
-	}
-	if err != nil {
-		return w, badRequest("the body: one JSON object with the fields of this path is needed", err)
-	}
-	return w, nil
+	return w, err
 }
 
 // refusals are what the errors of a wish are answered with.

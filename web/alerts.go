@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,15 +90,25 @@ type alertCard struct {
 	Elapsed seconds        `json:"elapsed_seconds"`
 }
 
-// alertCards are what the page shows now.
+// alertCards are what the page shows now: alarms first, so that whatever else happens takes none from the wall.
 func (s *Server) alertCards(now time.Time) []alertCard {
 	z := s.zone()
-	return each(s.alerts.newest(maxAlertsShown, now.Add(-alertFor)), func(e call.Event) alertCard {
+	shown := s.alerts.newest(maxAlerts, now.Add(-alertFor))
+	slices.SortStableFunc(shown, func(a, b call.Event) int { return cmp.Compare(urgency(a), urgency(b)) })
+	return each(shown[:min(len(shown), maxAlertsShown)], func(e call.Event) alertCard {
 		return alertCard{
 			At: z.at(e.At), Kind: e.Kind, Queue: e.Queue, Agent: e.Agent, From: call.Mask(e.From), Step: e.Step,
 			Elapsed: seconds(e.Elapsed.Seconds()),
 		}
 	})
+}
+
+// urgency sorts events: the lower, the sooner somebody must see it.
+func urgency(e call.Event) int {
+	if e.Kind == call.EventAlarm || e.Kind == call.EventAlarmStep {
+		return 0
+	}
+	return 1
 }
 
 // alertEvent is the server-sent event of the alerts alone.

@@ -1,10 +1,14 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -20,44 +24,76 @@ func aBreach(ago time.Duration) call.Event {
 	}
 }
 
+// pushes are the events of a stream that came so far: the alerts of one pushed by the bell, nil for a whole board.
+func pushes(t *testing.T, stream string) (out [][]alertText) {
+	t.Helper()
+	for block := range strings.SplitSeq(strings.TrimSpace(stream), "\n\n") {
+		_, data, found := strings.Cut(block, "data: ")
+		require.True(t, found, block)
+		var alerts []alertText
+		if strings.HasPrefix(block, "event: alerts\n") {
+			require.NoError(t, json.Unmarshal([]byte(data), &alerts))
+		}
+		out = append(out, alerts)
+	}
+	return out
+}
+
+type alertText struct {
+	Kind       call.EventKind
+	Step, From string
+}
+
 // What can still be acted on is pushed to all who watch, at once and not with the next second; a burst is one push;
 // and the page's own events have it too, for who comes later. None of it holds personal data.
 func TestAlertsArePushed(t *testing.T) {
-	o := fakeHotline(t)
-	var server *Server
-	url, _ := serve(t, o, func(s *Server) { server = s })
-	w := watch(t, url)
-	first, _, ok := nextEvent(t, w.lines)
-	require.True(t, ok)
-	require.Empty(t, first["alerts"])
-	const burst = 40
-	for i := range burst {
-		e := aBreach(time.Second)
-		e.Step = strconv.Itoa(i)
-		server.Tell(e)
-	}
-	var pushed []struct{ Step, From string }
-	pushes := 0
-	for newest := ""; newest != strconv.Itoa(burst-1) && w.lines.Scan(); {
-		if w.lines.Text() != "event: alerts" { // which no second sends, only the bell
-			continue
+	synctest.Test(t, func(t *testing.T) {
+		s := New(fakeHotline(t))
+		ctx, leave := context.WithCancel(t.Context())
+		w, left := httptest.NewRecorder(), make(chan struct{})
+		go func() {
+			defer close(left)
+			s.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events", nil))
+		}()
+		synctest.Wait()
+		began := time.Now()
+		for i := range 40 {
+			e := aBreach(time.Second)
+			e.Step = strconv.Itoa(i)
+			s.Tell(e)
 		}
-		pushes++
-		require.True(t, w.lines.Scan())
-		line := w.lines.Text()
-		require.NoError(t, json.Unmarshal([]byte(line[len("data: "):]), &pushed))
-		require.NotContains(t, line, "13912345678")
-		require.NotContains(t, line, `"c2"`)
-		newest = pushed[0].Step
-	}
-	require.Less(t, pushes, burst/2, "one, unless the machine was busy elsewhere in the midst of the burst")
-	require.Len(t, pushed, maxAlertsShown)
-	require.Equal(t, "139******78", pushed[0].From)
+		time.Sleep(alertPause)
+		synctest.Wait()
+		require.Less(t, time.Since(began), eventEvery)
+		stream := w.Body.String()
+		require.NotContains(t, stream, "13912345678")
+		require.NotContains(t, stream, `"c2"`)
+		got := pushes(t, stream)
+		require.Len(t, got, 2, "how things stand, and then all of a burst in one push")
+		require.Len(t, got[1], maxAlertsShown)
+		require.Equal(t, "39", got[1][0].Step, "the newest first")
+		require.Equal(t, "139******78", got[1][0].From)
+		leave()
+		<-left
+		require.Len(t, s.board(now, nil).Alerts, maxAlertsShown, "for who comes later")
+	})
+}
 
-	server.snapshot.event = nil
-	late, _, ok := nextEvent(t, watch(t, url).lines)
-	require.True(t, ok)
-	require.Len(t, late["alerts"], maxAlertsShown)
+// However much else happens, an alarm stays on the wall for its time, above the rest.
+func TestAlarmsStayOnTheWall(t *testing.T) {
+	s := New(fakeHotline(t))
+	for i, kind := range []call.EventKind{call.EventAlarm, call.EventRingBroken, call.EventAlarmStep} {
+		e := aBreach(alertFor - time.Duration(i+1)*time.Second)
+		e.Kind = kind
+		s.Tell(e)
+	}
+	for range 5 * maxAlertsShown {
+		s.Tell(aBreach(time.Second))
+	}
+	kinds := each(s.alertCards(now), func(a alertCard) call.EventKind { return a.Kind })
+	require.Equal(t, []call.EventKind{
+		call.EventAlarmStep, call.EventAlarm, call.EventRingBroken, call.EventRingBroken, call.EventRingBroken, call.EventRingBroken,
+	}, kinds)
 }
 
 // The page shows an event for a while, the API all that are remembered, in full and with the call.

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,8 +49,17 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, q call.Query) erro
 	}{each(page, s.zone().call), next})
 }
 
-// query reads the listing's parameters. Errors name the parameter.
+// parameters are those of a listing.
+var parameters = []string{"limit", "before", "from", "to", "result", "queue", "agent"}
+
+// query reads the listing's parameters. Errors name the parameter: one that is misspelt would narrow nothing, and
+// nobody would notice.
 func query(v url.Values) (q call.Query, err error) {
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		if !slices.Contains(parameters, name) {
+			return q, badRequest(fmt.Sprintf("%.64s: no such parameter; there are %s", name, strings.Join(parameters, ", ")), nil)
+		}
+	}
 	q = call.Query{
 		Before: v.Get("before"), Result: call.Result(v.Get("result")), Queue: v.Get("queue"), Agent: v.Get("agent"),
 	}
@@ -168,10 +179,11 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request, rec call.Record, 
 }
 
 // queues is /api/v1/queues.
-func (s *Server) queues(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) queues(w http.ResponseWriter, r *http.Request) error {
+	today := s.today(r.Context(), s.o.Clock())
 	return writeJSON(w, struct {
 		Queues []queueDTO `json:"queues"`
-	}{each(s.o.Queues(), queueOf)})
+	}{each(s.o.Queues(), func(q call.QueueView) queueDTO { return queueOf(q, today) })})
 }
 
 // agents is /api/v1/agents.

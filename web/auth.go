@@ -60,7 +60,7 @@ func (s *Server) authenticate(r *http.Request) (bearer hashedToken, err error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	secret = strings.TrimSpace(secret)
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return bearer, unauthorized("", "a bearer token is needed")
+		return bearer, unauthorized("", "a bearer token is needed: send the header Authorization: Bearer TOKEN")
 	}
 	sum := sha256.Sum256([]byte(secret))
 	found := false
@@ -70,7 +70,7 @@ func (s *Server) authenticate(r *http.Request) (bearer hashedToken, err error) {
 		}
 	}
 	if !found {
-		return bearer, unauthorized("invalid_token", "no such token")
+		return bearer, unauthorized("invalid_token", "no such token; http.tokens of the configuration has those there are")
 	}
 	return bearer, nil
 }

@@ -265,14 +265,20 @@ type queueDTO struct {
 	AgentsReady   int     `json:"agents_ready"`
 	AgentsServing int     `json:"agents_serving"`
 	Offering      int     `json:"offering"`
+	// Today is of the calls that entered this queue first; null when they could not be counted.
+	Today *todayDTO `json:"today"`
 }
 
-func queueOf(q call.QueueView) queueDTO {
-	return queueDTO{
+func queueOf(q call.QueueView, today call.Summaries) queueDTO {
+	d := queueDTO{
 		Name: q.Name, Strategy: q.Strategy, Priority: q.Priority, Waiting: q.Waiting,
 		LongestWait: seconds(q.LongestWait), AgentsReady: q.AgentsReady, AgentsServing: q.AgentsServing,
 		Offering: q.Offering,
 	}
+	if today != nil {
+		d.Today = todayOf(today[q.Name])
+	}
+	return d
 }
 
 // each is never nil, so that JSON says [].

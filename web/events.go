@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
 	"hotline/call"
 )
 
@@ -98,7 +96,7 @@ type snapshot struct {
 	mu      sync.Mutex
 	event   []byte
 	made    time.Time
-	today   *todayDTO
+	today   call.Summaries // nil when it cannot be counted
 	counted time.Time
 }
 
@@ -128,7 +126,7 @@ type boardDTO struct {
 	Ready   bool           `json:"ready"`
 	Targets targetsDTO     `json:"targets"`
 	Today   *todayDTO      `json:"today"`  // null when it cannot be counted
-	Alerts  []alertCard    `json:"alerts"` // the newest first
+	Alerts  []alertCard    `json:"alerts"` // alarms first, then the newest
 	Queues  []queueCard    `json:"queues"`
 	Agents  []agentCard    `json:"agents"`
 	Calls   []liveCard     `json:"calls"`
@@ -141,20 +139,6 @@ type targetsDTO struct {
 	Rings        int     `json:"rings"`
 	Talk         seconds `json:"talk_seconds"`
 	ServiceLevel seconds `json:"service_level_seconds"`
-}
-
-type todayDTO struct {
-	Offered      int      `json:"offered"`
-	Answered     int      `json:"answered"`
-	Abandoned    int      `json:"abandoned"`
-	RingsKept    *float64 `json:"rings_kept"` // shares are 0..1, null when nothing counts yet
-	RingsMissed  int      `json:"rings_missed"`
-	TalkKept     *float64 `json:"talk_kept"`
-	TalkMissed   int      `json:"talk_missed"`
-	ServiceLevel *float64 `json:"service_level"` // answered within T ÷ (answered + abandoned after T)
-	// ServiceLevelOfAnswered is answered within T ÷ answered.
-	ServiceLevelOfAnswered *float64 `json:"service_level_of_answered"`
-	ConnectRate            *float64 `json:"connect_rate"`
 }
 
 type queueCard struct {
@@ -180,10 +164,10 @@ type liveCard struct {
 }
 
 // board is how things stand now: alarms first, then what is longest.
-func (s *Server) board(now time.Time, today *todayDTO) boardDTO {
+func (s *Server) board(now time.Time, today call.Summaries) boardDTO {
 	z, set := s.zone(), s.inForce.Load()
 	b := boardDTO{
-		Service: set.Service, Now: z.at(now), Ready: s.o.Ready() == nil, Today: today,
+		Service: set.Service, Now: z.at(now), Ready: s.o.Ready() == nil, Today: wholeDay(today),
 		Targets: targetsDTO{set.AnswerRings, seconds(set.Talk.Seconds()), seconds(set.ServiceLevel.Seconds())},
 		States:  make(map[string]int),
 		Alerts:  s.alertCards(now),
@@ -191,7 +175,7 @@ func (s *Server) board(now time.Time, today *todayDTO) boardDTO {
 	alarms := make(map[string]bool)
 	b.Queues = each(s.o.Queues(), func(q call.QueueView) queueCard {
 		alarms[q.Name] = q.Priority >= s.o.AlarmPriority
-		return queueCard{queueDTO: queueOf(q), Alarm: alarms[q.Name]}
+		return queueCard{queueDTO: queueOf(q, today), Alarm: alarms[q.Name]}
 	})
 	slices.SortStableFunc(b.Queues, func(a, b queueCard) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Name, b.Name))
@@ -233,32 +217,4 @@ func (z zone) live(l call.Live, alarms map[string]bool) liveCard {
 	}
 	c.Alarm = alarms[c.Queue]
 	return c
-}
-
-// today counts the calls since midnight; nil when the store cannot tell.
-func (s *Server) today(ctx context.Context, now time.Time) *todayDTO {
-	if s.o.Records == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, summaryTimeout)
-	defer cancel()
-	year, month, day := now.In(s.o.Location).Date()
-	n, err := s.o.Records.Summary(ctx, time.Date(year, month, day, 0, 0, 0, 0, s.o.Location), s.inForce.Load().ServiceLevel)
-	if err != nil {
-		s.o.Logger.Warn("today's calls not counted", zap.Error(err))
-		return nil
-	}
-	known := func(share float64, ok bool) *float64 {
-		if !ok {
-			return nil
-		}
-		return &share
-	}
-	return &todayDTO{
-		Offered: n.Offered, Answered: n.Answered, Abandoned: n.Abandoned,
-		RingsKept: known(n.RingsKept()), RingsMissed: n.RingsMissed,
-		TalkKept: known(n.TalkKept()), TalkMissed: n.TalkMissed,
-		ServiceLevel: known(n.ServiceLevel()), ServiceLevelOfAnswered: known(n.ServiceLevelOfAnswered()),
-		ConnectRate: known(n.ConnectRate()),
-	}
 }

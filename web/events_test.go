@@ -26,8 +26,8 @@ func (brokenRecords) Get(context.Context, string) (call.Record, error) {
 	return call.Record{}, errDisk
 }
 
-func (brokenRecords) Summary(context.Context, time.Time, time.Duration) (call.Summary, error) {
-	return call.Summary{}, errDisk
+func (brokenRecords) Summaries(context.Context, time.Time, time.Duration) (call.Summaries, error) {
+	return nil, errDisk
 }
 
 // serve runs a server on loopback; stop ends it and returns what Run returned.

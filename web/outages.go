@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -68,7 +67,7 @@ func (s *Server) outages(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) changeOutage(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	if s.o.Outages == nil || !outageID.MatchString(id) {
-		return notFound("no outage can have this id")
+		return notFound("no outage can have this id: it is 1 to 64 of A-Z a-z 0-9 _ . -, a letter or digit first")
 	}
 	log := s.o.Logger.With(zap.String("outage", id), zap.String("by", bearerOf(r).name))
 	if r.Method == http.MethodDelete {
@@ -106,10 +105,8 @@ func (s *Server) readOutage(r *http.Request) (o call.Outage, err error) {
 		Prompt string     `json:"prompt"`
 		Note   string     `json:"note"`
 	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil {
-		return o, badRequest("the body: a JSON object with areas, from, to, prompt and note is needed", err)
+	if err := readBody(r, &in, "areas, from, to, prompt and note"); err != nil {
+		return o, err
 	}
 	switch {
 	case in.From == nil || in.To == nil || !in.From.Before(*in.To):
@@ -117,7 +114,7 @@ func (s *Server) readOutage(r *http.Request) (o call.Outage, err error) {
 	case len(in.Areas) > maxAreas:
 		return o, badRequest(fmt.Sprintf("areas: at most %d", maxAreas), nil)
 	case in.Prompt != "" && !s.inForce.Load().HasPrompt(in.Prompt):
-		return o, badRequest("prompt: there is none of that name", nil)
+		return o, badRequest("prompt: there is none of that name; it is a file of the folder of prompts, without .wav", nil)
 	case utf8.RuneCountInString(in.Note) > maxNote:
 		return o, badRequest(fmt.Sprintf("note: at most %d characters", maxNote), nil)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -72,7 +73,7 @@ func (s *Server) routes() http.Handler {
 		mux.Handle(rt.pattern, s.wrap(rt))
 	}
 	mux.Handle("/", s.wrap(route{pattern: "unknown", open: true, roles: []Role{Auditor, AgentRole}, handle: func(http.ResponseWriter, *http.Request) error {
-		return notFound("nothing is served here")
+		return notFound("nothing is served here; what is, is below /api/v1/: calls, recordings, messages, queues, agents, events, outages, callbacks, reload")
 	}}))
 	return mux
 }
@@ -124,9 +125,15 @@ func (s *Server) admit(rt route, r *http.Request) (*http.Request, error) {
 		return r, err
 	}
 	if bearer.role != Supervisor && !slices.Contains(rt.roles, bearer.role) {
-		return r, &problem{Status: http.StatusForbidden, Detail: "the token's role may not see this"}
+		return r, &problem{Status: http.StatusForbidden, Detail: rt.needs(bearer.role)}
 	}
 	return r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer)), nil
+}
+
+// needs says to the bearer of a token what may be used here.
+func (rt route) needs(has Role) string {
+	may := each(append([]Role{Supervisor}, rt.roles...), func(r Role) string { return string(r) })
+	return fmt.Sprintf("the token's role is %s; this needs %s", has, strings.Join(may, " or "))
 }
 
 // allows refuses a method that the route does not have.

@@ -34,8 +34,8 @@ type Records interface {
 	List(ctx context.Context, q call.Query) (page []call.Record, next string, err error)
 	// Get returns one record. Errors: call.ErrNotFound.
 	Get(ctx context.Context, id string) (call.Record, error)
-	// Summary counts the calls that began at since or later; within is the service level's time.
-	Summary(ctx context.Context, since time.Time, within time.Duration) (call.Summary, error)
+	// Summaries counts the calls that began at since or later, by first queue; within is the service level's time.
+	Summaries(ctx context.Context, since time.Time, within time.Duration) (call.Summaries, error)
 }
 
 // Options wire the server. Records is needed; every function left nil shows nothing.

@@ -233,7 +233,7 @@ func TestBadQuery(t *testing.T) {
 	h := New(fakeHotline(t)).Handler()
 	for query, name := range map[string]string{
 		"limit=0": "limit", "limit=1001": "limit", "limit=x": "limit", "before=!": "before",
-		"from=yesterday": "from", "to=2026-01-01": "to",
+		"lmit=5": "lmit", "limit=5&Queue=repair": "Queue", "from=yesterday": "from", "to=2026-01-01": "to",
 	} {
 		detail := isProblem(t, get(t, h, "/api/v1/calls?"+query, supervisorToken), http.StatusBadRequest)
 		assert.True(t, strings.HasPrefix(detail, name+":"), detail)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"hotline/config"
@@ -27,7 +28,9 @@ func (c *initCmd) Run(con *console) error {
 	if c.Output == "" {
 		return config.Init(con.out, o)
 	}
-	if err := create(c.Output, func(w io.Writer) error { return config.Init(w, o) }); err != nil {
+	if err := create(c.Output, func(w io.Writer) error { return config.Init(w, o) }); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already and was left as it is: name another file, or move it away: %w", c.Output, err)
+	} else if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	con.say("wrote %s for address %s; put your carrier's address in trunks, then:\n"+

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -95,7 +96,7 @@ func run(args []string, con *console) int {
 		return exit
 	}
 	if err != nil {
-		con.complain("hotline: %v\nhotline --help tells what there is.\n", err)
+		con.complain("hotline: %v\n%s --help tells what there is.\n", err, asked(err))
 		return exitUsage
 	}
 	if err := command.Run(con); err != nil {
@@ -105,6 +106,18 @@ func run(args []string, con *console) int {
 		return exitFault
 	}
 	return exitOK
+}
+
+// asked is the command line as far as it was understood, for whoever asks for help with the rest.
+func asked(err error) string {
+	var p *kong.ParseError
+	if errors.As(err, &p) && p.Context != nil {
+		if c := p.Context.Command(); c != "" {
+			words, _, _ := strings.Cut(c, " <")
+			return "hotline " + words
+		}
+	}
+	return "hotline"
 }
 
 // errSaid is the error of a command that has told the person everything already.

@@ -62,7 +62,7 @@ func askReload(ctx context.Context, cfg *config.Config) (done web.Reloaded, err 
 		}
 	}
 	if token == "" {
-		return done, errors.New("http.tokens has no token of a supervisor: send the process SIGHUP instead")
+		return done, errors.New("http.tokens has no token of a supervisor (one whose variable is not set here is none): send the process SIGHUP instead")
 	}
 	at := cfg.HTTP.Listen
 	if at.Addr().IsUnspecified() {

@@ -107,11 +107,13 @@ func (d *day) wrapUp(queue string) time.Duration {
 
 // print writes a line for each half hour, from the first with a call to the last.
 func (s *staffCmd) print(con *console, halves map[int]int) error {
-	con.say("Agents for a service level of %g %% within %s; a call keeps its agent for %s, patience %s on average, shrinkage %g %%.\n"+
-		"Erlang A has callers give up, Erlang C has them wait for ever. \"roster\" is Erlang A's number with the shrinkage.\n\n",
+	con.say("Agents for a service level of %g %% within %s; a call keeps its agent for %s,\n"+
+		"patience %s on average, shrinkage %g %%. A line is the half hour from its time on.\n"+
+		"Erlang A has callers give up; Erlang C (column \"by C\") has them wait for ever.\n"+
+		"\"roster\" is Erlang A's number with the shrinkage.\n\n",
 		s.Level, brief(s.Within), brief(s.AHT), brief(s.Patience), s.Shrinkage)
-	con.say("%s\n", cells("half hour", 13, "calls", 7, "erlangs", 9, "agents", 8, "level", 9, "waits", 9, "mean wait", 11, "gives up", 10,
-		"busy", 8, "Erlang C", 10, "roster", 7))
+	con.say("%s\n", cells("from", 6, "calls", 6, "erlangs", 8, "agents", 7, "level", 8, "waits", 8, "mean", 8, "gives up", 9,
+		"busy", 8, "by C", 5, "roster", 7))
 	hours := 0.0
 	in := slices.Sorted(maps.Keys(halves))
 	for half := in[0]; half <= in[len(in)-1]; half++ {
@@ -127,9 +129,9 @@ func (s *staffCmd) print(con *console, halves map[int]int) error {
 
 func (s *staffCmd) line(con *console, half, calls int) (roster int, err error) {
 	from := time.Duration(half) * forecast.HalfHour
-	label := clockOfDay(from) + "-" + clockOfDay(from+forecast.HalfHour)
+	label := clockOfDay(from)
 	if calls == 0 {
-		con.say("%s\n", cells(label, 13, 0, 7, "0.00", 9, 0, 8, "", 65, 0, 7))
+		con.say("%s\n", cells(label, 6, 0, 6, "0.00", 8, 0, 7, "", 46, 0, 7))
 		return 0, nil
 	}
 	a := erlang.System{Arrivals: float64(calls) / forecast.HalfHour.Seconds(), Talk: s.AHT.Seconds(), Patience: s.Patience.Seconds()}
@@ -144,8 +146,8 @@ func (s *staffCmd) line(con *console, half, calls int) (roster int, err error) {
 	}
 	f := a.Figures()
 	roster = int(math.Ceil(float64(a.Agents)/(1-s.Shrinkage/100) - 1e-9)) // 1e-9: what is whole stays whole
-	con.say("%s\n", cells(label, 13, calls, 7, fmt.Sprintf("%.2f", a.Erlangs()), 9, a.Agents, 8, percentOf(a.ServiceLevel(within)), 9,
-		percentOf(f.Waits), 9, fmt.Sprintf("%.1f s", f.MeanWait), 11, percentOf(f.Abandons), 10, percentOf(f.Occupancy), 8, c.Agents, 10, roster, 7))
+	con.say("%s\n", cells(label, 6, calls, 6, fmt.Sprintf("%.2f", a.Erlangs()), 8, a.Agents, 7, percentOf(a.ServiceLevel(within)), 8,
+		percentOf(f.Waits), 8, fmt.Sprintf("%.1f s", f.MeanWait), 8, percentOf(f.Abandons), 9, percentOf(f.Occupancy), 8, c.Agents, 5, roster, 7))
 	return roster, nil
 }
 

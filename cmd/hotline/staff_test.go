@@ -102,9 +102,9 @@ func TestDayPlayedAgain(t *testing.T) {
 
 	code, out, errs = command(t, "staff", "--data", data, "--day", "2026-11-21", "--queue", "consult", "--shrinkage", "25")
 	require.Equal(t, exitOK, code, errs)
-	require.Regexp(t, `a call keeps its agent for 2m\d+s, patience [34]m`, out)
-	require.Regexp(t, `10:00-10:30 +\d+ +\d`, out)
-	require.NotContains(t, out, "18:30-")
+	require.Regexp(t, `a call keeps its agent for 2m\d+s,\s+patience [34]m`, out)
+	require.Regexp(t, `10:00 +\d+ +\d`, out)
+	require.NotContains(t, out, "\n18:30 ")
 }
 
 // TestStaffFromAFile: the numbers of Erlang A and C, and the roster with its shrinkage.
@@ -115,8 +115,8 @@ func TestStaffFromAFile(t *testing.T) {
 	code, out, errs := command(t, "staff", "--arrivals", file, "--aht", "3m", "--level", "80", "--within", "20s", "--patience", "100h", "--shrinkage", "30")
 	require.Equal(t, exitOK, code, errs)
 	// 100 calls in half an hour of 3 min: 14 agents reach 88.8 %, the worked example of acd/erlang.
-	require.Regexp(t, `09:00-09:30 +100 +10\.00 +14 +88\.8 % +17\.4 % +7\.8 s +0\.0 % +71\.4 % +14 +20`, out)
-	require.Regexp(t, `09:30-10:00 +0 +0\.00 +0 +0`, out)
+	require.Regexp(t, `09:00 +100 +10\.00 +14 +88\.8 % +17\.4 % +7\.8 s +0\.0 % +71\.4 % +14 +20`, out)
+	require.Regexp(t, `09:30 +0 +0\.00 +0 +0`, out)
 	require.Contains(t, out, "11 hours of agents")
 }
 

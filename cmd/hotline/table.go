@@ -128,10 +128,11 @@ func (t *table) targets() string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	c := t.app.cfg.Targets
-	s, err := t.app.store.Summary(ctx, t.begun, c.ServiceLevel.Within)
+	all, err := t.app.store.Summaries(ctx, t.begun, c.ServiceLevel.Within)
 	if err != nil {
 		return "the promises: " + err.Error()
 	}
+	s := all.Total()
 	return fmt.Sprintf("answered within %d rings: %s   solved within %s: %s", c.AnswerRings,
 		share(s.RingsMet, s.RingsMissed), brief(c.Talk), share(s.TalkMet, s.TalkMissed))
 }

@@ -118,13 +118,13 @@ func (s *Store) List(_ context.Context, q call.Query) (page []call.Record, next 
 	return page, next, nil
 }
 
-// Summary counts the calls that began at since or later; within is the service level's time.
-func (s *Store) Summary(_ context.Context, since time.Time, within time.Duration) (call.Summary, error) {
+// Summaries counts the calls that began at since or later, by their first queue; within is the service level's time.
+func (s *Store) Summaries(_ context.Context, since time.Time, within time.Duration) (call.Summaries, error) {
 	all, err := s.since(since)
 	if err != nil {
-		return call.Summary{}, err
+		return nil, err
 	}
-	var n call.Summary
+	n := make(call.Summaries)
 	for _, r := range all {
 		n.Count(r, within)
 	}

@@ -87,24 +87,42 @@ func (r Reader) Get(ctx context.Context, id string) (call.Record, error) {
 }
 
 // summarySQL counts as call.Summary.Count does; the suite in storetest holds the two together.
-const summarySQL = `SELECT
-	COUNT(*) FILTER (WHERE queue <> '' AND (answered IS NOT NULL OR ended IS NOT NULL)),
-	COUNT(*) FILTER (WHERE queue <> '' AND answered IS NOT NULL),
-	COUNT(*) FILTER (WHERE queue <> '' AND answered IS NULL AND result = 'abandoned'),
-	COUNT(*) FILTER (WHERE queue <> '' AND answered IS NOT NULL AND wait <= ?1),
-	COUNT(*) FILTER (WHERE queue <> '' AND answered IS NULL AND result = 'abandoned' AND wait > ?1),
+const summarySQL = `SELECT queue,
+	COUNT(*) FILTER (WHERE queued AND (answered IS NOT NULL OR ended IS NOT NULL)),
+	COUNT(*) FILTER (WHERE queued AND answered IS NOT NULL),
+	COUNT(*) FILTER (WHERE queued AND answered IS NULL AND result = 'abandoned'),
+	COUNT(*) FILTER (WHERE queued AND answered IS NOT NULL AND wait <= ?1),
+	COUNT(*) FILTER (WHERE queued AND answered IS NULL AND result = 'abandoned' AND wait > ?1),
+	COALESCE(SUM(CAST(wait * 1000000 AS INTEGER)) FILTER (WHERE queued AND answered IS NOT NULL), 0),
+	COALESCE(MAX(CAST(wait * 1000000 AS INTEGER)) FILTER (WHERE queued AND (answered IS NOT NULL OR ended IS NOT NULL)), 0),
 	COUNT(*) FILTER (WHERE rings_met = 1), COUNT(*) FILTER (WHERE rings_met = 0),
 	COUNT(*) FILTER (WHERE talk_met = 1), COUNT(*) FILTER (WHERE talk_met = 0)
-FROM calls WHERE started >= ?2`
+FROM (SELECT *, queue <> '' AND kind <> 'callback' AS queued FROM calls INDEXED BY calls_by_start WHERE started >= ?2) GROUP BY queue`
 
-// Summary counts the calls that began at since or later; within is the service level's time.
-func (r Reader) Summary(ctx context.Context, since time.Time, within time.Duration) (call.Summary, error) {
-	var n call.Summary
-	err := r.read.QueryRowContext(ctx, summarySQL, within.Seconds(), since.UnixNano()).Scan(
-		&n.Offered, &n.Answered, &n.Abandoned, &n.AnsweredWithin, &n.AbandonedAfter,
-		&n.RingsMet, &n.RingsMissed, &n.TalkMet, &n.TalkMissed)
-	if err != nil {
-		return call.Summary{}, fmt.Errorf("count call records since %s: %w", since.Format(time.RFC3339), err)
+// Summaries counts the calls that began at since or later, by their first queue; within is the service level's time.
+func (r Reader) Summaries(ctx context.Context, since time.Time, within time.Duration) (all call.Summaries, err error) {
+	fail := func(err error) (call.Summaries, error) {
+		return nil, fmt.Errorf("count call records since %s: %w", since.Format(time.RFC3339), err)
 	}
-	return n, nil
+	rows, err := r.read.QueryContext(ctx, summarySQL, within.Seconds(), since.UnixNano())
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	all = make(call.Summaries)
+	for rows.Next() {
+		var n call.Summary
+		var queue string
+		var waited, longest int64
+		if err := rows.Scan(&queue, &n.Offered, &n.Answered, &n.Abandoned, &n.AnsweredWithin, &n.AbandonedAfter,
+			&waited, &longest, &n.RingsMet, &n.RingsMissed, &n.TalkMet, &n.TalkMissed); err != nil {
+			return fail(err)
+		}
+		n.Waited, n.LongestWait = time.Duration(waited)*time.Microsecond, time.Duration(longest)*time.Microsecond
+		all[queue] = n
+	}
+	if err := rows.Err(); err != nil {
+		return fail(err)
+	}
+	return all, nil
 }

@@ -25,14 +25,15 @@ type row struct {
 
 // upsertSQL changes nothing in a row that is finished; the count of rows changed tells.
 const upsertSQL = `INSERT INTO calls (id, started, answered, ended, updated, finished, from_number,
-	to_number, queue, agent, result, reason, released_by, rings, rings_met, wait, talk, talk_met, record)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	to_number, queue, agent, result, reason, released_by, rings, rings_met, wait, talk, talk_met, record, kind)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET started = excluded.started, answered = excluded.answered,
 	ended = excluded.ended, updated = excluded.updated, finished = excluded.finished,
 	from_number = excluded.from_number, to_number = excluded.to_number, queue = excluded.queue,
 	agent = excluded.agent, result = excluded.result, reason = excluded.reason,
 	released_by = excluded.released_by, rings = excluded.rings, rings_met = excluded.rings_met,
-	wait = excluded.wait, talk = excluded.talk, talk_met = excluded.talk_met, record = excluded.record
+	wait = excluded.wait, talk = excluded.talk, talk_met = excluded.talk_met, record = excluded.record,
+	kind = excluded.kind
 WHERE calls.finished = 0`
 
 func newRow(r call.Record, finished bool, now time.Time) (*row, error) {
@@ -47,7 +48,7 @@ func newRow(r call.Record, finished bool, now time.Time) (*row, error) {
 		args: []any{
 			r.ID, r.Started.UnixNano(), nanos(r.Answered), nanos(r.Ended), now.UnixNano(), finished,
 			r.From, r.To, r.Queue, r.Agent, string(r.Result), string(r.Reason), string(r.Release),
-			r.Rings, verdict(r.RingsMet), r.FirstWaitSeconds, r.TalkSeconds, verdict(r.TalkMet), string(text),
+			r.Rings, verdict(r.RingsMet), r.FirstWaitSeconds, r.TalkSeconds, verdict(r.TalkMet), string(text), r.Kind,
 		},
 	}, nil
 }

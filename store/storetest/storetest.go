@@ -20,7 +20,7 @@ type Store interface {
 	call.Records
 	List(ctx context.Context, q call.Query) (page []call.Record, next string, err error)
 	Get(ctx context.Context, id string) (call.Record, error)
-	Summary(ctx context.Context, since time.Time, within time.Duration) (call.Summary, error)
+	Summaries(ctx context.Context, since time.Time, within time.Duration) (call.Summaries, error)
 }
 
 // Day is when the suite's calls begin.
@@ -343,7 +343,7 @@ func testConcurrentFinish(t *testing.T, s Store) {
 	require.Equal(t, <-won, got.MenuPath)
 }
 
-// testSummary draws calls of every kind and holds the store's count against call.Summary's own.
+// testSummary draws calls of every kind and holds the store's count against call.Summaries' own.
 func testSummary(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	s := open(t)
@@ -352,7 +352,7 @@ func testSummary(t *testing.T, open func(t *testing.T) Store) {
 		round++ // each round has a day of its own in the same store
 		since := Day.AddDate(0, 0, round)
 		within := time.Duration(rapid.IntRange(0, 40).Draw(rt, "within")) * time.Second
-		var want call.Summary
+		want := make(call.Summaries)
 		var last call.Record
 		for i := range rapid.IntRange(1, 12).Draw(rt, "calls") {
 			last = drawRecord(rt, fmt.Sprintf("%d-%d", round, i), since)
@@ -362,10 +362,10 @@ func testSummary(t *testing.T, open func(t *testing.T) Store) {
 		final := ended(fmt.Sprint(round, "-last"), since, call.Failed)
 		require.NoError(rt, s.Finish(t.Context(), final))
 		want.Count(final, within)
-		before, err := s.Summary(t.Context(), since.AddDate(0, 0, 1), within)
+		before, err := s.Summaries(t.Context(), since.AddDate(0, 0, 1), within)
 		require.NoError(rt, err)
-		require.Zero(rt, before, "calls of later days")
-		got, err := s.Summary(t.Context(), since, within)
+		require.Empty(rt, before, "calls of later days")
+		got, err := s.Summaries(t.Context(), since, within)
 		require.NoError(rt, err)
 		require.Equal(rt, want, got)
 	})
@@ -381,6 +381,7 @@ func drawRecord(rt *rapid.T, id string, since time.Time) call.Record {
 	}
 	r := Begun(id, since.Add(time.Duration(rapid.IntRange(0, 3600).Draw(rt, "started"))*time.Second))
 	r.Queue = rapid.SampledFrom([]string{"", repair, "gas-alarm"}).Draw(rt, "queue")
+	r.Kind = rapid.SampledFrom([]string{"", "", call.KindCallback}).Draw(rt, "kind")
 	r.Result = rapid.SampledFrom([]call.Result{"", call.Answered, call.Abandoned, call.Failed, call.Failed}).Draw(rt, "result")
 	r.FirstWaitSeconds = rapid.Float64Range(0, 60).Draw(rt, "wait")
 	r.RingsMet, r.TalkMet = verdict("rings"), verdict("talk")

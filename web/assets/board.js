@@ -21,7 +21,11 @@ const digits = ["零", "一", "二", "三", "四", "五", "六", "七", "八", "
 // A share at or above these is kept, or near to it.
 const keptFrom = 0.9, nearFrom = 0.8;
 // What fits on a wall; the rest is counted.
-const maxAgents = 40, maxCalls = 12;
+const maxAgents = 60, maxCalls = 12;
+// Beyond these the figures are drawn smaller, so that a wall shows all of them.
+const manyQueues = 6, manyAgents = 24;
+// What was not told anew for so long, in milliseconds, is not how things stand.
+const staleAfter = 5000;
 
 const $ = (id) => document.getElementById(id);
 
@@ -83,27 +87,52 @@ function drawToday(board) {
 
 function drawAlert(a) {
   const what = [alertSteps[a.step] || a.step, a.queue && queueName(a.queue), a.agent, a.from];
-  const item = el("li", "", el("time", "", a.at.slice(11, 19)), el("b", "", alertNames[a.kind] || a.kind),
-    el("span", "", what.filter(Boolean).join(" · ")));
+  const text = what.filter(Boolean).join(" · ");
+  const item = el("li", "", el("time", "", a.at.slice(11, 19)), el("b", "", alertNames[a.kind] || a.kind), el("span", "", text));
+  item.title = text;
   if (a.kind.startsWith("alarm")) item.classList.add("alarm");
   else if (lost.includes(a.kind)) item.classList.add("broken");
   return item;
 }
 
+// The alerts that are drawn, as JSON: what has not changed is not drawn, nor read out, again.
+let drawnAlerts = "[]";
+
 function drawAlerts(alerts) {
+  const fresh = JSON.stringify(alerts);
+  if (fresh === drawnAlerts) return;
+  const before = new Set(JSON.parse(drawnAlerts).map((a) => JSON.stringify(a)));
+  const alarm = alerts.find((a) => a.kind.startsWith("alarm") && !before.has(JSON.stringify(a)));
+  if (alarm) $("say").textContent = drawAlert(alarm).textContent; // at once, whatever is being read out
+  drawnAlerts = fresh;
   $("alerts").replaceChildren(...alerts.map(drawAlert));
+}
+
+// A queue's day. Where there are many queues the second row has no room: it is in the title then.
+function drawDay(day) {
+  if (!day) return [el("p", "foot", "今日数据暂缺")];
+  const share = (s) => (known(s) ? percent(s) + "%" : "—");
+    const mean = known(day.mean_wait_seconds) ? clockTime(day.mean_wait_seconds) : "—";
+  const figures = [["今日", day.offered], ["接通", day.answered], ["放弃", day.abandoned], ["服务水平", share(day.service_level)],
+    ["平均等待", mean], ["最长等待", clockTime(day.longest_wait_seconds)], ["按时接听", share(day.rings_kept)],
+    ["按接通计", share(day.service_level_of_answered)]];
+  const list = el("dl", "day", ...figures.map(([name, value]) => el("div", "", el("dt", "", name), el("dd", "", String(value)))));
+  list.title = figures.map(([name, value]) => `${name} ${value}`).join("\n");
+  return [list];
 }
 
 function drawQueue(q, board) {
   const late = q.longest_wait_seconds > board.targets.service_level_seconds;
-  const card = el("article", "queue", el("h3", "", queueName(q.name), ...(q.alarm ? [el("em", "", "优先")] : [])));
+  const name = el("span", "", queueName(q.name));
+  name.title = q.name;
+  const card = el("article", "queue", el("h3", "", name, ...(q.alarm ? [el("em", "", "优先")] : [])));
   if (q.alarm) card.classList.add("alarm");
   if (q.waiting > 0) card.classList.add("busy");
   if (q.waiting > 0 && late) card.classList.add("late");
   const row = el("div", "row", el("span", "count", String(q.waiting)), el("span", "unit", "人等待"));
   if (q.waiting > 0) row.append(el("span", "longest", clockTime(q.longest_wait_seconds)));
   const ready = el("b", q.agents_ready === 0 ? "none" : "", String(q.agents_ready));
-  card.append(row, el("p", "foot", "空闲坐席 ", ready, ` / 在线 ${q.agents_serving}`));
+  card.append(row, el("p", "foot", "空闲 ", ready, " / ", el("span", "", "在线 "), String(q.agents_serving)), ...drawDay(q.today));
   return card;
 }
 
@@ -151,11 +180,31 @@ function drawCalls(board) {
 
 function link(text, kind) {
   const p = $("link");
-  p.textContent = text;
+  if (p.textContent !== text) p.textContent = text; // what is set is read out
   p.className = kind ? "link " + kind : "link";
 }
 
+// Old figures must not pass for the state of things: they are dimmed, and it is said since when.
+let watchdog = 0;
+
+function stale(why) {
+  link(why, "broken");
+  const at = $("clock").textContent;
+  const text = at.startsWith("-") ? "尚未收到数据，请检查网络和热线服务" : `数据停在 ${at}，画面不是当前情况`;
+  if ($("stale").textContent !== text) $("stale").textContent = text;
+  document.body.classList.add("stale");
+}
+
+function alive() {
+  clearTimeout(watchdog);
+  watchdog = setTimeout(() => stale("数据停止更新"), staleAfter);
+  $("stale").textContent = "";
+  document.body.classList.remove("stale");
+}
+
 function draw(board) {
+  alive();
+  document.body.classList.toggle("dense", board.queues.length > manyQueues || board.agents.length > manyAgents);
   document.title = $("service").textContent = board.service || "客户服务热线";
   $("clock").textContent = board.now.slice(11, 19);
   if (board.ready) link("正常接听", "");
@@ -171,7 +220,8 @@ const source = new EventSource("/events");
 source.onmessage = (event) => draw(JSON.parse(event.data));
 source.addEventListener("alerts", (event) => drawAlerts(JSON.parse(event.data)));
 source.onerror = () => {
-  link("连接中断，正在重连", "broken");
+  clearTimeout(watchdog);
+  stale("连接中断，正在重连");
   // After an answer that is no event stream (too many watch) a browser does not try again by itself.
   if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
 };
