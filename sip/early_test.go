@@ -171,16 +171,17 @@ func TestPrackRefused(t *testing.T) {
 		act   func(p *peer)
 		other bool // another phone rings as well
 		lost  bool
+		t1    time.Duration
 	}{
-		"unknown":                      {answer(481), false, true},
-		"timed out":                    {answer(408), false, true},
-		"unanswered":                   {answer(0), false, true},
-		"refused otherwise":            {answer(500), false, false},
-		"unknown, while another rings": {answer(481), true, false},
+		"unknown":                      {answer(481), false, true, rigT1},
+		"timed out":                    {answer(408), false, true, rigT1},
+		"unanswered":                   {answer(0), false, true, 20 * time.Millisecond},
+		"refused otherwise":            {answer(500), false, false, rigT1},
+		"unknown, while another rings": {answer(481), true, false, rigT1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, p, inv, out := ringPhone(t, 5*time.Millisecond)
+			_, p, inv, out := ringPhone(t, c.t1)
 			if c.other {
 				p.respond(inv, 180, "Ringing", "b2", "")
 			}

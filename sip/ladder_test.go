@@ -17,20 +17,16 @@ import (
 
 // traces is an Options.Trace that tests wait on.
 type traces struct {
-	mu      sync.Mutex
-	byCall  map[string][]call.SIPMessage
-	changed chan struct{}
+	mu     sync.Mutex
+	byCall map[string][]call.SIPMessage
 }
 
-func newTraces() *traces {
-	return &traces{byCall: make(map[string][]call.SIPMessage), changed: make(chan struct{}, 64)}
-}
+func newTraces() *traces { return &traces{byCall: make(map[string][]call.SIPMessage)} }
 
 func (s *traces) take(callID string, messages []call.SIPMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.byCall[callID] = append(s.byCall[callID], messages...)
-	s.changed <- struct{}{}
 }
 
 func (s *traces) of(callID string) []call.SIPMessage {
@@ -39,6 +35,12 @@ func (s *traces) of(callID string) []call.SIPMessage {
 	out := append([]call.SIPMessage(nil), s.byCall[callID]...)
 	call.SortLadder(out)
 	return out
+}
+
+// await waits until n messages of a call were handed over.
+func (s *traces) await(t *testing.T, callID string, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(s.of(callID)) >= n }, testWait, time.Millisecond)
 }
 
 // tracedRig is a rig whose ladders are handed over soon after their ends, and kept in traces.
@@ -50,7 +52,7 @@ func tracedRig(t *testing.T, change func(o *Options)) (*rig, *traces) {
 		if change != nil {
 			change(o)
 		}
-	}, func(u *UA) { u.ladder.quiet = 200 * time.Millisecond })
+	}, func(u *UA) { u.ladder.quiet = time.Second })
 	return r, s
 }
 
@@ -129,8 +131,7 @@ func TestLadderOfACall(t *testing.T) {
 			ended(t, leg)
 			rung.leg.Hangup(call.CauseBye)
 			agent.respond(agent.expect("BYE", "BYE"), 200, "OK", "", "")
-			next(t, s.changed)
-			require.Eventually(t, func() bool { return len(s.of("c1")) >= 14 }, testWait, time.Millisecond)
+			s.await(t, "c1", 14)
 			got := s.of("c1")
 			require.Empty(t, r.Ladder("c1"), "handed over once")
 			party := "13900001234"
@@ -181,7 +182,7 @@ func TestLadderOfAnUnansweredRing(t *testing.T) {
 	agent.respond(inv, 487, "Request Terminated", "a1", "")
 	agent.expect("ACK", "ACK")
 	require.Error(t, next(t, out).err)
-	next(t, s.changed)
+	s.await(t, "c1", 6)
 	require.Equal(t, []string{
 		"8001 -> INVITE", "8001 <- 180 Ringing", "8001 -> CANCEL", "8001 <- 200 OK", "8001 <- 487 Request Terminated", "8001 -> ACK",
 	}, rungs(s.of("c1")))
@@ -218,7 +219,7 @@ func TestLadderHidesCredentials(t *testing.T) {
 	leg := next(t, legs)
 	leg.Hangup(call.CauseBye)
 	p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
-	next(t, s.changed)
+	s.await(t, "c1", 9)
 	got := s.of("c1")
 	require.Equal(t, []string{
 		"8001 <- INVITE", "8001 -> 401 Unauthorized", "8001 <- ACK", "8001 <- INVITE", "8001 -> 100 Trying",

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"hotline/call"
@@ -132,12 +133,14 @@ func TestPhonesRegister(t *testing.T) {
 
 // TestPhoneRefreshes: a registration outlives what was granted.
 func TestPhoneRefreshes(t *testing.T) {
+	t.Parallel()
+	const expires = 6 * time.Second
 	b := newPhoneBench(t, "udp", Options{ExpiresMin: time.Second})
-	p := b.add(b.phones(b.hotline.Addrs()[0], 31000), PhoneOptions{User: "8001", Password: "one", Expires: time.Second})
-	begun := time.Now()
+	p := b.add(b.phones(b.hotline.Addrs()[0], 31000), PhoneOptions{User: "8001", Password: "one", Expires: expires})
 	require.NoError(t, p.Register(t.Context()))
 	require.Equal(t, "8001 true", next(t, b.flows))
-	require.Eventually(t, func() bool { return time.Since(begun) > 2500*time.Millisecond }, 5*time.Second, 50*time.Millisecond)
+	refreshed := b.hotline.metrics.registers.WithLabelValues(registerRefreshed)
+	require.Eventually(t, func() bool { return testutil.ToFloat64(refreshed) >= 2 }, 2*expires+testWait, 10*time.Millisecond)
 	require.Empty(t, b.flows)
 	_, ok := b.hotline.registrar.lookup("8001")
 	require.True(t, ok)

@@ -39,8 +39,9 @@ func (r *rig) quiet(t *testing.T) {
 	}, testWait, time.Millisecond)
 }
 
-// rigT1 is a rig's T1, where no other is asked for.
-const rigT1 = 50 * time.Millisecond
+// rigT1 is a rig's T1, where no other is asked for: such that nothing is resent, and nobody given up, because the
+// machine is slow.
+const rigT1 = 500 * time.Millisecond
 
 // newRig runs a user agent on loopback that takes calls to testNumber from everywhere on it.
 func newRig(t *testing.T, change func(o *Options)) *rig {
@@ -86,6 +87,18 @@ func newRigWith(t *testing.T, change func(o *Options), before func(u *UA)) *rig 
 		require.Empty(t, ua.reacks.invites, "an INVITE was left behind")
 	})
 	return r
+}
+
+// onTime tries f until the machine was quick enough for what it measures, and fails when it never is. f reports
+// whether it was; what is wrong at any speed it requires.
+func onTime(t *testing.T, f func() bool) {
+	t.Helper()
+	for until := time.Now().Add(3 * testWait); time.Now().Before(until); {
+		if f() {
+			return
+		}
+	}
+	require.FailNow(t, "never on time")
 }
 
 // untilOver is an OnIncoming that answers, and waits for the leg's end.
