@@ -3,7 +3,6 @@ package sip
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -215,15 +214,17 @@ func TestReliableRingingWithdrawn(t *testing.T) {
 	cancel()
 	p.silence(50*time.Millisecond, "CANCEL")
 	p.respond(inv, 180, "Ringing", "a1", "", reliableLines(1)...)
-	var seen []string
-	for range 2 {
+	seen := make(map[string]bool)
+	for len(seen) < 2 {
 		w, err := p.read(testWait)
 		require.NoError(t, err)
-		seen = append(seen, w.method())
+		if w.method() == "INVITE" {
+			continue // resent
+		}
+		seen[w.method()] = true
 		p.respond(w, 200, "OK", "a1", "")
 	}
-	slices.Sort(seen)
-	require.Equal(t, []string{"CANCEL", "PRACK"}, seen)
+	require.Equal(t, map[string]bool{"CANCEL": true, "PRACK": true}, seen)
 	// The phone had answered already: the BYE's number follows the PRACK's.
 	p.respond(inv, 200, "OK", "a1", sdpGood)
 	p.expect("ACK", "ACK")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,12 +30,16 @@ func (s *traces) take(callID string, messages []call.SIPMessage) {
 	s.byCall[callID] = append(s.byCall[callID], messages...)
 }
 
+// of is what was handed over of a call, in order, without the copies of ours that timers have sent where the machine is
+// slow.
 func (s *traces) of(callID string) []call.SIPMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := append([]call.SIPMessage(nil), s.byCall[callID]...)
 	call.SortLadder(out)
-	return out
+	return slices.CompactFunc(out, func(a, b call.SIPMessage) bool {
+		return !a.Received && !b.Received && a.Head == b.Head
+	})
 }
 
 // await waits until n messages of a call were handed over.
@@ -112,7 +117,7 @@ func TestLadderOfACall(t *testing.T) {
 			ok := k.answered()
 
 			leg := next(t, legs)
-			require.Eventually(t, func() bool { return len(r.Ladder("c1")) == 4 }, testWait, time.Millisecond)
+			require.Eventually(t, func() bool { return len(r.Ladder("c1")) >= 4 }, testWait, time.Millisecond)
 
 			out := r.ring(t.Context(), nil)
 			inv := agent.expect("INVITE", "INVITE")
@@ -176,7 +181,7 @@ func TestLadderOfAnUnansweredRing(t *testing.T) {
 	out := r.ring(ctx, nil)
 	inv := agent.expect("INVITE", "INVITE")
 	agent.respond(inv, 180, "Ringing", "a1", "")
-	require.Eventually(t, func() bool { return len(r.Ladder("c1")) == 2 }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return len(r.Ladder("c1")) >= 2 }, testWait, time.Millisecond)
 	cancel(call.CancelCause{Why: call.CauseElsewhere})
 	agent.respond(agent.expect("CANCEL", "CANCEL"), 200, "OK", "a1", "")
 	agent.respond(inv, 487, "Request Terminated", "a1", "")
