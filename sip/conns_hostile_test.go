@@ -67,15 +67,15 @@ func TestPeerThatNeverReads(t *testing.T) { //nolint:paralleltest // others' gor
 	k := p.dialog(testNumber)
 	before, most := runtime.NumGoroutine(), 0
 	begun := time.Now()
+	// A write here succeeds as long as what is on the way grows, and each puts off that end.
+	require.NoError(t, p.conn.SetWriteDeadline(begun.Add(12*testWait)))
 	for {
-		require.NoError(t, p.conn.SetWriteDeadline(time.Now().Add(testWait)))
 		_, err := io.WriteString(p.conn, k.message("OPTIONS", 1, newBranch(), ""))
 		most = max(most, runtime.NumGoroutine()-before)
 		if err != nil {
 			require.False(t, isTimeout(err), "not closed")
 			break
 		}
-		require.Less(t, time.Since(begun), 12*testWait)
 	}
 	t.Log(fmt.Sprint(most, " goroutines, closed after ", time.Since(begun)))
 	// Those that have not come to their write yet are as many as the machine is slow; without a bound on those that

@@ -89,8 +89,11 @@ func TestTryingIsSentToWhoeverWaits(t *testing.T) {
 				o.TryingAfter = after
 				o.OnIncoming = func(_ context.Context, in call.Incoming) {
 					in.Leg.Attach(func(call.Command) bool { return true })
-					<-ring
-					_ = in.Leg.Ring() // seen on the wire
+					select {
+					case <-ring:
+						_ = in.Leg.Ring() // seen on the wire
+					case <-in.Leg.Context().Done():
+					}
 				}
 			})
 			goOn := sync.OnceFunc(func() { close(ring) })
