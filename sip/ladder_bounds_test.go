@@ -242,7 +242,7 @@ func TestLadderOverANewConnection(t *testing.T) {
 	require.NoError(t, err)
 	p := &peer{t: t, conn: c, in: bufio.NewReader(c), to: r.tcp()}
 	p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
-	s.await(t, "c1", 6)
+	s.await(t, 6)
 	got := s.of("c1")
 	require.Equal(t, []string{"13900001234 -> BYE", "13900001234 <- 200 OK"}, rungs(got)[4:])
 	require.Equal(t, home.Addr().String(), got[4].Remote.String())

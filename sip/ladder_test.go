@@ -42,10 +42,10 @@ func (s *traces) of(callID string) []call.SIPMessage {
 	})
 }
 
-// await waits until n messages of a call were handed over.
-func (s *traces) await(t *testing.T, callID string, n int) {
+// await waits until n messages of call c1 were handed over.
+func (s *traces) await(t *testing.T, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(s.of(callID)) >= n }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.of("c1")) >= n }, testWait, time.Millisecond)
 }
 
 // tracedRig is a rig whose ladders are handed over soon after their ends, and kept in traces.
@@ -136,7 +136,7 @@ func TestLadderOfACall(t *testing.T) {
 			ended(t, leg)
 			rung.leg.Hangup(call.CauseBye)
 			agent.respond(agent.expect("BYE", "BYE"), 200, "OK", "", "")
-			s.await(t, "c1", 14)
+			s.await(t, 14)
 			got := s.of("c1")
 			require.Empty(t, r.Ladder("c1"), "handed over once")
 			party := "13900001234"
@@ -187,7 +187,7 @@ func TestLadderOfAnUnansweredRing(t *testing.T) {
 	agent.respond(inv, 487, "Request Terminated", "a1", "")
 	agent.expect("ACK", "ACK")
 	require.Error(t, next(t, out).err)
-	s.await(t, "c1", 6)
+	s.await(t, 6)
 	require.Equal(t, []string{
 		"8001 -> INVITE", "8001 <- 180 Ringing", "8001 -> CANCEL", "8001 <- 200 OK", "8001 <- 487 Request Terminated", "8001 -> ACK",
 	}, rungs(s.of("c1")))
@@ -224,7 +224,7 @@ func TestLadderHidesCredentials(t *testing.T) {
 	leg := next(t, legs)
 	leg.Hangup(call.CauseBye)
 	p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
-	s.await(t, "c1", 9)
+	s.await(t, 9)
 	got := s.of("c1")
 	require.Equal(t, []string{
 		"8001 <- INVITE", "8001 -> 401 Unauthorized", "8001 <- ACK", "8001 <- INVITE", "8001 -> 100 Trying",
