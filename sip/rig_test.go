@@ -89,18 +89,6 @@ func newRigWith(t *testing.T, change func(o *Options), before func(u *UA)) *rig 
 	return r
 }
 
-// onTime tries f until the machine was quick enough for what it measures, and fails when it never is. f reports
-// whether it was; what is wrong at any speed it requires.
-func onTime(t *testing.T, f func() bool) {
-	t.Helper()
-	for until := time.Now().Add(3 * testWait); time.Now().Before(until); {
-		if f() {
-			return
-		}
-	}
-	require.FailNow(t, "never on time")
-}
-
 // untilOver is an OnIncoming that answers, and waits for the leg's end.
 func untilOver(legs chan<- call.Leg) func(context.Context, call.Incoming) {
 	return func(ctx context.Context, in call.Incoming) {
