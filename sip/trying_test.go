@@ -143,3 +143,12 @@ func TestTryingIsNotSentToWhoeverCancels(t *testing.T) {
 	k.ack(w, "")
 	p.silence(2*after, "SIP/2.0 100")
 }
+
+// A timer of the 100 that has fired while another response is being given finds that nothing is owed any more.
+func TestTryingYieldsToAResponse(t *testing.T) {
+	t.Parallel()
+	x := &exchange{} // without a transaction, so that it cannot answer
+	x.begin()
+	require.NotPanics(t, x.try)
+	require.Panics(t, (&exchange{}).try)
+}
