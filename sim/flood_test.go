@@ -60,15 +60,19 @@ func respond(request, status string) string {
 	return out + "Contact: <sip:there@127.0.0.1:9>\r\nContent-Length: 0\r\n\r\n"
 }
 
-func flood(t *testing.T, server netip.AddrPort) sim.FloodFigures {
+// flood calls a server 20 times. t1 is short where nothing is answered, else such that a busy machine gives up nothing.
+func flood(t *testing.T, server netip.AddrPort, t1 time.Duration) sim.FloodFigures {
 	t.Helper()
 	figures, err := sim.Flood(t.Context(), sim.FloodOptions{
-		Server: server, Number: "96777", From: "13800138000", Rate: 200, For: 100 * time.Millisecond, T1: 10 * time.Millisecond,
+		Server: server, Number: "96777", From: "13800138000", Rate: 200, For: 100 * time.Millisecond, T1: t1,
 	})
 	require.NoError(t, err)
 	require.Equal(t, 20, figures.Offered)
 	return figures
 }
+
+// patientT1 has an exchange given up after 6.4 s.
+const patientT1 = 100 * time.Millisecond
 
 func TestFlood(t *testing.T) {
 	t.Run("every call goes well, and every repeated 200 has its ACK", func(t *testing.T) {
@@ -83,7 +87,7 @@ func TestFlood(t *testing.T) {
 				acks <- request
 				return nil
 			}
-		}))
+		}), patientT1)
 		require.Equal(t, 20, figures.Completed)
 		require.Zero(t, figures.Failed())
 		require.Len(t, figures.Setup, 20)
@@ -97,7 +101,7 @@ func TestFlood(t *testing.T) {
 				return nil
 			}
 			return []string{respond(request, "200 OK")}
-		}))
+		}), patientT1)
 		require.Equal(t, 20, figures.Completed)
 		require.GreaterOrEqual(t, figures.Resent, 40, "each INVITE and each BYE once")
 	})
@@ -109,12 +113,12 @@ func TestFlood(t *testing.T) {
 				return nil
 			}
 			return []string{respond(request, "486 Busy Here")}
-		}))
+		}), patientT1)
 		require.Equal(t, 20, figures.Refused)
 		require.Contains(t, <-acks, "tag=there")
 	})
 	t.Run("nobody is there", func(t *testing.T) {
-		figures := flood(t, scriptedServer(t, func(string, int) []string { return nil }))
+		figures := flood(t, scriptedServer(t, func(string, int) []string { return nil }), 10*time.Millisecond)
 		require.Equal(t, 20, figures.Silent)
 		require.Empty(t, figures.Setup)
 		require.Zero(t, figures.Quantile(0.5))

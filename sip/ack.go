@@ -74,6 +74,9 @@ func (l *leg) resend(x *exchange, res *sipmsg.Response, w *ackWait) {
 		case ack := <-x.tx.Acks(): // one with the branch of its INVITE lands in the transaction
 			l.acked(ack)
 		case <-again.C:
+			if w.isOver(l) {
+				continue // both have come, and select took either
+			}
 			interval = min(2*interval, resendMost*t1)
 			again.Reset(interval)
 			if err := x.tx.Respond(res); err != nil && reliable(x.src.transport) {
@@ -87,6 +90,18 @@ func (l *leg) resend(x *exchange, res *sipmsg.Response, w *ackWait) {
 			l.unacknowledged(w, call.CauseShutdown)
 			return
 		}
+	}
+}
+
+// isOver reports whether nothing is to be resent any more: the ACK has come, or the BYE.
+func (w *ackWait) isOver(l *leg) bool {
+	select {
+	case <-w.got:
+		return true
+	case <-l.gone:
+		return true
+	default:
+		return false
 	}
 }
 

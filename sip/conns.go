@@ -178,7 +178,7 @@ func (t *trackedConn) Read(b []byte) (int, error) {
 			}
 			t.conns.refused(f.refused, func(answer []byte) error { _, err := t.Write(answer); return err })
 			if f.lost {
-				pause(turnGrace-time.Since(t.handed), t.gone) // as below
+				pause(t.conns.l.grace-time.Since(t.handed), t.gone) // as below
 				return 0, fmt.Errorf("stream from %s not to be read on: %w", t.peer, net.ErrClosed)
 			}
 		default:
@@ -186,7 +186,7 @@ func (t *trackedConn) Read(b []byte) (int, error) {
 			if err != nil {
 				// sipgo's goroutines look the connection up when they begin to serve a request. Where it is gone they
 				// would make one to whatever host the Via names.
-				pause(turnGrace-time.Since(t.handed), t.gone)
+				pause(t.conns.l.grace-time.Since(t.handed), t.gone)
 				return 0, err
 			}
 			t.in.write(b[:n])

@@ -22,7 +22,10 @@ func unlimited(o *Options) {
 // Who sends requests and is gone before they are served has us connect to nobody, whatever host his Via names.
 func TestViaOpensNoConnection(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, unlimited)
+	r := newRig(t, func(o *Options) {
+		unlimited(o)
+		o.limits.grace = testWait / 2 // by when all that was read is being served
+	})
 	victim, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	hit := make(chan string, 1)
@@ -51,7 +54,7 @@ func TestViaOpensNoConnection(t *testing.T) {
 		r.conns.mu.Lock()
 		defer r.conns.mu.Unlock()
 		return len(r.conns.open) == 0
-	}, testWait, time.Millisecond)
+	}, 3*testWait, time.Millisecond)
 	require.NoError(t, victim.Close())
 	require.Empty(t, <-hit)
 }
@@ -64,15 +67,15 @@ func TestPeerThatNeverReads(t *testing.T) { //nolint:paralleltest // others' gor
 	k := p.dialog(testNumber)
 	before, most := runtime.NumGoroutine(), 0
 	begun := time.Now()
+	// A write here succeeds as long as what is on the way grows, and each puts off that end.
+	require.NoError(t, p.conn.SetWriteDeadline(begun.Add(12*testWait)))
 	for {
-		require.NoError(t, p.conn.SetWriteDeadline(time.Now().Add(testWait)))
 		_, err := io.WriteString(p.conn, k.message("OPTIONS", 1, newBranch(), ""))
 		most = max(most, runtime.NumGoroutine()-before)
 		if err != nil {
 			require.False(t, isTimeout(err), "not closed")
 			break
 		}
-		require.Less(t, time.Since(begun), 3*testWait)
 	}
 	t.Log(fmt.Sprint(most, " goroutines, closed after ", time.Since(begun)))
 	// Those that have not come to their write yet are as many as the machine is slow; without a bound on those that
@@ -83,22 +86,22 @@ func TestPeerThatNeverReads(t *testing.T) { //nolint:paralleltest // others' gor
 // What a stranger sends over TCP is as much as over UDP; over that it waits, and nothing is lost.
 func TestStrangersWaitOverTCP(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(o *Options) {
-		unlimited(o)
-		o.limits.each, o.limits.eachBurst = 20, 5
-	})
-	ask := func(last byte) time.Duration {
+	ask := func(each, burst, n int, last byte) time.Duration {
+		r := newRig(t, func(o *Options) {
+			unlimited(o)
+			o.limits.each, o.limits.eachBurst = each, burst
+		})
 		k := newPeerAt(t, &net.TCPAddr{IP: net.IPv4(127, 0, 1, last)}, "tcp", r.tcp()).dialog(testNumber)
 		begun := time.Now()
-		for range 15 {
+		for range n {
 			k.request("OPTIONS", "")
 		}
-		for range 15 {
+		for range n {
 			k.p.status("OPTIONS", 200)
 		}
+		require.Zero(t, r.dropsOf(t))
 		return time.Since(begun)
 	}
-	require.Greater(t, ask(2), 400*time.Millisecond)
-	require.Less(t, ask(1), 400*time.Millisecond, "a trunk")
-	require.Zero(t, r.dropsOf(t))
+	require.GreaterOrEqual(t, ask(20, 5, 15, 2), 500*time.Millisecond)
+	ask(1, 1, 100, 1) // a trunk, which would have to wait beyond the test's patience
 }

@@ -24,8 +24,9 @@ func TestByeBeforeAck(t *testing.T) {
 	e := ended(t, c.leg)
 	require.Equal(t, call.Far, e.By)
 	require.Equal(t, call.CauseBye, e.Why)
-	c.p.silence(3*t1, "SIP/2.0 200")
 	c.quiet(t)
+	c.p.caughtUp()
+	c.p.silence(3*t1, "SIP/2.0 200")
 }
 
 // A re-INVITE that overtakes the ACK of the INVITE before it is taken; each 200 waits for an ACK of its own (RFC
@@ -35,6 +36,7 @@ func TestReinviteBeforeAck(t *testing.T) {
 	legs := make(chan call.Leg, 1)
 	commands := make(chan call.Command, 1)
 	r := newRig(t, func(o *Options) {
+		o.T1 = 100 * time.Millisecond
 		o.OnIncoming = func(_ context.Context, in call.Incoming) {
 			in.Leg.Attach(func(cmd call.Command) bool { commands <- cmd; return true })
 			if _, err := in.Leg.Answer(); err == nil {
@@ -60,10 +62,11 @@ func TestReinviteBeforeAck(t *testing.T) {
 	k.ack(second, "")
 	k.p.expect("SIP/2.0 200", "INVITE") // the first is resent until its own ACK
 	k.p.write(k.message("ACK", 1, newBranch(), ""))
-	k.request("INFO", "")
-	k.p.status("INFO", 200)
+	l := legOf(next(t, legs))
+	l.acknowledged(t)
+	k.p.caughtUp()
 	k.p.silence(300*time.Millisecond, "SIP/2.0 200")
-	require.NoError(t, next(t, legs).Context().Err())
+	require.NoError(t, l.Context().Err())
 	k.bye()
 }
 

@@ -86,8 +86,9 @@ func TestReinviteTwiceBeforeAck(t *testing.T) {
 // 14.2, 13.3.1.4).
 func TestReinviteUnacknowledged(t *testing.T) {
 	t.Parallel()
-	const t1 = 10 * time.Millisecond
+	const t1 = 50 * time.Millisecond
 	_, k, l, commands := upWith(t, func(o *Options) { o.T1 = t1 })
+	began := time.Now()
 	k.request("INVITE", sdpHold, sdpHeader)
 	_, err := next(t, commands).(call.Reoffered).Accept()
 	require.NoError(t, err)
@@ -96,7 +97,7 @@ func TestReinviteUnacknowledged(t *testing.T) {
 		require.Equal(t, first.raw, k.p.status("INVITE", 200).raw)
 	}
 	bye := k.p.expect("BYE", "BYE")
-	require.InDelta(t, (64 * t1).Seconds(), bye.at.Sub(first.at).Seconds(), 0.3)
+	require.GreaterOrEqual(t, bye.at.Sub(began), 64*t1)
 	k.p.respond(bye, 200, "OK", "", "")
 	require.Equal(t, call.CauseNoAck, ended(t, l).Why)
 }

@@ -51,6 +51,7 @@ func TestForksAreBounded(t *testing.T) {
 		p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
 	}
 	r.quiet(t)
+	p.caughtUp()
 	p.respond(inv, 200, "OK", "more", sdpGood)
 	p.silence(50*time.Millisecond, "BYE")
 	endCall(p, l)

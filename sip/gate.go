@@ -21,12 +21,15 @@ type limits struct {
 	// first is how long a new connection may take for its first message, idle how long one that nobody
 	// needs may be without a message.
 	first, idle time.Duration
+	// grace is how long a source still stands for what was read from it last, once it is not read from any more:
+	// sipgo's goroutines look it up when they begin to serve a request.
+	grace time.Duration
 }
 
 func defaultLimits() limits {
 	return limits{
 		each: 50, eachBurst: 100, all: 1000, allBurst: 2000, sources: 8192,
-		conns: 4096, reserved: 1024, perHost: 64, first: 10 * time.Second, idle: 2 * time.Minute,
+		conns: 4096, reserved: 1024, perHost: 64, first: 10 * time.Second, idle: 2 * time.Minute, grace: time.Second,
 	}
 }
 

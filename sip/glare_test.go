@@ -215,7 +215,7 @@ func TestUpdateOfRingingPhone(t *testing.T) {
 // An UPDATE with an offer is answered at once by one 200, which nothing acknowledges (RFC 3311 section 5.2).
 func TestUpdateWithOffer(t *testing.T) {
 	t.Parallel()
-	r, k, l, commands := upWith(t, nil)
+	r, k, l, commands := upWith(t, func(o *Options) { o.T1 = 100 * time.Millisecond })
 	for _, c := range []struct {
 		sdp  string
 		held bool
@@ -249,7 +249,7 @@ func TestUpdateWithOffer(t *testing.T) {
 // An owner that does not answer an UPDATE holds it up for a while only, and a leg's end ends it.
 func TestUpdateNotAnswered(t *testing.T) {
 	t.Parallel()
-	_, k, l, commands := upWith(t, func(o *Options) { o.T1 = 10 * time.Millisecond })
+	_, k, l, commands := upWith(t, func(o *Options) { o.T1 = 200 * time.Millisecond })
 	k.request("UPDATE", sdpHold, sdpHeader)
 	re, ok := next(t, commands).(call.Reoffered)
 	require.True(t, ok)

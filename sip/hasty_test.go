@@ -72,7 +72,7 @@ func TestEarlyByeOfAnother(t *testing.T) {
 func TestProgressRightBeforeAnswer(t *testing.T) {
 	t.Parallel()
 	r, p := registeredPhone(t, rigT1)
-	for range 100 {
+	for range 50 {
 		rings := make(chan time.Time, 2)
 		out := r.ring(t.Context(), func(code int, at time.Time) {
 			if code == 180 {

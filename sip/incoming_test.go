@@ -77,31 +77,33 @@ func TestHangupBeforeAckWaits(t *testing.T) {
 	k.p.respond(k.p.expect("BYE", "BYE"), 200, "OK", "", "")
 }
 
-// The 200 is resent after T1, 2·T1, 4·T1, 8·T1, 8·T1… and after 64·T1 the leg ends with a BYE.
+// The 200 is resent after T1, 2·T1, 4·T1, 8·T1, 8·T1… and after 64·T1 the leg ends with a BYE. A slow machine may be
+// late, so that there are fewer; nothing comes too soon.
 func TestUnacknowledged200(t *testing.T) {
 	t.Parallel()
-	legs := make(chan call.Leg, 4)
 	for _, network := range []string{"udp", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()
 			const t1 = 50 * time.Millisecond
+			legs := make(chan call.Leg, 1)
 			r := newRig(t, func(o *Options) { o.T1, o.OnIncoming = t1, untilOver(legs) })
 			to := r.udp()
 			if network == "tcp" {
 				to = r.tcp()
 			}
 			k := newPeer(t, network, to).dialog(testNumber)
+			began := time.Now()
 			k.invite()
 			first := k.p.status("INVITE", 200)
-			last := first
+			var due time.Duration
 			for _, gap := range []time.Duration{t1, 2 * t1, 4 * t1, 8 * t1, 8 * t1, 8 * t1} {
 				again := k.p.status("INVITE", 200)
 				require.Equal(t, first.raw, again.raw)
-				require.InDelta(t, gap.Seconds(), again.at.Sub(last.at).Seconds(), max(gap.Seconds()*0.45, 0.04))
-				last = again
+				due += gap
+				require.GreaterOrEqual(t, again.at.Sub(began), due)
 			}
 			bye := k.p.expect("BYE", "BYE")
-			require.InDelta(t, (64 * t1).Seconds(), bye.at.Sub(first.at).Seconds(), 0.3)
+			require.GreaterOrEqual(t, bye.at.Sub(began), 64*t1)
 			k.p.respond(bye, 200, "OK", "", "")
 			e := ended(t, next(t, legs))
 			require.Equal(t, call.CauseNoAck, e.Why)

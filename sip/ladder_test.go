@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,28 +18,34 @@ import (
 
 // traces is an Options.Trace that tests wait on.
 type traces struct {
-	mu      sync.Mutex
-	byCall  map[string][]call.SIPMessage
-	changed chan struct{}
+	mu     sync.Mutex
+	byCall map[string][]call.SIPMessage
 }
 
-func newTraces() *traces {
-	return &traces{byCall: make(map[string][]call.SIPMessage), changed: make(chan struct{}, 64)}
-}
+func newTraces() *traces { return &traces{byCall: make(map[string][]call.SIPMessage)} }
 
 func (s *traces) take(callID string, messages []call.SIPMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.byCall[callID] = append(s.byCall[callID], messages...)
-	s.changed <- struct{}{}
 }
 
+// of is what was handed over of a call, in order, without the copies of ours that timers have sent where the machine is
+// slow.
 func (s *traces) of(callID string) []call.SIPMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := append([]call.SIPMessage(nil), s.byCall[callID]...)
 	call.SortLadder(out)
-	return out
+	return slices.CompactFunc(out, func(a, b call.SIPMessage) bool {
+		return !a.Received && !b.Received && a.Head == b.Head
+	})
+}
+
+// await waits until n messages of call c1 were handed over.
+func (s *traces) await(t *testing.T, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(s.of("c1")) >= n }, testWait, time.Millisecond)
 }
 
 // tracedRig is a rig whose ladders are handed over soon after their ends, and kept in traces.
@@ -50,7 +57,7 @@ func tracedRig(t *testing.T, change func(o *Options)) (*rig, *traces) {
 		if change != nil {
 			change(o)
 		}
-	}, func(u *UA) { u.ladder.quiet = 200 * time.Millisecond })
+	}, func(u *UA) { u.ladder.quiet = time.Second })
 	return r, s
 }
 
@@ -110,7 +117,7 @@ func TestLadderOfACall(t *testing.T) {
 			ok := k.answered()
 
 			leg := next(t, legs)
-			require.Eventually(t, func() bool { return len(r.Ladder("c1")) == 4 }, testWait, time.Millisecond)
+			require.Eventually(t, func() bool { return len(r.Ladder("c1")) >= 4 }, testWait, time.Millisecond)
 
 			out := r.ring(t.Context(), nil)
 			inv := agent.expect("INVITE", "INVITE")
@@ -129,8 +136,7 @@ func TestLadderOfACall(t *testing.T) {
 			ended(t, leg)
 			rung.leg.Hangup(call.CauseBye)
 			agent.respond(agent.expect("BYE", "BYE"), 200, "OK", "", "")
-			next(t, s.changed)
-			require.Eventually(t, func() bool { return len(s.of("c1")) >= 14 }, testWait, time.Millisecond)
+			s.await(t, 14)
 			got := s.of("c1")
 			require.Empty(t, r.Ladder("c1"), "handed over once")
 			party := "13900001234"
@@ -175,13 +181,13 @@ func TestLadderOfAnUnansweredRing(t *testing.T) {
 	out := r.ring(ctx, nil)
 	inv := agent.expect("INVITE", "INVITE")
 	agent.respond(inv, 180, "Ringing", "a1", "")
-	require.Eventually(t, func() bool { return len(r.Ladder("c1")) == 2 }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return len(r.Ladder("c1")) >= 2 }, testWait, time.Millisecond)
 	cancel(call.CancelCause{Why: call.CauseElsewhere})
 	agent.respond(agent.expect("CANCEL", "CANCEL"), 200, "OK", "a1", "")
 	agent.respond(inv, 487, "Request Terminated", "a1", "")
 	agent.expect("ACK", "ACK")
 	require.Error(t, next(t, out).err)
-	next(t, s.changed)
+	s.await(t, 6)
 	require.Equal(t, []string{
 		"8001 -> INVITE", "8001 <- 180 Ringing", "8001 -> CANCEL", "8001 <- 200 OK", "8001 <- 487 Request Terminated", "8001 -> ACK",
 	}, rungs(s.of("c1")))
@@ -218,7 +224,7 @@ func TestLadderHidesCredentials(t *testing.T) {
 	leg := next(t, legs)
 	leg.Hangup(call.CauseBye)
 	p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
-	next(t, s.changed)
+	s.await(t, 9)
 	got := s.of("c1")
 	require.Equal(t, []string{
 		"8001 <- INVITE", "8001 -> 401 Unauthorized", "8001 <- ACK", "8001 <- INVITE", "8001 -> 100 Trying",

@@ -90,15 +90,14 @@ func TestPanicOfAnOwner(t *testing.T) {
 // A 200 whose ACK never comes does not hold up Close for 64·T1.
 func TestCloseDoesNotWaitForAck(t *testing.T) {
 	t.Parallel()
-	const t1 = 100 * time.Millisecond
 	legs := make(chan call.Leg, 1)
-	r := newRig(t, func(o *Options) { o.T1, o.OnIncoming = t1, untilOver(legs) })
+	r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(legs) })
 	k := newPeer(t, "udp", r.udp()).dialog(testNumber)
 	k.invite()
 	k.p.status("INVITE", 200)
 	next(t, legs)
 	begun := time.Now()
 	require.NoError(t, r.Close())
-	require.Less(t, time.Since(begun), ackWithin*t1/2)
+	require.Less(t, time.Since(begun), ackWithin*rigT1/2)
 	k.p.expect("BYE", "BYE")
 }

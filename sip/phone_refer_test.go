@@ -14,7 +14,7 @@ import (
 // referBench is an agent's phone in a call with the hotline, and another call of it with a colleague.
 func referBench(t *testing.T, transport string) (b *phoneBench, p *Phone, mine call.Leg, in call.Incoming, commands chan call.Command) {
 	t.Helper()
-	b = newPhoneBench(t, transport, Options{T1: 50 * time.Millisecond})
+	b = newPhoneBench(t, transport, Options{})
 	p = b.add(b.phones(b.hotline.Addrs()[0], 31000), PhoneOptions{User: "8001", Password: "one"})
 	require.NoError(t, p.Register(t.Context()))
 	require.Equal(t, "8001 true", next(t, b.flows))

@@ -18,7 +18,7 @@ func TestRefusalAcknowledgedAgain(t *testing.T) {
 	require.Error(t, next(t, out).err)
 	for range 3 {
 		p.respond(inv, 486, "Busy", "a1", "")
-		again, err := p.read(time.Second)
+		again, err := p.read(testWait)
 		require.NoError(t, err)
 		require.Equal(t, "ACK", again.method())
 		require.Equal(t, inv.header("via"), again.header("via"))

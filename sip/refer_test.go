@@ -320,7 +320,7 @@ func TestReferWithoutSubscription(t *testing.T) {
 // A REFER that nobody decides is answered while its phone still waits; one whose leg ends, at once.
 func TestReferUndecided(t *testing.T) {
 	t.Parallel()
-	r, p := referRig(t)
+	r, p := referRigWith(t, func(o *Options) { o.T1 = 100 * time.Millisecond })
 	k, _, commands := atAgent(t, r, p)
 	ref := k.refer(commands, "<sip:8002@hotline>").Referral
 	require.NotEmpty(t, p.status("REFER", 500).header("retry-after"))

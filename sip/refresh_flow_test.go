@@ -44,7 +44,11 @@ func TestLostFlowIsAsked(t *testing.T) {
 	for _, back := range []bool{true, false} {
 		t.Run(fmt.Sprint("connection closed, back ", back), func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, func(o *Options) { o.T1 = 20 * time.Millisecond })
+			r := newRig(t, func(o *Options) {
+				if !back { // it is waited for in vain
+					o.T1 = 20 * time.Millisecond
+				}
+			})
 			p := newPeer(t, "tcp", r.tcp())
 			p.register(r)
 			_, l := p.answeredBy(r)

@@ -98,7 +98,7 @@ func TestAnswerWaitingForPrackEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := incomingCall(t, 10*time.Millisecond, "", require100rel)
+			c := incomingCall(t, 50*time.Millisecond, "", require100rel)
 			c.rung()
 			answered := make(chan error, 1)
 			go func() { _, err := c.leg.Answer(); answered <- err }()

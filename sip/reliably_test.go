@@ -63,6 +63,7 @@ func (c *ringingCall) rung() wire {
 // prack acknowledges a 18x as a new request.
 func (c *ringingCall) prack(w wire, body string) {
 	c.p.t.Helper()
+	c.p.settle(w)
 	extra := []string{"RAck: " + w.header("rseq") + " " + w.header("cseq")}
 	if body != "" {
 		extra = append(extra, sdpHeader)
@@ -73,6 +74,7 @@ func (c *ringingCall) prack(w wire, body string) {
 // acknowledge sends the ACK of a 2xx to the INVITE, or of a refusal.
 func (c *ringingCall) acknowledge(w wire) {
 	c.p.t.Helper()
+	c.p.settle(w)
 	branch := newBranch()
 	if !strings.HasPrefix(w.start, "SIP/2.0 200") {
 		branch = c.branch
@@ -101,22 +103,22 @@ func TestReliableRinging(t *testing.T) {
 
 func reliableRinging(t *testing.T, network string) {
 	t.Helper()
-	const t1 = 50 * time.Millisecond
+	const t1 = 100 * time.Millisecond
 	c := incomingCallOver(t, network, t1, sdpGood, require100rel)
+	began := time.Now()
 	first := c.rung()
 	require.Equal(t, "100rel", first.header("require"))
 	seq, err := strconv.ParseUint(first.header("rseq"), 10, 32)
 	require.NoError(t, err)
 	require.True(t, seq >= 1 && seq <= 1<<31-1, seq)
 	require.Empty(t, first.body, "the answer is the 200's")
-	last := first
+	var due time.Duration
 	for _, gap := range []time.Duration{t1, 2 * t1, 4 * t1} {
 		require.NoError(t, c.leg.Ring(), "it is being resent: nothing new is sent")
 		again := c.p.expect("SIP/2.0 180", "INVITE")
 		require.Equal(t, first.raw, again.raw)
-		const late = 500 * time.Millisecond // a busy machine
-		require.WithinRange(t, again.at, last.at.Add(gap/2), last.at.Add(gap+late))
-		last = again
+		due += gap
+		require.GreaterOrEqual(t, again.at.Sub(began), due)
 	}
 	c.prack(first, "")
 	ok := c.p.status("PRACK", 200)
@@ -211,11 +213,12 @@ func TestPrackMatching(t *testing.T) {
 // Without a PRACK in 64·T1 the INVITE gets a 5xx (RFC 3262 section 3), and the leg ends.
 func TestReliableRingingUnacknowledged(t *testing.T) {
 	t.Parallel()
-	const t1 = 10 * time.Millisecond
+	const t1 = 20 * time.Millisecond
 	c := incomingCall(t, t1, sdpGood, require100rel)
+	began := time.Now()
 	w := c.rung()
 	gone := c.p.status("INVITE", 504)
-	require.WithinRange(t, gone.at, w.at.Add(64*t1-t1), w.at.Add(64*t1+time.Second))
+	require.GreaterOrEqual(t, gone.at.Sub(began), 64*t1)
 	c.acknowledge(gone)
 	e := ended(t, c.leg)
 	require.Equal(t, call.CauseNoAck, e.Why)
@@ -261,13 +264,13 @@ func TestFinalBeforePrack(t *testing.T) {
 // Nothing takes the place of a refusal that is resent: not a 18x either.
 func TestRefusalStaysWhatItIs(t *testing.T) {
 	t.Parallel()
-	const t1 = 5 * time.Millisecond
+	const t1 = 50 * time.Millisecond
 	c := incomingCall(t, t1, sdpGood, require100rel)
 	c.rung()
 	c.cancel()
 	c.p.status("CANCEL", 200)
 	c.p.status("INVITE", 487)
-	c.p.silence(20*t1, "SIP/2.0 180")
+	c.p.silence(8*t1, "SIP/2.0 180")
 	tag := c.toTag
 	c.toTag = ""
 	c.p.write(c.message("INVITE", c.invite, c.branch, sdpGood, require100rel, sdpHeader))
@@ -281,7 +284,7 @@ func TestByeInEarlyDialog(t *testing.T) {
 	for name, reliable := range map[string][]string{"reliable": {require100rel}, "not": nil} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := incomingCall(t, 20*time.Millisecond, sdpGood, reliable...)
+			c := incomingCall(t, 50*time.Millisecond, sdpGood, reliable...)
 			c.rung()
 			c.request("BYE", "")
 			seen := map[string]bool{}

@@ -63,7 +63,7 @@ func TestReloadTrunks(t *testing.T) {
 
 	gone := p.dialog(testNumber)
 	gone.invite()
-	p.status("INVITE", 404)
+	gone.ack(p.status("INVITE", 404), "")
 	added := p.dialog("96119")
 	added.answered()
 	next(t, legs)
@@ -74,7 +74,7 @@ func TestReloadTrunks(t *testing.T) {
 	require.NoError(t, leg.Context().Err(), "a call that is in stays")
 	stranger := p.dialog("96119")
 	stranger.invite()
-	p.status("INVITE", 403)
+	stranger.ack(p.status("INVITE", 403), "")
 }
 
 // An agent who is added can register; one who is removed, or has another password, has to register anew, and the

@@ -39,8 +39,9 @@ func (r *rig) quiet(t *testing.T) {
 	}, testWait, time.Millisecond)
 }
 
-// rigT1 is a rig's T1, where no other is asked for.
-const rigT1 = 50 * time.Millisecond
+// rigT1 is a rig's T1, where no other is asked for: such that nothing is resent, and nobody given up, because the
+// machine is slow.
+const rigT1 = 500 * time.Millisecond
 
 // newRig runs a user agent on loopback that takes calls to testNumber from everywhere on it.
 func newRig(t *testing.T, change func(o *Options)) *rig {

@@ -191,7 +191,7 @@ func TestRingAfterConnectionClosed(t *testing.T) {
 
 func TestRingWithdrawn(t *testing.T) {
 	t.Parallel()
-	r, p := registeredPhone(t, rigT1)
+	r, p := registeredPhone(t, 100*time.Millisecond)
 	withdraw := func(why call.Cause) (context.Context, func()) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		return ctx, func() { cancel(call.CancelCause{Why: why}) }
@@ -235,7 +235,7 @@ func TestRingWithdrawn(t *testing.T) {
 	p.respond(bye, 200, "OK", "", "")
 
 	// A deadline is an agent who did not answer.
-	short, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	short, stop := context.WithTimeout(t.Context(), 2*time.Second) // by when it rings
 	defer stop()
 	out = r.ring(short, nil)
 	inv = p.expect("INVITE", "INVITE")

@@ -22,7 +22,7 @@ func (p *peer) first() wire {
 func (p *peer) firstBut100(began time.Time, after time.Duration) wire {
 	p.t.Helper()
 	w := p.first()
-	if strings.HasPrefix(w.start, "SIP/2.0 100 ") {
+	for strings.HasPrefix(w.start, "SIP/2.0 100 ") { // ours, and the transaction's
 		require.GreaterOrEqual(p.t, w.at.Sub(began), after)
 		w = p.first()
 	}
@@ -142,4 +142,13 @@ func TestTryingIsNotSentToWhoeverCancels(t *testing.T) {
 	require.Equal(t, "SIP/2.0 487 Request Terminated", w.start)
 	k.ack(w, "")
 	p.silence(2*after, "SIP/2.0 100")
+}
+
+// A timer of the 100 that has fired while another response is being given finds that nothing is owed any more.
+func TestTryingYieldsToAResponse(t *testing.T) {
+	t.Parallel()
+	x := &exchange{} // without a transaction, so that it cannot answer
+	x.begin()
+	require.NotPanics(t, x.try)
+	require.Panics(t, (&exchange{}).try)
 }

@@ -9,10 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// turnGrace is how long a turn that is over still stands for the sources it has read from: sipgo's goroutines
-// look the socket up by source when they begin to serve a request.
-const turnGrace = time.Second
-
 // listenUDP reads a UDP socket until it is closed, in turns. sipgo's reader remembers every source it ever
 // read from, for as long as it reads; when it knows limits.sources of them the next reader takes its place,
 // and what it remembered goes with it.
@@ -44,7 +40,7 @@ type udpTurn struct {
 func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
 	if len(s.seen) >= s.ua.o.limits.sources {
 		s.next()
-		pause(turnGrace, s.done)
+		pause(s.ua.o.limits.grace, s.done)
 		return 0, nil, net.ErrClosed
 	}
 	for failures := 0; ; {

@@ -9,7 +9,7 @@ import (
 )
 
 // phoneT1 is fast enough for a test to lose packets and slow enough for a busy machine.
-const phoneT1 = 20 * time.Millisecond
+const phoneT1 = 40 * time.Millisecond
 
 // pair is two phones with a relay between them: what passes it to the hotline passes to the second.
 func pair(t *testing.T, reliable bool) (first, second *Phone, r *Relay) {

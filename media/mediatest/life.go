@@ -158,17 +158,17 @@ func pair(lo uint16, rest time.Duration) func(*media.Options) {
 
 func portsRest(t *testing.T, newEngine Make) {
 	t.Helper()
-	e := open(t, newEngine, pair(23010, time.Hour))
+	e := open(t, newEngine, pair(9710, time.Hour))
 	s, err := e.Open(media.StreamOptions{})
 	require.NoError(t, err)
-	require.Equal(t, uint16(23010), s.Local().Port())
+	require.Equal(t, uint16(9710), s.Local().Port())
 	_, err = e.Open(media.StreamOptions{})
 	require.ErrorIs(t, err, media.ErrNoPorts)
 	require.NoError(t, s.Close())
 	_, err = e.Open(media.StreamOptions{})
 	require.ErrorIs(t, err, media.ErrNoPorts, "it rests")
 
-	e = open(t, newEngine, pair(23020, 50*time.Millisecond))
+	e = open(t, newEngine, pair(9720, 50*time.Millisecond))
 	s, err = e.Open(media.StreamOptions{})
 	require.NoError(t, err)
 	closed := time.Now()
@@ -182,16 +182,16 @@ func portsRest(t *testing.T, newEngine Make) {
 
 func portsTaken(t *testing.T, newEngine Make) {
 	t.Helper()
-	for _, port := range []int{23030, 23031} { // the RTP port, the RTCP port
+	for _, port := range []int{9730, 9731} { // the RTP port, the RTCP port
 		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		require.NoError(t, err)
-		e := open(t, newEngine, func(o *media.Options) { o.Ports = media.PortRange{Lo: 23030, Hi: 23033} })
+		e := open(t, newEngine, func(o *media.Options) { o.Ports = media.PortRange{Lo: 9730, Hi: 9733} })
 		s, err := e.Open(media.StreamOptions{})
 		require.NoError(t, err)
-		require.Equal(t, uint16(23032), s.Local().Port())
+		require.Equal(t, uint16(9732), s.Local().Port())
 		_, err = e.Open(media.StreamOptions{})
 		require.ErrorIs(t, err, media.ErrNoPorts)
-		_, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 23033})
+		_, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9733})
 		require.Error(t, err, "the RTCP port is ours too")
 		require.NoError(t, conn.Close())
 		require.NoError(t, s.Close())
@@ -249,7 +249,7 @@ func reports(t *testing.T, newEngine Make) {
 	p.Send(tone)
 	voice := p.Next()
 	b := make([]byte, 1500)
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(3*patience))) // one comes after some seconds of frames
 	n, from, err := conn.ReadFromUDPAddrPort(b)
 	require.NoError(t, err)
 	require.Equal(t, s.Local().Port()+1, from.Port(), "from the port above RTP's")
@@ -257,7 +257,7 @@ func reports(t *testing.T, newEngine Make) {
 	// RFC 3550 section 6.4.1: version 2 with one report block, type 200.
 	require.Equal(t, []byte{0x81, 200, 0, 12}, b[:4])
 	require.Equal(t, voice.SSRC, binary.BigEndian.Uint32(b[4:]))
-	require.InDelta(t, time.Now().Unix(), int64(binary.BigEndian.Uint32(b[8:]))-2_208_988_800, 2)
+	require.InDelta(t, time.Now().Unix(), int64(binary.BigEndian.Uint32(b[8:]))-2_208_988_800, time.Minute.Seconds())
 	require.NotZero(t, binary.BigEndian.Uint32(b[20:]), "packets sent")
 	require.Equal(t, p.SSRC, binary.BigEndian.Uint32(b[28:]))
 	require.Equal(t, byte(256/3), b[32], "the fraction lost")

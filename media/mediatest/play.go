@@ -32,10 +32,13 @@ func playPaced(t *testing.T, newEngine Make) {
 		for i, packet := range packets {
 			require.Len(t, packet.Audio, 160)
 			require.Equal(t, p.Number, packet.Payload)
-			require.Equal(t, i == 0, packet.Marker, "marker of packet %d", i)
-			require.Equal(t, packets[0].Timestamp+uint32(160*i), packet.Timestamp)
+			// An engine that was held up leaves out the time that it lost, and says so.
+			late := i > 0 && packet.Timestamp != packets[i-1].Timestamp+160
+			require.Equal(t, i == 0 || late, packet.Marker, "marker of packet %d", i)
 			require.False(t, packet.Silent())
 		}
+		lasted := time.Duration(packets[20].Timestamp-packets[0].Timestamp) * time.Second / media.SampleRate
+		require.LessOrEqual(t, lasted, took+2*media.FrameDuration, "no more is left out than was lost")
 		require.Equal(t, s.Local(), packets[0].From)
 		heard := p.Heard(packets)
 		require.True(t, Has(heard, 1000))
@@ -126,7 +129,7 @@ func silenceIdle(t *testing.T, newEngine Make) {
 func silenceBefore(t *testing.T, newEngine Make) {
 	t.Helper()
 	s, p := stream(t, open(t, newEngine), media.PCMA)
-	other, q := stream(t, open(t, newEngine, func(o *media.Options) { o.Ports = media.PortRange{Lo: 22000, Hi: 22999} }), media.PCMA)
+	other, q := stream(t, open(t, newEngine, func(o *media.Options) { o.Ports = otherPorts }), media.PCMA)
 	require.NoError(t, other.Play(t.Context(), media.Tone(600, 100*time.Millisecond)))
 	q.Take(5)
 	require.Zero(t, s.Stats().PacketsOut, "a caller to whom nothing was played, and who sent nothing")

@@ -34,7 +34,8 @@ func keysSent(t *testing.T, newEngine Make) {
 	}
 	after := p.Take(1)[0]
 	require.Equal(t, events[7].Sequence+1, after.Sequence)
-	require.Equal(t, events[0].Timestamp+8*160, after.Timestamp, "audio goes on where the event ends")
+	// Not before: an engine that was held up leaves out the time that it lost.
+	require.GreaterOrEqual(t, int32(after.Timestamp-events[0].Timestamp), int32(8*160), "audio goes on where the event ends")
 
 	gone, leave := context.WithCancelCause(t.Context())
 	leave(errBargeIn)

@@ -69,10 +69,17 @@ func Run(t *testing.T, newEngine Make) {
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
+// The suite's ports are below those that internal/testkit hands out to tests of other packages, which run at the same
+// time. otherPorts are a second engine's; 97xx are for tests that want a certain port.
+var (
+	ports      = media.PortRange{Lo: 8000, Hi: 8999}
+	otherPorts = media.PortRange{Lo: 9000, Hi: 9399}
+)
+
 // open makes an engine with the suite's options, changed by change.
 func open(t *testing.T, newEngine Make, change ...func(*media.Options)) media.Engine {
 	t.Helper()
-	o := media.Options{Address: loopback, Ports: media.PortRange{Lo: 18000, Hi: 18999}, Rest: time.Millisecond}
+	o := media.Options{Address: loopback, Ports: ports, Rest: time.Millisecond}
 	for _, c := range change {
 		c(&o)
 	}
