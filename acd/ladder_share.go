@@ -134,8 +134,11 @@ func (d *desk) shareRound() (again bool) {
 	for _, c := range without {
 		d.takeFromAlarm(c, alarms, gifts)
 	}
+	// Who has but one is first, and when one comes to nothing what is left is shared out anew.
+	slices.SortStableFunc(gifts, func(a, b gift) int { return cmp.Compare(a.to.phones(), b.to.phones()) })
 	for _, g := range gifts {
-		again = !d.give(g) || again
+		g.to.climb.given--
+		again = again || !d.give(g)
 	}
 	for _, c := range alarms {
 		d.callDuty(c)
@@ -152,7 +155,6 @@ type gift struct {
 
 // give rings the phone; false if it came to nothing, since the agent was taken elsewhere or the alarm has left.
 func (d *desk) give(g gift) bool {
-	g.to.climb.given--
 	if !g.to.waits() {
 		return false
 	}

@@ -199,17 +199,9 @@ func (d *Desk) TakenBack(id, name string) error {
 // settleAlarms reports an agent whom an alarm may have and who does not ring for one; an alarm without a phone while
 // another has more than one; and a duty number that should be called.
 func (d *Desk) settleAlarms() error {
-	for _, a := range d.agents {
-		a.taken = false
+	if err := d.robbedOfAll(); err != nil {
+		return err
 	}
-	robbed := d.robbed
-	d.robbed = nil
-	for _, c := range robbed {
-		if d.caller(c.name) == c && c.climb != nil && c.climb.up && len(c.offers) == 0 && !d.refused {
-			return fmt.Errorf("the alarm %s lost its only phone", c.name)
-		}
-	}
-	d.refused = false
 	for _, c := range d.callers {
 		if c.climb == nil || !d.wantsPhone(c) {
 			continue
@@ -228,6 +220,22 @@ func (d *Desk) settleAlarms() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// robbedOfAll reports an alarm from which another took its only phone.
+func (d *Desk) robbedOfAll() error {
+	for _, a := range d.agents {
+		a.taken = false
+	}
+	robbed := d.robbed
+	d.robbed = nil
+	for _, c := range robbed {
+		if d.caller(c.name) == c && c.climb != nil && c.climb.up && len(c.offers) == 0 && !d.refused {
+			return fmt.Errorf("the alarm %s lost its only phone", c.name)
+		}
+	}
+	d.refused = false
 	return nil
 }
 

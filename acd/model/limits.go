@@ -72,7 +72,7 @@ func (d *Desk) bound(c *caller) bool {
 // grow makes those late who have waited as long as one may.
 func (d *Desk) grow() {
 	for _, c := range d.callers {
-		if due := d.due(c); due > 0 && due <= d.now {
+		if d.bound(c) && c.queue.MaxWait > 0 && d.due(c) <= d.now {
 			c.late = true
 		}
 	}
