@@ -3,6 +3,7 @@ package acd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,7 +120,7 @@ func newWorld(f *figures, fault func(w *world)) *world {
 
 // acts are what may happen next.
 func (w *world) acts() (acts []act) {
-	acts = append(acts, tick)
+	acts = append(acts, tick, act{what: "reload"})
 	for i, c := range w.seats {
 		if c == nil {
 			acts = append(acts, act{"join", i})
@@ -153,6 +154,8 @@ func (w *world) do(x act) {
 		w.pass()
 	case "join":
 		w.join(x.who)
+	case "reload":
+		w.reload()
 	case "leave":
 		w.gone[x.who] = true
 		if w.seats[x.who].seat.Leave(call.CauseBye) {
@@ -182,6 +185,18 @@ func (w *world) pass() {
 		fire()
 		w.restAfter(before)
 	}
+}
+
+// reload takes the alarms' skill from the second agent and gives another, or the other way round.
+func (w *world) reload() {
+	o := *w.d.o
+	o.Agents = slices.Clone(o.Agents)
+	if _, skill := o.Agents[1].Skills["gas"]; skill {
+		o.Agents[1].Skills = map[string]int{"repair": 1}
+	} else {
+		o.Agents[1].Skills = map[string]int{"gas": 3}
+	}
+	w.d.reload(&o)
 }
 
 func (w *world) join(i int) {
@@ -300,7 +315,7 @@ func (w *world) key() string {
 		return -1
 	}
 	for i, a := range w.d.agents {
-		fmt.Fprint(&b, a.flow, a.paused, w.out[i], a.missed, len(a.legs), at(a.booked), w.closed[i]-w.now,
+		fmt.Fprint(&b, a.flow, a.paused, w.out[i], a.missed, a.Skills, len(a.legs), at(a.booked), w.closed[i]-w.now,
 			max(0, rel(a.wrapUntil)), max(0, rel(a.restUntil)), max(0, rel(a.alarmRest)), max(0, w.rests[i]-w.now), w.talking[i], ' ')
 		if o := a.offer; o != nil {
 			fmt.Fprint(&b, o.open, at(o.caller), o.rung.IsZero(), rel(o.alarm.at), o.why)
