@@ -230,7 +230,7 @@ func (d *desk) takeFromAlarm(c *caller, alarms []*caller, gifts []gift) {
 
 // hasUse reports whether an alarm without a phone may have this agent from another alarm, which has more than one.
 func (d *desk) hasUse(c *caller, a *agent) bool {
-	return c.climb.at >= toEveryone || a.level(d.ladder.queue) > 0
+	return !a.loggedOut() && (c.climb.at >= toEveryone || a.level(d.ladder.queue) > 0)
 }
 
 // book keeps an agent, whose phone is being taken back, for an alarm.
@@ -254,7 +254,7 @@ func (d *desk) settleBooked() {
 		}
 		a.booked = nil
 		c.climb.booked--
-		if c.waits() && a.free() {
+		if c.waits() && a.free() && !a.loggedOut() {
 			d.start(c, a)
 		}
 	}
