@@ -25,7 +25,7 @@ func (w *world) stepOf(c *caller) int {
 func (w *world) may(c *caller, i int) bool {
 	a, step := w.d.agents[i], w.stepOf(c)
 	_, skill := a.Skills["gas"]
-	if !a.flow || w.talking[i] || w.rests[i] > w.now || !skill && step < toEveryone {
+	if !a.flow || w.out[i] || w.talking[i] || w.rests[i] > w.now || !skill && step < toEveryone {
 		return false
 	}
 	forAlarm := a.offer != nil && a.offer.caller.climb != nil

@@ -3,6 +3,7 @@ package acd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,10 +64,11 @@ type world struct {
 	now   int // seconds
 	seats [worldCallers]*caller
 	gone  [worldCallers]bool // left or answered
-	// talking and rests are the agents' facts as the rules have them: whether they talk, and until when they are
-	// not rung because an alarm's offer failed.
+	// talking and rests are the agents' facts as the rules have them: whether they talk, until when they are
+	// not rung because an alarm's offer failed, and whether they are logged out.
 	talking []bool
 	rests   []int
+	out     []bool // logged out of everything
 	// closed is since when each agent's phone is being taken back, -1: it is not.
 	closed []int
 	// without is since when an alarm has had no phone that rings, though there were enough; -1: it has.
@@ -81,8 +83,8 @@ func newWorld(f *figures, fault func(w *world)) *world {
 	o := Options{
 		Phones: silent{}, Rings: 1, Ring: Ring{On: 4 * worldSecond},
 		Queues: []Queue{
-			{Name: "gas", Priority: 100, Alarm: true, Strategy: RingAll, WrapUp: worldWrapUp * worldSecond},
-			{Name: "repair", WrapUp: worldWrapUp * worldSecond},
+			{Name: "gas", Priority: 100, Alarm: true, Strategy: RingAll, WrapUp: worldWrapUp * worldSecond, AutoPause: 1},
+			{Name: "repair", WrapUp: worldWrapUp * worldSecond, AutoPause: 1},
 		},
 		Agents: []Agent{
 			{ID: "1", Skills: map[string]int{"gas": 5, "repair": 5}},
@@ -106,6 +108,7 @@ func newWorld(f *figures, fault func(w *world)) *world {
 	w.d.now = w.start
 	for _, a := range w.d.agents {
 		w.talking, w.rests, w.closed = append(w.talking, false), append(w.rests, 0), append(w.closed, -1)
+		w.out = append(w.out, false)
 		a.idle = w.start
 		w.d.setFlow(a, true)
 	}
@@ -117,7 +120,7 @@ func newWorld(f *figures, fault func(w *world)) *world {
 
 // acts are what may happen next.
 func (w *world) acts() (acts []act) {
-	acts = append(acts, tick)
+	acts = append(acts, tick, act{what: "reload"})
 	for i, c := range w.seats {
 		if c == nil {
 			acts = append(acts, act{"join", i})
@@ -126,7 +129,7 @@ func (w *world) acts() (acts []act) {
 		}
 	}
 	for i, a := range w.d.agents {
-		acts = append(acts, act{"flow", i}, act{"pause", i})
+		acts = append(acts, act{"flow", i}, act{"pause", i}, act{"log", i})
 		if w.talking[i] {
 			acts = append(acts, act{"hang-up", i})
 		}
@@ -151,6 +154,8 @@ func (w *world) do(x act) {
 		w.pass()
 	case "join":
 		w.join(x.who)
+	case "reload":
+		w.reload()
 	case "leave":
 		w.gone[x.who] = true
 		if w.seats[x.who].seat.Leave(call.CauseBye) {
@@ -182,6 +187,18 @@ func (w *world) pass() {
 	}
 }
 
+// reload takes the alarms' skill from the second agent and gives another, or the other way round.
+func (w *world) reload() {
+	o := *w.d.o
+	o.Agents = slices.Clone(o.Agents)
+	if _, skill := o.Agents[1].Skills["gas"]; skill {
+		o.Agents[1].Skills = map[string]int{"repair": 1}
+	} else {
+		o.Agents[1].Skills = map[string]int{"gas": 3}
+	}
+	w.d.reload(&o)
+}
+
 func (w *world) join(i int) {
 	t := call.Ticket{CallID: fmt.Sprint("g", i+1), Queue: "gas", From: fmt.Sprint("138", i), Entered: w.d.now}
 	if i == lesserCall {
@@ -201,6 +218,15 @@ func (w *world) agentDoes(what string, i int) {
 		w.d.setFlow(a, !a.flow)
 	case "pause":
 		a.paused = !a.paused
+		w.d.refresh(a)
+	case "log":
+		w.out[i] = !w.out[i]
+		for _, s := range a.slots {
+			s.away = w.out[i]
+		}
+		if w.out[i] {
+			a.unpause()
+		}
 		w.d.refresh(a)
 	case "hang-up":
 		w.hangUp(i, call.Far)
@@ -289,7 +315,7 @@ func (w *world) key() string {
 		return -1
 	}
 	for i, a := range w.d.agents {
-		fmt.Fprint(&b, a.flow, a.paused, len(a.legs), at(a.booked), w.closed[i]-w.now,
+		fmt.Fprint(&b, a.flow, a.paused, w.out[i], a.missed, a.Skills, len(a.legs), at(a.booked), w.closed[i]-w.now,
 			max(0, rel(a.wrapUntil)), max(0, rel(a.restUntil)), max(0, rel(a.alarmRest)), max(0, w.rests[i]-w.now), w.talking[i], ' ')
 		if o := a.offer; o != nil {
 			fmt.Fprint(&b, o.open, at(o.caller), o.rung.IsZero(), rel(o.alarm.at), o.why)

@@ -1,5 +1,7 @@
 package acd
 
+import "fmt"
+
 // Hold stops the desk until release is called: what it is told meanwhile it takes in together, as what happened
 // in one instant. It must be running.
 func (c *Center) Hold() (release func()) {
@@ -10,4 +12,31 @@ func (c *Center) Hold() (release func()) {
 	})
 	<-held
 	return func() { close(let) }
+}
+
+// Leftovers are what a desk at rest should not have: deadlines other than midnight's, callers, offers, alarms, numbers
+// being called.
+func (c *Center) Leftovers() (what []string) {
+	reply := make(chan []string)
+	c.inbox.put(func(d *desk) {
+		var left []string
+		note := func(name string, n int) {
+			if n != 0 {
+				left = append(left, fmt.Sprintf("%d %s", n, name))
+			}
+		}
+		note("deadlines", d.alarms.len()-1)
+		note("phones ringing", d.ringing)
+		for _, q := range append(d.queues, d.people) {
+			note("callers in "+q.Name, q.waiting.len()+q.want.len()+sizeOf(q.line.root)+q.bare)
+		}
+		for _, a := range d.agents {
+			note("callers for "+a.ID, a.direct.len())
+		}
+		if l := d.ladder; l != nil {
+			note("alarms and numbers", len(l.climbing)+len(l.calling)+len(l.booked))
+		}
+		reply <- left
+	})
+	return <-reply
 }

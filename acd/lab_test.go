@@ -292,3 +292,9 @@ func (p *phones) cross(agent string) {
 	defer p.mu.Unlock()
 	p.crossing[agent] = true
 }
+
+func (p *phones) uncross(agent string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.crossing, agent)
+}

@@ -146,6 +146,7 @@ type climb struct {
 	next alarm
 	// booked is how many agents' phones were taken back for this alarm, and will ring for it next.
 	booked int
+	given  int // phones about to be rung for it, while they are shared out
 	turn   int // the place in the order of whose turn it is
 	// duty are the numbers being called, and called those that were, too.
 	duty   []*dutyCall
@@ -262,7 +263,7 @@ func (l *ladder) rebuild(agents []*agent) {
 }
 
 // phones is how many agents' phones ring for an alarm, or are about to.
-func (c *caller) phones() int { return len(c.offers) + c.climb.booked }
+func (c *caller) phones() int { return len(c.offers) + c.climb.booked + c.climb.given }
 
 // wantsPhone reports whether another agent may be rung for an alarm: as many as the strategy wants on the first
 // step, and everybody from the second on.

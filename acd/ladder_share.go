@@ -109,27 +109,57 @@ func (d *desk) shareRound() (again bool) {
 	for _, c := range alarms {
 		turns.add(c)
 	}
+	for _, c := range alarms {
+		c.climb.given = 0
+	}
 	pools := d.pools()
+	// One past the first step wants every phone, and those that do not climb are lesser calls to it: a phone given to one
+	// of them would be taken back in the next round.
+	greedy := slices.ContainsFunc(alarms, func(c *caller) bool { return c.climbing() && c.climb.at > skilled })
+	var gifts []gift
 	var without []*caller
 	for c, ok := turns.first(); ok; c, ok = turns.first() {
 		turns.remove(c)
-		if !c.wantsPhone(d.now) {
+		if !c.wantsPhone(d.now) || greedy && !c.climb.up {
 			continue
 		}
 		if a := pools.take(c.climb.at); a != nil {
-			d.ringFor(c, a)
+			gifts = append(gifts, gift{c, a})
+			c.climb.given++
 			turns.add(c)
 		} else if c.phones() == 0 && c.climb.up {
 			without = append(without, c)
 		}
 	}
 	for _, c := range without {
-		d.takeFromAlarm(c, alarms)
+		d.takeFromAlarm(c, alarms, gifts)
+	}
+	// Who has but one is first, and when one comes to nothing what is left is shared out anew.
+	slices.SortStableFunc(gifts, func(a, b gift) int { return cmp.Compare(a.to.phones(), b.to.phones()) })
+	for _, g := range gifts {
+		g.to.climb.given--
+		again = again || !d.give(g)
 	}
 	for _, c := range alarms {
 		d.callDuty(c)
 	}
-	return slices.ContainsFunc(alarms, func(c *caller) bool { return !c.waits() })
+	return again || slices.ContainsFunc(alarms, func(c *caller) bool { return !c.waits() })
+}
+
+// gift is a phone about to be rung for an alarm. Phones are rung once all have been given, or one might be rung for an
+// alarm and taken back for another in the same instant.
+type gift struct {
+	to    *caller
+	agent *agent
+}
+
+// give rings the phone; false if it came to nothing, since the agent was taken elsewhere or the alarm has left.
+func (d *desk) give(g gift) bool {
+	if !g.to.waits() {
+		return false
+	}
+	d.ringFor(g.to, g.agent)
+	return g.agent.booked == g.to || g.agent.offer != nil && g.agent.offer.caller == g.to
 }
 
 // turnBefore is whose turn it is to have another phone. Of alarms from one number, one climbs; the others have
@@ -161,32 +191,46 @@ func (d *desk) ringFor(c *caller, a *agent) {
 	d.refresh(a)
 }
 
-// takeFromAlarm takes a phone for an alarm that has none from the alarm for which most ring, and more than one: the
-// one that has rung shortest.
-func (d *desk) takeFromAlarm(c *caller, alarms []*caller) {
-	var last *offer
+// takeFromAlarm takes a phone for an alarm that has none from the alarm that has most, and more than one: one that was
+// just given to it, or the one that has rung shortest.
+func (d *desk) takeFromAlarm(c *caller, alarms []*caller, gifts []gift) {
+	var from *caller
 	most := 1
 	for _, rich := range alarms {
-		has := len(rich.offers)
+		has := len(rich.offers) + rich.climb.given
 		if !rich.climbing() {
 			has++ // this one may be left without
 		}
-		if has <= most {
-			continue
-		}
-		for _, o := range slices.Backward(rich.offers) {
-			if c.climb.at >= toEveryone || o.agent.level(d.ladder.queue) > 0 {
-				last, most = o, has
-				break
-			}
+		useful := slices.ContainsFunc(gifts, func(g gift) bool { return g.to == rich && d.hasUse(c, g.agent) }) ||
+			slices.ContainsFunc(rich.offers, func(o *offer) bool { return d.hasUse(c, o.agent) })
+		if has > most && useful {
+			from, most = rich, has
 		}
 	}
-	if last == nil {
+	if from == nil {
 		return
 	}
-	d.book(last.agent, c)
-	d.withdraw(last, call.CauseWithdrawn)
-	d.refresh(last.agent)
+	for i, g := range slices.Backward(gifts) {
+		if g.to == from && d.hasUse(c, g.agent) {
+			gifts[i].to = c
+			from.climb.given--
+			c.climb.given++
+			return
+		}
+	}
+	for _, o := range slices.Backward(from.offers) {
+		if d.hasUse(c, o.agent) {
+			d.book(o.agent, c)
+			d.withdraw(o, call.CauseWithdrawn)
+			d.refresh(o.agent)
+			return
+		}
+	}
+}
+
+// hasUse reports whether an alarm without a phone may have this agent from another alarm, which has more than one.
+func (d *desk) hasUse(c *caller, a *agent) bool {
+	return !a.loggedOut() && (c.climb.at >= toEveryone || a.level(d.ladder.queue) > 0)
 }
 
 // book keeps an agent, whose phone is being taken back, for an alarm.
@@ -210,7 +254,7 @@ func (d *desk) settleBooked() {
 		}
 		a.booked = nil
 		c.climb.booked--
-		if c.waits() && a.free() {
+		if c.waits() && a.free() && !a.loggedOut() {
 			d.start(c, a)
 		}
 	}

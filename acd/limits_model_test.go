@@ -63,12 +63,12 @@ func newPair(t *testing.T, o acd.Options, midnight time.Duration) *pair {
 		}
 	}
 	return &pair{
-		serving: serving,
-		lab:     newLab(t, o),
+		serving: serving, exact: o.Ladder.Queue == "",
+		lab: newLab(t, o),
 		model: model.New(model.Options{
 			Queues: o.Queues, Agents: o.Agents, Limit: 15 * time.Second, NoProgress: 2 * time.Second,
 			Cycle: 5 * time.Second, Rescue: 10 * time.Second,
-			Ageing: o.Ageing, Midnight: midnight,
+			Ageing: o.Ageing, Midnight: midnight, Ladder: o.Ladder,
 		}),
 	}
 }
@@ -77,7 +77,7 @@ func newPair(t *testing.T, o acd.Options, midnight time.Duration) *pair {
 func (p *pair) call(s step) {
 	p.joins++
 	ticket := call.Ticket{
-		CallID: fmt.Sprintf("c%d", p.joins), Queue: modelDesk().Queues[s.Queue].Name,
+		CallID: fmt.Sprintf("c%d", p.joins), Queue: p.model.Queues()[s.Queue%len(p.model.Queues())],
 		Front: s.Who == 5, Stay: s.Who == 6, From: fmt.Sprint(s.Who % 3), Asserted: true,
 	}
 	p.lab.join(ticket)

@@ -17,22 +17,18 @@ func (p *pair) compare() error {
 	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(p.later(a), p.later(b)) })
 	for _, e := range events {
 		p.seen++
-		words := strings.Fields(e.what)
-		if words[0] == "RUNG" || words[0] == "ring" && e.at != time.Since(p.lab.start) {
-			return fmt.Errorf("unexpected: %v %s", e.at, e.what)
-		}
-		if words[0] != "ring" {
-			continue
-		}
-		p.rings[words[2]]++
-		if err := p.model.Rang(words[1], words[2]); err != nil {
-			return err
+		if err := p.tell(e); err != nil {
+			return fmt.Errorf("%w, of what happened together: %v, before: %v", err, events, p.lab.log()[max(0, len(p.lab.log())-24):])
 		}
 	}
 	if err := p.model.Settled(); err != nil {
 		return err
 	}
-	for _, a := range p.lab.center.Agents() {
+	there := p.lab.center.Agents()
+	if len(there) != len(p.model.Agents()) {
+		return fmt.Errorf("there are %d agents, should be %v", len(there), p.model.Agents())
+	}
+	for _, a := range there {
 		if want := p.model.State(a.ID); a.State != want {
 			return fmt.Errorf("agent %s is %s, should be %s", a.ID, a.State, want)
 		}
@@ -43,13 +39,46 @@ func (p *pair) compare() error {
 	return p.compareSeats()
 }
 
-// later is 0 for the ring of an agent whom a caller waits for, which decides before others may be rung for them.
+// tell has the model take in what the desk did.
+func (p *pair) tell(e event) error {
+	words := strings.Fields(e.what)
+	switch {
+	case words[0] == "RUNG" || words[0] == "ring" && e.at != time.Since(p.lab.start):
+		return fmt.Errorf("unexpected: %v %s", e.at, e.what)
+	case words[0] == "cancel":
+		if err := p.model.TakenBack(words[1], words[2]); err != nil {
+			return fmt.Errorf("%s: %w", e.what, err)
+		}
+		return nil
+	case words[0] == "refused":
+		return p.model.Refused(words[1], words[2])
+	case words[0] == "alarm":
+		p.steps[words[1]]++
+		return nil
+	case words[0] != "ring":
+		return nil
+	}
+	p.rings[words[2]]++
+	if len(words[1]) > 1 { // a number outside
+		return p.model.Dialled(words[1], words[2])
+	}
+	return p.model.Rang(words[1], words[2])
+}
+
+// later is in which order the model is told what happened in one instant: the phones taken back, the claims refused,
+// the ring of an agent whom a caller waits for, which decides before others may be rung for them, and the others.
 func (p *pair) later(e event) int {
 	words := strings.Fields(e.what)
-	if words[0] == "ring" && p.model.Prefers(words[2], words[1]) {
+	switch {
+	case words[0] == "cancel":
 		return 0
+	case words[0] == "refused":
+		return 1
+	case words[0] == "ring" && p.model.Prefers(words[2], words[1]):
+		return 2
+	default:
+		return 3
 	}
-	return 1
 }
 
 func (p *pair) compareSeats() error {
@@ -81,6 +110,9 @@ func (p *pair) compareSeats() error {
 		if err := p.compareLimits(c, visit); err != nil {
 			return err
 		}
+		if waiting[c] && p.steps[c] != p.model.Steps(c) {
+			return fmt.Errorf("%s was told to be on step %d of the ladder, should be %d", c, p.steps[c], p.model.Steps(c))
+		}
 		open := 0
 		for _, o := range offers {
 			if (o.Ended == nil) != (o.How == "") {
@@ -90,7 +122,7 @@ func (p *pair) compareSeats() error {
 				open++
 			}
 		}
-		if (visit.Left == nil) != waiting[c] || open != p.model.Offers(c) || len(offers) != p.rings[c] {
+		if (visit.Left == nil) != waiting[c] || open != p.model.Offers(c)+len(p.model.Calling(c)) || len(offers) != p.rings[c] {
 			return fmt.Errorf("%s: waits %t, %d of %d offers open after %d rings, should be %t and %d",
 				c, visit.Left == nil, open, len(offers), p.rings[c], waiting[c], p.model.Offers(c))
 		}
@@ -105,31 +137,23 @@ func (p *pair) compareSeats() error {
 // explained holds what a seat decided against the offers made: each was decided on, in order, and everybody who
 // serves the queue is accounted for.
 func (p *pair) explained(decisions []call.Decision, offers []call.Offer) error {
-	var chosen []string
+	var chosen, rung []string
 	for _, d := range decisions {
-		if len(d.Chosen) > len(d.Candidates)+d.More || d.Later != 0 {
-			return fmt.Errorf("more were chosen than could be: %+v", d)
+		if d.Later != 0 && !p.exact {
+			return nil // not all are kept
 		}
 		chosen = append(chosen, d.Chosen...)
-		serving, counted := p.serving[d.Queue], len(d.Candidates)+d.More
-		for _, n := range d.Excluded {
-			counted += n
+		if !p.exact {
+			continue
 		}
-		if d.Rule == "direct" || d.Rule == "last-agent" || d.Rule == "overflow:too-long" && counted == 1 { // who wants one agent may wait too long too
-			serving = 1
-		}
-		if serving != counted {
-			return fmt.Errorf("%d are accounted for, should be %d: %+v", counted, serving, d)
-		}
-		for i, id := range d.Chosen { // no more than ten serve here, so all are named
-			if i >= len(d.Candidates) || d.Candidates[i].Agent != id {
-				return fmt.Errorf("chosen in another order than that of the candidates: %+v", d)
-			}
+		if err := p.accounted(d); err != nil {
+			return err
 		}
 	}
-	rung := make([]string, len(offers))
-	for i, o := range offers {
-		rung[i] = o.Agent
+	for _, o := range offers {
+		if o.Number == "" {
+			rung = append(rung, o.Agent)
+		}
 	}
 	if !slices.Equal(chosen, rung) {
 		return fmt.Errorf("chosen were %v, rung %v", chosen, rung)
@@ -137,8 +161,34 @@ func (p *pair) explained(decisions []call.Decision, offers []call.Offer) error {
 	return nil
 }
 
+// accounted holds a decision against those who serve the queue.
+func (p *pair) accounted(d call.Decision) error {
+	if len(d.Chosen) > len(d.Candidates)+d.More || d.Later != 0 {
+		return fmt.Errorf("more were chosen than could be: %+v", d)
+	}
+	serving, counted := p.serving[d.Queue], len(d.Candidates)+d.More
+	for _, n := range d.Excluded {
+		counted += n
+	}
+	if d.Rule == "direct" || d.Rule == "last-agent" || d.Rule == "overflow:too-long" && counted == 1 { // who wants one agent may wait too long too
+		serving = 1
+	}
+	if serving != counted {
+		return fmt.Errorf("%d are accounted for, should be %d: %+v", counted, serving, d)
+	}
+	for i, id := range d.Chosen { // no more than ten serve here, so all are named
+		if i >= len(d.Candidates) || d.Candidates[i].Agent != id {
+			return fmt.Errorf("chosen in another order than that of the candidates: %+v", d)
+		}
+	}
+	return nil
+}
+
 // rest ends everything, and wants every agent ready and every offer ended.
-func (p *pair) rest(agents []string) error {
+func (p *pair) rest() error {
+	if p.more != nil {
+		p.more(step{Do: "rest"})
+	}
 	for _, c := range p.model.Waiting() {
 		if p.model.Failed(c) != "" || p.model.Turned(c) != "" {
 			continue
@@ -150,10 +200,10 @@ func (p *pair) rest(agents []string) error {
 			return fmt.Errorf("leaving: %w", err)
 		}
 	}
-	for _, a := range agents {
+	for _, a := range p.model.Agents() {
 		p.lab.center.Flow(a, true)
 		p.model.Flow(a, true)
-		p.log(a, len(modelDesk().Queues), true)
+		p.log(a, "", true)
 		p.pause(a, false)
 		for p.model.Legs(a) > 0 {
 			p.lab.leg(a).End(call.Far, call.CauseBye)

@@ -42,6 +42,7 @@ func (c *Center) Login(id, queue string) error {
 		}
 		if a.loggedOut() {
 			a.idle = later(d.now, a.wrapUntil)
+			a.unpause() // a reload can have taken the last queue from one who was paused
 		}
 		for _, s := range slots {
 			s.away = false

@@ -12,7 +12,7 @@ import (
 // Flow takes in that an agent's flow came up or was lost.
 func (d *Desk) Flow(id string, up bool) {
 	a := d.agent(id)
-	if a.flow == up {
+	if a == nil || a.flow == up || up && a.removed {
 		return
 	}
 	a.flow = up
@@ -30,6 +30,9 @@ func (d *Desk) Pause(id string, on bool) bool {
 		return false
 	}
 	a.paused = on
+	if !on {
+		a.missed = 0
+	}
 	return true
 }
 
@@ -37,20 +40,23 @@ func (d *Desk) Pause(id string, on bool) bool {
 // when the desk has to refuse that.
 func (d *Desk) Log(id, queue string, in bool) bool {
 	a := d.agent(id)
-	if _, serves := a.Skills[queue]; !serves && queue != "" {
+	if a.slots[queue] == nil && (queue != "" || len(a.slots) == 0) {
 		return false
 	}
-	if in && a.loggedOut() {
-		a.free = max(d.now, a.wrapUntil)
-	}
 	changed := false
-	for name := range a.Skills {
+	if in && a.loggedOut() { // the shift begins anew
+		a.free, a.paused = max(d.now, a.wrapUntil), false
+	}
+	for name, s := range a.slots {
 		if queue == "" || queue == name {
-			changed = changed || a.out[name] == in
-			a.out[name] = !in
+			changed = changed || s.out == in
+			s.out = !in
 		}
 	}
-	if a.loggedOut() {
+	if in || a.loggedOut() {
+		a.missed = 0
+	}
+	if a.loggedOut() && (in || changed) {
 		a.paused = false
 	}
 	return in || changed
@@ -60,6 +66,7 @@ func (d *Desk) Log(id, queue string, in bool) bool {
 func (d *Desk) Engage(id string) {
 	a := d.agent(id)
 	a.legs = append(a.legs, &leg{since: d.now})
+	a.missed = 0
 	if a.offer != nil {
 		d.fail(a, call.CauseBusy)
 	}
@@ -75,15 +82,29 @@ func (d *Desk) HangUp(id string) {
 		d.talked(a, l)
 		a.wrapUntil = max(a.wrapUntil, d.now+q.WrapUp)
 		a.free = a.wrapUntil
+		a.last = lastTalk{queue: q, ended: d.now}
 	}
 }
 
 // Join takes in a caller; once is one who has a single try at the agent wanted.
 func (d *Desk) Join(name, queue, only string, front, once bool) {
-	d.callers = append(d.callers, &caller{
-		name: name, queue: d.queues[queue], only: only, front: front, once: once, entered: d.now, clock: -1,
-		limits: limits{came: d.now, fresh: true},
-	})
+	d.JoinSince(name, queue, only, front, once, d.now)
+}
+
+// JoinSince is Join of a caller who entered at some instant before: a place that was kept.
+func (d *Desk) JoinSince(name, queue, only string, front, once bool, entered time.Duration) {
+	if only != "" && d.agent(only).removed {
+		d.failed[name] = call.CauseUnreachable
+		return
+	}
+	c := &caller{
+		name: name, queue: d.queues[queue], only: only, front: front, once: once, entered: entered, clock: -1,
+		limits: limits{came: entered, fresh: true},
+	}
+	d.callers = append(d.callers, c)
+	d.place(c)
+	d.climbs(c)
+	d.grow()
 }
 
 // Prefer takes in that the caller who joined last was talked to by an agent before.
@@ -119,10 +140,16 @@ func (d *Desk) talkOf(q *acd.Queue) *acd.Queue {
 // Leave takes in that a caller left: nobody rings for it any more.
 func (d *Desk) Leave(name string) {
 	c := d.caller(name)
-	d.callers = slices.DeleteFunc(d.callers, func(x *caller) bool { return x == c })
+	d.drop(c)
 	for _, o := range c.offers {
 		o.agent.offer = nil
 	}
+}
+
+// drop takes a caller out of those who wait.
+func (d *Desk) drop(c *caller) {
+	d.callers = slices.DeleteFunc(d.callers, func(x *caller) bool { return x == c })
+	d.descend(c)
 }
 
 // Progress takes in an 18x of an agent's phone.
@@ -140,7 +167,10 @@ func (d *Desk) Answer(id string) {
 	a := d.agent(id)
 	c := a.offer.caller
 	a.legs = append(a.legs, &leg{queue: d.talkOf(c.queue), since: d.now})
-	a.answered[c.queue]++
+	a.missed = 0
+	if s := a.slots[c.queue.Name]; s != nil {
+		s.answered++
+	}
 	d.Leave(c.name)
 }
 
@@ -151,7 +181,17 @@ func (d *Desk) fail(a *agent, why call.Cause) {
 	o := a.offer
 	a.offer = nil
 	o.caller.offers = slices.DeleteFunc(o.caller.offers, func(x *offer) bool { return x == o })
-	a.restUntil = max(a.restUntil, d.now+max(time.Second, delay(o.caller.queue, why)))
+	rest := d.now + max(time.Second, delay(o.caller.queue, why))
+	a.restUntil = max(a.restUntil, rest)
+	if o.caller.climb != nil {
+		a.alarmRest = rest
+	}
+	switch why { //nolint:exhaustive // nothing else says whether somebody is there
+	case call.CauseNoAnswer:
+		a.leftUnanswered(o.caller.queue.AutoPause)
+	case call.CauseDeclined:
+		a.missed = 0
+	}
 	if o.caller.once {
 		d.lose(o.caller, why)
 	}
@@ -164,7 +204,7 @@ func (d *Desk) settleOnce() error {
 			continue
 		}
 		for _, o := range d.rang {
-			if c.only == o.agent.ID && !o.early && d.goesBefore(c, o.caller) {
+			if c.only == o.agent.ID && !o.early && goesBefore(c, o.caller) {
 				return fmt.Errorf("%s was rung for %s before %s", o.agent.ID, o.caller.name, c.name)
 			}
 		}
@@ -186,7 +226,7 @@ func (d *Desk) lose(c *caller, why call.Cause) {
 		why = call.CauseUnreachable
 	}
 	d.failed[c.name] = why
-	d.callers = slices.DeleteFunc(d.callers, func(x *caller) bool { return x == c })
+	d.drop(c)
 }
 
 // countedCauses are those with which an offer fails; every other counts as unreachable.

@@ -28,9 +28,14 @@ func (d *Desk) Come(name, queue, number string, front, stay bool) {
 	d.Join(name, queue, "", front, false)
 	c := d.caller(name)
 	c.number, c.stay = number, stay
+	d.rope(c)
 	at := placeOf{queue, number}
+	if c.queue.Rejoin == 0 {
+		return
+	}
 	if p, ok := d.places[at]; ok && d.now <= p.until && p.entered < c.entered {
 		c.entered, c.back = p.entered, true
+		d.place(c)
 	}
 	delete(d.places, at)
 }
@@ -67,7 +72,7 @@ func (d *Desk) bound(c *caller) bool {
 // grow makes those late who have waited as long as one may.
 func (d *Desk) grow() {
 	for _, c := range d.callers {
-		if due := d.due(c); due > 0 && due <= d.now {
+		if d.bound(c) && c.queue.MaxWait > 0 && d.due(c) <= d.now {
 			c.late = true
 		}
 	}
@@ -82,7 +87,7 @@ func (d *Desk) turnAway() {
 		switch {
 		case c.only == "" && c.queue.TurnWhenEmpty && !d.staffed(c.queue.Name):
 			d.turn(c, call.QueueEmpty)
-		case c.late:
+		case c.late && !d.tooMany(c): // of both, the other is what one is told on coming
 			d.turn(c, call.QueueTooLong)
 		}
 	}
@@ -91,20 +96,25 @@ func (d *Desk) turnAway() {
 // turnFull takes out who has come, found nobody free, and is one too many.
 func (d *Desk) turnFull() {
 	for _, c := range slices.Backward(slices.Clone(d.callers)) {
-		waiting := 0
-		for _, x := range d.callers {
-			if x.queue == c.queue {
-				waiting++
-			}
-		}
-		full := c.queue.MaxWaiting > 0 && waiting > c.queue.MaxWaiting
-		if full && c.fresh && d.bound(c) && c.only == "" && !c.front && !c.back && len(c.offers) == 0 {
+		if d.tooMany(c) {
 			d.turn(c, call.QueueFull)
 		}
 	}
 	for _, c := range d.callers {
 		c.fresh = false
 	}
+}
+
+// tooMany reports whether a caller who has come in this instant, and has nobody rung, is one more than may wait.
+func (d *Desk) tooMany(c *caller) bool {
+	waiting := 0
+	for _, x := range d.callers {
+		if x.queue == c.queue {
+			waiting++
+		}
+	}
+	full := c.queue.MaxWaiting > 0 && waiting > c.queue.MaxWaiting
+	return full && c.fresh && d.bound(c) && c.only == "" && !c.front && !c.back && len(c.offers) == 0
 }
 
 func (d *Desk) turn(c *caller, why call.Overflow) {
@@ -114,7 +124,6 @@ func (d *Desk) turn(c *caller, why call.Overflow) {
 
 func (d *Desk) staffed(queue string) bool {
 	return slices.ContainsFunc(d.agents, func(a *agent) bool {
-		_, serves := a.Skills[queue]
-		return serves && a.flow && !a.out[queue]
+		return a.flow && a.takes(queue)
 	})
 }

@@ -22,6 +22,8 @@ type Options struct {
 	Ageing time.Duration
 	// Midnight is when the day's figures begin anew; 0 is never.
 	Midnight time.Duration
+	// Ladder is what is done for alarms, as the desk has it.
+	Ladder acd.Ladder
 }
 
 // Desk is the model.
@@ -36,8 +38,19 @@ type Desk struct {
 	idle []*agent
 	// failed are the callers whose one try came to nothing, and why.
 	failed map[string]call.Cause
-	// turns are the numbers of the agents last rung in turn, by queue and level.
-	turns map[turn]int
+	// turns are the numbers of the agents last rung in turn, by queue and level; of a queue that came to take turns by
+	// a reload it is unknown where they stand, until one is taken.
+	turns   map[turn]int
+	unknown map[*acd.Queue]bool
+	// order are the names of the queues in their order, and retired those that are no more.
+	order   []string
+	retired map[string]bool
+	// calling are the duty numbers being called, each with the alarm it is called for.
+	calling map[string]*dutyCall
+	// robbed are those from whom an alarm took a phone back since the last Settled, and refused says that an agent was
+	// taken elsewhere.
+	robbed  []*caller
+	refused bool
 	// turned are those turned away, and why; places are those that may be taken up again.
 	turned map[string]call.Overflow
 	places map[placeOf]left
@@ -45,15 +58,24 @@ type Desk struct {
 
 type agent struct {
 	acd.Agent
-	flow, paused         bool
-	legs                 []*leg
-	number               int                // in the order of the options, from 1
-	answered             map[*acd.Queue]int // today
-	talked               time.Duration      // today
-	out                  map[string]bool    // queues logged out of
-	offer                *offer
-	wrapUntil, restUntil time.Duration
-	free                 time.Duration // since when there was nothing to do
+	flow, paused, removed bool
+	missed                int // offers in a row left unanswered
+	legs                  []*leg
+	slots                 map[string]*slot // by the queue served
+	talked                time.Duration    // today
+	offer                 *offer
+	wrapUntil, restUntil  time.Duration
+	alarmRest             time.Duration // until when not even an alarm rings the phone
+	taken                 bool          // back from an alarm, in this instant
+	free                  time.Duration // since when there was nothing to do
+	last                  lastTalk
+}
+
+// slot is an agent's place in a queue.
+type slot struct {
+	level    int
+	out      bool // logged out of it
+	answered int  // today
 }
 
 // leg is a live one; queue is nil where it did not come from one.
@@ -75,6 +97,8 @@ type caller struct {
 	offers   []*offer
 	// clock is when the promise clock begins, first when the first phones were rung; -1: not yet.
 	clock, first time.Duration
+	rank         rank
+	climb        *climb // an alarm's way up the ladder; nil for every other caller
 	limits
 }
 
@@ -92,12 +116,8 @@ type offer struct {
 func New(o Options) *Desk {
 	d := &Desk{o: o, queues: map[string]*acd.Queue{"": {}}, failed: map[string]call.Cause{}, turns: map[turn]int{}}
 	d.turned, d.places = map[string]call.Overflow{}, map[placeOf]left{}
-	for i := range o.Queues {
-		d.queues[o.Queues[i].Name] = &o.Queues[i]
-	}
-	for i, settings := range o.Agents {
-		d.agents = append(d.agents, &agent{Agent: settings, number: i + 1, answered: map[*acd.Queue]int{}, out: map[string]bool{}})
-	}
+	d.unknown, d.retired, d.calling = map[*acd.Queue]bool{}, map[string]bool{}, map[string]*dutyCall{}
+	d.arrange(o)
 	return d
 }
 
@@ -127,6 +147,7 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 	for _, a := range d.agents {
 		consider(a.wrapUntil)
 		consider(a.restUntil)
+		consider(a.alarmRest)
 		if a.offer != nil {
 			consider(a.offer.deadline)
 		}
@@ -136,6 +157,7 @@ func (d *Desk) Next() (at time.Duration, ok bool) {
 			consider(c.patience)
 		}
 	}
+	d.nextOfAlarms(consider)
 	return at, ok
 }
 
@@ -160,6 +182,8 @@ func (d *Desk) Advance(to time.Duration) {
 			c.regular = nil
 		}
 	}
+	d.ascend()
+	d.expireDuty()
 }
 
 // settleRegulars has those wait for anybody whose agent of last time cannot be had in time any more.
@@ -173,7 +197,7 @@ func (d *Desk) settleRegulars() {
 
 // coming reports whether the agent of last time is ready, or may be within the caller's patience.
 func (a *agent) coming(c *caller, now time.Duration) bool {
-	if _, serves := a.Skills[c.queue.Name]; !serves || a.out[c.queue.Name] || a.paused {
+	if !a.takes(c.queue.Name) || a.paused {
 		return false
 	}
 	switch a.state(now) { //nolint:exhaustive // in every other state nobody knows when
@@ -184,84 +208,6 @@ func (a *agent) coming(c *caller, now time.Duration) bool {
 	default:
 		return false
 	}
-}
-
-// State is what an agent is doing.
-func (d *Desk) State(id string) call.AgentState { return d.agent(id).state(d.now) }
-
-func (a *agent) state(now time.Duration) call.AgentState {
-	switch {
-	case !a.flow:
-		return call.AgentOffline
-	case len(a.legs) > 0:
-		return call.AgentTalking
-	case a.offer != nil:
-		return call.AgentRinging
-	case now < max(a.wrapUntil, a.restUntil):
-		return call.AgentWrapUp
-	case a.loggedOut():
-		return call.AgentLoggedOut
-	case a.paused:
-		return call.AgentPaused
-	default:
-		return call.AgentReady
-	}
-}
-
-func (a *agent) ready(now time.Duration) bool { return a.state(now) == call.AgentReady }
-
-// loggedOut reports whether the agent is logged out of every queue.
-func (a *agent) loggedOut() bool {
-	for name := range a.Skills {
-		if !a.out[name] {
-			return false
-		}
-	}
-	return len(a.Skills) > 0
-}
-
-// callable reports whether the agent may be rung for somebody who asks for them by name.
-func (a *agent) callable() bool { return a.flow && len(a.legs) == 0 && a.offer == nil }
-
-// Ringing is the call an agent's phone rings for; empty when it does not ring.
-func (d *Desk) Ringing(id string) string {
-	if o := d.agent(id).offer; o != nil {
-		return o.caller.name
-	}
-	return ""
-}
-
-// Legs is how many live legs an agent has.
-func (d *Desk) Legs(id string) int { return len(d.agent(id).legs) }
-
-// Waiting are the names of those who wait, in the order of joining.
-func (d *Desk) Waiting() []string {
-	names := make([]string, len(d.callers))
-	for i, c := range d.callers {
-		names[i] = c.name
-	}
-	return names
-}
-
-// Offers is how many phones ring for a caller.
-func (d *Desk) Offers(name string) int {
-	if c := d.caller(name); c != nil {
-		return len(c.offers)
-	}
-	return 0
-}
-
-func (d *Desk) agent(id string) *agent {
-	i := slices.IndexFunc(d.agents, func(a *agent) bool { return a.ID == id })
-	return d.agents[i]
-}
-
-func (d *Desk) caller(name string) *caller {
-	i := slices.IndexFunc(d.callers, func(c *caller) bool { return c.name == name })
-	if i < 0 {
-		return nil
-	}
-	return d.callers[i]
 }
 
 // progress is how soon another phone joins in with ring-progressively.
@@ -303,18 +249,11 @@ func (d *Desk) planClock(c *caller) time.Duration {
 // Rang takes in that the desk rang an agent's phone for a caller, and reports what forbade it.
 func (d *Desk) Rang(id, name string) error {
 	d.settleRegulars()
-	a, c := d.agent(id), d.caller(name)
-	switch {
-	case c == nil:
-		return fmt.Errorf("%s was rung for %s, who does not wait", id, name)
-	case !a.ready(d.now) && (!c.once || !a.callable()):
-		return fmt.Errorf("%s was rung for %s while %s", id, name, a.state(d.now))
-	case !d.serves(a, c):
-		return fmt.Errorf("%s was rung for %s without the skill or its level", id, name)
-	case !d.wants(c):
-		return fmt.Errorf("%s was rung for %s, who has a phone ringing", id, name)
+	if err := d.mayHave(id, name); err != nil {
+		return err
 	}
-	o := &offer{agent: a, caller: c, early: !a.ready(d.now), sent: d.now, deadline: d.now + d.o.NoProgress}
+	a, c := d.agent(id), d.caller(name)
+	o := &offer{agent: a, caller: c, early: c.climb != nil || !a.ready(d.now), sent: d.now, deadline: d.now + d.o.NoProgress}
 	o.asked, c.regular = c.regular == a, nil
 	a.offer = o
 	c.offers = append(c.offers, o)
@@ -325,9 +264,29 @@ func (d *Desk) Rang(id, name string) error {
 	return nil
 }
 
+// mayHave reports what forbids that an agent is rung for a caller now.
+func (d *Desk) mayHave(id, name string) error {
+	a, c := d.agent(id), d.caller(name)
+	switch {
+	case c == nil:
+		return fmt.Errorf("%s was rung for %s, who does not wait", id, name)
+	case c.climb != nil:
+		return d.mayAlarm(a, c)
+	case !a.ready(d.now) && (!c.once || !a.callable()):
+		return fmt.Errorf("%s was rung for %s while %s", id, name, a.state(d.now))
+	case !d.serves(a, c):
+		return fmt.Errorf("%s was rung for %s without the skill or its level", id, name)
+	case !d.wants(c):
+		return fmt.Errorf("%s was rung for %s, who has a phone ringing", id, name)
+	default:
+		return nil
+	}
+}
+
 // Settled is called when the desk has nothing more to do in this instant. It reports a caller and a
 // ready agent who were left unpaired; a caller who was passed over; and an agent who was.
 func (d *Desk) Settled() error {
+	d.forget()
 	d.turnAway()
 	d.settleRegulars()
 	if err := d.settleOnce(); err != nil {
@@ -339,8 +298,11 @@ func (d *Desk) Settled() error {
 			ready = append(ready, a)
 		}
 	}
+	if err := d.settleAlarms(); err != nil {
+		return err
+	}
 	for _, c := range d.callers {
-		if err := d.passedOver(c, ready); d.wants(c) && err != nil {
+		if err := d.passedOver(c, ready); c.climb == nil && d.wants(c) && err != nil {
 			return err
 		}
 	}
@@ -368,7 +330,7 @@ func (d *Desk) passedOver(c *caller, ready []*agent) error {
 		return nil
 	}
 	for _, o := range d.rang {
-		if d.serves(o.agent, c) && c != o.caller && !o.early && d.goesBefore(c, o.caller) {
+		if d.serves(o.agent, c) && c != o.caller && !o.early && goesBefore(c, o.caller) {
 			return fmt.Errorf("%s was rung for %s before %s", o.agent.ID, o.caller.name, c.name)
 		}
 	}
@@ -384,12 +346,12 @@ func (d *Desk) gotRegular(c *caller) bool {
 
 // preferred reports who was ready before, still is, and goes before the agent who was rung.
 func (d *Desk) preferred(o *offer) error {
-	if o.caller.only != "" || o.asked {
+	if o.caller.only != "" || o.asked || o.agent.slots[o.caller.queue.Name] == nil {
 		return nil
 	}
 	for _, a := range d.idle {
 		passed := a.ready(d.now) && d.serves(a, o.caller)
-		if passed && better(o.caller.queue, a, o.agent) {
+		if passed && d.better(o.caller.queue, a, o.agent) {
 			return fmt.Errorf("%s was rung for %s and not %s", o.agent.ID, o.caller.name, a.ID)
 		}
 	}

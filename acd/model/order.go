@@ -8,37 +8,49 @@ import (
 	"hotline/acd"
 )
 
+// rank is a caller's place in the order of all callers, settled when the caller comes.
+type rank struct {
+	alarm, front bool
+	priority     int
+	virtual      time.Duration
+}
+
+// place gives a caller the rank that follows from the queue's settings, and the ageing, as they are now.
+func (d *Desk) place(c *caller) {
+	c.rank = rank{alarm: c.queue.Alarm, front: c.front, virtual: c.entered - time.Duration(c.queue.Priority)*d.o.Ageing}
+	if d.o.Ageing == 0 {
+		c.rank.priority = c.queue.Priority
+	}
+}
+
 // goesBefore is the order of callers; x joined before y.
-func (d *Desk) goesBefore(x, y *caller) bool {
+func goesBefore(x, y *caller) bool {
 	first := func(yes bool) int {
 		if yes {
 			return 0
 		}
 		return 1
 	}
-	order := cmp.Or(
-		cmp.Compare(first(x.queue.Alarm), first(y.queue.Alarm)),
-		cmp.Compare(first(x.front), first(y.front)),
-	)
-	if d.o.Ageing == 0 {
-		order = cmp.Or(order, cmp.Compare(y.queue.Priority, x.queue.Priority))
-	}
-	head := func(c *caller) time.Duration { return c.entered - time.Duration(c.queue.Priority)*d.o.Ageing }
-	return cmp.Or(order, cmp.Compare(head(x), head(y))) < 0
+	return cmp.Or(
+		cmp.Compare(first(x.rank.alarm), first(y.rank.alarm)),
+		cmp.Compare(first(x.rank.front), first(y.rank.front)),
+		cmp.Compare(y.rank.priority, x.rank.priority),
+		cmp.Compare(x.rank.virtual, y.rank.virtual),
+	) < 0
 }
 
 // better reports whether agent a goes before b in a queue; those that take turns are checked by inTurn, and
 // whom the lot falls on is for nobody to say.
-func better(q *acd.Queue, a, b *agent) bool {
-	order := cmp.Compare(b.Skills[q.Name], a.Skills[q.Name])
+func (d *Desk) better(q *acd.Queue, a, b *agent) bool {
+	order := cmp.Compare(b.level(q), a.level(q))
 	switch q.Strategy {
 	case acd.Random, acd.Weighted, acd.RoundRobin:
 		return order < 0
 	case acd.RingAll:
 	case acd.Linear, acd.RingProgressively:
-		order = cmp.Or(order, cmp.Compare(a.number, b.number))
+		order = cmp.Or(order, cmp.Compare(d.number(q, a), d.number(q, b)))
 	case acd.FewestCalls:
-		order = cmp.Or(order, cmp.Compare(a.answered[q], b.answered[q]), cmp.Compare(a.free, b.free))
+		order = cmp.Or(order, cmp.Compare(a.slots[q.Name].answered, b.slots[q.Name].answered), cmp.Compare(a.free, b.free))
 	case acd.LeastTalk:
 		order = cmp.Or(order, cmp.Compare(a.talked, b.talked), cmp.Compare(a.free, b.free))
 	default:
@@ -61,8 +73,7 @@ func (d *Desk) serves(a *agent, c *caller) bool {
 			least = w.Level
 		}
 	}
-	level, ok := a.Skills[c.queue.Name]
-	return ok && level >= least && !a.out[c.queue.Name]
+	return a.takes(c.queue.Name) && a.slots[c.queue.Name].level >= least
 }
 
 // turn is where agents of one level take turns.
@@ -76,39 +87,60 @@ func (d *Desk) inTurn() error {
 	last := map[turn]*offer{}
 	for _, o := range d.rang {
 		q := o.caller.queue
-		if o.caller.only != "" || o.asked || q.Strategy != acd.RoundRobin {
+		if o.caller.only != "" || o.asked || o.caller.climb != nil || q.Strategy != acd.RoundRobin {
 			continue
 		}
-		t := turn{q, o.agent.Skills[q.Name]}
+		t := turn{q, o.agent.level(q)}
 		if l := last[t]; l == nil || d.turnsUntil(t, o.agent) > d.turnsUntil(t, l.agent) {
 			last[t] = o
 		}
 	}
 	for t, o := range last {
+		if _, stands := d.turns[t]; !stands && d.unknown[t.queue] {
+			continue
+		}
 		for _, a := range d.idle {
-			if a.ready(d.now) && a.Skills[t.queue.Name] == t.level && d.serves(a, o.caller) &&
+			if a.ready(d.now) && a.level(t.queue) == t.level && d.serves(a, o.caller) &&
 				d.turnsUntil(t, a) < d.turnsUntil(t, o.agent) {
 				return fmt.Errorf("%s was rung for %s before it was the turn, and not %s", o.agent.ID, o.caller.name, a.ID)
 			}
 		}
 	}
 	for t, o := range last {
-		d.turns[t] = o.agent.number
+		d.turns[t] = d.number(t.queue, o.agent)
 	}
 	return nil
 }
 
 // turnsUntil is how many go before an agent from where the turns stand.
 func (d *Desk) turnsUntil(t turn, a *agent) int {
-	n := len(d.agents)
-	return (a.number - d.turns[t] - 1 + n) % n
+	n := d.number(t.queue, a) - d.turns[t]
+	if n <= 0 {
+		n += 1000 // on the next lap
+	}
+	return n
+}
+
+// number is an agent's in the order of those who serve a queue, from 1.
+func (d *Desk) number(q *acd.Queue, of *agent) (n int) {
+	for _, a := range d.agents {
+		if a.slots[q.Name] != nil {
+			n++
+		}
+		if a == of {
+			break
+		}
+	}
+	return n
 }
 
 // newDay begins the day's figures anew.
 func (d *Desk) newDay() {
 	for _, a := range d.agents {
 		a.talked = 0
-		clear(a.answered)
+		for _, s := range a.slots {
+			s.answered = 0
+		}
 	}
 }
 
