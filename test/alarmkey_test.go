@@ -27,7 +27,7 @@ func TestAlarmKey(t *testing.T) {
 			h.AwaitCall("in the second menu", func(r testkit.Record) bool { return r.MenuPath == "main/5" })
 		}},
 		{"waiting", "13900000002", "96110", "repair/*", "moved", func(*testkit.Baresip) { h.AwaitWaiting("repair", 1) }},
-		{"asked for a callback", "13900000003", "96110", "repair/1/repair/*", "callback", func(c *testkit.Baresip) {
+		{"asked for a callback", "13900000003", "96110", "repair/1/repair/*", "moved", func(c *testkit.Baresip) {
 			h.AwaitWaiting("repair", 1)
 			c.SendDigit('1')
 			h.AwaitWaiting("repair", 0)
@@ -40,7 +40,7 @@ func TestAlarmKey(t *testing.T) {
 		c.SendDigit('*')
 		phone.Await(testkit.CallEstablished)
 		of := func(r testkit.Record) bool { return r.From == way.from }
-		r := h.AwaitCall("alarm joined", func(r testkit.Record) bool { return of(r) && r.Joined != nil })
+		r := h.AwaitCall("alarm answered", func(r testkit.Record) bool { return of(r) && len(r.Talks) == 1 })
 		require.Equal(t, "8004", r.Agent, way.name)
 		last := len(r.Visits) - 1
 		require.Equal(t, "gas-alarm", r.Visits[last].Queue, way.name)
@@ -52,7 +52,7 @@ func TestAlarmKey(t *testing.T) {
 		c.Hangup()
 		phone.Await(testkit.CallClosed)
 		r = h.AwaitCall("finished", func(r testkit.Record) bool { return of(r) && testkit.Finished(r) })
-		require.Equal(t, "answered", r.Result, way.name)
+		require.Equal(t, "caller", r.Release, way.name)
 		h.AwaitAgent("8004", "ready")
 	}
 	require.InDelta(t, 0, h.Metric("hotline_callbacks_open"), 0)

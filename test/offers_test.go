@@ -30,7 +30,7 @@ func TestRingAllOfThree(t *testing.T) {
 	for _, id := range []string{"8002", "8004"} {
 		phones[id].Await(testkit.CallClosed)
 	}
-	h.AwaitCall("joined", func(r testkit.Record) bool { return r.Joined != nil })
+	h.AwaitCall("answered", func(r testkit.Record) bool { return len(r.Talks) == 1 })
 	c.Hangup()
 	r := over(t, h)
 	require.Equal(t, "8003", r.Agent)

@@ -13,13 +13,13 @@ import (
 func TestSurveyByAnotherMake(t *testing.T) {
 	t.Parallel()
 	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: surveyed, Race: true, Ping: "10m"})
-	phone := linphone(t, h, "8002", agentTone)
+	phone := linphone(t, h, "8003", thirdTone)
 	wire := h.Capture()
 	c := caller(t, testkit.BaresipOptions{})
 	c.Dial(h.Number("96110"))
-	talkWith(t, h, "8002", 0)
+	talkWith(t, h, "8003", 0)
 	phone.Transfer(1, "*9", h.SIP)
-	h.AwaitAgent("8002", "ready")
+	h.AwaitAgent("8003", "ready")
 	for i, key := range []byte{'5', '0'} {
 		c.SendDigit(key)
 		h.AwaitCall("scored", func(r testkit.Record) bool { return len(r.Survey) == i+1 })
@@ -29,6 +29,6 @@ func TestSurveyByAnotherMake(t *testing.T) {
 	require.Equal(t, []string{"answered", "menu", "system"}, []string{r.Result, r.Reason, r.Release})
 	require.Equal(t, "system", r.Talks[0].Release, "no hang-up of the agent's")
 	require.Equal(t, []int{5, 0}, []int{r.Survey[0].Score, r.Survey[1].Score})
-	require.Equal(t, "8002", r.Survey[0].Agent)
+	require.Equal(t, "8003", r.Survey[0].Agent)
 	require.Equal(t, []string{"100", "200"}, ends(notified(t, wire, h)), "what the phone was told")
 }
