@@ -213,6 +213,7 @@ func TestRingWithdrawn(t *testing.T) {
 	requireWhy(out, call.CauseElsewhere)
 	c := p.expect("CANCEL sip:8001@", "CANCEL")
 	require.Equal(t, inv.header("via"), c.header("via"))
+	require.Equal(t, `SIP ;cause=200 ;text="Call completed elsewhere"`, c.header("reason"), "RFC 3326 section 3.1")
 	p.respond(c, 200, "OK", "a1", "")
 	p.respond(inv, 487, "Request Terminated", "a1", "")
 	p.expect("ACK", "ACK")
@@ -226,6 +227,7 @@ func TestRingWithdrawn(t *testing.T) {
 	p.silence(100*time.Millisecond, "CANCEL")
 	p.respond(inv, 180, "Ringing", "a2", "")
 	c = p.expect("CANCEL", "CANCEL")
+	require.Empty(t, c.header("reason"), "nobody has taken it")
 	// An answer that crosses the CANCEL is acknowledged and hung up.
 	p.respond(inv, 200, "OK", "a2", sdpGood)
 	p.respond(c, 200, "OK", "a2", "")

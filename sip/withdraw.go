@@ -18,7 +18,7 @@ const freeWithin = 8
 func (r *ringing) takeBack(why call.Cause) error {
 	taken := &call.RingError{Why: why, At: time.Now()}
 	free := make(chan struct{})
-	if !r.ua.background("withdraw", func() { defer close(free); r.withdraw() }) {
+	if !r.ua.background("withdraw", func() { defer close(free); r.withdraw(why) }) {
 		return taken
 	}
 	limit := time.NewTimer(freeWithin * r.ua.o.T1)
@@ -33,12 +33,12 @@ func (r *ringing) takeBack(why call.Cause) error {
 // withdraw takes an INVITE back: CANCEL once a provisional response has come (RFC 3261 section 9.1), and
 // an answer that crosses it is acknowledged and hung up. It returns when the INVITE has its final response,
 // or none came in 64·T1 after the CANCEL.
-func (r *ringing) withdraw() {
+func (r *ringing) withdraw(why call.Cause) {
 	var limit <-chan time.Time
 	cancel := func() {
 		if limit == nil {
 			limit = time.After(ackWithin * r.ua.o.T1)
-			r.ua.cancelInvite(r.req)
+			r.ua.cancelInvite(r.req, reasonFor(why)...)
 		}
 	}
 	if r.heard {
@@ -71,8 +71,11 @@ func (r *ringing) withdraw() {
 
 // cancelInvite sends the CANCEL of an INVITE of ours, and waits for its answer in the background: the INVITE's own
 // responses must be read meanwhile.
-func (u *UA) cancelInvite(invite *sipmsg.Request) {
+func (u *UA) cancelInvite(invite *sipmsg.Request, more ...sipmsg.Header) {
 	req := cancelOf(invite)
+	for _, h := range more {
+		req.AppendHeader(h)
+	}
 	u.sends(req)
 	tx, err := u.txs.Request(u.patience, req)
 	if err != nil {
@@ -87,6 +90,18 @@ func (u *UA) cancelInvite(invite *sipmsg.Request) {
 	if !waits {
 		tx.Terminate()
 	}
+}
+
+// completedElsewhere is the Reason (RFC 3326 section 3.1) of a CANCEL to a phone that rang beside the one that answered.
+const completedElsewhere = `SIP ;cause=200 ;text="Call completed elsewhere"`
+
+// reasonFor is what a CANCEL says of why it was sent: a phone need not show its user a call that another took as one
+// that was missed. Of the others there is nothing to say.
+func reasonFor(why call.Cause) []sipmsg.Header {
+	if why != call.CauseElsewhere {
+		return nil
+	}
+	return []sipmsg.Header{sipmsg.NewHeader("Reason", completedElsewhere)}
 }
 
 // cancelOf makes the CANCEL of an INVITE of ours.

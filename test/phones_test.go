@@ -1,6 +1,8 @@
 package test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -114,24 +116,45 @@ func state(h *testkit.Hotline, id string) string {
 }
 
 // TestAgentVanishesInTalk: the phone of an agent who talks loses its power. Its flow is found lost by pings, its dialog is
-// asked and says nothing, and the caller goes to the head of the queue, where another agent has them.
+// asked and says nothing, and the caller goes to the head of the queue, before one who waited longer; is told that the
+// connection was lost; and has the next agent.
 func TestAgentVanishesInTalk(t *testing.T) {
 	t.Parallel()
-	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true, Ping: "1s", T1: 50 * time.Millisecond})
+	prompts := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(prompts, "zh"), 0o755))
+	testkit.WriteTone(t, filepath.Join(prompts, "zh", "apology-lost.wav"), apologyTone, 3)
+	h := testkit.StartHotline(t, testkit.HotlineOptions{
+		YAML: city + "prompts: {folder: " + prompts + "}\n", Race: true, Ping: "1s", T1: 50 * time.Millisecond,
+	})
 	first := agent(t, h, "8002", testkit.BaresipOptions{Auto: true})
 	c := caller(t, testkit.BaresipOptions{})
 	c.Dial(h.Number("96110"))
 	talk(t, h, 0)
+	other := caller(t, testkit.BaresipOptions{User: "13900005678"})
+	other.Dial(h.Number("96110"))
+	h.AwaitWaiting("repair", 1)
 	first.Vanish()
+	h.AwaitWaiting("repair", 2)
+	h.AwaitCall("told of it for a while", func(r testkit.Record) bool {
+		return len(r.Visits) == 2 && time.Since(r.Visits[1].Entered) > 3*time.Second
+	})
 	testkit.StartBaresip(t, testkit.BaresipOptions{
 		User: "8003", Password: passwords["8003"], Registrar: h.SIP, Register: true, Auto: true, Tone: agentTone,
 	})
 	talkWith(t, h, "8003", 0)
 	require.Equal(t, "offline", state(h, "8002"))
+	h.AwaitWaiting("repair", 1)
+	other.Hangup()
 	c.Hangup()
-	r := over(t, h)
+	records := h.AwaitCalls(2, "finished", testkit.Finished)
+	require.Equal(t, []string{"13900005678", "13900001234"}, []string{records[0].From, records[1].From})
+	require.Equal(t, "abandoned", records[0].Result)
+	r := records[1]
 	require.Len(t, r.Talks, 2)
-	require.Equal(t, "8002", r.Talks[0].Agent)
-	require.Equal(t, "answered", r.Result)
-	require.Equal(t, "caller", r.Release)
+	require.Equal(t, []string{"8002", "8003"}, []string{r.Talks[0].Agent, r.Talks[1].Agent})
+	require.Equal(t, []string{"answered", "caller"}, []string{r.Result, r.Release})
+	require.True(t, testkit.HasTone(testkit.ReadWAV(t, c.Heard()).Channels[0], apologyTone, time.Second), "no apology")
 }
+
+// apologyTone stands for the apology to a caller whose agent was lost, as an operator's own recording of it.
+const apologyTone = 700

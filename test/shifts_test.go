@@ -12,7 +12,8 @@ import (
 
 // shiftCity is city whose repair queue has codes and remembers its callers' agents.
 var shiftCity = strings.Replace(city, "repair:    {priority: 20,",
-	`repair:    {priority: 20, digits: "2", codes: {"1": 已解决}, last_agent: {within: 1h},`, 1)
+	`repair:    {priority: 20, digits: "2", codes: {"1": 已解决}, last_agent: {within: 1h},`, 1) +
+	"codes: {reasons: {\"1\": 培训}}\n"
 
 // dials a code and hears it out.
 func dials(h *testkit.Hotline, phone *testkit.Baresip, code string) {
@@ -21,7 +22,7 @@ func dials(h *testkit.Hotline, phone *testkit.Baresip, code string) {
 	phone.Await(testkit.CallClosed)
 }
 
-// TestShiftOutlivesTheProcess: an agent pauses, and another logs out, by their phones; both are as they were after
+// TestShiftOutlivesTheProcess: an agent pauses with a reason, and another logs out, by their phones; both are as they were after
 // the process was killed and the phones have registered anew, and go back to work by their phones.
 func TestShiftOutlivesTheProcess(t *testing.T) {
 	t.Parallel()
@@ -51,6 +52,7 @@ func TestShiftOutlivesTheProcess(t *testing.T) {
 	first, second = again("8002"), again("8003")
 	h.AwaitAgent("8002", "paused")
 	h.AwaitAgent("8003", "logged-out")
+	require.Contains(t, string(h.Get("/api/v1/agents")), `"reason":"培训"`, "what the code's digit stands for")
 	dials(h, first, "*22")
 	dials(h, second, "*112")
 	h.AwaitAgent("8002", "ready")

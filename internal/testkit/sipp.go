@@ -25,8 +25,12 @@ const (
 
 // SippCaller says what a caller does.
 type SippCaller struct {
-	// To is host:port of the server, Number what is dialled, From the caller's number.
+	// To is host:port of the server, Number what is dialled, From the caller's number; of several Calls each has its
+	// own, if From has [call_number] in it.
 	To, Number, From string
+	// Calls is how many calls it makes, 0 is one; each begins Every after the one before, whatever becomes of that.
+	Calls int
+	Every time.Duration
 	// Transport is udp (also when empty) or tcp.
 	Transport string
 	// Expect is the final status of a call that is refused; 0: it is answered.
@@ -108,7 +112,11 @@ func StartCaller(tb testing.TB, c SippCaller) *Sipp {
 	if c.Tone != 0 || len(script.Keys) > 0 {
 		c.Pcap = s.writePcap(script)
 	}
-	s.start("caller", c.Transport, c, "-m", "1", c.To)
+	args := []string{"-m", fmt.Sprint(max(c.Calls, 1)), c.To}
+	if c.Every > 0 {
+		args = append([]string{"-r", "1", "-rp", fmt.Sprint(c.Every.Milliseconds())}, args...)
+	}
+	s.start("caller", c.Transport, c, args...)
 	return s
 }
 

@@ -30,6 +30,10 @@ type SIPPacket struct {
 	RetryAfter string
 	// Fragment is the first line of a message/sipfrag body (RFC 3420), what a NOTIFY tells of a transfer.
 	Fragment string
+	// AudioPort is where the SDP of it wants the first stream, 0 without.
+	AudioPort int
+	// Reason is why a CANCEL or BYE was sent (RFC 3326).
+	Reason string
 }
 
 func (p SIPPacket) String() string {
@@ -51,6 +55,8 @@ type RTPPacket struct {
 	Marker      bool
 	// Event is the code of a telephone-event (RFC 4733 section 2.3), −1 for audio.
 	Event int
+	// EventEnd marks the last packets of an event: the key was let go (section 2.3.5).
+	EventEnd bool
 	// Payload is the audio.
 	Payload []byte
 }
@@ -100,7 +106,7 @@ func flatten(fields []field, into map[string]string) {
 // SIP returns all SIP messages captured, in order. It stops the capture.
 func (c *Capture) SIP() []SIPPacket {
 	c.tb.Helper()
-	out := c.tshark("-Y", "sip", "-T", "pdml", "-J", "frame ip udp tcp sip sipfrag")
+	out := c.tshark("-Y", "sip", "-T", "pdml", "-J", "frame ip udp tcp sip sipfrag sdp")
 	d := xml.NewDecoder(bytes.NewReader(out))
 	var found []SIPPacket
 	for {
@@ -138,11 +144,12 @@ func (c *Capture) messages(p pdml) []SIPPacket {
 		m := SIPPacket{
 			Method: f["sip.Method"], CSeqMethod: f["sip.CSeq.method"], CallID: f["sip.Call-ID"],
 			RequestURI: f["sip.r-uri"], From: f["sip.from.user"], To: f["sip.to.user"], ToTag: f["sip.to.tag"],
-			RetryAfter: f["sip.Retry-After"], Fragment: f["sipfrag.line"],
+			RetryAfter: f["sip.Retry-After"], Fragment: f["sipfrag.line"], Reason: f["sip.Reason"],
 		}
-		// Absent fields are 0: a request has no status, and what is malformed may have no CSeq.
+		// Absent fields are 0: a request has no status, most have no SDP, and what is malformed may have no CSeq.
 		m.Status, _ = strconv.Atoi(f["sip.Status-Code"])
 		m.CSeq, _ = strconv.Atoi(f["sip.CSeq.seq"])
+		m.AudioPort, _ = strconv.Atoi(f["sdp.media.port"])
 		found = append(found, m)
 	}
 	_, tcp := under["tcp.srcport"]
@@ -162,7 +169,7 @@ func (c *Capture) messages(p pdml) []SIPPacket {
 // rtpColumns are the fields asked of tshark for each RTP packet, in the order RTP reads them.
 var rtpColumns = []string{
 	"frame.time_epoch", "ip.src", "udp.srcport", "ip.dst", "udp.dstport",
-	"rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type", "rtp.marker", "rtpevent.event_id", "rtp.payload",
+	"rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type", "rtp.marker", "rtpevent.event_id", "rtpevent.end_of_event", "rtp.payload",
 }
 
 // RTP returns all RTP packets captured, in order, without RTCP. It stops the capture.
@@ -188,12 +195,12 @@ func (c *Capture) RTP() []RTPPacket {
 		p := RTPPacket{
 			Time: c.epoch(f[0]), Src: c.addr(f[1], f[2]), Dst: c.addr(f[3], f[4]),
 			SSRC: uint32(c.number(f[5])), Sequence: uint16(c.number(f[6])), Timestamp: uint32(c.number(f[7])),
-			PayloadType: c.number(f[8]), Marker: f[9] == "1" || f[9] == "True", Event: -1,
+			PayloadType: c.number(f[8]), Marker: isTrue(f[9]), Event: -1, EventEnd: isTrue(f[11]),
 		}
 		if f[10] != "" {
 			p.Event = c.number(f[10])
 		}
-		payload, err := hex.DecodeString(strings.ReplaceAll(f[11], ":", ""))
+		payload, err := hex.DecodeString(strings.ReplaceAll(f[12], ":", ""))
 		if err != nil {
 			c.tb.Fatalf("tshark's payload: %v", err)
 		}
@@ -205,6 +212,9 @@ func (c *Capture) RTP() []RTPPacket {
 	}
 	return found
 }
+
+// isTrue reads a flag, which versions of tshark write in two ways.
+func isTrue(s string) bool { return s == "1" || s == "True" }
 
 func (c *Capture) epoch(s string) time.Time {
 	c.tb.Helper()
