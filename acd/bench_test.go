@@ -126,7 +126,7 @@ func BenchmarkDesk(b *testing.B) {
 	for _, a := range o.Agents {
 		c.Flow(a.ID, true)
 	}
-	c.Queues() // all of it was taken in
+	_, _ = c.Queues() // all of it was taken in
 	for b.Loop() {
 		seat := join("idle")
 		<-rung

@@ -11,3 +11,11 @@ func (c *Center) Hold() (release func()) {
 	<-held
 	return func() { close(let) }
 }
+
+// Must is what a desk shows that has no fault.
+func Must[T any](shown T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return shown
+}

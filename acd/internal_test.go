@@ -358,7 +358,7 @@ func TestReservedUntilPhoneIsFree(t *testing.T) {
 		c.Flow("8001", true)
 		<-time.After(10 * time.Second)
 		synctest.Wait()
-		require.Equal(t, call.AgentRinging, c.Agents()[0].State)
+		require.Equal(t, call.AgentRinging, Must(c.Agents())[0].State)
 		_, offers := second.Visit()
 		require.Empty(t, offers)
 		phone <- struct{}{}

@@ -175,7 +175,7 @@ func (d *desk) takeFromAlarm(c *caller, alarms []*caller) {
 			continue
 		}
 		for _, o := range slices.Backward(rich.offers) {
-			if c.climb.at >= toEveryone || o.agent.level(d.ladder.queue) > 0 {
+			if !o.agent.loggedOut() && (c.climb.at >= toEveryone || o.agent.takes(d.ladder.queue)) {
 				last, most = o, has
 				break
 			}
@@ -210,8 +210,15 @@ func (d *desk) settleBooked() {
 		}
 		a.booked = nil
 		c.climb.booked--
-		if c.waits() && a.free() {
+		if c.waits() && d.mayRing(c, a) {
 			d.start(c, a)
 		}
 	}
+}
+
+// mayRing reports whether an agent whose phone was taken back may still be rung for an alarm: much may have happened
+// until it had stopped ringing, such as the agent's logging out.
+func (d *desk) mayRing(c *caller, a *agent) bool {
+	step, ok := d.poolOf(a)
+	return ok && (step < toEveryone || c.climb.at >= toEveryone)
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hotline/acd"
 	"hotline/call"
 )
 
@@ -32,7 +33,7 @@ func (p *pair) compare() error {
 	if err := p.model.Settled(); err != nil {
 		return err
 	}
-	for _, a := range p.lab.center.Agents() {
+	for _, a := range acd.Must(p.lab.center.Agents()) {
 		if want := p.model.State(a.ID); a.State != want {
 			return fmt.Errorf("agent %s is %s, should be %s", a.ID, a.State, want)
 		}
@@ -61,7 +62,7 @@ func (p *pair) compareSeats() error {
 		}
 	}
 	total := 0
-	for _, q := range p.lab.center.Queues() {
+	for _, q := range acd.Must(p.lab.center.Queues()) {
 		total += q.Waiting
 	}
 	if total != queued {
@@ -168,7 +169,7 @@ func (p *pair) rest(agents []string) error {
 	if err := p.advance(time.Since(p.lab.start) + time.Minute); err != nil {
 		return fmt.Errorf("at rest: %w", err)
 	}
-	for _, a := range p.lab.center.Agents() {
+	for _, a := range acd.Must(p.lab.center.Agents()) {
 		if a.State != call.AgentReady {
 			return fmt.Errorf("agent %s is left %s", a.ID, a.State)
 		}
