@@ -75,7 +75,7 @@ func BenchmarkMatch(b *testing.B) {
 		a.paused = true
 		d.refresh(a)
 		d.index(c)
-		d.touched = touched{queues: d.touched.queues[:0], agents: d.touched.agents[:0]}
+		d.touched.clear()
 	}
 	indexed := func(a *agent) {
 		pair(a, func() *caller { c, _ := d.touched.first(); return c })

@@ -33,6 +33,8 @@ type queue struct {
 	serving []*agent
 	// retired: it is no more, but for those who are on their way to it, or wait.
 	retired bool
+	// touched: the next match looks at this queue.
+	touched bool
 }
 
 // caller is a seat as the desk sees it.
@@ -69,7 +71,7 @@ type caller struct {
 	bounds
 	branch branch
 
-	placeWant, placeWaiting int
+	placeWant, placeWaiting, placeOnce int
 }
 
 // goesBefore is the order of all callers over all queues, see rank.

@@ -13,6 +13,7 @@ func (c *Center) Finished(records ...call.Record) {
 		for i := range records {
 			d.finished(&records[i])
 		}
+		d.forgetPast()
 	})
 }
 
@@ -31,7 +32,7 @@ func (d *desk) finished(r *call.Record) {
 		if today {
 			a.day(d.date(d.now)).Count(t)
 		}
-		if by == "" && t.Ended != nil && d.known(r.From, r.Private) && d.remembers(t.Queue) {
+		if by == "" && t.Ended != nil && d.known(r.From, r.Private) {
 			d.regulars.learn(numberAt{t.Queue, r.From}, a, *t.Ended, d.now)
 		}
 	}

@@ -19,6 +19,7 @@ func running(t *testing.T, o Options) (c *Center, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- c.Run(ctx) }()
+	synctest.Wait()
 	return c, func() {
 		cancel()
 		require.NoError(t, <-ran)

@@ -56,7 +56,7 @@ func TestPanicAtTheDesk(t *testing.T) {
 		third, err := c.Join(t.Context(), call.Ticket{CallID: "c3", Agent: "8002", Once: true})
 		require.NoError(t, err)
 		c.inbox.put(func(d *desk) {
-			d.touched.once = nil
+			d.touched.once.clear()
 			panic("half way again")
 		})
 		synctest.Wait()

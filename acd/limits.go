@@ -43,6 +43,8 @@ type bounds struct {
 	// due is when the caller has waited as long as one may; late says that it was, and nobody is rung any more.
 	due  alarm
 	late bool
+	// told: among those of unsettled.late.
+	told bool
 	// bare: counted among those of the queue for whom no phone rings.
 	bare bool
 	// rejoined: the caller is back in a place of before.
@@ -105,7 +107,8 @@ func (d *desk) watch(c *caller) {
 // tally keeps the count of those of a queue for whom no phone rings. It is called after every change of a caller's
 // offers, and of whether the caller waits.
 func (d *desk) tally(c *caller) {
-	if c.late && c.waits() && len(c.offers) == 0 && !slices.Contains(d.unsettled.late, c) {
+	if c.late && c.waits() && len(c.offers) == 0 && !c.told {
+		c.told = true
 		d.unsettled.late = append(d.unsettled.late, c)
 	}
 	bare := c.waits() && len(c.offers) == 0
@@ -164,6 +167,9 @@ func (s *staff) count(present, working bool, by int) {
 func (d *desk) settle() {
 	u := d.unsettled
 	d.unsettled = unsettled{}
+	for _, c := range u.late {
+		c.told = false
+	}
 	if d.closing {
 		return
 	}
