@@ -69,6 +69,7 @@ type caller struct {
 	// more is when another phone may ring for the caller, see await.
 	more alarm
 	bounds
+	set
 	branch branch
 
 	placeWant, placeWaiting, placeOnce int
@@ -141,6 +142,7 @@ func (d *desk) drop(c *caller) {
 	c.want().remove(c)
 	d.alarms.remove(&c.more)
 	d.alarms.remove(&c.patience)
+	d.alarms.remove(&c.retry)
 	c.queue.waiting.remove(c)
 	d.alarms.remove(&c.wider)
 	c.queue.line.remove(c)

@@ -95,10 +95,7 @@ func (c *Center) work() {
 		}
 		c.handle(fire)
 	}
-	if c.handle(c.desk.match) { // nobody may come for long who would have the others looked at again
-		c.desk.again.at = c.desk.now.Add(minDelay)
-		c.desk.alarms.add(&c.desk.again)
-	}
+	c.pair()
 	c.contain(func() { c.figures.publish(c.desk) })
 	c.load.end(c.o.now())
 }

@@ -238,11 +238,13 @@ hotline_offers_total{how="refused",queue="repair"} 1
 hotline_overflow_total{queue="gas",reason="closed"} 0
 hotline_overflow_total{queue="gas",reason="empty"} 0
 hotline_overflow_total{queue="gas",reason="expected-too-long"} 0
+hotline_overflow_total{queue="gas",reason="fault"} 0
 hotline_overflow_total{queue="gas",reason="full"} 0
 hotline_overflow_total{queue="gas",reason="too-long"} 0
 hotline_overflow_total{queue="repair",reason="closed"} 0
 hotline_overflow_total{queue="repair",reason="empty"} 0
 hotline_overflow_total{queue="repair",reason="expected-too-long"} 0
+hotline_overflow_total{queue="repair",reason="fault"} 0
 hotline_overflow_total{queue="repair",reason="full"} 0
 hotline_overflow_total{queue="repair",reason="too-long"} 0
 # HELP hotline_queue_longest_wait_seconds How long the caller who entered first has waited; 0 when nobody waits.

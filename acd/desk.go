@@ -43,6 +43,8 @@ type desk struct {
 	// forgetting is when the next number remembered is past its time.
 	forgetting alarm
 	closing    bool // nobody is rung any more
+	// at is whom the match is at, so that it is known over whom it had a panic; nil: over nobody.
+	at *caller
 	// again is when a match that a fault of ours ended is tried anew.
 	again   alarm
 	ringing int // goroutines in ring that have not reported

@@ -109,10 +109,12 @@ func (d *desk) shareRound() (again bool) {
 	for _, c := range alarms {
 		turns.add(c)
 	}
+	d.at = nil
 	pools := d.pools()
 	var without []*caller
 	for c, ok := turns.first(); ok; c, ok = turns.first() {
 		turns.remove(c)
+		d.at = c
 		if !c.wantsPhone(d.now) {
 			continue
 		}
@@ -124,9 +126,11 @@ func (d *desk) shareRound() (again bool) {
 		}
 	}
 	for _, c := range without {
+		d.at = c
 		d.takeFromAlarm(c, alarms)
 	}
 	for _, c := range alarms {
+		d.at = c
 		d.callDuty(c)
 	}
 	return slices.ContainsFunc(alarms, func(c *caller) bool { return !c.waits() })
@@ -210,7 +214,7 @@ func (d *desk) settleBooked() {
 		}
 		a.booked = nil
 		c.climb.booked--
-		if c.waits() && d.mayRing(c, a) {
+		if c.waits() && !c.aside && d.mayRing(c, a) {
 			d.start(c, a)
 		}
 	}

@@ -33,7 +33,7 @@ const overflowRule = "overflow:"
 
 // overflows are all the reasons, so that each has a series from the start.
 var overflows = [...]call.Overflow{
-	call.QueueFull, call.QueueEmpty, call.QueueClosed, call.QueueTooLong, call.QueueExpected,
+	call.QueueFull, call.QueueEmpty, call.QueueClosed, call.QueueTooLong, call.QueueExpected, call.QueueFault,
 }
 
 // bounds is what the limits know of a caller.
@@ -64,6 +64,7 @@ type staff struct{ present, working int }
 
 // turn turns a caller away, unless the seat has ended meanwhile.
 func (d *desk) turn(c *caller, why call.Overflow) {
+	d.at = c
 	if c.regular != nil { // it is the whole queue that has no room
 		d.forgo(c)
 	}
@@ -177,6 +178,7 @@ func (d *desk) settle() {
 		d.turnAll(q)
 	}
 	for _, c := range slices.Backward(u.arrived) {
+		d.at = c
 		if why, over := d.overAtDoor(c); over {
 			d.turn(c, why)
 		}
@@ -188,6 +190,7 @@ func (d *desk) settle() {
 	}
 	for _, c := range u.asked {
 		if c.waits() && len(c.offers) == 0 {
+			d.at = c
 			c.seat.place(c.queue.placeOf(c))
 		}
 	}

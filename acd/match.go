@@ -28,8 +28,10 @@ type touched struct {
 // paired. One pairing is O(log n) in agents and callers.
 func (d *desk) match() {
 	d.round++
+	d.at = nil
 	d.shareOut()
 	for !d.closing {
+		d.at = nil
 		c, a := d.touched.first()
 		if c == nil {
 			break
@@ -37,14 +39,18 @@ func (d *desk) match() {
 		d.start(c, a)
 	}
 	d.touched.once.settle(d.settleOnce)
+	d.at = nil
 	d.settle()
+	d.at = nil
 	d.unpaired()
+	d.at = nil
 	d.touched.clear()
 }
 
 // settleOnce fails a caller whose one try cannot begin, and reports whether that try needs no more
 // looking at: only one whose phone is about to be free has to wait for the next match.
 func (d *desk) settleOnce(c *caller) (settled bool) {
+	d.at = c
 	if !c.waits() || c.spent {
 		return true
 	}
@@ -134,7 +140,7 @@ func (d *desk) index(c *caller) {
 		return
 	}
 	d.alarms.remove(&c.more)
-	if !c.waits() || c.late {
+	if !c.waits() || c.late || c.aside {
 		c.want().remove(c)
 		return
 	}
@@ -170,6 +176,9 @@ func (d *desk) reseat(c *caller) {
 	d.index(c)
 	if !c.late {
 		d.watch(c)
+	}
+	if c.aside {
+		d.alarms.add(&c.retry)
 	}
 	if c.spent && len(c.offers) == 0 {
 		d.giveUp(c, call.CauseError)
