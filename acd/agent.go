@@ -42,6 +42,8 @@ type agent struct {
 	// direct are the callers who want this agent and nobody else, as queue.want.
 	direct *order[*caller]
 	wake   alarm
+	// touched: the next match looks at who wants this agent.
+	touched bool
 
 	shown call.AgentState
 	since time.Time

@@ -75,7 +75,7 @@ func BenchmarkMatch(b *testing.B) {
 		a.paused = true
 		d.refresh(a)
 		d.index(c)
-		d.touched = touched{queues: d.touched.queues[:0], agents: d.touched.agents[:0]}
+		d.touched.clear()
 	}
 	indexed := func(a *agent) {
 		pair(a, func() *caller { c, _ := d.touched.first(); return c })
@@ -126,7 +126,7 @@ func BenchmarkDesk(b *testing.B) {
 	for _, a := range o.Agents {
 		c.Flow(a.ID, true)
 	}
-	c.Queues() // all of it was taken in
+	_, _ = c.Queues() // all of it was taken in
 	for b.Loop() {
 		seat := join("idle")
 		<-rung

@@ -33,6 +33,8 @@ type queue struct {
 	serving []*agent
 	// retired: it is no more, but for those who are on their way to it, or wait.
 	retired bool
+	// touched: the next match looks at this queue.
+	touched bool
 }
 
 // caller is a seat as the desk sees it.
@@ -67,9 +69,10 @@ type caller struct {
 	// more is when another phone may ring for the caller, see await.
 	more alarm
 	bounds
+	set
 	branch branch
 
-	placeWant, placeWaiting int
+	placeWant, placeWaiting, placeOnce int
 }
 
 // goesBefore is the order of all callers over all queues, see rank.
@@ -139,6 +142,7 @@ func (d *desk) drop(c *caller) {
 	c.want().remove(c)
 	d.alarms.remove(&c.more)
 	d.alarms.remove(&c.patience)
+	d.alarms.remove(&c.retry)
 	c.queue.waiting.remove(c)
 	d.alarms.remove(&c.wider)
 	c.queue.line.remove(c)

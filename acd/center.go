@@ -95,11 +95,8 @@ func (c *Center) work() {
 		}
 		c.handle(fire)
 	}
-	if c.handle(c.desk.match) { // nobody may come for long who would have the others looked at again
-		c.desk.again.at = c.desk.now.Add(minDelay)
-		c.desk.alarms.add(&c.desk.again)
-	}
-	c.figures.publish(c.desk)
+	c.pair()
+	c.contain(func() { c.figures.publish(c.desk) })
 	c.load.end(c.o.now())
 }
 
@@ -144,7 +141,7 @@ func (c *Center) drain() {
 }
 
 func (c *Center) stop() {
-	c.last.Store(c.desk.views())
+	c.contain(func() { c.last.Store(c.desk.views()) })
 	c.running.Store(false)
 	c.inbox.close()
 	close(c.done)
@@ -244,23 +241,37 @@ func (c *Center) tell(what, id string, f func(d *desk, a *agent)) {
 	c.inbox.put(func(d *desk) { f(d, a) })
 }
 
-// Queues returns every queue as it is now, in the order of the options.
-func (c *Center) Queues() []call.QueueView { return c.ask().queues }
+// Queues returns every queue as it is now, in the order of the options. The error is that of a fault of ours, which
+// was contained and is counted.
+func (c *Center) Queues() ([]call.QueueView, error) {
+	v, err := c.ask()
+	return v.queues, err
+}
 
-// Agents returns every agent as it is now, in the order of the options.
-func (c *Center) Agents() []call.AgentView { return c.ask().agents }
+// Agents returns every agent as it is now, in the order of the options. Errors: as for Queues.
+func (c *Center) Agents() ([]call.AgentView, error) {
+	v, err := c.ask()
+	return v.agents, err
+}
 
 // ask gets the views from the desk; while it is not running, as they were last.
-func (c *Center) ask() *views {
+func (c *Center) ask() (views, error) {
 	if !c.running.Load() {
-		return c.last.Load()
+		return *c.last.Load(), nil
 	}
 	reply := make(chan *views, 1)
-	c.inbox.put(func(d *desk) { reply <- d.views() })
+	c.inbox.put(func(d *desk) {
+		var v *views // nil, unless they can be made
+		defer func() { reply <- v }()
+		v = d.views()
+	})
 	select {
 	case v := <-reply:
-		return v
+		if v == nil {
+			return views{}, fmt.Errorf("look at the desk: %w", errFault)
+		}
+		return *v, nil
 	case <-c.done:
-		return c.last.Load()
+		return *c.last.Load(), nil
 	}
 }

@@ -110,19 +110,19 @@ func TestBeforeAndAfterRun(t *testing.T) {
 		center.Flow("8001", true)
 		_, err = center.Join(t.Context(), call.Ticket{CallID: "c1", Queue: "repair"})
 		require.NoError(t, err)
-		require.Equal(t, call.AgentOffline, center.Agents()[0].State)
+		require.Equal(t, call.AgentOffline, acd.Must(center.Agents())[0].State)
 
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error, 1)
 		go func() { ran <- center.Run(ctx) }()
 		synctest.Wait()
-		agent := center.Agents()[0]
+		agent := acd.Must(center.Agents())[0]
 		require.Equal(t, call.AgentRinging, agent.State)
 		require.Equal(t, "c1", agent.Call)
 		cancel()
 		require.NoError(t, <-ran)
-		require.Equal(t, 1, center.Queues()[1].Waiting)
-		require.Equal(t, call.AgentReady, center.Agents()[0].State)
+		require.Equal(t, 1, acd.Must(center.Queues())[1].Waiting)
+		require.Equal(t, call.AgentReady, acd.Must(center.Agents())[0].State)
 	})
 }
 
@@ -238,11 +238,13 @@ hotline_offers_total{how="refused",queue="repair"} 1
 hotline_overflow_total{queue="gas",reason="closed"} 0
 hotline_overflow_total{queue="gas",reason="empty"} 0
 hotline_overflow_total{queue="gas",reason="expected-too-long"} 0
+hotline_overflow_total{queue="gas",reason="fault"} 0
 hotline_overflow_total{queue="gas",reason="full"} 0
 hotline_overflow_total{queue="gas",reason="too-long"} 0
 hotline_overflow_total{queue="repair",reason="closed"} 0
 hotline_overflow_total{queue="repair",reason="empty"} 0
 hotline_overflow_total{queue="repair",reason="expected-too-long"} 0
+hotline_overflow_total{queue="repair",reason="fault"} 0
 hotline_overflow_total{queue="repair",reason="full"} 0
 hotline_overflow_total{queue="repair",reason="too-long"} 0
 # HELP hotline_queue_longest_wait_seconds How long the caller who entered first has waited; 0 when nobody waits.

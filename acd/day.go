@@ -13,6 +13,7 @@ func (c *Center) Finished(records ...call.Record) {
 		for i := range records {
 			d.finished(&records[i])
 		}
+		d.forgetPast()
 	})
 }
 
@@ -31,9 +32,34 @@ func (d *desk) finished(r *call.Record) {
 		if today {
 			a.day(d.date(d.now)).Count(t)
 		}
-		if by == "" && t.Ended != nil && d.known(r.From, r.Private) && d.remembers(t.Queue) {
+		d.recall(a, t)
+		if by == "" && t.Ended != nil && d.known(r.From, r.Private) {
 			d.regulars.learn(numberAt{t.Queue, r.From}, a, *t.Ended, d.now)
 		}
+	}
+}
+
+// recall takes a talk of before this desk was made into the day's figures that strategies go by, so that a restart at
+// noon does not begin the day anew. Later ones the desk has counted itself.
+func (d *desk) recall(a *agent, t *call.TalkRecord) {
+	if t.Queue == "" || t.Ended == nil || !t.Answered.Before(d.opened) || !t.Ended.After(d.day) {
+		return
+	}
+	a.talked += max(0, t.Ended.Sub(later(t.Answered, d.day)))
+	for _, s := range a.slots {
+		if s.queue.Name == t.Queue && !t.Answered.Before(d.day) {
+			s.calls++
+		}
+		d.rekey(s)
+	}
+}
+
+// rekey gives a slot its place among those ready anew, after figures of its agent changed.
+func (d *desk) rekey(s *slot) {
+	if s.place != 0 {
+		s.queue.ready.remove(s)
+		s.key.calls, s.key.talked = s.calls, s.agent.talked
+		s.queue.ready.add(s)
 	}
 }
 

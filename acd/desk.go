@@ -40,7 +40,11 @@ type desk struct {
 	// midnight is when today's figures begin anew.
 	midnight alarm
 	regulars *regulars
-	closing  bool // nobody is rung any more
+	// forgetting is when the next number remembered is past its time.
+	forgetting alarm
+	closing    bool // nobody is rung any more
+	// at is whom the match is at, so that it is known over whom it had a panic; nil: over nobody.
+	at *caller
 	// again is when a match that a fault of ours ended is tried anew.
 	again   alarm
 	ringing int // goroutines in ring that have not reported
@@ -71,7 +75,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 		states: map[call.AgentState]int{}, places: newPlaces(), regulars: newRegulars(o.Queues),
 		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
 	}
-	d.background = d.wg.Go
+	d.background, d.touched.once = d.wg.Go, newTries()
 	for _, settings := range o.Queues {
 		q := newQueue(o, settings)
 		d.queues = append(d.queues, q)
@@ -84,6 +88,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 	}
 	d.restore(o.Shifts)
 	d.midnight = alarm{fire: d.newDay}
+	d.forgetting = alarm{fire: d.forgetPast}
 	d.again = alarm{fire: func() {}} // a match follows whatever is due
 	d.awaitMidnight()
 	d.publish()

@@ -81,7 +81,8 @@ func (d *desk) explain(c *caller, a *agent) *call.Decision {
 // unpaired explains why nobody was rung for callers who have just come, or whose circle has just grown.
 func (d *desk) unpaired() {
 	for _, c := range d.touched.unpaired {
-		if c.waits() && c.explained != d.round && len(c.offers) < c.fanOut(d.now) {
+		d.at = c
+		if c.waits() && !c.aside && c.explained != d.round && len(c.offers) < c.fanOut(d.now) {
 			c.explained = d.round
 			c.seat.decide(d.decision(c))
 		}

@@ -40,3 +40,11 @@ func (c *Center) Leftovers() (what []string) {
 	})
 	return <-reply
 }
+
+// Must is what a desk shows that has no fault.
+func Must[T any](shown T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return shown
+}

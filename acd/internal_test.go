@@ -56,7 +56,7 @@ func TestPanicAtTheDesk(t *testing.T) {
 		third, err := c.Join(t.Context(), call.Ticket{CallID: "c3", Agent: "8002", Once: true})
 		require.NoError(t, err)
 		c.inbox.put(func(d *desk) {
-			d.touched.once = nil
+			d.touched.once.clear()
 			panic("half way again")
 		})
 		synctest.Wait()
@@ -358,7 +358,7 @@ func TestReservedUntilPhoneIsFree(t *testing.T) {
 		c.Flow("8001", true)
 		<-time.After(10 * time.Second)
 		synctest.Wait()
-		require.Equal(t, call.AgentRinging, c.Agents()[0].State)
+		require.Equal(t, call.AgentRinging, Must(c.Agents())[0].State)
 		_, offers := second.Visit()
 		require.Empty(t, offers)
 		phone <- struct{}{}

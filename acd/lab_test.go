@@ -173,7 +173,7 @@ func (l *lab) newLeg(agent string) *calltest.Leg {
 func (l *lab) state(agent string) call.AgentState { return l.agent(agent).State }
 
 func (l *lab) agent(id string) call.AgentView {
-	for _, a := range l.center.Agents() {
+	for _, a := range acd.Must(l.center.Agents()) {
 		if a.ID == id {
 			return a
 		}
@@ -183,7 +183,7 @@ func (l *lab) agent(id string) call.AgentView {
 }
 
 func (l *lab) queue(name string) call.QueueView {
-	for _, q := range l.center.Queues() {
+	for _, q := range acd.Must(l.center.Queues()) {
 		if q.Name == name {
 			return q
 		}

@@ -269,7 +269,7 @@ func (c *caller) phones() int { return len(c.offers) + c.climb.booked + c.climb.
 // step, and everybody from the second on.
 func (c *caller) wantsPhone(now time.Time) bool {
 	switch at := c.climb.at; {
-	case !c.waits() || at == notYet:
+	case !c.waits() || c.aside || at == notYet:
 		return false
 	case at == skilled:
 		return c.phones() < c.fanOut(now)

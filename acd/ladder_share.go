@@ -112,6 +112,7 @@ func (d *desk) shareRound() (again bool) {
 	for _, c := range alarms {
 		c.climb.given = 0
 	}
+	d.at = nil
 	pools := d.pools()
 	// One past the first step wants every phone, and those that do not climb are lesser calls to it: a phone given to one
 	// of them would be taken back in the next round.
@@ -120,6 +121,7 @@ func (d *desk) shareRound() (again bool) {
 	var without []*caller
 	for c, ok := turns.first(); ok; c, ok = turns.first() {
 		turns.remove(c)
+		d.at = c
 		if !c.wantsPhone(d.now) || greedy && !c.climb.up {
 			continue
 		}
@@ -132,15 +134,18 @@ func (d *desk) shareRound() (again bool) {
 		}
 	}
 	for _, c := range without {
+		d.at = c
 		d.takeFromAlarm(c, alarms, gifts)
 	}
 	// Who has but one is first, and when one comes to nothing what is left is shared out anew.
 	slices.SortStableFunc(gifts, func(a, b gift) int { return cmp.Compare(a.to.phones(), b.to.phones()) })
 	for _, g := range gifts {
+		d.at = g.to
 		g.to.climb.given--
 		again = again || !d.give(g)
 	}
 	for _, c := range alarms {
+		d.at = c
 		d.callDuty(c)
 	}
 	return again || slices.ContainsFunc(alarms, func(c *caller) bool { return !c.waits() })
@@ -230,7 +235,7 @@ func (d *desk) takeFromAlarm(c *caller, alarms []*caller, gifts []gift) {
 
 // hasUse reports whether an alarm without a phone may have this agent from another alarm, which has more than one.
 func (d *desk) hasUse(c *caller, a *agent) bool {
-	return !a.loggedOut() && (c.climb.at >= toEveryone || a.level(d.ladder.queue) > 0)
+	return !a.loggedOut() && (c.climb.at >= toEveryone || a.takes(d.ladder.queue))
 }
 
 // book keeps an agent, whose phone is being taken back, for an alarm.
@@ -254,8 +259,15 @@ func (d *desk) settleBooked() {
 		}
 		a.booked = nil
 		c.climb.booked--
-		if c.waits() && a.free() && !a.loggedOut() {
+		if c.waits() && !c.aside && d.mayRing(c, a) {
 			d.start(c, a)
 		}
 	}
+}
+
+// mayRing reports whether an agent whose phone was taken back may still be rung for an alarm: much may have happened
+// until it had stopped ringing, such as the agent's logging out.
+func (d *desk) mayRing(c *caller, a *agent) bool {
+	step, ok := d.poolOf(a)
+	return ok && (step < toEveryone || c.climb.at >= toEveryone)
 }

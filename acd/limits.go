@@ -33,7 +33,7 @@ const overflowRule = "overflow:"
 
 // overflows are all the reasons, so that each has a series from the start.
 var overflows = [...]call.Overflow{
-	call.QueueFull, call.QueueEmpty, call.QueueClosed, call.QueueTooLong, call.QueueExpected,
+	call.QueueFull, call.QueueEmpty, call.QueueClosed, call.QueueTooLong, call.QueueExpected, call.QueueFault,
 }
 
 // bounds is what the limits know of a caller.
@@ -43,6 +43,8 @@ type bounds struct {
 	// due is when the caller has waited as long as one may; late says that it was, and nobody is rung any more.
 	due  alarm
 	late bool
+	// told: among those of unsettled.late.
+	told bool
 	// bare: counted among those of the queue for whom no phone rings.
 	bare bool
 	// rejoined: the caller is back in a place of before.
@@ -62,6 +64,7 @@ type staff struct{ present, working int }
 
 // turn turns a caller away, unless the seat has ended meanwhile.
 func (d *desk) turn(c *caller, why call.Overflow) {
+	d.at = c
 	if c.regular != nil { // it is the whole queue that has no room
 		d.forgo(c)
 	}
@@ -105,7 +108,8 @@ func (d *desk) watch(c *caller) {
 // tally keeps the count of those of a queue for whom no phone rings. It is called after every change of a caller's
 // offers, and of whether the caller waits.
 func (d *desk) tally(c *caller) {
-	if c.late && c.waits() && len(c.offers) == 0 && !slices.Contains(d.unsettled.late, c) {
+	if c.late && c.waits() && len(c.offers) == 0 && !c.told {
+		c.told = true
 		d.unsettled.late = append(d.unsettled.late, c)
 	}
 	bare := c.waits() && len(c.offers) == 0
@@ -164,6 +168,9 @@ func (s *staff) count(present, working bool, by int) {
 func (d *desk) settle() {
 	u := d.unsettled
 	d.unsettled = unsettled{}
+	for _, c := range u.late {
+		c.told = false
+	}
 	if d.closing {
 		return
 	}
@@ -171,6 +178,7 @@ func (d *desk) settle() {
 		d.turnAll(q)
 	}
 	for _, c := range slices.Backward(u.arrived) {
+		d.at = c
 		if why, over := d.overAtDoor(c); over {
 			d.turn(c, why)
 		}
@@ -182,6 +190,7 @@ func (d *desk) settle() {
 	}
 	for _, c := range u.asked {
 		if c.waits() && len(c.offers) == 0 {
+			d.at = c
 			c.seat.place(c.queue.placeOf(c))
 		}
 	}

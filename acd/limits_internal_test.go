@@ -143,28 +143,30 @@ func TestRateOfPoisson(t *testing.T) {
 	require.InDelta(t, 10, sum/float64(n), 0.5)
 }
 
-// TestPlacesAreBounded: however many leave, however often, so much is remembered and no more; the oldest goes first.
+// TestPlacesAreBounded: however many leave, however often, so much is remembered and no more; what is soonest to be
+// forgotten goes first.
 func TestPlacesAreBounded(t *testing.T) {
 	p, start := newPlaces(), time.Now()
+	key := func(number any) placeKey { return placeKey{"repair", fmt.Sprint(number)} }
 	for i := range maxPlaces + 10 {
-		p.keep(placeKey{"repair", fmt.Sprint(i)}, start, start.Add(time.Minute), start)
+		p.keep(key(i), start, start.Add(time.Duration(i)), time.Minute)
 	}
 	require.Len(t, p.kept, maxPlaces)
-	require.Len(t, p.order, maxPlaces)
-	_, ok := p.take(placeKey{"repair", "9"}, start)
+	require.Equal(t, maxPlaces, p.soon.len())
+	_, ok := p.take(key(9), start)
 	require.False(t, ok)
-	_, ok = p.take(placeKey{"repair", "10"}, start)
+	_, ok = p.take(key(10), start)
 	require.True(t, ok)
-	_, ok = p.take(placeKey{"repair", "10"}, start)
+	_, ok = p.take(key(10), start)
 	require.False(t, ok, "once")
 	for range 3 * maxPlaces {
-		p.keep(placeKey{"repair", "again and again"}, start, start.Add(time.Minute), start)
+		p.keep(key("again and again"), start, start.Add(time.Second), time.Minute)
 	}
-	require.LessOrEqual(t, len(p.order), maxPlaces)
+	require.Equal(t, maxPlaces, p.soon.len())
+	require.Equal(t, start.Add(61*time.Second), p.forget(start.Add(61*time.Second)))
 	require.Len(t, p.kept, 1)
-	p.keep(placeKey{"repair", "next"}, start, start.Add(time.Hour), start.Add(2*time.Minute))
-	require.Len(t, p.kept, 1, "what is too late is forgotten")
-	require.Len(t, p.order, 1)
+	require.Zero(t, p.forget(start.Add(61*time.Second+1)))
+	require.Empty(t, p.kept, "what is too late is forgotten")
 }
 
 // limited is a desk that runs, with nobody there.

@@ -18,9 +18,7 @@ type touched struct {
 	queues []*queue
 	// agents are those whom somebody wants who wants nobody else.
 	agents []*agent
-	// once are the callers whose one try has not begun. It begins now, or as soon as a phone that was
-	// taken back has stopped ringing; or they fail.
-	once []*caller
+	once   tries
 	// unpaired are those who have just come, or whose circle has grown: if nobody is rung for them, they are
 	// told why.
 	unpaired []*caller
@@ -30,24 +28,29 @@ type touched struct {
 // paired. One pairing is O(log n) in agents and callers.
 func (d *desk) match() {
 	d.round++
+	d.at = nil
 	d.shareOut()
 	for !d.closing {
+		d.at = nil
 		c, a := d.touched.first()
 		if c == nil {
 			break
 		}
 		d.start(c, a)
 	}
-	d.touched.once = slices.DeleteFunc(d.touched.once, d.settleOnce)
+	d.touched.once.settle(d.settleOnce)
+	d.at = nil
 	d.settle()
+	d.at = nil
 	d.unpaired()
-	d.touched.queues = d.touched.queues[:0]
-	d.touched.agents = d.touched.agents[:0]
+	d.at = nil
+	d.touched.clear()
 }
 
 // settleOnce fails a caller whose one try cannot begin, and reports whether that try needs no more
 // looking at: only one whose phone is about to be free has to wait for the next match.
 func (d *desk) settleOnce(c *caller) (settled bool) {
+	d.at = c
 	if !c.waits() || c.spent {
 		return true
 	}
@@ -78,24 +81,35 @@ func (t *touched) first() (best *caller, with *agent) {
 			best, with = c, a
 		}
 	}
-	for _, c := range t.once {
-		if c.waits() && !c.spent && c.only.free() && (best == nil || c.goesBefore(best)) {
-			best, with = c, c.only
-		}
+	if c := t.once.first(); c != nil && (best == nil || c.goesBefore(best)) {
+		best, with = c, c.only
 	}
 	return best, with
 }
 
 func (t *touched) queue(q *queue) {
-	if !slices.Contains(t.queues, q) {
+	if !q.touched {
+		q.touched = true
 		t.queues = append(t.queues, q)
 	}
 }
 
 func (t *touched) agent(a *agent) {
-	if a.direct.len() > 0 && !slices.Contains(t.agents, a) {
+	if a.direct.len() > 0 && !a.touched {
+		a.touched = true
 		t.agents = append(t.agents, a)
 	}
+}
+
+// clear has nothing touched any more; the tries that have not begun stay.
+func (t *touched) clear() {
+	for _, q := range t.queues {
+		q.touched = false
+	}
+	for _, a := range t.agents {
+		a.touched = false
+	}
+	t.queues, t.agents = t.queues[:0], t.agents[:0]
 }
 
 // enlist puts an agent among those ready in every queue it serves, or takes it out.
@@ -120,13 +134,13 @@ func (d *desk) enlist(a *agent, ready bool) {
 func (d *desk) index(c *caller) {
 	d.tally(c)
 	if c.Once {
-		if c.waits() && !c.spent && !slices.Contains(d.touched.once, c) {
-			d.touched.once = append(d.touched.once, c)
+		if c.begins() {
+			d.touched.once.waiting.add(c)
 		}
 		return
 	}
 	d.alarms.remove(&c.more)
-	if !c.waits() || c.late {
+	if !c.waits() || c.late || c.aside {
 		c.want().remove(c)
 		return
 	}
@@ -163,6 +177,9 @@ func (d *desk) reseat(c *caller) {
 	if !c.late {
 		d.watch(c)
 	}
+	if c.aside {
+		d.alarms.add(&c.retry)
+	}
 	if c.spent && len(c.offers) == 0 {
 		d.giveUp(c, call.CauseError)
 	}
@@ -177,6 +194,8 @@ func (d *desk) rebuild() {
 	} else {
 		d.alarms.add(&d.midnight) // it has come, and the day has not begun anew yet
 	}
+	d.forgetPast()
+	d.touched.once.clear()
 	for _, q := range d.queues {
 		q.ready.clear()
 		q.want.clear()

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hotline/acd"
 	"hotline/call"
 )
 
@@ -24,7 +25,7 @@ func (p *pair) compare() error {
 	if err := p.model.Settled(); err != nil {
 		return err
 	}
-	there := p.lab.center.Agents()
+	there := acd.Must(p.lab.center.Agents())
 	if len(there) != len(p.model.Agents()) {
 		return fmt.Errorf("there are %d agents, should be %v", len(there), p.model.Agents())
 	}
@@ -90,7 +91,7 @@ func (p *pair) compareSeats() error {
 		}
 	}
 	total := 0
-	for _, q := range p.lab.center.Queues() {
+	for _, q := range acd.Must(p.lab.center.Queues()) {
 		total += q.Waiting
 	}
 	if total != queued {
@@ -221,7 +222,7 @@ func (p *pair) rest() error {
 	if err := p.compare(); err != nil {
 		return fmt.Errorf("in the end: %w", err)
 	}
-	for _, a := range p.lab.center.Agents() {
+	for _, a := range acd.Must(p.lab.center.Agents()) {
 		if a.State != call.AgentReady {
 			return fmt.Errorf("agent %s is left %s", a.ID, a.State)
 		}

@@ -47,6 +47,7 @@ var failures = map[call.Cause]failure{
 // start rings an agent's phone for a caller. If the caller has left meanwhile, it takes the caller out
 // instead and the agent stays free.
 func (d *desk) start(c *caller, a *agent) {
+	d.at = c
 	if !d.claim(c, a) {
 		return
 	}

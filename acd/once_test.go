@@ -79,7 +79,7 @@ func TestNobodysQueue(t *testing.T) {
 		require.ErrorIs(t, err, acd.ErrNoAgent)
 		l.join(call.Ticket{CallID: "c2", Agent: "8001"})
 		synctest.Wait()
-		for _, q := range l.center.Queues() {
+		for _, q := range acd.Must(l.center.Queues()) {
 			require.NotEmpty(t, q.Name)
 			require.Zero(t, q.Waiting)
 		}

@@ -216,9 +216,9 @@ func TestHammer(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				center.Queues()
+				_, _ = center.Queues()
 				if n%3 == 0 {
-					center.Agents()
+					_, _ = center.Agents()
 				}
 				if !seat.Leave(call.CauseCancel) {
 					a := <-seat.Answered()
@@ -228,11 +228,11 @@ func TestHammer(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	for _, q := range center.Queues() {
+	for _, q := range acd.Must(center.Queues()) {
 		require.Zero(t, q.Waiting)
 	}
 	require.Eventually(t, func() bool {
-		for _, a := range center.Agents() {
+		for _, a := range acd.Must(center.Agents()) {
 			if a.State == call.AgentTalking || a.State == call.AgentRinging {
 				return false
 			}

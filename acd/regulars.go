@@ -10,15 +10,15 @@ import (
 // ruleLastAgent is the rule of a decision by which a caller who called before got the agent of that time.
 const ruleLastAgent = "last-agent"
 
-// maxRegulars bounds how many callers the desk remembers, over all queues: the longest unheard go first.
+// maxRegulars bounds how many callers the desk remembers, over all queues: those soonest to be forgotten go first.
 const maxRegulars = 50_000
 
-// regular is who last talked to a number for a queue, and until when.
+// regular is who last talked to a number for a queue, at which time that ended, and until when it is remembered.
 type regular struct {
-	of    numberAt
-	agent *agent
-	at    time.Time
-	place int
+	of        numberAt
+	agent     *agent
+	at, until time.Time
+	place     int
 }
 
 // numberAt is a caller's number at a queue.
@@ -26,33 +26,41 @@ type numberAt struct{ queue, number string }
 
 // regulars remember, for queues that want it (Queue.LastAgent), who last talked to whom: it is learned from the
 // records of calls, so that it is the same after a restart. Numbers are personal data: none is kept for longer
-// than the longest LastAgent.Within.
+// than its queue's LastAgent.Within, see desk.forgetting.
 type regulars struct {
 	by     map[numberAt]*regular
-	oldest *order[*regular]
-	within time.Duration
+	within map[string]time.Duration // by queue; one that wants none is not in it
+	soon   *order[*regular]         // the one soonest to be forgotten first
 }
 
 func newRegulars(queues []Queue) *regulars {
 	r := &regulars{by: map[numberAt]*regular{}}
-	r.oldest = newOrder(
-		func(a, b *regular) bool { return a.at.Before(b.at) },
+	r.soon = newOrder(
+		func(a, b *regular) bool { return a.until.Before(b.until) },
 		func(x *regular) *int { return &x.place })
-	r.within = longestRegular(queues)
+	r.reload(queues)
 	return r
 }
 
-// longestRegular is the longest LastAgent.Within.
-func longestRegular(queues []Queue) (within time.Duration) {
+// reload goes by other queues from now on: also for what was learned before.
+func (r *regulars) reload(queues []Queue) {
+	r.within = make(map[string]time.Duration, len(queues))
 	for i := range queues {
-		within = max(within, queues[i].LastAgent.Within)
+		if within := queues[i].LastAgent.Within; within > 0 {
+			r.within[queues[i].Name] = within
+		}
 	}
-	return within
+	r.soon.clear()
+	for _, known := range r.by {
+		known.until = known.at.Add(r.within[known.of.queue])
+		r.soon.add(known)
+	}
 }
 
 // learn notes that an agent talked to a number, until an instant.
 func (r *regulars) learn(of numberAt, a *agent, at, now time.Time) {
-	if now.Sub(at) > r.within {
+	within := r.within[of.queue]
+	if within <= 0 || now.Sub(at) > within {
 		return
 	}
 	known := r.by[of]
@@ -63,23 +71,33 @@ func (r *regulars) learn(of numberAt, a *agent, at, now time.Time) {
 	case known.at.After(at):
 		return // told out of order
 	default:
-		r.oldest.remove(known)
+		r.soon.remove(known)
 	}
-	known.agent, known.at = a, at
-	r.oldest.add(known)
-	r.forget(now)
+	known.agent, known.at, known.until = a, at, at.Add(within)
+	r.soon.add(known)
+	if r.soon.len() > maxRegulars {
+		first, _ := r.soon.first()
+		r.drop(first)
+	}
 }
 
-// forget drops what is too old, or too many.
-func (r *regulars) forget(now time.Time) {
+// forget drops what is past its time, and returns when the next will be; zero when there is none.
+func (r *regulars) forget(now time.Time) (next time.Time) {
 	for {
-		first, ok := r.oldest.first()
-		if !ok || r.oldest.len() <= maxRegulars && now.Sub(first.at) <= r.within {
-			return
+		first, ok := r.soon.first()
+		if !ok {
+			return time.Time{}
 		}
-		r.oldest.remove(first)
-		delete(r.by, first.of)
+		if !first.until.Before(now) {
+			return first.until
+		}
+		r.drop(first)
 	}
+}
+
+func (r *regulars) drop(known *regular) {
+	r.soon.remove(known)
+	delete(r.by, known.of)
 }
 
 // find is who last talked to a number for a queue, at most so long ago; nil when nobody did.
@@ -166,10 +184,4 @@ func (d *desk) review(a *agent) {
 	for _, c := range given {
 		d.anybody(c)
 	}
-}
-
-// remembers reports whether a queue wants its callers' last agents.
-func (d *desk) remembers(queue string) bool {
-	q := d.byQueue[queue]
-	return q != nil && q.LastAgent.Within > 0
 }

@@ -12,10 +12,10 @@ import (
 	"hotline/call"
 )
 
-// TestRegularsAreBounded: the longest unheard go first when there are too many, and everybody when they are too old;
-// what is told out of order changes nothing.
+// TestRegularsAreBounded: those soonest to be forgotten go first when there are too many, and each when its queue says
+// so; what is told out of order changes nothing.
 func TestRegularsAreBounded(t *testing.T) {
-	r := newRegulars([]Queue{{LastAgent: LastAgent{Within: time.Hour}}, {LastAgent: LastAgent{Within: time.Minute}}})
+	r := newRegulars([]Queue{{Name: "repair", LastAgent: LastAgent{Within: time.Hour}}})
 	start := time.Now()
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Millisecond) }
 	number := func(i int) numberAt { return numberAt{"repair", fmt.Sprint(i)} }
@@ -25,7 +25,7 @@ func TestRegularsAreBounded(t *testing.T) {
 	}
 	now := at(maxRegulars + 10)
 	require.Len(t, r.by, maxRegulars)
-	require.Equal(t, maxRegulars, r.oldest.len())
+	require.Equal(t, maxRegulars, r.soon.len())
 	require.Nil(t, r.find(number(9), time.Hour, now))
 	require.Same(t, one, r.find(number(10), time.Hour, now))
 
@@ -33,12 +33,29 @@ func TestRegularsAreBounded(t *testing.T) {
 	require.Same(t, one, r.find(number(10), time.Hour, now), "an older talk than the one known")
 	r.learn(number(10), two, now, now)
 	require.Same(t, two, r.find(number(10), time.Hour, now))
-	require.Equal(t, maxRegulars, r.oldest.len())
+	require.Equal(t, maxRegulars, r.soon.len())
 
-	r.learn(number(11), two, now.Add(time.Hour), now.Add(time.Hour))
-	require.Len(t, r.by, 2, "numbers older than anybody wants are forgotten")
+	require.Equal(t, now.Add(time.Hour), r.forget(now.Add(time.Hour)), "to the instant it counts")
+	require.Len(t, r.by, 1, "numbers older than anybody wants are forgotten")
 	r.learn(number(12), two, now, now.Add(time.Hour+1))
 	require.NotContains(t, r.by, number(12), "and not learned")
+	r.learn(numberAt{"gas", "139"}, two, now, now)
+	require.Len(t, r.by, 1, "nor are those of a queue that wants none")
+}
+
+// TestRegularsByQueue: a number is remembered for as long as its own queue wants it.
+func TestRegularsByQueue(t *testing.T) {
+	r := newRegulars([]Queue{
+		{Name: "repair", LastAgent: LastAgent{Within: time.Hour}}, {Name: "consult", LastAgent: LastAgent{Within: time.Minute}},
+	})
+	now, one := time.Now(), &agent{Agent: Agent{ID: "8001"}}
+	r.learn(numberAt{"repair", "139"}, one, now, now)
+	r.learn(numberAt{"consult", "139"}, one, now, now)
+	require.Equal(t, now.Add(time.Minute), r.forget(now.Add(time.Minute)))
+	require.Equal(t, now.Add(time.Hour), r.forget(now.Add(time.Minute+1)))
+	require.Nil(t, r.find(numberAt{"consult", "139"}, time.Hour, now))
+	require.Same(t, one, r.find(numberAt{"repair", "139"}, time.Hour, now))
+	require.Zero(t, r.forget(now.Add(time.Hour+1)))
 }
 
 // TestLastAgentExplained: the decision says why; and one who waits for an agent is not lost by a panic at the desk.

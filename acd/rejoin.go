@@ -2,8 +2,8 @@ package acd
 
 import "time"
 
-// maxPlaces is how many places the desk remembers at most of callers who left while they waited; beyond, the oldest
-// is forgotten.
+// maxPlaces is how many places the desk remembers at most of callers who left while they waited; beyond, the one
+// soonest to be forgotten is.
 const maxPlaces = 10_000
 
 // rejoinRule is the rule of the decision by which a caller is back in a place of before.
@@ -11,47 +11,86 @@ const rejoinRule = "rejoin"
 
 // places are the places of callers who left while they waited, for them to take up again within the queue's Rejoin.
 // A carrier tells of a lost mobile by an ordinary BYE, so that leaving of any kind counts as having been cut off.
+// None is kept for longer, see desk.forgetting.
 type places struct {
-	kept map[placeKey]place
-	// order has every place kept, and places that are no more, the oldest first.
-	order []placeKept
+	kept map[placeKey]*place
+	soon *order[*place] // the one soonest to be forgotten first
 }
 
 type placeKey struct{ queue, number string }
 
-type place struct{ entered, until time.Time }
-
-type placeKept struct {
+type place struct {
 	placeKey
-	until time.Time
+	entered, left, until time.Time
+	index                int
 }
 
-func newPlaces() *places { return &places{kept: map[placeKey]place{}} }
+func newPlaces() *places {
+	p := &places{kept: map[placeKey]*place{}}
+	p.soon = newOrder(
+		func(a, b *place) bool { return a.until.Before(b.until) },
+		func(x *place) *int { return &x.index })
+	return p
+}
 
-// keep remembers a place until an instant.
-func (p *places) keep(key placeKey, entered, until, now time.Time) {
-	p.kept[key] = place{entered: entered, until: until}
-	p.order = append(p.order, placeKept{key, until})
-	n := 0
-	for _, k := range p.order {
-		current, ok := p.kept[k.placeKey]
-		gone := !ok || !current.until.Equal(k.until) // taken up, or left again later
-		if !gone && k.until.After(now) && len(p.order)-n <= maxPlaces {
-			break
-		}
-		if !gone {
-			delete(p.kept, k.placeKey)
-		}
-		n++
+// keep remembers the place of who left, for so long. One of the same number, left before, is no more.
+func (p *places) keep(key placeKey, entered, left time.Time, within time.Duration) {
+	if old := p.kept[key]; old != nil {
+		p.drop(old)
 	}
-	p.order = p.order[n:]
+	kept := &place{placeKey: key, entered: entered, left: left, until: left.Add(within)}
+	p.kept[key] = kept
+	p.soon.add(kept)
+	if p.soon.len() > maxPlaces {
+		first, _ := p.soon.first()
+		p.drop(first)
+	}
 }
 
 // take gives a place to who has come back in time, once.
 func (p *places) take(key placeKey, now time.Time) (entered time.Time, ok bool) {
-	kept, ok := p.kept[key]
-	delete(p.kept, key)
-	return kept.entered, ok && !kept.until.Before(now)
+	kept := p.kept[key]
+	if kept == nil {
+		return time.Time{}, false
+	}
+	p.drop(kept)
+	return kept.entered, !kept.until.Before(now)
+}
+
+// reload goes by other queues from now on: a place is kept for as long as its queue says now.
+func (p *places) reload(queues []Queue) {
+	within := make(map[string]time.Duration, len(queues))
+	for i := range queues {
+		within[queues[i].Name] = queues[i].Rejoin
+	}
+	p.soon.clear()
+	for key, kept := range p.kept {
+		if within[key.queue] <= 0 {
+			delete(p.kept, key)
+			continue
+		}
+		kept.until = kept.left.Add(within[key.queue])
+		p.soon.add(kept)
+	}
+}
+
+// forget drops what is past its time, and returns when the next will be; zero when there is none.
+func (p *places) forget(now time.Time) (next time.Time) {
+	for {
+		first, ok := p.soon.first()
+		if !ok {
+			return time.Time{}
+		}
+		if !first.until.Before(now) {
+			return first.until
+		}
+		p.drop(first)
+	}
+}
+
+func (p *places) drop(kept *place) {
+	p.soon.remove(kept)
+	delete(p.kept, kept.placeKey)
 }
 
 // knows reports whether a caller may take a place up again: by a number that a trunk asserted.
@@ -80,7 +119,8 @@ func (d *desk) rejoin(c *caller) {
 // remember keeps the place of a caller who left while waiting.
 func (d *desk) remember(c *caller) {
 	if at, abandoned := c.seat.abandoned(); abandoned && c.knows() {
-		d.places.keep(placeKey{c.Queue, c.From}, c.Entered, at.Add(c.queue.Rejoin), d.now)
+		d.places.keep(placeKey{c.Queue, c.From}, c.Entered, at, c.queue.Rejoin)
+		d.forgetPast()
 	}
 }
 
@@ -90,7 +130,8 @@ func (d *desk) remember(c *caller) {
 func (c *Center) Remember(queue, number string, entered, left time.Time) {
 	c.inbox.put(func(d *desk) {
 		if q, ok := d.byQueue[queue]; ok && q.Rejoin > 0 && number != "" {
-			d.places.keep(placeKey{queue, number}, entered, left.Add(q.Rejoin), d.now)
+			d.places.keep(placeKey{queue, number}, entered, left, q.Rejoin)
+			d.forgetPast()
 		}
 	})
 }

@@ -34,7 +34,7 @@ func TestReloadChecks(t *testing.T) {
 		}
 		_, err := l.center.Reload(parseDesk(t, "queue gas alarm"))
 		require.ErrorIs(t, err, acd.ErrAlarmQueue)
-		require.Len(t, l.center.Agents(), 1)
+		require.Len(t, acd.Must(l.center.Agents()), 1)
 		l.stop()
 		put, err := l.center.Reload(parseDesk(t, "queue gas alarm ladder=5s,10s,20s"))
 		require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestReloadStorm(t *testing.T) {
 		l.center.Flow("8001", true)
 		l.center.Flow("8002", true)
 		waiting := 0
-		for _, q := range l.center.Queues() {
+		for _, q := range acd.Must(l.center.Queues()) {
 			waiting += q.Waiting
 		}
 		answered := 0
@@ -84,7 +84,7 @@ func TestReloadStorm(t *testing.T) {
 		}
 		require.Equal(t, len(l.names), waiting+answered, "every caller waits or was answered")
 		require.NotZero(t, answered)
-		require.Len(t, l.center.Agents(), 2)
+		require.Len(t, acd.Must(l.center.Agents()), 2)
 		l.stop()
 	})
 }

@@ -3,6 +3,7 @@ package acd
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"hotline/call"
@@ -154,7 +155,7 @@ func (a *agent) unpause() {
 
 // shift is what the agent chose, to be kept.
 func (a *agent) shift() call.Shift {
-	s := call.Shift{Agent: a.ID, Paused: a.paused, Reason: a.reason, Since: a.pausedAt}
+	s := call.Shift{Agent: a.ID, Paused: a.paused, Reason: a.reason, Since: a.pausedAt, All: a.loggedOut()}
 	for _, slot := range a.slots {
 		if slot.away {
 			s.Out = append(s.Out, slot.queue.Name)
@@ -177,10 +178,8 @@ func (d *desk) restore(shifts []call.Shift) {
 		if !ok {
 			continue
 		}
-		for _, name := range s.Out {
-			if slots, err := a.slotsOf(name); err == nil && name != "" {
-				slots[0].away = true
-			}
+		for _, slot := range a.slots {
+			slot.away = s.All || slices.Contains(s.Out, slot.queue.Name)
 		}
 		if s.Paused && !a.loggedOut() {
 			a.paused, a.reason, a.pausedAt = true, s.Reason, s.Since

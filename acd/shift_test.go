@@ -114,12 +114,15 @@ func TestShiftsRestored(t *testing.T) {
 		l.stop()
 		require.Equal(t, map[string]call.Shift{
 			"8001": {Agent: "8001", Paused: true, Reason: "lunch", Since: paused, Out: []string{"repair"}},
-			"8002": {Agent: "8002", Out: []string{"repair"}},
+			"8002": {Agent: "8002", Out: []string{"repair"}, All: true},
 			"8003": {Agent: "8003"},
 		}, kept)
 		require.True(t, kept["8003"].Plain())
 
 		<-time.After(time.Minute)
+		o.Queues = append(o.Queues, acd.Queue{Name: "new"}) // the restart brings a queue, and skills for it
+		o.Agents[0].Skills = map[string]int{"consult": 1, "repair": 1, "new": 1}
+		o.Agents[1].Skills = map[string]int{"repair": 1, "new": 1}
 		o.Shifts = []call.Shift{
 			kept["8001"], kept["8002"], kept["8003"],
 			{Agent: "8009", Paused: true},
@@ -131,8 +134,9 @@ func TestShiftsRestored(t *testing.T) {
 		}
 		require.Equal(t, call.AgentPaused, again.state("8001"))
 		require.Equal(t, kept["8001"], again.agent("8001").Shift)
-		require.Equal(t, []string{"consult"}, again.agent("8001").Queues)
-		require.Equal(t, call.AgentLoggedOut, again.state("8002"))
+		require.Equal(t, []string{"consult", "new"}, again.agent("8001").Queues, "logged out of one queue, and of no other")
+		require.Equal(t, call.AgentLoggedOut, again.state("8002"), "logged out of everything, also of what is new")
+		require.Empty(t, again.agent("8002").Queues)
 		require.Equal(t, call.AgentReady, again.state("8003"))
 		again.stop()
 	})

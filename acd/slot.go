@@ -74,11 +74,7 @@ func (d *desk) newDay() {
 		a.talked = 0
 		for _, s := range a.slots {
 			s.calls = 0
-			if s.place != 0 {
-				s.queue.ready.remove(s)
-				s.key.calls, s.key.talked = 0, 0
-				s.queue.ready.add(s)
-			}
+			d.rekey(s)
 		}
 	}
 }

@@ -34,6 +34,7 @@ type Call struct {
 	keys      []media.Key // pressed by the caller and not taken yet
 	own       []media.Key // that the menu being walked has a use of its own for
 	turnedBy  []string    // the queues that turned the call away, see chose
+	faultsIn  []string    // those of which a fault of the desk's was the reason
 	moved     Next        // where a command sent the call, with ErrMoved
 	rec       Record
 	recording Recording

@@ -57,6 +57,7 @@ const (
 	QueueClosed   Overflow = "closed"            // outside its hours
 	QueueTooLong  Overflow = "too-long"          // waited as long as one may
 	QueueExpected Overflow = "expected-too-long" // the wait to be expected is longer than allowed
+	QueueFault    Overflow = "fault"             // a fault of ours kept the caller from being matched
 )
 
 // Place is where a caller stands in a queue.

@@ -17,10 +17,12 @@ type Shift struct {
 	Since  time.Time `json:"since,omitzero"`
 	// Out are the queues that the agent has logged out of, in the order of their names.
 	Out []string `json:"out,omitempty"`
+	// All: the agent has logged out of every queue, of those too that they will serve later.
+	All bool `json:"all,omitempty"`
 }
 
 // Plain reports whether the agent chose nothing that would have to be remembered.
-func (s Shift) Plain() bool { return !s.Paused && len(s.Out) == 0 }
+func (s Shift) Plain() bool { return !s.Paused && len(s.Out) == 0 && !s.All }
 
 // AutoPause is the reason of a pause that the desk ordered, after offers left unanswered.
 const AutoPause = "auto"

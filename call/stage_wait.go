@@ -116,7 +116,7 @@ func (w *waiting) run(ctx context.Context) Next {
 			return c.unreached(w.at, why)
 		case why := <-w.seat.Turned():
 			w.close()
-			return w.turned(why)
+			return w.turned(ctx, why)
 		case <-w.seat.Changed():
 			w.note()
 		case <-c.referrerGone():

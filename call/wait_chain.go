@@ -16,7 +16,7 @@ func (c *Call) noteTurned(queue string) {
 }
 
 // chose ends the chain: the caller pressed a key, or talked to somebody.
-func (c *Call) chose() { c.turnedBy = nil }
+func (c *Call) chose() { c.turnedBy, c.faultsIn = nil, nil }
 
 // howCallback is how a visit ended whose caller asked to be called back.
 const howCallback = "callback"

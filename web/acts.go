@@ -120,7 +120,11 @@ func (s *Server) acting(name string, do act) handle {
 
 // agent writes one agent as it is now.
 func (s *Server) agent(w http.ResponseWriter, id string) error {
-	for _, a := range s.o.Agents() {
+	agents, err := s.o.Agents()
+	if err != nil {
+		return err
+	}
+	for _, a := range agents {
 		if a.ID == id {
 			return writeJSON(w, s.zone().agent(a))
 		}

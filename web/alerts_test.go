@@ -75,7 +75,9 @@ func TestAlertsArePushed(t *testing.T) {
 		require.Equal(t, "139******78", got[1][0].From)
 		leave()
 		<-left
-		require.Len(t, s.board(now, nil).Alerts, maxAlertsShown, "for who comes later")
+		b, err := s.board(now, nil)
+		require.NoError(t, err)
+		require.Len(t, b.Alerts, maxAlertsShown, "for who comes later")
 	})
 }
 

@@ -180,17 +180,25 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request, rec call.Record, 
 
 // queues is /api/v1/queues.
 func (s *Server) queues(w http.ResponseWriter, r *http.Request) error {
+	queues, err := s.o.Queues()
+	if err != nil {
+		return err
+	}
 	today := s.today(r.Context(), s.o.Clock())
 	return writeJSON(w, struct {
 		Queues []queueDTO `json:"queues"`
-	}{each(s.o.Queues(), func(q call.QueueView) queueDTO { return queueOf(q, today) })})
+	}{each(queues, func(q call.QueueView) queueDTO { return queueOf(q, today) })})
 }
 
 // agents is /api/v1/agents.
 func (s *Server) agents(w http.ResponseWriter, _ *http.Request) error {
+	agents, err := s.o.Agents()
+	if err != nil {
+		return err
+	}
 	return writeJSON(w, struct {
 		Agents []agentDTO `json:"agents"`
-	}{each(s.o.Agents(), s.zone().agent)})
+	}{each(agents, s.zone().agent)})
 }
 
 func (s *Server) zone() zone { return zone{s.o.Location} }

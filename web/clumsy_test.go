@@ -59,7 +59,7 @@ func TestBodies(t *testing.T) {
 // A refusal says what would be accepted.
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	o := fakeHotline(t)
-	o.Agents = func() []call.AgentView { return nil }
+	o.Agents = func() ([]call.AgentView, error) { return nil, nil }
 	h := New(o).Handler()
 	for _, c := range []struct {
 		token, method, path, want string

@@ -111,7 +111,11 @@ func (n *snapshot) get(ctx context.Context, s *Server) ([]byte, error) {
 	if n.counted.IsZero() || now.Sub(n.counted) >= summaryEvery {
 		n.today, n.counted = s.today(context.WithoutCancel(ctx), now), now
 	}
-	body, err := json.Marshal(s.board(now, n.today))
+	board, err := s.board(now, n.today)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(board)
 	if err != nil {
 		return nil, fmt.Errorf("encode event: %w", err)
 	}
@@ -164,7 +168,15 @@ type liveCard struct {
 }
 
 // board is how things stand now: alarms first, then what is longest.
-func (s *Server) board(now time.Time, today call.Summaries) boardDTO {
+func (s *Server) board(now time.Time, today call.Summaries) (boardDTO, error) {
+	queues, err := s.o.Queues()
+	if err != nil {
+		return boardDTO{}, err
+	}
+	agents, err := s.o.Agents()
+	if err != nil {
+		return boardDTO{}, err
+	}
 	z, set := s.zone(), s.inForce.Load()
 	b := boardDTO{
 		Service: set.Service, Now: z.at(now), Ready: s.o.Ready() == nil, Today: wholeDay(today),
@@ -173,14 +185,14 @@ func (s *Server) board(now time.Time, today call.Summaries) boardDTO {
 		Alerts:  s.alertCards(now),
 	}
 	alarms := make(map[string]bool)
-	b.Queues = each(s.o.Queues(), func(q call.QueueView) queueCard {
+	b.Queues = each(queues, func(q call.QueueView) queueCard {
 		alarms[q.Name] = q.Priority >= s.o.AlarmPriority
 		return queueCard{queueDTO: queueOf(q, today), Alarm: alarms[q.Name]}
 	})
 	slices.SortStableFunc(b.Queues, func(a, b queueCard) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Name, b.Name))
 	})
-	b.Agents = each(s.o.Agents(), func(a call.AgentView) agentCard {
+	b.Agents = each(agents, func(a call.AgentView) agentCard {
 		b.States[string(a.State)]++
 		return agentCard{ID: a.ID, State: a.State, Since: z.at(a.Since), Calls: a.Calls}
 	})
@@ -199,7 +211,7 @@ func (s *Server) board(now time.Time, today call.Summaries) boardDTO {
 		}
 	}
 	b.Calls = b.Calls[:min(len(b.Calls), maxLiveShown)]
-	return b
+	return b, nil
 }
 
 // live is one call in progress: where it stands is its last visit or talk, not its first.

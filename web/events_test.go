@@ -146,7 +146,7 @@ func TestWatchersShareOneSnapshot(t *testing.T) {
 	o := fakeHotline(t)
 	var asked atomic.Int64
 	queues := o.Queues
-	o.Queues = func() []call.QueueView {
+	o.Queues = func() ([]call.QueueView, error) {
 		asked.Add(1)
 		return queues()
 	}

@@ -72,13 +72,13 @@ func fakeHotline(t *testing.T) Options {
 		Live: func() []call.Live {
 			return []call.Live{{Record: live, At: call.Talk}, {Record: fresh, At: call.Wait}}
 		},
-		Queues: func() []call.QueueView {
+		Queues: func() ([]call.QueueView, error) {
 			return []call.QueueView{
 				{Name: "repair", Strategy: "longest-idle", Priority: 20, AgentsServing: 2, AgentsReady: 1},
 				{Name: "gas-alarm", Strategy: "ring-all", Priority: 100, Waiting: 1, LongestWait: 4.00049, Offering: 2},
-			}
+			}, nil
 		},
-		Agents: func() []call.AgentView {
+		Agents: func() ([]call.AgentView, error) {
 			return []call.AgentView{
 				{
 					ID: "8002", Name: "李强", State: call.AgentTalking, Since: now.Add(-time.Minute), Skills: map[string]int{"repair": 5}, Call: "c2", Calls: 7,
@@ -86,7 +86,7 @@ func fakeHotline(t *testing.T) Options {
 					Shift: call.Shift{Agent: "8002", Paused: true, Reason: "用餐", Since: now.Add(-time.Second)},
 				},
 				{ID: "8001", Name: "张敏", State: call.AgentReady, Since: now.Add(-time.Hour)},
-			}
+			}, nil
 		},
 		Gatherer: prometheus.NewRegistry(), Clock: func() time.Time { return now },
 	}

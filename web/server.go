@@ -57,10 +57,11 @@ type Options struct {
 	// Ladder is what a call said by SIP so far, in the order of the wire, numbers unmasked. Errors:
 	// call.ErrNotFound when nothing of it is kept.
 	Ladder func(ctx context.Context, id string) ([]call.SIPMessage, error)
-	// Live are the calls in progress, Queues and Agents all there are. The slices are the server's.
+	// Live are the calls in progress, Queues and Agents all there are. The slices are the server's. An error is a
+	// fault of who was asked.
 	Live   func() []call.Live
-	Queues func() []call.QueueView
-	Agents func() []call.AgentView
+	Queues func() ([]call.QueueView, error)
+	Agents func() ([]call.AgentView, error)
 	// Shifts change what agents do; nil: the paths for that are not there.
 	Shifts func() Shifts
 	// Outages keeps planned outages; nil: there are none, and none can be put.
@@ -100,10 +101,10 @@ func (o Options) withDefaults() Options {
 		o.Live = func() []call.Live { return nil }
 	}
 	if o.Queues == nil {
-		o.Queues = func() []call.QueueView { return nil }
+		o.Queues = func() ([]call.QueueView, error) { return nil, nil }
 	}
 	if o.Agents == nil {
-		o.Agents = func() []call.AgentView { return nil }
+		o.Agents = func() ([]call.AgentView, error) { return nil, nil }
 	}
 	if o.Callbacks == nil {
 		o.Callbacks = func() []call.Booking { return nil }

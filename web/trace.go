@@ -30,7 +30,11 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("find SIP messages: %w", err)
 	}
 	if numbers == "" {
-		ladder = call.MaskLadder(ladder, s.open(rec)...)
+		open, err := s.open(rec)
+		if err != nil {
+			return err
+		}
+		ladder = call.MaskLadder(ladder, open...)
 	} else {
 		bearer, err := s.authenticate(r)
 		if err != nil {
@@ -46,12 +50,13 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) error {
 }
 
 // open are the numbers that need not be masked: the hotline's own and those of agents.
-func (s *Server) open(rec call.Record) []string {
+func (s *Server) open(rec call.Record) ([]string, error) {
 	open := []string{rec.OwnNumber()}
-	for _, a := range s.o.Agents() {
+	agents, err := s.o.Agents()
+	for _, a := range agents {
 		open = append(open, a.ID)
 	}
-	return open
+	return open, err
 }
 
 // messageDTO is a SIP message as the API writes it. What is not known is empty.

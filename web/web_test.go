@@ -282,12 +282,28 @@ func TestPanic(t *testing.T) {
 	o := fakeHotline(t)
 	panics := 0
 	o.Panicked = func() { panics++ }
-	o.Queues = func() []call.QueueView { panic("secret detail") }
+	o.Queues = func() ([]call.QueueView, error) { panic("secret detail") }
 	h := New(o).Handler()
 	w := get(t, h, "/api/v1/queues", supervisorToken)
 	require.NotContains(t, isProblem(t, w, http.StatusInternalServerError), "secret")
 	require.Equal(t, 1, panics)
 	require.Equal(t, http.StatusOK, get(t, h, "/api/v1/agents", supervisorToken).Code)
+}
+
+// A fault of the desk is a 500 on each path that asks it, and tells the client nothing.
+func TestDeskFails(t *testing.T) {
+	o := fakeHotline(t)
+	fault := errors.New("secret detail")
+	o.Queues = func() ([]call.QueueView, error) { return nil, fault }
+	o.Agents = func() ([]call.AgentView, error) { return nil, fault }
+	s := New(o)
+	for _, path := range []string{"/api/v1/queues", "/api/v1/agents"} {
+		require.NotContains(t, isProblem(t, get(t, s.Handler(), path, supervisorToken), http.StatusInternalServerError), "secret")
+	}
+	_, err := s.board(o.Clock(), nil)
+	require.ErrorIs(t, err, fault)
+	_, err = s.open(call.Record{})
+	require.ErrorIs(t, err, fault)
 }
 
 // A fault of the store is a 500 that tells the client nothing.

@@ -51,7 +51,9 @@ func TestRush(t *testing.T) {
 		return f.Dialled > 10 && f.Calling == 0 && len(a.exchange.Live()) == 0
 	})
 	testkit.Within(t, patience, "every agent to be ready", func() bool {
-		for _, g := range a.center.Agents() {
+		agents, err := a.center.Agents()
+		require.NoError(t, err)
+		for _, g := range agents {
 			if g.State != call.AgentReady {
 				return false
 			}
@@ -63,7 +65,9 @@ func TestRush(t *testing.T) {
 	require.Positive(t, f.Answered)
 	require.Zero(t, f.Refused)
 	requireRecords(t, a, int(f.Dialled))
-	for _, q := range a.center.Queues() {
+	queues, err := a.center.Queues()
+	require.NoError(t, err)
+	for _, q := range queues {
 		require.Zero(t, q.Waiting, q.Name)
 		require.Zero(t, q.Offering, q.Name)
 	}

@@ -70,7 +70,8 @@ func (t *table) run(d time.Duration, gone <-chan struct{}) error {
 // line is the whole hotline in one line, for where there is no terminal.
 func (t *table) line() {
 	var waiting int
-	for _, q := range t.app.center.Queues() {
+	queues, _ := t.app.center.Queues() // a fault is in the log
+	for _, q := range queues {
 		waiting += q.Waiting
 	}
 	f := t.world.Figures()
@@ -90,14 +91,15 @@ func (t *table) rows() []row {
 		{},
 		{text: cells("queue", 14, "waiting", 9, "longest", 9, "ringing", 9, "ready", 7, "serving", 8), head: true},
 	}
-	queues := t.app.center.Queues()
+	queues, _ := t.app.center.Queues() // a fault is in the log
 	slices.SortStableFunc(queues, func(a, b call.QueueView) int { return b.Priority - a.Priority })
 	for _, q := range queues {
 		rows = append(rows, row{text: cells(q.Name, 14, q.Waiting, 9, clock(seconds(q.LongestWait)), 9,
 			q.Offering, 9, q.AgentsReady, 7, q.AgentsServing, 8)})
 	}
 	rows = append(rows, row{}, row{text: cells("agent", 7, "name", 10, "state", 10, "for", 8, "calls", 6), head: true})
-	for _, g := range t.app.center.Agents() {
+	agents, _ := t.app.center.Agents()
+	for _, g := range agents {
 		rows = append(rows, row{text: cells(g.ID, 7, g.Name, 10, g.State, 10, clock(time.Since(g.Since)), 8, g.Calls, 6)})
 	}
 	rows = append(rows, row{}, row{text: cells("caller", 14, "stage", 8, "queue", 12, "agent", 7, "for", 8), head: true})

@@ -34,8 +34,8 @@ func writeShift(ctx context.Context, tx *sql.Tx, shift call.Shift, out string) e
 		if !shift.Since.IsZero() {
 			since = shift.Since.UnixNano()
 		}
-		_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO agent_shift (agent, paused, reason, since, out) VALUES (?, ?, ?, ?, ?)`,
-			shift.Agent, shift.Paused, shift.Reason, since, out)
+		_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO agent_shift (agent, paused, reason, since, out, everywhere) VALUES (?, ?, ?, ?, ?, ?)`,
+			shift.Agent, shift.Paused, shift.Reason, since, out, shift.All)
 	}
 	if err != nil {
 		return fmt.Errorf("write shift of agent %s: %w", shift.Agent, err)
@@ -45,7 +45,7 @@ func writeShift(ctx context.Context, tx *sql.Tx, shift call.Shift, out string) e
 
 // Shifts returns what agents chose, those who chose nothing left out, in the order of their ids.
 func (r Reader) Shifts(ctx context.Context) (all []call.Shift, err error) {
-	rows, err := r.read.QueryContext(ctx, `SELECT agent, paused, reason, since, out FROM agent_shift ORDER BY agent`)
+	rows, err := r.read.QueryContext(ctx, `SELECT agent, paused, reason, since, out, everywhere FROM agent_shift ORDER BY agent`)
 	if err != nil {
 		return nil, fmt.Errorf("find agents' shifts: %w", err)
 	}
@@ -56,7 +56,7 @@ func (r Reader) Shifts(ctx context.Context) (all []call.Shift, err error) {
 			since int64
 			out   string
 		)
-		if err := rows.Scan(&shift.Agent, &shift.Paused, &shift.Reason, &since, &out); err != nil {
+		if err := rows.Scan(&shift.Agent, &shift.Paused, &shift.Reason, &since, &out, &shift.All); err != nil {
 			return nil, fmt.Errorf("read agents' shifts: %w", err)
 		}
 		if since != 0 {

@@ -44,7 +44,7 @@ func testShiftsKept(t *testing.T, s ShiftStore) {
 	require.NoError(t, err)
 	require.Empty(t, none)
 	lunch := call.Shift{Agent: "8002", Paused: true, Reason: "用餐", Since: Day}
-	elsewhere := call.Shift{Agent: "8001", Out: []string{consult, repair}}
+	elsewhere := call.Shift{Agent: "8001", Out: []string{consult, repair}, All: true}
 	s.SaveShift(call.Shift{Agent: "8002", Paused: true, Reason: "1", Since: Day.Add(-time.Hour)})
 	s.SaveShift(lunch)
 	s.SaveShift(elsewhere)

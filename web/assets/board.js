@@ -11,7 +11,7 @@ const alertNames = {
   overflow: "队列转出", "agent-paused": "坐席自动暂停", "callback-lost": "回拨未接通",
 };
 const alertSteps = {
-  full: "已满", empty: "无人在线", closed: "非工作时间", "too-long": "等待过久", "expected-too-long": "预计过久",
+  full: "已满", empty: "无人在线", closed: "非工作时间", "too-long": "等待过久", "expected-too-long": "预计过久", fault: "系统故障",
   skilled: "具备技能的空闲坐席", "all-skilled": "全部具备技能的坐席", everyone: "全体坐席", duty: "值班电话",
 };
 // The events that say that something is lost already.

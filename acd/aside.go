@@ -1,0 +1,71 @@
+package acd
+
+import (
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// maxFaults is at how many panics of the match over one caller that caller is sent another way.
+const maxFaults = 2
+
+// faultRule is the rule of the decision to send such a caller another way.
+const faultRule = overflowRule + string(call.QueueFault)
+
+// set is what is known of a caller over whom the match had a panic.
+type set struct {
+	// faults counts those panics.
+	faults int
+	// aside: the match passes the caller over, until retry.
+	aside bool
+	retry alarm
+}
+
+// pair pairs callers and agents. A panic over one caller costs the others nothing: that caller is set aside, and the
+// match begun anew without. Where nobody is at fault, it is tried again after a while.
+func (c *Center) pair() {
+	d := c.desk
+	for c.handle(d.match) {
+		culprit := d.at
+		if culprit == nil || culprit.aside || c.contain(func() { d.setAside(culprit) }) {
+			d.again.at = d.now.Add(minDelay)
+			d.alarms.add(&d.again)
+			return
+		}
+	}
+}
+
+// setAside has the match pass a caller over for a while; after so many panics, or where there is but one try, the
+// caller goes another way. An alarm is tried again and again: its ladder goes on meanwhile, and nothing is better.
+func (d *desk) setAside(c *caller) {
+	c.faults++
+	if c.faults == maxFaults {
+		d.o.Logger.Error("a fault of ours keeps a caller from being matched", zap.String("call", c.CallID),
+			zap.String("queue", c.Queue), zap.Bool("tried again", c.climb != nil))
+	}
+	if c.waits() && (c.Once || c.climb == nil && c.faults >= maxFaults) {
+		d.expel(c)
+		return
+	}
+	c.aside = true
+	c.retry = alarm{at: d.now.Add(minDelay), seq: c.rank.seq, fire: func() {
+		c.aside = false
+		d.index(c)
+	}}
+	d.alarms.add(&c.retry)
+	d.index(c)
+}
+
+// expel sends a caller another way: out of the queue, as one whom it turns away, or told that the try at one agent
+// came to nothing. The decision is written without a look at who is ready, since that may be what fails.
+func (d *desk) expel(c *caller) {
+	if c.Once || c.queue == d.people {
+		c.seat.fail(call.CauseError, d.now)
+	} else if c.seat.turn(call.QueueFault, d.now, call.Decision{
+		At: d.now, Queue: c.Queue, Rule: faultRule, Chosen: []string{}, Candidates: []call.Candidate{}, Excluded: map[string]int{},
+	}) {
+		d.figures.turned(c.Queue, call.QueueFault)
+	}
+	d.drop(c)
+	d.withdrawAll(c, call.CauseWithdrawn)
+}

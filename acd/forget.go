@@ -1,0 +1,19 @@
+package acd
+
+import "time"
+
+// forgetPast drops what is remembered of callers and is past its time, and sets the deadline of the next. It is
+// called whenever something was learned that may be the next to be forgotten.
+func (d *desk) forgetPast() {
+	d.alarms.remove(&d.forgetting)
+	d.forgetting.at = time.Time{}
+	for _, next := range []time.Time{d.regulars.forget(d.now), d.places.forget(d.now)} {
+		if !next.IsZero() && (d.forgetting.at.IsZero() || next.Before(d.forgetting.at)) {
+			d.forgetting.at = next
+		}
+	}
+	if !d.forgetting.at.IsZero() {
+		d.forgetting.at = d.forgetting.at.Add(1) // to the very instant it counts
+		d.alarms.add(&d.forgetting)
+	}
+}
