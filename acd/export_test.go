@@ -14,7 +14,8 @@ func (c *Center) Hold() (release func()) {
 	return func() { close(let) }
 }
 
-// Leftovers are what a desk at rest should not have: deadlines other than midnight's, callers, offers, alarms, numbers
+// Leftovers are what a desk at rest should not have: deadlines other than midnight's and that of what is
+// remembered, callers, offers, alarms, numbers
 // being called.
 func (c *Center) Leftovers() (what []string) {
 	reply := make(chan []string)
@@ -25,6 +26,7 @@ func (c *Center) Leftovers() (what []string) {
 				left = append(left, fmt.Sprintf("%d %s", n, name))
 			}
 		}
+		d.alarms.remove(&d.forgetting) // the lab is about to end
 		note("deadlines", d.alarms.len()-1)
 		note("phones ringing", d.ringing)
 		for _, q := range append(d.queues, d.people) {

@@ -289,7 +289,7 @@ func (p *pair) again(ticket *call.Ticket, agent string) {
 	ended := time.Now()
 	p.lab.center.Finished(call.Record{
 		From: ticket.From, Started: ended, Ended: &ended,
-		Talks: []call.TalkRecord{{Agent: agent, Queue: ticket.Queue, Ended: &ended}},
+		Talks: []call.TalkRecord{{Agent: agent, Queue: ticket.Queue, Answered: ended, Ended: &ended}},
 	})
 	p.lab.join(*ticket)
 	p.model.Join(ticket.CallID, ticket.Queue, "", ticket.Front, false)
