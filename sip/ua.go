@@ -222,13 +222,19 @@ func (u *UA) Close() error {
 		u.txs.Close()
 		u.closeErr = closeAll(u.listeners)
 		u.conns.closeAll()
-		if err := u.transport.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			u.closeErr = errors.Join(u.closeErr, fmt.Errorf("close SIP transports: %w", err))
-		}
+		u.closeTransports()
+		<-time.After(settle) // who was handed a message, and found its socket closed, has opened another to answer by
+		u.closeTransports()
 		u.ladder.close()
 	})
 	<-u.closed
 	return u.closeErr
+}
+
+func (u *UA) closeTransports() {
+	if err := u.transport.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		u.closeErr = errors.Join(u.closeErr, fmt.Errorf("close SIP transports: %w", err))
+	}
 }
 
 // background runs f on a goroutine of its own that Close waits for, its panics contained. It reports
