@@ -94,7 +94,7 @@ func (r *reader) settle() {
 	c.Service.Timezone = zone
 	for name, calendar := range c.Calendars {
 		if calendar.Timezone == nil {
-			calendar.Timezone = zone
+			calendar.Timezone, calendar.ofService = zone, true
 			c.Calendars[name] = calendar
 		}
 	}

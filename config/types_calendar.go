@@ -16,6 +16,20 @@ type Calendar struct {
 	Holidays string
 	// Exceptions are days with hours of their own, which go before everything; none: closed.
 	Exceptions map[Date][]Hours
+
+	ofService bool // Timezone is that of service
+}
+
+// GoOnIn has the service, and the calendars that name no time zone of their own, go by a zone other than the file's:
+// one that is in force already.
+func (c *Config) GoOnIn(zone *time.Location) {
+	c.Service.Timezone = zone
+	for name, calendar := range c.Calendars {
+		if calendar.ofService {
+			calendar.Timezone = zone
+			c.Calendars[name] = calendar
+		}
+	}
 }
 
 // Date is a day.

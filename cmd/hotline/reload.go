@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -89,7 +90,11 @@ func (a *app) take() (restart []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	keepTokens(cfg, a.inForce)
+	if err := keepTokens(cfg, a.inForce); err != nil {
+		return nil, err
+	}
+	restart = needRestart(a.cfg, cfg)
+	cfg.GoOnIn(a.cfg.Service.Timezone) // records and reports have it from the start on, so hours must not part from them
 	next := a.with(cfg)
 	if err := next.readPrompts(); err != nil {
 		return nil, err
@@ -112,7 +117,6 @@ func (a *app) take() (restart []string, err error) {
 	a.exchange.Reload(next.callSettings())
 	a.web.Apply(next.pageSettings())
 	door()
-	restart = needRestart(a.cfg, cfg)
 	a.inForce = cfg
 	return restart, nil
 }
@@ -125,15 +129,22 @@ func (a *app) with(cfg *config.Config) *app {
 	}
 }
 
-// keepTokens keeps the tokens that were made at random because the file has none: people have been told them.
-func keepTokens(cfg, before *config.Config) {
+// keepTokens keeps the tokens that were made at random because the file has none: people were told them at the start.
+// Another one is an error: nobody would ever be told it.
+func keepTokens(cfg, before *config.Config) error {
+	var problems []error
 	for i, t := range cfg.HTTP.Tokens {
-		for _, old := range before.HTTP.Tokens {
-			if t.Generated && old.Generated && t.Name == old.Name {
-				cfg.HTTP.Tokens[i].Token = old.Token
-			}
+		if !t.Generated {
+			continue
 		}
+		at := slices.IndexFunc(before.HTTP.Tokens, func(old config.Token) bool { return old.Generated && old.Name == t.Name })
+		if at < 0 {
+			problems = append(problems, fmt.Errorf("http.tokens: %q is not set, and one is made at random at a start alone", t.Name))
+			continue
+		}
+		cfg.HTTP.Tokens[i].Token = before.HTTP.Tokens[at].Token
 	}
+	return errors.Join(problems...)
 }
 
 // startsWith is what a process has from its start on, by the keys of the configuration.

@@ -119,9 +119,58 @@ func TestReloadKeepsGeneratedTokens(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, began.GeneratedTokens())
 	require.NotEqual(t, began.HTTP.Tokens[0].Token.Reveal(), now.HTTP.Tokens[0].Token.Reveal())
-	keepTokens(now, began)
+	require.NoError(t, keepTokens(now, began))
 	require.Equal(t, began.HTTP.Tokens, now.HTTP.Tokens)
 	require.Empty(t, needRestart(began, now))
 	now.SIP.Realm = "another"
 	require.Equal(t, []string{"sip.realm"}, needRestart(began, now))
+}
+
+// A token that is unset while the hotline runs would be one that nobody is told: the reload is refused, and the one
+// in force goes on.
+func TestReloadRefusesAnUnsetToken(t *testing.T) {
+	t.Parallel()
+	a, s, change := reloadable(t)
+	change("role: supervisor, token: "+supervisorToken, "role: supervisor")
+	done := a.reload("test")
+	require.Equal(t, []string{`http.tokens: "ops" is not set, and one is made at random at a start alone`}, done.Problems)
+	status, _ := s.get("/api/v1/agents", supervisorToken)
+	require.Equal(t, http.StatusOK, status)
+}
+
+// Another time zone of the service waits for a restart, in everything: opening hours and the hours of dialling do not
+// part from the records. A calendar's own is taken up at once.
+func TestReloadKeepsTheTimeZone(t *testing.T) {
+	t.Parallel()
+	a, _, change := reloadable(t)
+	const hours = `dial: [{prefix: "139", through: city, per_minute: 1, at_once: 1, hours: "08:00-12:00"}]
+calendar: {ours: {week: {mon-sun: ["09:00-17:00"]}}, theirs: {timezone: Asia/Tokyo, week: {mon-sun: ["09:00-17:00"]}}}
+`
+	change("trunks: [{name: city,", `trunks: [{name: city, address: "udp://127.0.0.1:5099",`)
+	change("data: ", hours+"service: {timezone: America/New_York}\ndata: ")
+	done := a.reload("test")
+	require.Empty(t, done.Problems)
+	require.Equal(t, []string{"service.timezone"}, done.Restart)
+	began := a.cfg.Service.Timezone.String()
+	require.Equal(t, "Asia/Shanghai", began)
+	require.Equal(t, began, a.inForce.Service.Timezone.String())
+	require.Equal(t, began, a.inForce.Calendars["ours"].Timezone.String())
+	require.Equal(t, "Asia/Tokyo", a.inForce.Calendars["theirs"].Timezone.String())
+	require.Equal(t, began, a.with(a.inForce).doorSettings().Dial[0].Hours.Location.String())
+
+	change("America/New_York", "Asia/Shanghai")
+	require.Empty(t, a.reload("test").Restart)
+}
+
+// Webhooks are those of the start; that others wait for a restart is said, whatever of them changed.
+func TestReloadNamesWebhooks(t *testing.T) {
+	t.Parallel()
+	a, _, change := reloadable(t)
+	change("data: ", "webhooks: [{name: duty, url: http://127.0.0.1:1/, secret: one-secret-of-the-hook, events: [alarm]}]\ndata: ")
+	require.Equal(t, []string{"webhooks"}, a.reload("test").Restart)
+	change("webhooks:", "drain: 9s\nwebhooks:")
+	require.Equal(t, []string{"drain", "webhooks"}, a.reload("test").Restart)
+	a.cfg = a.inForce // as if it had been started with them
+	change("one-secret-of-the-hook", "another-secret-of-it")
+	require.Equal(t, []string{"webhooks"}, a.reload("test").Restart)
 }
