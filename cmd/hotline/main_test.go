@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait: long, for a busy machine under the race detector.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // terminal is a console that tests read while the program writes it.
 type terminal struct {
