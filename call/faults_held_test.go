@@ -53,7 +53,9 @@ func TestCallbackGrowsOldWhileItsCallerIsCalled(t *testing.T) {
 // shattered is a store of bookings with a fault.
 type shattered struct{ *memstore.Store }
 
-func (shattered) Book(context.Context, call.Booking, call.BookingBounds) error { panic("a fault of the store's") }
+func (shattered) Book(context.Context, call.Booking, call.BookingBounds) error {
+	panic("a fault of the store's")
+}
 
 // TestCallbackNotBookedByAFault: nobody is told that they will be called back when a fault kept that from being written
 // down.
