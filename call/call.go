@@ -44,6 +44,7 @@ type Call struct {
 	transfer  *transfer // under way; nil when there is none
 	// apologised: the caller was told that the first promise was broken.
 	apologised bool
+	told       *told // nil before any
 	watch      watch // for what was promised
 	// booking is what the call is for that calls somebody back; found is closed when they have answered.
 	booking *Booking

@@ -356,3 +356,22 @@ func (c *Call) standDown(cmd standDown) (next Next, moved bool) {
 	c.release(BySystem)
 	return c.over(cmd.Why), true
 }
+
+// waitsNoMore is why a call that calls somebody back is not to wait for an agent, while nobody is on the line; empty:
+// it may. Who comes back to the queue may have been busy with a number when it was asked to stand down.
+func (c *Call) waitsNoMore() Reason {
+	if c.booking == nil || c.caller != nil {
+		return ""
+	}
+	k := c.x.callbacks
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.held:
+		return ReasonShutdown
+	case time.Since(c.booking.Asked) >= callbackExpires:
+		return ReasonNoAnswer
+	default:
+		return ""
+	}
+}

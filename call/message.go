@@ -97,6 +97,7 @@ func (c *Call) Leave(ctx context.Context, o MessageOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotKept, err)
 	}
+	defer func() { _ = recording.Close(time.Now()) }() // done before, unless by a fault: it must not go on
 	before, left := c.rec.Message, &MessageRecord{Name: recording.Name(), At: began, Queue: o.Queue}
 	if n := len(c.rec.Visits); o.Queue == "" && n > 0 {
 		left.Queue = c.rec.Visits[n-1].Queue
@@ -156,7 +157,7 @@ func (c *Call) Hear(ctx context.Context, wait time.Duration, prompts ...string) 
 		return c.ask(ctx, wait, clips)
 	}
 	var said media.Clip
-	var unread error
+	unread := errFault // unless the function below returns
 	if err := c.During(ctx, func(context.Context) { said, unread = c.message.Said() }); err != nil {
 		return 0, err
 	}

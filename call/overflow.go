@@ -36,6 +36,9 @@ func (w *waiting) turned(ctx context.Context, why Overflow) Next {
 			zap.String("overflow", string(why)))
 		return w.keep(Next{Kind: Wait})
 	}
+	if c.caller == nil && next.Kind != Wait {
+		return w.unmatched(ctx) // a callback has nobody yet who could go there; it is tried again
+	}
 	c.log.Info("queue overflows", zap.String("queue", at.Queue), zap.String("overflow", string(why)),
 		zap.String("next", string(next.Kind)))
 	if next.Kind == Dial {

@@ -39,7 +39,7 @@ func askCallback(ctx context.Context, c *Call, at Next) Next {
 		ID: uuid.Must(uuid.NewV7()).String(), Origin: c.id, Number: c.rec.From, To: c.rec.To, Language: c.rec.Language,
 		Queue: at.Queue, Entered: at.Entered, Front: at.Front, Asked: time.Now(), Due: time.Now(),
 	}
-	var refused error
+	refused := errFault // unless the function below returns
 	// A caller who hangs up meanwhile has asked for it all the same, so it is booked whether they are there or not.
 	err := c.During(ctx, func(ctx context.Context) { refused = c.x.callbacks.book(context.WithoutCancel(ctx), b) })
 	if refused != nil {

@@ -40,6 +40,10 @@ type waiting struct {
 // who came by a direct number is rung, and answered when an agent is, or after one ring. A callback has
 // no caller yet: nobody is rung and nothing is said.
 func wait(ctx context.Context, c *Call, at Next) (next Next) {
+	if why := c.waitsNoMore(); why != "" {
+		c.release(BySystem)
+		return c.over(why)
+	}
 	seat, err := c.x.Desk.Join(c.life(ctx), Ticket{
 		CallID: c.id, Queue: at.Queue, Agent: at.Agent, Once: at.Once, From: cmp.Or(c.shown, c.rec.From), Private: c.rec.Private,
 		Prefer: c.codec(), Entered: at.Entered, Front: at.Front,

@@ -18,7 +18,10 @@ func (c *Call) notReached(ctx context.Context, at Next, why Cause) Next {
 		return c.unreached(at, why)
 	}
 	c.log.Info("number outside not reached", zap.String("cause", string(why)))
-	if c.rec.Accepted != nil && !c.left() { // who is still rung hears nothing
+	if c.left() {
+		return c.callerEnd()
+	}
+	if c.rec.Accepted != nil { // who is still rung hears nothing
 		if err := c.Say(ctx, numberUnreached); err != nil {
 			return c.failed(ctx, err, ReasonNoPrompt)
 		}

@@ -54,10 +54,11 @@ type treating struct {
 	// prompts, position and minutes are to be said; 0 and -1 are none.
 	prompts           []string
 	position, minutes int
-	// toldPosition and toldMinutes are what the caller knows; none is 0 and -1.
-	toldPosition, toldMinutes int
-	stop                      func() bool // stops the timer behind tick
+	stop              func() bool // stops the timer behind tick
 }
+
+// told is what a caller was told of the place in one stay, however often it is gone on with: 0 and -1 are none.
+type told struct{ visit, position, minutes int }
 
 type dueAt struct {
 	at     time.Time
@@ -78,9 +79,12 @@ func (w *waiting) treat() {
 	if w.t.begun {
 		return
 	}
-	w.t.begun, w.t.minutes, w.t.toldMinutes = true, -1, -1
+	w.t.begun, w.t.minutes = true, -1
+	if w.c.told == nil || w.c.told.visit != w.visit {
+		w.c.told = &told{visit: w.visit, minutes: -1}
+	}
 	if w.at.Lost {
-		w.t.toldPosition = 1 // as the apology says
+		w.c.told.position = 1 // as the apology says
 	}
 	t, now := w.treatment(), time.Now()
 	for _, p := range t.Prompts {
@@ -129,14 +133,17 @@ func (w *waiting) ticked(ctx context.Context) error {
 	return w.sayNews(ctx)
 }
 
-// placed takes in the place that the desk told. Only what is better than what the caller knows is news.
+// placed takes in the place that the desk told. Only what is better than what the caller was told is news; what was to
+// be said before it is not so any more.
 func (w *waiting) placed(ctx context.Context, p Place) error {
-	if w.t.toldPosition == 0 || p.Position < w.t.toldPosition {
-		w.t.position, w.t.toldPosition = p.Position, p.Position
+	knows := w.c.told
+	w.t.position, w.t.minutes = 0, -1
+	if knows.position == 0 || p.Position < knows.position {
+		w.t.position = p.Position
 	}
 	if w.treatment().Expected && p.Expected >= 0 {
-		if m := wholeMinutes(p.Expected); w.t.toldMinutes < 0 || m < w.t.toldMinutes {
-			w.t.minutes, w.t.toldMinutes = m, m
+		if m := wholeMinutes(p.Expected); knows.minutes < 0 || m < knows.minutes {
+			w.t.minutes = m
 		}
 	}
 	return w.sayNews(ctx)
@@ -174,9 +181,13 @@ func (w *waiting) news() (clips []media.Clip, err error) {
 		clips = append(clips, more...)
 	}
 	if w.t.position > 0 {
+		w.c.told.position = w.t.position
 		names(positionBefore)
 		clips = append(clips, w.c.prompts().Number(w.t.position)...)
 		names(positionAfter)
+	}
+	if w.t.minutes >= 0 {
+		w.c.told.minutes = w.t.minutes
 	}
 	switch {
 	case w.t.minutes == 0:
