@@ -132,7 +132,11 @@ func (s *spool) rewrite() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(write(f, s.open), os.Rename(fresh, s.path)); err != nil {
+	err = write(f, s.open)
+	if err == nil { // else what is there is better
+		err = os.Rename(fresh, s.path)
+	}
+	if err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if s.file != nil {

@@ -97,8 +97,8 @@ func TestWithdrawnCrossings(t *testing.T) {
 		"answered before the CANCEL":     {time.Second, func(p *peer, inv, c wire) { answered(p, inv); p.respond(c, 481, "No", "a1", "") }},
 		"answered, and the CANCEL's 200": {time.Second, func(p *peer, inv, c wire) { ok(p, c); answered(p, inv) }},
 		"two answered":                   {time.Second, func(p *peer, inv, c wire) { ok(p, c); answered(p, inv); another(p, inv) }},
-		"CANCEL's 200, and nothing":      {5 * time.Millisecond, func(p *peer, _, c wire) { ok(p, c) }},
-		"nothing, and then more ringing": {5 * time.Millisecond, func(p *peer, inv, c wire) { p.respond(inv, 180, "Ringing", "a1", ""); ok(p, c) }},
+		"CANCEL's 200, and nothing":      {20 * time.Millisecond, func(p *peer, _, c wire) { ok(p, c) }},
+		"nothing, and then more ringing": {20 * time.Millisecond, func(p *peer, inv, c wire) { p.respond(inv, 180, "Ringing", "a1", ""); ok(p, c) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,14 +8,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
-
-	"go.uber.org/goleak"
 
 	"hotline/media"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeEngine is an engine without sockets: it hands out fakeStreams, and remembers them.
 type fakeEngine struct {

@@ -27,21 +27,22 @@ var binaries = struct {
 // parallelPerCore is how many tests run at once for each core. Whole calls are mostly waited for.
 const parallelPerCore = 2
 
-// parallel lets more tests run at once than there are cores, unless the command line says how many.
-func parallel() error {
+// Parallel lets so many tests run at once for each core, unless the command line says how many, or is to fuzz: then
+// it is the number of workers. TestMain calls it where tests mostly wait.
+func Parallel(perCore int) error {
 	flag.Parse()
 	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" || f.Name == "test.fuzz" })
 	if given {
 		return nil
 	}
-	return flag.Set("test.parallel", strconv.Itoa(parallelPerCore*runtime.GOMAXPROCS(0)))
+	return flag.Set("test.parallel", strconv.Itoa(perCore*runtime.GOMAXPROCS(0)))
 }
 
 // Main is the TestMain of packages that use this one: it looks for leaked goroutines and takes away
 // what was built.
 func Main(m *testing.M) {
-	if err := parallel(); err != nil {
+	if err := Parallel(parallelPerCore); err != nil {
 		fmt.Fprintln(os.Stderr, "set how many tests run at once:", err)
 		os.Exit(1)
 	}
