@@ -153,7 +153,7 @@ func (d *Desk) wantsPhone(c *caller) bool {
 func (d *Desk) mayAlarm(a *agent, c *caller) error {
 	step, ok := d.stepOf(a)
 	if (a.taken || d.others(c, step)) && !a.loggedOut() { // what another alarm has too many of, one without a phone may have
-		if c.climb.up && len(c.offers) == 0 && (c.climb.at >= everyone || a.Skills[c.queue.Name] > 0) {
+		if c.climb.up && len(c.offers) == 0 && (c.climb.at >= everyone || a.takes(c.queue.Name)) {
 			step = skilled
 		}
 	}
@@ -246,7 +246,7 @@ func (d *Desk) poor(c *caller) error {
 			continue
 		}
 		for _, o := range rich.offers {
-			if !o.agent.loggedOut() && (c.climb.at >= everyone || o.agent.Skills[d.o.Ladder.Queue] > 0) {
+			if !o.agent.loggedOut() && (c.climb.at >= everyone || o.agent.takes(d.o.Ladder.Queue)) {
 				return fmt.Errorf("the alarm %s has no phone, and %s has %d", c.name, rich.name, len(rich.offers))
 			}
 		}
