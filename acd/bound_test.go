@@ -93,7 +93,7 @@ func exploreAll(fault func(w *world), left budget) (e *explorer, bad []act, err 
 // TestAlarmBound: no schedule of so many acts breaks a rule of docs/adr/0010-alarm.md. `make proof` tries more.
 func TestAlarmBound(t *testing.T) {
 	t.Parallel()
-	e, bad, err := exploreAll(nil, budget{acts: 2, seconds: 3})
+	e, bad, err := exploreAll(nil, budget{acts: 2, seconds: 2})
 	require.NoError(t, err, "%v", bad)
 	t.Logf("%d schedules, %d states", e.runs, len(e.seen))
 }

@@ -119,6 +119,37 @@ func TestClaimForAnAlarm(t *testing.T) {
 	})
 }
 
+// TestClaimsBeforeSecondPhones: the only phone meant for an alarm comes to nothing, since the agent is taken elsewhere.
+// No phone is rung for the other alarm, which has more, and taken back for this one in the same instant.
+func TestClaimsBeforeSecondPhones(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := acd.NewMemoryClaims(1)
+		o := parseDesk(t, "queue gas alarm strategy=ring-all ladder=1s,1h,2h\nagent 8001 gas=1\nagent 8002 gas=1\nagent 8003 gas=1")
+		o.Claims = claims
+		l := newLab(t, o)
+		agents := []string{"8001", "8002", "8003"}
+		for _, agent := range agents { // in pause, so that an alarm on its first step may not have them unless another has
+			require.NoError(t, l.center.Pause(agent, ""))
+		}
+		l.join(call.Ticket{CallID: "g1", Queue: "gas", From: "1381"})
+		<-time.After(time.Second)
+		_, ok := claims.Claim("8003", "another node's")
+		require.True(t, ok)
+		release := l.center.Hold()
+		for _, agent := range agents {
+			l.center.Flow(agent, true)
+		}
+		l.join(call.Ticket{CallID: "g2", Queue: "gas", From: "1382"})
+		release()
+		synctest.Wait()
+		log := strings.Join(l.log(), "\n")
+		require.Contains(t, log, "ring 8001 g1")
+		require.Contains(t, log, "ring 8002 g2")
+		require.NotContains(t, log, "cancel")
+		l.stop()
+	})
+}
+
 // faulty are claims with a fault of ours: the first one panics.
 type faulty struct {
 	*acd.MemoryClaims

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -66,15 +67,18 @@ func TestEverythingAgainstModel(t *testing.T) {
 			}
 		}
 		var failure error
+		var log []string
 		synctest.Test(t, func(t *testing.T) {
 			o := everythingDesk()
 			o.Queues[0].Strategy, o.Queues[1].Strategy = strategy, strategy
 			p := newChanging(t, o)
 			failure = p.play(steps)
+			log = p.lab.log()
 			p.lab.stop()
 		})
 		if failure != nil {
-			rt.Fatalf("%v, after: %+v", failure, slices.DeleteFunc(steps, func(s step) bool { return s.Do == "nothing" }))
+			rt.Fatalf("%v, after:\n%s\nby:\n%+v", failure, strings.Join(log[max(0, len(log)-60):], "\n"),
+				slices.DeleteFunc(steps, func(s step) bool { return s.Do == "nothing" }))
 		}
 	})
 }

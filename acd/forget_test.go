@@ -74,6 +74,17 @@ func TestForgotten(t *testing.T) {
 		known(1, 0)
 		<-time.After(time.Hour)
 		known(0, 0)
+
+		seat, err := c.Join(t.Context(), call.Ticket{CallID: "last", Queue: "long", From: "138", Asserted: true})
+		require.NoError(t, err)
+		synctest.Wait()
+		o.Queues = o.Queues[1:]
+		put, err = c.Reload(o)
+		require.NoError(t, err)
+		put()
+		c.Remember("long", "137", now, time.Now())
+		require.True(t, seat.Leave(call.CauseBye))
+		known(0, 0) // nor does a queue that is no more learn of anybody
 		stop()
 	})
 }

@@ -2,6 +2,7 @@ package acd_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,6 +57,7 @@ func TestLimitsAgainstModel(t *testing.T) {
 
 func newPair(t *testing.T, o acd.Options, midnight time.Duration) *pair {
 	t.Helper()
+	o.Random = rand.New(rand.NewPCG(1, 2)) //nolint:gosec // lots that fall alike each time
 	serving := map[string]int{}
 	for _, a := range o.Agents {
 		for queue := range a.Skills {

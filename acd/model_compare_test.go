@@ -15,15 +15,14 @@ import (
 // compare takes in which phones were rung, and holds the desk against the model.
 func (p *pair) compare() error {
 	events := p.lab.since(p.seen)
-	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(p.later(a), p.later(b)) })
-	for _, e := range events {
-		p.seen++
+	p.seen += len(events)
+	for _, e := range p.inOrder(events) {
 		if err := p.tell(e); err != nil {
-			return fmt.Errorf("%w, of what happened together: %v, before: %v", err, events, p.lab.log()[max(0, len(p.lab.log())-24):])
+			return fmt.Errorf("%w, of what happened together: %v", err, events)
 		}
 	}
 	if err := p.model.Settled(); err != nil {
-		return err
+		return fmt.Errorf("%w, when there had happened together: %v", err, events)
 	}
 	there := acd.Must(p.lab.center.Agents())
 	if len(there) != len(p.model.Agents()) {
@@ -64,6 +63,33 @@ func (p *pair) tell(e event) error {
 		return p.model.Dialled(words[1], words[2])
 	}
 	return p.model.Rang(words[1], words[2])
+}
+
+// inOrder are the events of one instant in the order in which the model is told of them. Phones are on goroutines of
+// their own, so only those of one phone came in their order: one that was rung, and taken back in the same instant (what
+// was known had changed by then: another had stopped ringing), is told of as that.
+func (p *pair) inOrder(events []event) []event {
+	type told struct {
+		event
+		rings, class int // how often the phone was rung before in this instant, and later
+	}
+	rings := map[string]int{}
+	order := make([]told, len(events))
+	for i, e := range events {
+		words := strings.Fields(e.what)
+		order[i] = told{e, rings[words[1]], p.later(e)}
+		if words[0] == "ring" {
+			rings[words[1]]++
+		}
+	}
+	slices.SortStableFunc(order, func(a, b told) int {
+		return cmp.Or(cmp.Compare(a.rings, b.rings), cmp.Compare(a.class, b.class))
+	})
+	sorted := make([]event, len(order))
+	for i, t := range order {
+		sorted[i] = t.event
+	}
+	return sorted
 }
 
 // later is in which order the model is told what happened in one instant: the phones taken back, the claims refused,

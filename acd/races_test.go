@@ -10,14 +10,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"hotline/acd"
 	"hotline/call"
 	"hotline/call/calltest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // ringAll is a ring-all queue with n agents, and a second queue that one agent serves too.
 func ringAll(n int) acd.Options {

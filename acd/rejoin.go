@@ -93,9 +93,10 @@ func (p *places) drop(kept *place) {
 	delete(p.kept, kept.placeKey)
 }
 
-// knows reports whether a caller may take a place up again: by a number that a trunk asserted.
+// knows reports whether a caller may take a place up again: by a number that a trunk asserted. A queue that is no more
+// remembers nobody.
 func (c *caller) knows() bool {
-	return c.queue.Rejoin > 0 && c.Asserted && c.From != "" && !c.Private && c.only == nil
+	return c.queue.Rejoin > 0 && !c.queue.retired && c.Asserted && c.From != "" && !c.Private && c.only == nil
 }
 
 // rejoin puts a caller who came back into the place of before. One who has an earlier place already (kept over a
@@ -129,7 +130,7 @@ func (d *desk) remember(c *caller) {
 // place back, is passed over.
 func (c *Center) Remember(queue, number string, entered, left time.Time) {
 	c.inbox.put(func(d *desk) {
-		if q, ok := d.byQueue[queue]; ok && q.Rejoin > 0 && number != "" {
+		if q, ok := d.byQueue[queue]; ok && q.Rejoin > 0 && !q.retired && number != "" {
 			d.places.keep(placeKey{queue, number}, entered, left, q.Rejoin)
 			d.forgetPast()
 		}

@@ -110,6 +110,9 @@ func (d *Desk) JoinSince(name, queue, only string, front, once bool, entered tim
 // Prefer takes in that the caller who joined last was talked to by an agent before.
 func (d *Desk) Prefer(id string) {
 	c := d.callers[len(d.callers)-1]
+	if d.retired[c.queue.Name] { // which remembers nobody
+		return
+	}
 	c.regular, c.patience = d.agent(id), d.now+c.queue.LastAgent.Wait
 	d.settleRegulars()
 }

@@ -30,7 +30,7 @@ func (d *Desk) Come(name, queue, number string, front, stay bool) {
 	c.number, c.stay = number, stay
 	d.rope(c)
 	at := placeOf{queue, number}
-	if c.queue.Rejoin == 0 {
+	if c.queue.Rejoin == 0 || d.retired[queue] {
 		return
 	}
 	if p, ok := d.places[at]; ok && d.now <= p.until && p.entered < c.entered {
@@ -42,7 +42,7 @@ func (d *Desk) Come(name, queue, number string, front, stay bool) {
 
 // Abandon takes in that a caller left while waiting.
 func (d *Desk) Abandon(name string) {
-	if c := d.caller(name); c.number != "" && c.queue.Rejoin > 0 {
+	if c := d.caller(name); c.number != "" && c.queue.Rejoin > 0 && !d.retired[c.queue.Name] {
 		d.places[placeOf{c.queue.Name, c.number}] = left{c.entered, d.now + c.queue.Rejoin}
 	}
 	d.Leave(name)

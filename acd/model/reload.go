@@ -1,6 +1,7 @@
 package model
 
 import (
+	"maps"
 	"slices"
 
 	"hotline/acd"
@@ -51,6 +52,7 @@ func (d *Desk) arrange(o Options) (removed []*agent) {
 		}
 	}
 	d.order, d.retired = order, retired
+	maps.DeleteFunc(d.places, func(at placeOf, _ left) bool { return retired[at.queue] })
 	agents := make([]*agent, 0, len(o.Agents))
 	for _, settings := range o.Agents {
 		i := slices.IndexFunc(d.agents, func(a *agent) bool { return a.ID == settings.ID })
