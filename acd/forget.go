@@ -17,14 +17,3 @@ func (d *desk) forgetPast() {
 		d.alarms.add(&d.forgetting)
 	}
 }
-
-// remind has what is remembered go by the queues as they are now, those included that are no more: callers may be on
-// their way to them. Who calls it calls forgetPast.
-func (d *desk) remind() {
-	queues := make([]Queue, len(d.queues))
-	for i, q := range d.queues {
-		queues[i] = q.Queue
-	}
-	d.regulars.reload(queues)
-	d.places.reload(queues)
-}

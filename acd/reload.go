@@ -54,6 +54,8 @@ func (c *Center) Reload(o Options) (put func(), err error) {
 // reload replaces the settings, and derives every index anew from them and the facts.
 func (d *desk) reload(o *Options) {
 	d.o.Queues, d.o.Agents, d.o.Open, d.o.Ladder, d.o.Codes = o.Queues, o.Agents, o.Open, o.Ladder, o.Codes
+	d.regulars.reload(o.Queues)
+	d.places.reload(o.Queues)
 	d.o.Rings, d.o.Ring, d.o.Ageing = o.Rings, o.Ring, o.Ageing
 	if d.ladder != nil {
 		d.ladder.rungs, d.ladder.numbers = o.Ladder.rungs(), o.Ladder.Numbers
@@ -65,7 +67,6 @@ func (d *desk) reload(o *Options) {
 		q.staff = staff{}
 	}
 	d.reloadQueues(o)
-	d.remind()
 	removed := d.reloadAgents(o)
 	for _, q := range d.queues {
 		q.serving = nil
