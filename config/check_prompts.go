@@ -10,6 +10,9 @@ import (
 // there is no prompt of. Its error is of the operator's own files, one line each.
 type PromptFinder func(folder, language string, names ...string) (missing []string, err error)
 
+// WantFolder is what prompts.folder is to be, for those who find that it is not.
+const WantFolder = "a folder that is there, with WAV files that can be played (8 kHz, mono)"
+
 // checkPrompts: every prompt that is named can be played, and those that are said whatever the file names
 // are there in its language.
 func (r *reader) checkPrompts() {
@@ -19,7 +22,7 @@ func (r *reader) checkPrompts() {
 	folder, language := r.cfg.Prompts.Folder, r.cfg.Service.Language
 	missing, err := r.find(folder, language)
 	if err != nil {
-		r.report("prompts.folder", err.Error(), "a folder that is there, with WAV files that can be played (8 kHz, mono)")
+		r.report("prompts.folder", err.Error(), WantFolder)
 		return
 	}
 	for _, name := range missing {

@@ -83,7 +83,7 @@ func (r *reader) queues(v value) {
 		}
 		child.fields(slices.Concat([]field{
 			{"priority", func(v value) { v.integer(&q.Priority, 0, 1000) }},
-			{"strategy", func(v value) { oneOf(v, &q.Strategy, strategies...) }},
+			{"strategy", func(v value) { oneOf(v, &q.Strategy, Strategies...) }},
 			{"progress", func(v value) { v.duration(&q.Progress, time.Second, time.Minute) }},
 			{"level", func(v value) { v.integer(&q.Level, 1, 9) }},
 			{"widen", func(v value) { v.widen(&q.Widen) }},

@@ -18,8 +18,8 @@ const (
 	RingProgressively Strategy = "ring-progressively" // in the order of the file, more and more
 )
 
-// strategies are all of them, as problems name them.
-var strategies = []Strategy{
+// Strategies are all of them, as problems name them; nobody changes it.
+var Strategies = []Strategy{
 	LongestIdle, FewestCalls, LeastTalk, RoundRobin, Linear, Random, Weighted, RingAll, RingProgressively,
 }
 

@@ -90,10 +90,16 @@ type alertCard struct {
 	Elapsed seconds        `json:"elapsed_seconds"`
 }
 
-// alertCards are what the page shows now: alarms first, so that whatever else happens takes none from the wall.
+// alertCards are what the page shows now: alarms first, so that whatever else happens takes none from the wall. An
+// alarm is one line, how far it has climbed: its steps would push other callers, and all figures, off the wall.
 func (s *Server) alertCards(now time.Time) []alertCard {
 	z := s.zone()
-	shown := s.alerts.newest(maxAlerts, now.Add(-alertFor))
+	told := map[string]bool{} // by call
+	shown := slices.DeleteFunc(s.alerts.newest(maxAlerts, now.Add(-alertFor)), func(e call.Event) bool {
+		before := told[e.Call]
+		told[e.Call] = before || urgency(e) == 0
+		return before && urgency(e) == 0
+	})
 	slices.SortStableFunc(shown, func(a, b call.Event) int { return cmp.Compare(urgency(a), urgency(b)) })
 	return each(shown[:min(len(shown), maxAlertsShown)], func(e call.Event) alertCard {
 		return alertCard{

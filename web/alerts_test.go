@@ -86,7 +86,7 @@ func TestAlarmsStayOnTheWall(t *testing.T) {
 	s := New(fakeHotline(t))
 	for i, kind := range []call.EventKind{call.EventAlarm, call.EventRingBroken, call.EventAlarmStep} {
 		e := aBreach(alertFor - time.Duration(i+1)*time.Second)
-		e.Kind = kind
+		e.Kind, e.Call = kind, strconv.Itoa(i)
 		s.Tell(e)
 	}
 	for range 5 * maxAlertsShown {
@@ -96,6 +96,23 @@ func TestAlarmsStayOnTheWall(t *testing.T) {
 	require.Equal(t, []call.EventKind{
 		call.EventAlarmStep, call.EventAlarm, call.EventRingBroken, call.EventRingBroken, call.EventRingBroken, call.EventRingBroken,
 	}, kinds)
+}
+
+// However far an alarm climbs, it is one line of the wall, the newest; other events of its call have their own.
+func TestAlarmIsOneLine(t *testing.T) {
+	s := New(fakeHotline(t))
+	for _, caller := range []string{"c1", "c2"} {
+		for i, step := range []string{"skilled", "all-skilled", "everyone", "duty"} {
+			e := aBreach(time.Duration(10-i) * time.Second)
+			e.Kind, e.Call, e.Step = call.EventAlarmStep, caller, step
+			s.Tell(e)
+		}
+	}
+	late := aBreach(time.Second)
+	late.Call = "c1"
+	s.Tell(late)
+	lines := each(s.alertCards(now), func(a alertCard) string { return string(a.Kind) + " " + a.Step })
+	require.Equal(t, []string{"alarm-step duty", "alarm-step duty", "ring-broken "}, lines)
 }
 
 // The page shows an event for a while, the API all that are remembered, in full and with the call.

@@ -24,10 +24,10 @@ func (b *benchACDCmd) Run(con *console) error {
 	if b.Rounds <= 0 || len(b.Agents) == 0 || len(b.Waiting) == 0 || slices.Min(b.Agents) <= 0 || slices.Min(b.Waiting) <= 0 {
 		return errors.New("bench acd: --agents, --waiting and --rounds must be above 0")
 	}
-	con.say("From an agent who is free, and from a caller's digit, to the desk's wish to ring the phone; in process, %d times\n"+
-		"each. The scan looks at every caller, or every agent, to find the same pair, and does nothing else.\n\n%s\n",
-		b.Rounds, cells("agents", 7, "waiting", 9, "free p50 us", 13, "p99 us", 9, "scan p50 us", 13,
-			"digit p50 us", 14, "p99 us", 9, "scan p50 us", 13))
+	con.say("From an agent who is free, and from a caller's digit, to the desk's wish to ring\n"+
+		"the phone; in process, %d times each, in microseconds. The scan (its p50) looks\n"+
+		"at every caller, or every agent, to find the same pair, and does nothing else.\n\n%s\n",
+		b.Rounds, cells("agents", 8, "waiting", 9, "free p50", 10, "p99", 10, "scan", 10, "digit p50", 11, "p99", 10, "scan", 10))
 	var first, last deskFigures
 	for _, agents := range b.Agents {
 		for _, waiting := range b.Waiting {
@@ -35,9 +35,9 @@ func (b *benchACDCmd) Run(con *console) error {
 			if err != nil {
 				return fmt.Errorf("bench acd: %d agents, %d waiting: %w", agents, waiting, err)
 			}
-			con.say("%s\n", cells(agents, 7, waiting, 9,
-				micros(quantile(f.free, 0.5)), 13, micros(quantile(f.free, 0.99)), 9, micros(quantile(f.scanFree, 0.5)), 13,
-				micros(quantile(f.digit, 0.5)), 14, micros(quantile(f.digit, 0.99)), 9, micros(quantile(f.scanDigit, 0.5)), 13))
+			con.say("%s\n", cells(agents, 8, waiting, 9,
+				micros(quantile(f.free, 0.5)), 10, micros(quantile(f.free, 0.99)), 10, micros(quantile(f.scanFree, 0.5)), 10,
+				micros(quantile(f.digit, 0.5)), 11, micros(quantile(f.digit, 0.99)), 10, micros(quantile(f.scanDigit, 0.5)), 10))
 			if last = f; first.free == nil {
 				first = f
 			}
@@ -46,7 +46,7 @@ func (b *benchACDCmd) Run(con *console) error {
 	growth := func(times func(*deskFigures) []time.Duration) float64 {
 		return float64(quantile(times(&last), 0.5)) / float64(max(1, quantile(times(&first), 0.5)))
 	}
-	con.say("\nFrom the first line to the last p50 grows %.1f times (free) and %.1f times (digit), the scans' %.0f and %.0f times.\n",
+	con.say("\nFrom the first line to the last p50 grows %.1f times (free) and %.1f times\n(digit), the scans' %.0f and %.0f times.\n",
 		growth(func(f *deskFigures) []time.Duration { return f.free }), growth(func(f *deskFigures) []time.Duration { return f.digit }),
 		growth(func(f *deskFigures) []time.Duration { return f.scanFree }), growth(func(f *deskFigures) []time.Duration { return f.scanDigit }))
 	verdict := "kept"

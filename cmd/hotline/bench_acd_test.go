@@ -15,7 +15,7 @@ func TestBenchACD(t *testing.T) {
 	var out bytes.Buffer
 	code := run([]string{"bench", "acd", "--agents", "3,20", "--waiting", "5,50", "--rounds", "30"}, &console{out: &out, err: &out})
 	require.Equal(t, exitOK, code, out.String())
-	for _, line := range []string{"\n3      5 ", "\n3      50 ", "\n20     5 ", "\n20     50 ", "p50 grows", "Wanted: p99"} {
+	for _, line := range []string{"\n3       5 ", "\n3       50 ", "\n20      5 ", "\n20      50 ", "p50 grows", "Wanted: p99"} {
 		require.Contains(t, out.String(), line)
 	}
 	f, err := measureDesk(4, 6, 25)

@@ -55,3 +55,30 @@ queues:
 	_, said, _ = command(t, "check", path)
 	require.Regexp(t, `hotline\.yaml:5:\d+: menus.main.languages\.2: no prompt recorded, digit-7 in language en`, said)
 }
+
+// TestCheckBadFiles: files that cannot be played are told as that, once, and are no language that is not there.
+func TestCheckBadFiles(t *testing.T) {
+	t.Parallel()
+	file := func(folder string) string {
+		return write(t, `trunks: [{name: city, allow: [127.0.0.1], numbers: {"96777": {menu: main}}}]
+agents: [{id: "8001", password: x1, skills: {consult: 1}}]
+prompts: {folder: `+folder+`}
+menus:
+  main: {kind: language, prompt: welcome, languages: {"1": zh, "2": en}, next: {queue: consult}}
+queues: {consult: {}}
+`)
+	}
+	path := file(filepath.Join(t.TempDir(), "nowhere"))
+	code, _, complaints := command(t, "check", path)
+	require.Equal(t, exitFault, code)
+	require.Regexp(t, `^\S+:3:\d+: prompts\.folder: folder of own prompts: .*\n$`, complaints)
+
+	folder := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "en"), 0o750))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "en", "welcome.wav"), []byte("no WAV"), 0o600))
+	path = file(folder)
+	code, _, complaints = command(t, "check", path)
+	require.Equal(t, exitFault, code)
+	require.Regexp(t, `^\S+:3:\d+: prompts\.folder: .*en.welcome\.wav.*\n$`, complaints)
+	require.NotContains(t, complaints, "no prompts in language")
+}

@@ -54,6 +54,7 @@ func (m *menuCmd) Run(con *console) error {
 	if written := os.WriteFile(m.Out, []byte(drawing), 0o600); written != nil {
 		return fmt.Errorf("write the drawing: %w", written)
 	}
+	con.say("%s is drawn.\n", m.Out)
 	return err
 }
 

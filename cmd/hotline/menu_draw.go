@@ -64,7 +64,7 @@ func drawMenus(s *sketched) string {
 		w.drawLabel(&b)
 	}
 	if s.note != "" {
-		fmt.Fprintf(&b, "<text x=\"%d\" y=\"%d\" fill=\"%s\">%s</text>\n", margin, height-margin/2, badFrame, escaped(s.note))
+		fmt.Fprintf(&b, "<text x=\"%d\" y=\"%d\" fill=\"%s\">%s</text>\n", margin, height-margin/2, ink, escaped(s.note))
 	}
 	b.WriteString("</svg>\n")
 	return b.String()

@@ -13,6 +13,7 @@ import (
 
 	"hotline/acd"
 	"hotline/acd/forecast"
+	"hotline/config"
 )
 
 // replayCmd shows a day as it would have been.
@@ -40,6 +41,9 @@ func (r *replayCmd) Run(con *console) error {
 	if r.Day == "" {
 		return errors.New("replay: --day says which day")
 	}
+	if r.Strategy != "" && !slices.Contains(config.Strategies, config.Strategy(r.Strategy)) {
+		return fmt.Errorf("replay: unknown strategy %q; want one of %s", r.Strategy, strings.Trim(fmt.Sprint(config.Strategies), "[]"))
+	}
 	ctx, stop := con.untilSignal()
 	defer stop()
 	d, err := r.load(ctx)
@@ -62,7 +66,8 @@ func (r *replayCmd) Run(con *console) error {
 	if err != nil {
 		return fmt.Errorf("replay the day by another rule: %w", err)
 	}
-	con.say("%s: %d callers, promised within %d rings; service level within %s; seed %d.\n\n", d.begin.Format(time.DateOnly),
+	con.say("%s: %d callers, promised within %d rings; service level within %s.\n"+
+		"\"wait\" is the mean, \"left\" are those who gave up. Seed %d.\n\n", d.begin.Format(time.DateOnly),
 		was.All.Calls, promised.Rings, brief(promised.Within), r.Seed)
 	printReplay(con, []forecast.Line{{Name: "as it was", Counts: was}, {Name: "the same", Counts: again}, {Name: r.name(), Counts: would}})
 	if r.SVG == "" {
@@ -77,14 +82,14 @@ func (r *replayCmd) Run(con *console) error {
 	return nil
 }
 
-// name is the rule that is tried, in a word or two.
+// name is the rule that is tried, in a word or two: the strategy, and how many agents.
 func (r *replayCmd) name() string {
 	name := cmp.Or(r.Strategy, "as configured")
 	switch {
 	case strings.HasPrefix(r.Agents, "+"):
-		name += ", " + r.Agents + " agents"
+		name += ", " + r.Agents
 	case r.Agents != "":
-		name += fmt.Sprintf(", %d agents", strings.Count(r.Agents, ",")+1)
+		name += fmt.Sprintf(", only %d", strings.Count(r.Agents, ",")+1)
 	}
 	return name
 }
@@ -158,12 +163,13 @@ func addAgents(p *forecast.Replay, more string, shifts []forecast.Shift, span fo
 	return nil
 }
 
-// printReplay writes, for each queue and for all, a row for each way the day was or would have been.
+// printReplay writes, for each queue and for all, a row for each way the day was or would have been: 80 columns, so the
+// queue has a line of its own.
 func printReplay(con *console, ways []forecast.Line) {
-	con.say("%s\n", cells("queue", 14, "", 26, "calls", 7, "answered", 10, "in rings", 10, "level", 9, "mean wait", 11, "longest", 9, "gave up", 8))
+	con.say("%s\n", cells("queue", 26, "calls", 7, "answered", 9, "in rings", 9, "level", 8, "wait", 7, "longest", 8, "left", 6))
 	queues := slices.Sorted(maps.Keys(ways[0].Counts.Queues))
 	for _, name := range append(queues, "") {
-		label := cmp.Or(name, "all")
+		con.say("%s\n", cells(cmp.Or(name, "all"), 80))
 		for _, way := range ways {
 			t := &way.Counts.All
 			if name != "" {
@@ -173,9 +179,8 @@ func printReplay(con *console, ways []forecast.Line) {
 			if share, ok := t.ServiceLevel(); ok {
 				level = percentOf(share)
 			}
-			con.say("%s\n", cells(label, 14, way.Name, 26, t.Calls, 7, t.Answered, 10, t.InRings, 10, level, 9,
-				fmt.Sprintf("%.1f s", t.MeanWait().Seconds()), 11, fmt.Sprintf("%.0f s", t.Longest.Seconds()), 9, t.GaveUp, 8))
-			label = ""
+			con.say("%s\n", cells("  "+way.Name, 26, t.Calls, 7, t.Answered, 9, t.InRings, 9, level, 8,
+				fmt.Sprintf("%.1f s", t.MeanWait().Seconds()), 7, fmt.Sprintf("%.0f s", t.Longest.Seconds()), 8, t.GaveUp, 6))
 		}
 	}
 }

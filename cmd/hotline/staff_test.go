@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/stretchr/testify/require"
 
 	"hotline/acd/forecast"
@@ -73,9 +74,14 @@ func TestDayPlayedAgain(t *testing.T) {
 	code, out, errs := command(t, "replay", "--data", data, "--day", "2026-11-21", "--strategy", "ring-all", "--agents", "+2", "--svg", svg)
 	require.Equal(t, exitOK, code, errs)
 	rows := map[string][]string{}
+	_, consult, found := strings.Cut(out, "\nconsult\n")
+	require.True(t, found, out)
 	for line := range strings.Lines(out) {
-		for _, way := range []string{"as it was", "the same", "ring-all, +2 agents"} {
-			if label, rest, found := strings.Cut(line, way); found && strings.HasPrefix(label, "consult") == (way == "as it was") && rows[way] == nil {
+		require.LessOrEqual(t, runewidth.StringWidth(line), 80, "a terminal's width")
+	}
+	for line := range strings.Lines(consult) {
+		for _, way := range []string{"as it was", "the same", "ring-all, +2"} {
+			if rest, found := strings.CutPrefix(line, "  "+way); found && rows[way] == nil {
 				rows[way] = strings.Fields(rest)
 			}
 		}
@@ -90,15 +96,15 @@ func TestDayPlayedAgain(t *testing.T) {
 	require.InDelta(t, figure("as it was", calls), figure("the same", calls), 0)
 	require.InEpsilon(t, figure("as it was", answered), figure("the same", answered), 0.02, "the same rule, much the same day")
 	require.InEpsilon(t, figure("as it was", wait), figure("the same", wait), 0.1)
-	require.Greater(t, figure("ring-all, +2 agents", level), figure("as it was", level)+5)
-	require.Less(t, figure("ring-all, +2 agents", wait), figure("as it was", wait)/2)
+	require.Greater(t, figure("ring-all, +2", level), figure("as it was", level)+5)
+	require.Less(t, figure("ring-all, +2", wait), figure("as it was", wait)/2)
 	drawn, err := os.ReadFile(svg)
 	require.NoError(t, err)
 	require.Contains(t, string(drawn), "as it was</text>")
 
 	code, out, errs = command(t, "replay", "--data", data, "--day", "2026-11-21", "--agents", "8001,8002,8003,8004")
 	require.Equal(t, exitOK, code, errs)
-	require.Contains(t, out, "as configured, 4 agents")
+	require.Contains(t, out, "as configured, only 4")
 
 	code, out, errs = command(t, "staff", "--data", data, "--day", "2026-11-21", "--queue", "consult", "--shrinkage", "25")
 	require.Equal(t, exitOK, code, errs)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -159,12 +160,17 @@ var told = map[ivr.ProblemKind]bool{ivr.Dangling: true, ivr.BadNext: true, ivr.N
 // checkMenus judges the menus of a configuration by the graph that callers would walk.
 func checkMenus(cfg *config.Config) (found []config.Finding) {
 	o := menuOptions(cfg)
-	if set, err := prompts.New(prompts.Options{Folder: cfg.Prompts.Folder, Language: cfg.Service.Language}); err == nil {
+	set, fault := prompts.New(prompts.Options{Folder: cfg.Prompts.Folder, Language: cfg.Service.Language})
+	if fault == nil {
 		o.Prompts = set
 	}
 	for _, tag := range spoken(cfg) {
-		if _, err := prompts.New(prompts.Options{Folder: cfg.Prompts.Folder, Language: tag}); err == nil {
-			o.Languages = append(o.Languages, tag)
+		_, err := prompts.New(prompts.Options{Folder: cfg.Prompts.Folder, Language: tag})
+		if !errors.Is(err, prompts.ErrNone) && !errors.Is(err, prompts.ErrBadLanguage) {
+			o.Languages = append(o.Languages, tag) // what else is wrong is wrong with the files, and not with the menu
+			if err != nil && fault == nil {        // a fault that the service's language has too is told already
+				found = append(found, config.Finding{Path: "prompts.folder", Found: err.Error(), Want: config.WantFolder})
+			}
 		}
 	}
 	_, err := ivr.New(o)

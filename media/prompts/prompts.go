@@ -42,6 +42,9 @@ var languagePattern = regexp.MustCompile(`^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$`)
 // ErrBadLanguage says that the language is no tag of letters, digits and hyphens (as in BCP 47).
 var ErrBadLanguage = errors.New("prompts: not the name of a language")
 
+// ErrNone says that the language has no prompt at all.
+var ErrNone = errors.New("prompts: no prompt of this language")
+
 // errEmpty: a file that plays nothing.
 var errEmpty = errors.New("no audio in it")
 
@@ -66,8 +69,7 @@ type Set struct {
 
 // New reads the built-in prompts of the language and then the operator's. Every file that cannot be
 // played is reported, all at once, each by its path and what is wrong with it; see [media.ReadWAV] for
-// what can be played. Other errors: ErrBadLanguage; the system's when the folder cannot be read; one that wraps fs.ErrNotExist if the language has no
-// prompt at all.
+// what can be played. Other errors: ErrBadLanguage; the system's when the folder cannot be read; ErrNone.
 func New(o Options) (*Set, error) {
 	if o.Language == "" {
 		o.Language = DefaultLanguage
@@ -93,7 +95,7 @@ func New(o Options) (*Set, error) {
 	}
 	if len(s.clips) == 0 {
 		return nil, fmt.Errorf("prompts of language %s: none built in, and none in folder %q: %w",
-			s.language, o.Folder, fs.ErrNotExist)
+			s.language, o.Folder, ErrNone)
 	}
 	if o.Fallback != nil {
 		for name, clip := range o.Fallback.clips {

@@ -205,7 +205,7 @@ func TestMissing(t *testing.T) {
 	require.Empty(t, s.Missing(prompts.DigitNames("A-7z ß/工")...), "what is not spoken is not missed")
 
 	_, err = prompts.New(prompts.Options{Language: "en"})
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorIs(t, err, prompts.ErrNone)
 	for _, bad := range []string{"..", "../zh", "zh/..", "*", "zh-"} {
 		_, err = prompts.New(prompts.Options{Folder: t.TempDir(), Language: bad})
 		require.ErrorIs(t, err, prompts.ErrBadLanguage, bad)
@@ -244,7 +244,7 @@ func TestFallback(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, own, clip.ALaw)
 	_, err = prompts.New(prompts.Options{Folder: folder, Language: "fr", Fallback: first})
-	require.ErrorIs(t, err, fs.ErrNotExist, "a language of which there is nothing is none")
+	require.ErrorIs(t, err, prompts.ErrNone, "a language of which there is nothing is none")
 }
 
 func put(t *testing.T, folder, name string, content []byte) {

@@ -112,7 +112,7 @@ function drawAlerts(alerts) {
 function drawDay(day) {
   if (!day) return [el("p", "foot", "今日数据暂缺")];
   const share = (s) => (known(s) ? percent(s) + "%" : "—");
-    const mean = known(day.mean_wait_seconds) ? clockTime(day.mean_wait_seconds) : "—";
+  const mean = known(day.mean_wait_seconds) ? clockTime(day.mean_wait_seconds) : "—";
   const figures = [["今日", day.offered], ["接通", day.answered], ["放弃", day.abandoned], ["服务水平", share(day.service_level)],
     ["平均等待", mean], ["最长等待", clockTime(day.longest_wait_seconds)], ["按时接听", share(day.rings_kept)],
     ["按接通计", share(day.service_level_of_answered)]];
