@@ -93,7 +93,7 @@ const fates = {
 
 function drawAlert(a) {
   const fate = fates[a.state];
-  const what = fate ? [fate(a), a.queue && queueName(a.queue), a.from]
+  const what = fate ? [fate(a), a.from, a.queue && queueName(a.queue)]
     : [alertSteps[a.step] || a.step, a.queue && queueName(a.queue), a.agent, a.from];
   const text = what.filter(Boolean).join(" · ");
   const item = el("li", "", el("time", "", a.at.slice(11, 19)), el("b", "", fate ? alertNames.alarm : alertNames[a.kind] || a.kind), el("span", "", text));
