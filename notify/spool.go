@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,8 +31,9 @@ type item struct {
 
 const (
 	extension = ".spool"
-	// Beside a spool: it while it is written anew, and its lines that could not be read.
-	suffixNew, suffixBad = ".new", ".bad"
+	// Beside a spool: it while it is written anew, its lines that could not be read, and it as it was before, if those
+	// could not be set aside.
+	suffixNew, suffixBad, suffixOld = ".new", ".bad", ".old"
 	// maxLine bounds a line that is read, in octets; those written are far below it.
 	maxLine = 64 << 10
 	// rewriteAfter is how many lines a spool may have before what is over is left out of it.
@@ -50,7 +52,9 @@ type spool struct {
 	open    []item
 	lines   int
 	failing bool
-	damaged int // lines that were set aside when it was opened
+	damaged int // lines that could not be read when it was opened
+	// settle brings a folder's names to the disk; syncFolder, but in tests.
+	settle func(dir string) error
 
 	mu    sync.Mutex // guards notes
 	notes []item     // to be written
@@ -72,7 +76,7 @@ func prepare(o *Options) error {
 	}
 	for _, f := range files {
 		name, rest, _ := strings.Cut(f.Name(), ".") // a name has none
-		ours := slices.Contains([]string{extension, extension + suffixNew, extension + suffixBad}, "."+rest)
+		ours := slices.Contains([]string{extension, extension + suffixNew, extension + suffixBad, extension + suffixOld}, "."+rest)
 		if ours && !slices.ContainsFunc(o.Hooks, func(h Hook) bool { return h.Name == name }) {
 			o.Logger.Warn("spool of a webhook that is not configured any more is deleted", zap.String("webhook", name))
 			if err := os.Remove(filepath.Join(o.Dir, f.Name())); err != nil {
@@ -86,7 +90,7 @@ func prepare(o *Options) error {
 // openSpool reads a spool and opens it for writing, without what is over. left are the items not over yet. A line
 // that cannot be read costs itself alone: it is set aside.
 func openSpool(path string, log *zap.Logger) (left []item, s *spool, err error) {
-	s = &spool{path: path, log: log, wake: make(chan struct{}, 1)}
+	s = &spool{path: path, log: log, wake: make(chan struct{}, 1), settle: syncFolder}
 	file, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -94,12 +98,19 @@ func openSpool(path string, log *zap.Logger) (left []item, s *spool, err error) 
 		return nil, nil, err
 	default:
 		bad := &aside{path: path + suffixBad}
-		if err := errors.Join(s.read(file, bad), file.Close(), bad.end(log)); err != nil {
+		err := errors.Join(s.read(file, bad), file.Close())
+		if !bad.end(log) && err == nil {
+			s.keepOld()
+		}
+		if err != nil {
 			return nil, nil, fmt.Errorf("read %s: %w", path, err)
 		}
 		s.damaged = bad.lines
 	}
 	if err := s.rewrite(); err != nil {
+		if s.file != nil {
+			err = errors.Join(err, s.file.Close())
+		}
 		return nil, nil, err
 	}
 	return slices.Clone(s.open), s, nil
@@ -125,7 +136,8 @@ func (s *spool) take(it item) {
 	}
 }
 
-// rewrite writes the file anew with the open items alone, and opens it.
+// rewrite writes the file anew with the open items alone, and opens it. When it returns, the disk has it under its
+// name: else a power cut could bring back the old one, without what was written to the new.
 func (s *spool) rewrite() error {
 	fresh := s.path + suffixNew
 	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -143,7 +155,21 @@ func (s *spool) rewrite() error {
 		err = s.file.Close()
 	}
 	s.file, s.lines = f, len(s.open)
-	return err
+	return errors.Join(err, s.settle(filepath.Dir(s.path)))
+}
+
+// syncFolder brings the names in a folder to the disk (fsync(2): a file's own sync does not). A file system that
+// cannot do so keeps them in its own way.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
 }
 
 // write appends lines and returns when they are on the disk.

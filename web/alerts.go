@@ -26,8 +26,9 @@ const (
 // alerts are the newest events that could still be acted on, and a bell for those who watch.
 type alerts struct {
 	mu     sync.Mutex
-	events []call.Event  // the newest last
-	rings  chan struct{} // closed at the next event
+	events []call.Event    // the newest last
+	rings  chan struct{}   // closed at the next event
+	fates  map[string]fate // what became of alarms, by call; replaced whole by Server.follow
 }
 
 // Tell shows an event to all who watch, at once. It may be called from any goroutine and does not wait for any of
@@ -68,14 +69,12 @@ func (a *alerts) bell() <-chan struct{} {
 	return a.rings
 }
 
-// newest are at most n events since an instant, the newest first.
-func (a *alerts) newest(n int, since time.Time) []call.Event {
+// newest are the events that are remembered, the newest first.
+func (a *alerts) newest() []call.Event {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var out []call.Event
-	for i := len(a.events) - 1; i >= 0 && len(out) < n && !a.events[i].At.Before(since); i-- {
-		out = append(out, a.events[i])
-	}
+	out := slices.Clone(a.events)
+	slices.Reverse(out)
 	return out
 }
 
@@ -88,34 +87,56 @@ type alertCard struct {
 	From    string         `json:"from"` // masked
 	Step    string         `json:"step"`
 	Elapsed seconds        `json:"elapsed_seconds"`
+	// State is what became of an alarm, and Since when: empty and null for all others, and while it is not known. Agent
+	// is who took it.
+	State alarmState `json:"state"`
+	Since *stamp     `json:"since"`
 }
 
 // alertCards are what the page shows now: alarms first, so that whatever else happens takes none from the wall. An
-// alarm is one line, how far it has climbed: its steps would push other callers, and all figures, off the wall.
+// alarm is one line, how far it has climbed: its steps would push other callers, and all figures, off the wall. Once
+// somebody took it, it is calm and soon gone; one whose caller is gone stays its time, so that somebody calls back.
 func (s *Server) alertCards(now time.Time) []alertCard {
-	z := s.zone()
+	z, fates := s.zone(), s.alerts.known()
 	told := map[string]bool{} // by call
-	shown := slices.DeleteFunc(s.alerts.newest(maxAlerts, now.Add(-alertFor)), func(e call.Event) bool {
+	shown := slices.DeleteFunc(s.alerts.newest(), func(e call.Event) bool {
+		if !isAlarm(e) {
+			return now.Sub(e.At) > alertFor
+		}
 		before := told[e.Call]
-		told[e.Call] = before || urgency(e) == 0
-		return before && urgency(e) == 0
+		told[e.Call] = true
+		return before || fates[e.Call].hides(e, now)
 	})
+	urgency := func(e call.Event) int { // the lower, the sooner somebody must see it
+		switch {
+		case !isAlarm(e):
+			return 3
+		case fates[e.Call].state == alarmTaken:
+			return 2
+		case fates[e.Call].state == alarmGone:
+			return 1
+		default:
+			return 0
+		}
+	}
 	slices.SortStableFunc(shown, func(a, b call.Event) int { return cmp.Compare(urgency(a), urgency(b)) })
 	return each(shown[:min(len(shown), maxAlertsShown)], func(e call.Event) alertCard {
-		return alertCard{
+		card := alertCard{
 			At: z.at(e.At), Kind: e.Kind, Queue: e.Queue, Agent: e.Agent, From: call.Mask(e.From), Step: e.Step,
 			Elapsed: seconds(e.Elapsed.Seconds()),
 		}
+		if f := fates[e.Call]; isAlarm(e) && f.state != "" {
+			card.State, card.Agent = f.state, f.by
+			if !f.since.IsZero() {
+				card.Since = z.maybe(&f.since)
+			}
+		}
+		return card
 	})
 }
 
-// urgency sorts events: the lower, the sooner somebody must see it.
-func urgency(e call.Event) int {
-	if e.Kind == call.EventAlarm || e.Kind == call.EventAlarmStep {
-		return 0
-	}
-	return 1
-}
+// isAlarm reports whether an event is a step of an alarm's ladder, the first included.
+func isAlarm(e call.Event) bool { return e.Kind == call.EventAlarm || e.Kind == call.EventAlarmStep }
 
 // alertEvent is the server-sent event of the alerts alone.
 func (s *Server) alertEvent() ([]byte, error) {
@@ -145,7 +166,7 @@ func (s *Server) recent(w http.ResponseWriter, _ *http.Request) error {
 	z := s.zone()
 	return writeJSON(w, struct {
 		Events []eventDTO `json:"events"`
-	}{each(s.alerts.newest(maxAlerts, time.Time{}), func(e call.Event) eventDTO {
+	}{each(s.alerts.newest(), func(e call.Event) eventDTO {
 		return eventDTO{
 			ID: e.ID(), At: z.at(e.At), Kind: e.Kind, Call: e.Call, Queue: e.Queue, Agent: e.Agent, From: e.From,
 			Step: e.Step, Elapsed: seconds(e.Elapsed.Seconds()), Target: seconds(e.Target.Seconds()),

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,9 +16,19 @@ var errTwo = errors.New("there is something after the object")
 // for people. errEmpty reports an empty body. Other errors: a 413 for one longer than maxBody, a 400 that says what is
 // wrong with it.
 func readBody(r *http.Request, v any, fields string) error {
-	d := json.NewDecoder(r.Body)
+	body, err := io.ReadAll(r.Body) // all of it first: what is too long is so wherever it is
+	var long *http.MaxBytesError
+	switch {
+	case errors.As(err, &long):
+		return &problem{
+			Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body: at most %d octets are taken", long.Limit), cause: err,
+		}
+	case err != nil:
+		return badRequest("the body: it did not come whole", err)
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
-	err := d.Decode(v)
+	err = d.Decode(v)
 	if errors.Is(err, io.EOF) {
 		return errEmpty
 	}
@@ -26,17 +37,10 @@ func readBody(r *http.Request, v any, fields string) error {
 			err = errTwo
 		}
 	}
-	var long *http.MaxBytesError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &long):
-		return &problem{
-			Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body: at most %d octets are taken", long.Limit), cause: err,
-		}
-	default: // what encoding/json says is of what was sent, and of nothing of ours
+	if err != nil { // what encoding/json says is of what was sent, and of nothing of ours
 		return badRequest(fmt.Sprintf("the body: one JSON object with %s is needed: %v", fields, err), err)
 	}
+	return nil
 }
 
 // errEmpty is the answer to a body that is needed and is not there.

@@ -47,9 +47,13 @@ func TestBodies(t *testing.T) {
 			require.Contains(t, detail, want, body)
 			require.True(t, strings.HasPrefix(detail, "the body: "), detail)
 		}
-		long := path.right[:len(path.right)-1] + strings.Repeat(" ", maxBody) + "}"
-		detail := isProblem(t, send(t, h, path.method, path.path, long), http.StatusRequestEntityTooLarge)
-		require.Contains(t, detail, "65536 octets")
+		room := strings.Repeat(" ", maxBody)
+		for _, long := range []string{
+			path.right[:len(path.right)-1] + room + "}", path.right + room, path.right + "{" + room, "nonsense" + room,
+		} {
+			detail := isProblem(t, send(t, h, path.method, path.path, long), http.StatusRequestEntityTooLarge)
+			require.Contains(t, detail, "65536 octets")
+		}
 	}
 	require.Equal(t, http.StatusOK, send(t, h, http.MethodPost, "/api/v1/agents/8002/pause", "").Code, "without a reason")
 	require.Contains(t, isProblem(t, send(t, h, http.MethodPut, "/api/v1/outages/o1", ""), http.StatusBadRequest), "empty")

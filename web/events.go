@@ -111,6 +111,7 @@ func (n *snapshot) get(ctx context.Context, s *Server) ([]byte, error) {
 	if n.counted.IsZero() || now.Sub(n.counted) >= summaryEvery {
 		n.today, n.counted = s.today(context.WithoutCancel(ctx), now), now
 	}
+	s.follow(context.WithoutCancel(ctx))
 	board, err := s.board(now, n.today)
 	if err != nil {
 		return nil, err

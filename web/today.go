@@ -56,16 +56,19 @@ func wholeDay(today call.Summaries) *todayDTO {
 	return todayOf(today.Total())
 }
 
-// today counts the calls since midnight; nil when the store cannot tell.
+// today counts the calls since midnight; nil when the store cannot tell, or whoever asked is gone.
 func (s *Server) today(ctx context.Context, now time.Time) call.Summaries {
 	if s.o.Records == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, summaryTimeout)
+	within, cancel := context.WithTimeout(ctx, summaryTimeout)
 	defer cancel()
 	year, month, day := now.In(s.o.Location).Date()
 	midnight := time.Date(year, month, day, 0, 0, 0, 0, s.o.Location)
-	n, err := s.o.Records.Summaries(ctx, midnight, s.inForce.Load().ServiceLevel)
+	n, err := s.o.Records.Summaries(within, midnight, s.inForce.Load().ServiceLevel)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		s.o.Logger.Warn("today's calls not counted", zap.Error(err))
 		return nil

@@ -85,12 +85,21 @@ function drawToday(board) {
   $("level").title = known(t.service_level_of_answered) ? `按接通计 ${percent(t.service_level_of_answered)}%` : "";
 }
 
+// What became of an alarm: who took it is seen and soon gone; who hung up unheard must be called back.
+const fates = {
+  taken: (a) => `${a.agent} 已接听 ${a.since.slice(11, 19)}`,
+  gone: (a) => `已挂断 ${a.since.slice(11, 19)}，请回拨`,
+};
+
 function drawAlert(a) {
-  const what = [alertSteps[a.step] || a.step, a.queue && queueName(a.queue), a.agent, a.from];
+  const fate = fates[a.state];
+  const what = fate ? [fate(a), a.from, a.queue && queueName(a.queue)]
+    : [alertSteps[a.step] || a.step, a.queue && queueName(a.queue), a.agent, a.from];
   const text = what.filter(Boolean).join(" · ");
-  const item = el("li", "", el("time", "", a.at.slice(11, 19)), el("b", "", alertNames[a.kind] || a.kind), el("span", "", text));
+  const item = el("li", "", el("time", "", a.at.slice(11, 19)), el("b", "", fate ? alertNames.alarm : alertNames[a.kind] || a.kind), el("span", "", text));
   item.title = text;
-  if (a.kind.startsWith("alarm")) item.classList.add("alarm");
+  if (a.state === "taken") item.classList.add("taken");
+  else if (a.kind.startsWith("alarm")) item.classList.add("alarm");
   else if (lost.includes(a.kind)) item.classList.add("broken");
   return item;
 }
@@ -102,7 +111,7 @@ function drawAlerts(alerts) {
   const fresh = JSON.stringify(alerts);
   if (fresh === drawnAlerts) return;
   const before = new Set(JSON.parse(drawnAlerts).map((a) => JSON.stringify(a)));
-  const alarm = alerts.find((a) => a.kind.startsWith("alarm") && !before.has(JSON.stringify(a)));
+  const alarm = alerts.find((a) => a.kind.startsWith("alarm") && a.state !== "taken" && !before.has(JSON.stringify(a)));
   if (alarm) $("say").textContent = drawAlert(alarm).textContent; // at once, whatever is being read out
   drawnAlerts = fresh;
   $("alerts").replaceChildren(...alerts.map(drawAlert));
