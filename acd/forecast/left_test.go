@@ -59,12 +59,12 @@ func TestLeftOut(t *testing.T) {
 			*r = recorded(0, 10, 0, 0, "")
 			r.Visits[0].How = "callback"
 		}, forecast.Left{Callbacks: 1}},
-		"called back":    {func(r *call.Record) { r.Kind = call.KindCallback }, forecast.Left{CalledBack: 1}},
-		"moved":          {func(r *call.Record) { r.Visits[0].How = "moved"; r.Talks = nil }, forecast.Left{Cut: 1}},
-		"a crash":        {func(r *call.Record) { r.Visits[0].How = "crash"; r.Talks = nil }, forecast.Left{Cut: 1}},
-		"an old place":   {func(r *call.Record) { r.Visits[0].Rejoined = true }, forecast.Left{Rejoined: 1}},
-		"has not ended":  {func(r *call.Record) { r.Visits[0].Left = nil; r.Talks = nil }, forecast.Left{Open: 1}},
-		"no queue":       {func(r *call.Record) { *r = call.Record{} }, forecast.Left{Unqueued: 1}},
+		"called back":   {func(r *call.Record) { r.Kind = call.KindCallback }, forecast.Left{CalledBack: 1}},
+		"moved":         {func(r *call.Record) { r.Visits[0].How = "moved"; r.Talks = nil }, forecast.Left{Cut: 1}},
+		"a crash":       {func(r *call.Record) { r.Visits[0].How = "crash"; r.Talks = nil }, forecast.Left{Cut: 1}},
+		"an old place":  {func(r *call.Record) { r.Visits[0].Rejoined = true }, forecast.Left{Rejoined: 1}},
+		"has not ended": {func(r *call.Record) { r.Visits[0].Left = nil; r.Talks = nil }, forecast.Left{Open: 1}},
+		"no queue":      {func(r *call.Record) { *r = call.Record{} }, forecast.Left{Unqueued: 1}},
 		"by an agent": {func(r *call.Record) {
 			ended := at(90)
 			*r = call.Record{Trunk: "agent:8001", Started: at(30), Ended: &ended}
