@@ -131,7 +131,7 @@ func (b *benchReport) ladderHead() {
 }
 
 func (b *benchReport) ladder(l ladderLine) {
-	b.whole = l.Ratio // the last is the whole hotline's
+	b.last = l
 	if b.json {
 		b.encode(l)
 		return
@@ -144,9 +144,13 @@ func (b *benchReport) ladderFoot() {
 	if b.json {
 		return
 	}
+	whole := &b.last
 	verdict := "kept"
-	if b.whole > ladderTarget {
+	if whole.Ratio > ladderTarget {
 		verdict = "not kept"
+	}
+	if whole.Least <= ladderTarget && whole.Most > ladderTarget {
+		verdict += ", but the pairs disagree"
 	}
 	b.con.say("\nThe user agent throws away what it kept; the whole hotline packs and writes it.\n"+
 		"Wanted of the whole hotline: at most %.2f: %s.\n", ladderTarget, verdict)

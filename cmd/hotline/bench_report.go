@@ -9,10 +9,10 @@ import (
 
 // benchReport prints what a bench found, as it finds it.
 type benchReport struct {
-	con   *console
-	json  bool
-	err   error   // of what could not be written
-	whole float64 // what the whole hotline costs with the ladder, of what it costs without
+	con  *console
+	json bool
+	err  error      // of what could not be written
+	last ladderLine // the whole hotline's, at the end
 }
 
 // benchLine is one server at one rate: the round in the middle by CPU per call, but every failure of all rounds.

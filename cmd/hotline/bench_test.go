@@ -87,8 +87,12 @@ func TestLadderTable(t *testing.T) {
 	out := table(line)
 	require.Regexp(t, `(?m)^ladder of +pairs +calls +failed +without +with +ratio +least +most$`, out)
 	require.Regexp(t, `(?m)^whole hotline +3 +60 +1 +20\.000 +20\.000 +1\.100 +1\.000 +1\.500$`, out)
-	require.Contains(t, out, "at most 1.05: not kept.")
-	line.Ratio = ladderTarget
+	require.Contains(t, out, "at most 1.05: not kept, but the pairs disagree.")
+	line.Least = 1.06
+	require.Contains(t, table(line), "at most 1.05: not kept.")
+	line.Least, line.Ratio = 1, ladderTarget
+	require.Contains(t, table(line), "at most 1.05: kept, but the pairs disagree.")
+	line.Most = ladderTarget
 	require.Contains(t, table(line), "at most 1.05: kept.")
 }
 
