@@ -12,10 +12,9 @@ import (
 )
 
 // visited adds a stay from one second to another.
-func visited(r *call.Record, queue, how string, from, to float64) *call.Visit {
+func visited(r *call.Record, queue, how string, from, to float64) {
 	left := at(to)
 	r.Visits = append(r.Visits, call.Visit{Queue: queue, Entered: at(from), Left: &left, How: how})
-	return &r.Visits[len(r.Visits)-1]
 }
 
 // talked adds a talk from one second to another.

@@ -56,11 +56,11 @@ func TestBenchSIP(t *testing.T) {
 }
 
 // pairOf is a pair of rounds of ten calls that took so many milliseconds of the processor each.
-func pairOf(without, with time.Duration) ladderPair {
-	of := func(cpu time.Duration) benchRound {
-		return benchRound{FloodFigures: sim.FloodFigures{Offered: 10}, cpu: cpu * time.Millisecond}
+func pairOf(without, with int) ladderPair {
+	of := func(perCall int) benchRound {
+		return benchRound{FloodFigures: sim.FloodFigures{Offered: 10}, cpu: time.Duration(10*perCall) * time.Millisecond}
 	}
-	return ladderPair{without: of(without * 10), with: of(with * 10)}
+	return ladderPair{without: of(without), with: of(with)}
 }
 
 // TestLadderTable: the ratio is the median of the pairs' own, since two rounds of a pair had the same machine; the
