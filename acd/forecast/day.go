@@ -12,7 +12,9 @@ import (
 type Day struct {
 	// Stays are the callers' stays in queues, by their beginning. A caller who was handed on to another queue, or went
 	// back to one, has several, each of which counts as one who comes.
-	Stays  []Stay
+	Stays []Stay
+	// Left is what a replay of the day leaves out.
+	Left   Left
 	offers map[string][]call.Offer
 	active map[string][]Shift
 }
@@ -34,7 +36,9 @@ const promiseLatest = time.Second
 func ReadDay(records []call.Record, cycle time.Duration) *Day {
 	d := &Day{offers: map[string][]call.Offer{}, active: map[string][]Shift{}}
 	for i := range records {
-		if r := &records[i]; r.Queue != "" {
+		r := &records[i]
+		d.Left.read(r)
+		if r.Queue != "" {
 			d.read(r, cycle)
 		}
 	}
@@ -52,7 +56,7 @@ func (d *Day) read(r *call.Record, cycle time.Duration) {
 		}
 	}
 	for _, o := range r.Offers {
-		if o.Ended != nil {
+		if o.Ended != nil && o.Agent != "" { // else it is a number outside
 			d.offers[o.Agent] = append(d.offers[o.Agent], o)
 			d.active[o.Agent] = append(d.active[o.Agent], Shift{o.Agent, o.Sent, *o.Ended})
 		}
@@ -64,8 +68,13 @@ func (d *Day) read(r *call.Record, cycle time.Duration) {
 	}
 }
 
+// How visits end, as records have them.
+const (
+	answered  = "answered"
+	abandoned = "abandoned"
+)
+
 func stayOf(r *call.Record, v call.Visit, cycle time.Duration) Stay {
-	const answered, abandoned = "answered", "abandoned" // as records have them
 	s := Stay{Outcome: Outcome{
 		Caller: Caller{Queue: v.Queue, At: v.Entered}, Answered: v.How == answered, Turned: v.Overflow, Wait: v.Left.Sub(v.Entered),
 	}}
@@ -83,13 +92,18 @@ func stayOf(r *call.Record, v call.Visit, cycle time.Duration) Stay {
 		}
 		break
 	}
-	for _, t := range r.Talks {
-		if s.Answered && t.Ended != nil && !t.Answered.Before(*v.Left) {
-			s.Talk, s.Agent = t.Ended.Sub(t.Answered), t.Agent
-			break
-		}
+	if i := talkOf(r, v); i >= 0 {
+		s.Talk, s.Agent = r.Talks[i].Ended.Sub(r.Talks[i].Answered), r.Talks[i].Agent
 	}
 	return s
+}
+
+// talkOf is the index of the talk that a visit led to; -1 when it led to none, or to none that has ended.
+func talkOf(r *call.Record, v call.Visit) int {
+	if v.How != answered || v.Left == nil {
+		return -1
+	}
+	return slices.IndexFunc(r.Talks, func(t call.TalkRecord) bool { return t.Ended != nil && !t.Answered.Before(*v.Left) })
 }
 
 // Talks are the lengths of the talks that came from a queue; of all, for an empty name.
@@ -168,7 +182,7 @@ func (d *Day) rings(agent string) (rings []Ring) {
 	for _, id := range names {
 		for _, o := range d.offers[id] {
 			ring := Ring{After: o.Ended.Sub(o.Sent)}
-			known := o.How == "answered"
+			known := o.How == answered
 			if !known {
 				ring.Why, known = failures[o.How]
 			}

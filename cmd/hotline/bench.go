@@ -25,12 +25,13 @@ type benchCmd struct {
 
 // benchSIPCmd loads three servers in turn, each in a process of its own, and prints what came of it: a server of
 // sipgo alone, which is the baseline; the user agent with its media, answering at once; the whole hotline with its
-// menu, queues and records.
+// menu, queues and records. Then it loads the latter two with and without the SIP ladder.
 type benchSIPCmd struct {
 	Rates  []int         `help:"Calls a second." default:"50,200,500,1000"`
 	For    time.Duration `help:"How long calls begin, in each round." default:"4s"`
 	Rounds int           `help:"Rounds at each rate; the servers take turns, and the middle one counts." default:"3"`
-	JSON   bool          `help:"Figures as JSON, a line for each rate and server."`
+	Pairs  int           `help:"Pairs of rounds with and without the SIP ladder, which take turns; 0 for none." default:"5"`
+	JSON   bool          `help:"Figures as JSON, a line for each rate and server, and for each ladder."`
 }
 
 // The servers that are measured, in the order of a round.
@@ -46,6 +47,9 @@ var servers = []string{serverBare, serverUA, serverWhole}
 func (b *benchSIPCmd) Run(con *console) error {
 	if b.For <= 0 || b.Rounds <= 0 || len(b.Rates) == 0 {
 		return errors.New("bench sip: --for, --rounds and --rates must be above 0")
+	}
+	if b.Pairs < 0 {
+		return errors.New("bench sip: --pairs must be 0 or more")
 	}
 	for _, r := range b.Rates {
 		if r <= 0 {
@@ -79,6 +83,9 @@ func (b *benchSIPCmd) Run(con *console) error {
 		report.rate(rate, rounds)
 	}
 	report.foot()
+	if err := b.ladders(ctx, report); err != nil {
+		return fmt.Errorf("bench sip: %w", err)
+	}
 	return report.err
 }
 
@@ -100,7 +107,7 @@ func (b *benchSIPCmd) round(ctx context.Context, server string, rate int) (r ben
 		return r, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	o := sim.FloodOptions{Server: s.addr, Number: benchNumber, From: "13800138000", Rate: 50, For: time.Second / 2}
+	o := sim.FloodOptions{Server: s.addr, Number: benchNumber, From: benchFrom, Rate: 50, For: time.Second / 2}
 	if _, err := sim.Flood(ctx, o); err != nil {
 		return r, err
 	}
@@ -115,7 +122,7 @@ func (b *benchSIPCmd) round(ctx context.Context, server string, rate int) (r ben
 	after, err := s.cpu()
 	r.cpu = after - before
 	if ctx.Err() != nil {
-		err = errors.Join(err, errors.New("stopped by a signal"))
+		err = errors.Join(err, errStopped)
 	}
 	return r, err
 }

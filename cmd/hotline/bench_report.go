@@ -11,7 +11,8 @@ import (
 type benchReport struct {
 	con  *console
 	json bool
-	err  error // of what could not be written
+	err  error      // of what could not be written
+	last ladderLine // the whole hotline's, at the end
 }
 
 // benchLine is one server at one rate: the round in the middle by CPU per call, but every failure of all rounds.
@@ -55,17 +56,22 @@ func (b *benchReport) rate(rate int, rounds map[string][]benchRound) {
 
 func (b *benchReport) line(l benchLine) {
 	if b.json {
-		text, err := json.Marshal(l)
-		if err != nil {
-			b.err = fmt.Errorf("write figures: %w", err)
-			return
-		}
-		b.con.say("%s\n", text)
+		b.encode(l)
 		return
 	}
 	b.con.say("%s\n", cells(l.Rate, 9, l.Server, 15, l.Offered, 8, l.Failed, 8, l.Resent, 8,
 		fmt.Sprintf("%.2f", l.P50), 9, fmt.Sprintf("%.2f", l.P99), 9, fmt.Sprintf("%.3f", l.PerCall), 13,
 		fmt.Sprintf("%.2f", l.TimesBare), 7))
+}
+
+// encode writes a line of JSON.
+func (b *benchReport) encode(line any) {
+	text, err := json.Marshal(line)
+	if err != nil {
+		b.err = fmt.Errorf("write figures: %w", err)
+		return
+	}
+	b.con.say("%s\n", text)
 }
 
 func (b *benchReport) foot() {

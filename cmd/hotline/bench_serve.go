@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,8 +27,11 @@ type benchServeCmd struct {
 	Kind string `arg:""`
 }
 
-// benchNumber leads to the menu of the reference hotline.
-const benchNumber = "96777"
+// benchNumber leads to the menu of the reference hotline; benchFrom calls it.
+const (
+	benchNumber = "96777"
+	benchFrom   = "13800138000"
+)
 
 // benchPorts are enough for what a flood has open at once, with none at rest.
 var benchPorts = media.PortRange{Lo: 20000, Hi: 31999}
@@ -38,6 +43,7 @@ const benchTrying = 50 * time.Millisecond
 func (b *benchServeCmd) Run(con *console) error {
 	serve := map[string]func(*console) error{
 		serverBare: benchBare, serverUA: benchUA, serverWhole: benchWhole,
+		serverUALadder: benchUALadder, serverWholeNoLadder: benchWholeNoLadder,
 	}[b.Kind]
 	if serve == nil {
 		return fmt.Errorf("bench serve: no such server: %q", b.Kind)
@@ -79,23 +85,30 @@ func benchBare(con *console) (err error) {
 	return errors.Join(err, <-ended)
 }
 
-// benchUA serves calls that are answered at once, and last until the caller hangs up.
-func benchUA(con *console) (err error) {
+// benchUA serves calls that are answered at once, and last until the caller hangs up. It keeps no SIP ladder.
+func benchUA(con *console) error { return serveUA(con, nil) }
+
+// benchUALadder keeps the ladder too, and throws it away when it is whole.
+func benchUALadder(con *console) error { return serveUA(con, func(string, []call.SIPMessage) {}) }
+
+func serveUA(con *console, trace func(callID string, messages []call.SIPMessage)) (err error) {
 	collectSeldom()
 	engine, err := media.NewPortable(media.Options{Address: loopback, Ports: benchPorts})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
+	var calls atomic.Int64
 	ua, err := sip.New(sip.Options{
 		Listen: []sip.Listener{{Network: "udp", Address: netip.AddrPortFrom(loopback, 0)}},
-		Engine: engine, TryingAfter: benchTrying,
+		Engine: engine, TryingAfter: benchTrying, Trace: trace,
 		Trunks: []sip.TrunkOptions{{
 			Name: "bench", Allow: []netip.Prefix{netip.PrefixFrom(loopback, loopback.BitLen())},
 			Numbers: map[string]call.Next{benchNumber: {Kind: call.Route}},
 		}},
 		OnIncoming: func(_ context.Context, in call.Incoming) {
 			in.Leg.Attach(func(call.Command) bool { return false })
+			in.Leg.Belongs(strconv.FormatInt(calls.Add(1), 10)) // else no ladder is kept of it
 			if in.Leg.Ring() == nil {
 				_, _ = in.Leg.Answer() // the leg's end tells
 			}
@@ -114,7 +127,14 @@ func benchUA(con *console) (err error) {
 }
 
 // benchWhole serves the reference hotline with its data in a folder of its own.
-func benchWhole(con *console) (err error) {
+func benchWhole(con *console) error { return serveWhole(con, func(*config.Config) {}) }
+
+// benchWholeNoLadder does so with sip.trace_keep at 0s.
+func benchWholeNoLadder(con *console) error {
+	return serveWhole(con, func(cfg *config.Config) { cfg.SIP.TraceKeep = 0 })
+}
+
+func serveWhole(con *console, change func(*config.Config)) (err error) {
 	collectSeldom()
 	folder, err := os.MkdirTemp("", "hotline-bench-")
 	if err != nil {
@@ -126,6 +146,7 @@ func benchWhole(con *console) (err error) {
 		return err
 	}
 	cfg.Media.Ports, cfg.Media.Rest = config.PortRange{Low: benchPorts.Lo, High: benchPorts.Hi}, 0
+	change(cfg)
 	a, err := newApp(cfg, zap.NewNop())
 	if err != nil {
 		return err

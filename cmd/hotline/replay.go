@@ -33,7 +33,8 @@ func (*replayCmd) Help() string {
 		"the queue's waits (past the longest, exponential). Talks last as long as they did; for who was not answered, one is drawn " +
 		"from the queue's. Whether and how soon a phone answers is drawn from what it did that day. Agents are there from their " +
 		"first offer or talk to the last, but for breaks of more than an hour. Pauses, outside calls and transfers by agents are " +
-		"not played again: the row \"the same\" shows how far the simulation is from the day."
+		"not played again: the row \"the same\" shows how far the simulation is from the day, and below the table stands how " +
+		"much of the day was left out."
 }
 
 // Run implements the command.
@@ -70,6 +71,7 @@ func (r *replayCmd) Run(con *console) error {
 		"\"wait\" is the mean, \"left\" are those who gave up. Seed %d.\n\n", d.begin.Format(time.DateOnly),
 		was.All.Calls, promised.Rings, brief(promised.Within), r.Seed)
 	printReplay(con, []forecast.Line{{Name: "as it was", Counts: was}, {Name: "the same", Counts: again}, {Name: r.name(), Counts: would}})
+	printLeft(con, &same)
 	if r.SVG == "" {
 		return nil
 	}
