@@ -149,7 +149,7 @@ func (p *pair) compareSeats() error {
 				open++
 			}
 		}
-		if (visit.Left == nil) != waiting[c] || open != p.model.Offers(c)+len(p.model.Calling(c)) || len(offers) != p.rings[c] {
+		if (visit.Left == nil) != waiting[c] || open != p.model.Offers(c)+len(p.model.Calling(c)) || call.CountOffers(offers) != p.rings[c] {
 			return fmt.Errorf("%s: waits %t, %d of %d offers open after %d rings, should be %t and %d",
 				c, visit.Left == nil, open, len(offers), p.rings[c], waiting[c], p.model.Offers(c))
 		}

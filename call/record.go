@@ -88,6 +88,8 @@ type Visit struct {
 	// counts from Entered all the same.
 	Rejoined bool       `json:"rejoined,omitempty"`
 	Since    *time.Time `json:"since,omitempty"`
+	// LeftOut are the stays between the one before and this one that the record does not keep, see MaxVisits.
+	LeftOut VisitsLeftOut `json:"left_out,omitzero"`
 }
 
 // Offer is one agent's phone being rung for the call.
@@ -100,6 +102,8 @@ type Offer struct {
 	Ended  *time.Time `json:"ended"`
 	How    string     `json:"how"`   // answered, refused, busy, unanswered, unreachable, withdrawn, crash
 	Rings  int        `json:"rings"` // of this offer: from its own first 18x
+	// LeftOut is how many offers between the one before and this one the record does not keep, see MaxOffers.
+	LeftOut int `json:"left_out,omitempty"`
 }
 
 // Diversion is one stop on a call's way to us (RFC 5806, RFC 7044).
