@@ -82,7 +82,8 @@ type Visit struct {
 	Entered time.Time  `json:"entered"`
 	Left    *time.Time `json:"left"`
 	How     string     `json:"how"` // answered, abandoned, moved, overflow, callback, failed, shutdown, crash; empty while it lasts
-	// Overflow is why the queue turned the caller away, where How says overflow.
+	// Overflow is why the queue turned the caller away, if it did: How says overflow, or abandoned if the caller left
+	// while the number outside was called to which that led.
 	Overflow Overflow `json:"overflow,omitempty"`
 	// Rejoined: the caller, back after having left while waiting, took up the place of who entered at Since. The wait
 	// counts from Entered all the same.
