@@ -37,7 +37,7 @@ func TestOffersOfALongWait(t *testing.T) {
 
 	visit, offers := s.Visit()
 	require.Equal(t, howAnswered, visit.How)
-	require.Equal(t, call.MaxOffers+1, len(offers), "the one that was open is kept besides")
+	require.Len(t, offers, call.MaxOffers+1, "the one that was open is kept besides")
 	require.Equal(t, all, call.CountOffers(offers))
 	for i, o := range offers {
 		want, rings := howUnanswered, 3
