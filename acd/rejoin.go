@@ -125,8 +125,8 @@ func (d *desk) remember(c *caller) {
 	}
 }
 
-// Remember tells of a caller who left a queue while waiting, before this desk was made: who entered it at one instant
-// and left at another. The number must be one that a trunk asserted. A queue that there is none of, or that gives no
+// Remember tells of a caller who left a queue while waiting, and not in a seat of this desk: before it was made, or while
+// a number outside was called in between; who entered it at one instant and left at another. The number must be one that a trunk asserted. A queue that there is none of, or that gives no
 // place back, is passed over.
 func (c *Center) Remember(queue, number string, entered, left time.Time) {
 	c.inbox.put(func(d *desk) {

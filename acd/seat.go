@@ -60,7 +60,8 @@ type seat struct {
 
 	mu        sync.Mutex
 	visit     call.Visit
-	offers    []call.Offer
+	offers    []call.Offer // see call.MaxOffers
+	made      int          // how many offers there were
 	decisions []call.Decision
 	// rang is the first 180 or 183 to one of the first offers, those sent in the same instant.
 	rang time.Time
@@ -234,17 +235,30 @@ func (s *seat) offerNumber(number string, sent time.Time) (index int, ok bool) {
 // offerLocked writes an offer down and returns its index. The lock is held.
 func (s *seat) offerLocked(o call.Offer) int {
 	o.Queue = s.visit.Queue
-	s.offers = append(s.offers, o)
+	s.offers = call.AddOffers(s.offers, o)
+	s.made++
 	s.tell()
-	return len(s.offers) - 1
+	return s.made - 1
+}
+
+// offerAt is the offer with an index, which counts those left out; nil if it was left out itself, as only one that has
+// ended is. The lock is held.
+func (s *seat) offerAt(index int) *call.Offer {
+	for i := range s.offers {
+		index -= s.offers[i].LeftOut
+		if index == i {
+			return &s.offers[i]
+		}
+	}
+	return nil
 }
 
 // progress writes down an 18x of an offer that is open.
 func (s *seat) progress(index, code int, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := &s.offers[index]
-	if o.Ended != nil {
+	o := s.offerAt(index)
+	if o == nil || o.Ended != nil {
 		return
 	}
 	if o.Rung == nil {
@@ -262,8 +276,12 @@ func (s *seat) progress(index, code int, at time.Time) {
 func (s *seat) end(index int, how string, at time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.endLocked(&s.offers[index], how, at)
-	return s.offers[index].How
+	o := s.offerAt(index)
+	if o == nil {
+		return how
+	}
+	s.endLocked(o, how, at)
+	return o.How
 }
 
 // answer ends the visit with an answer and hands it over; false when the place was given up before.
@@ -274,7 +292,9 @@ func (s *seat) answer(index int, a call.Answer) bool {
 	if s.visit.Left != nil {
 		return false
 	}
-	s.endLocked(&s.offers[index], howAnswered, a.At)
+	if o := s.offerAt(index); o != nil {
+		s.endLocked(o, howAnswered, a.At)
+	}
 	s.finish(howAnswered, a.At)
 	s.answered <- a
 	return true

@@ -60,9 +60,15 @@ func Derive(r *Record, t Targets) {
 // waited is the sum of the stays, those after an instant left out; one that was answered ends with the agent's 200.
 func waited(r *Record, until *time.Time) time.Duration {
 	var sum time.Duration
-	for _, v := range r.Visits {
-		if v.Left != nil && (until == nil || v.Entered.Before(*until)) {
-			sum += v.Left.Sub(v.Entered)
+	for i := range r.Visits {
+		v := &r.Visits[i]
+		if until == nil {
+			sum += v.LeftOut.Waited
+		} else {
+			sum += v.LeftOut.FirstWaited
+		}
+		if until == nil || v.Entered.Before(*until) {
+			sum += v.lasted()
 		}
 	}
 	return sum

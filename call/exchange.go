@@ -68,6 +68,10 @@ type Options struct {
 	// OnFinished is given the record of each call that has ended, before it is written, on the goroutine of the
 	// call; it must not block. It may be nil.
 	OnFinished func(Record)
+	// OnPlaceLeft is told of a place in a queue that a caller kept without a seat, and left: during the question about a
+	// callback, or while a number outside was called. Those left in a seat the desk knows itself. It is called on the
+	// goroutine of the call, and must not block. It may be nil.
+	OnPlaceLeft func(LeftPlace)
 	// OnPanic is told of a fault contained to one call.
 	OnPanic  func(where string, v any)
 	Logger   *zap.Logger
@@ -113,6 +117,9 @@ func NewExchange(o Options) (*Exchange, error) {
 	}
 	if o.OnFinished == nil {
 		o.OnFinished = func(Record) {}
+	}
+	if o.OnPlaceLeft == nil {
+		o.OnPlaceLeft = func(LeftPlace) {}
 	}
 	m, err := newMetrics(o.Registry, o.Queues)
 	if err != nil {

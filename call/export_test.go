@@ -29,3 +29,9 @@ func SetStage(x *Exchange, k Kind, f func(ctx context.Context, c *Call, at Next)
 	x.stages = maps.Clone(x.stages)
 	x.stages[k] = f
 }
+
+// Enter adds a stay to a record.
+func Enter(r *Record, v Visit) { r.enter(v) }
+
+// WaitedSoFar is what was waited, and how many stays go on.
+var WaitedSoFar = waitedSoFar

@@ -28,5 +28,24 @@ func (r *Record) LeftPlace() (p LeftPlace, ok bool) {
 	if v.Since != nil {
 		p.Entered = *v.Since
 	}
+	if r.Ended != nil { // later, if a number outside was called in between
+		p.Left = *r.Ended
+	}
 	return p, true
+}
+
+// leftPlace tells of the place of a caller who has left, and whose seat had ended before.
+func (c *Call) leftPlace() {
+	if p, ok := c.rec.LeftPlace(); ok && !p.CutOff {
+		p.Left = time.Now()
+		c.x.OnPlaceLeft(p)
+	}
+}
+
+// dialledInVain notes how the stay in a queue ended whose caller was led to a number outside, and would have come back
+// to the place if that was not reached, but left, or was cut off, before.
+func (c *Call) dialledInVain(at, next Next) {
+	if at.Queue != "" && !at.Entered.IsZero() && next.Kind == Done && c.whyLeft(next) != CauseWithdrawn {
+		c.unbooked(next)
+	}
 }

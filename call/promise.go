@@ -87,12 +87,12 @@ func milestones(r *Record, t Targets, caller bool, now time.Time) []milestone {
 
 // waitedSoFar is what was waited in all stays until now, and how many of them go on.
 func waitedSoFar(r *Record, now time.Time) (used time.Duration, open int) {
-	for _, v := range r.Visits {
+	for i := range r.Visits {
+		v := &r.Visits[i]
+		used += v.lasted() + v.LeftOut.Waited
 		if v.Left == nil {
 			used += now.Sub(v.Entered)
 			open++
-		} else {
-			used += v.Left.Sub(v.Entered)
 		}
 	}
 	return used, open

@@ -82,12 +82,15 @@ type Visit struct {
 	Entered time.Time  `json:"entered"`
 	Left    *time.Time `json:"left"`
 	How     string     `json:"how"` // answered, abandoned, moved, overflow, callback, failed, shutdown, crash; empty while it lasts
-	// Overflow is why the queue turned the caller away, where How says overflow.
+	// Overflow is why the queue turned the caller away, if it did: How says overflow, or abandoned if the caller left
+	// while the number outside was called to which that led.
 	Overflow Overflow `json:"overflow,omitempty"`
 	// Rejoined: the caller, back after having left while waiting, took up the place of who entered at Since. The wait
 	// counts from Entered all the same.
 	Rejoined bool       `json:"rejoined,omitempty"`
 	Since    *time.Time `json:"since,omitempty"`
+	// LeftOut are the stays between the one before and this one that the record does not keep, see MaxVisits.
+	LeftOut VisitsLeftOut `json:"left_out,omitzero"`
 }
 
 // Offer is one agent's phone being rung for the call.
@@ -100,6 +103,8 @@ type Offer struct {
 	Ended  *time.Time `json:"ended"`
 	How    string     `json:"how"`   // answered, refused, busy, unanswered, unreachable, withdrawn, crash
 	Rings  int        `json:"rings"` // of this offer: from its own first 18x
+	// LeftOut is how many offers between the one before and this one the record does not keep, see MaxOffers.
+	LeftOut int `json:"left_out,omitempty"`
 }
 
 // Diversion is one stop on a call's way to us (RFC 5806, RFC 7044).

@@ -107,6 +107,7 @@ func (c *Call) unbooked(next Next) Next {
 			how = string(Abandoned)
 		}
 		c.rec.Visits[n-1].How = how
+		c.leftPlace()
 	}
 	return next
 }

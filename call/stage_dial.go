@@ -25,6 +25,7 @@ type dialling struct {
 // dial calls a number outside: for an agent who dialled it and hears ringing meanwhile, or as the target of
 // a transfer while the caller hears music. One try, as for an agent asked for by name.
 func dial(ctx context.Context, c *Call, at Next) (next Next) {
+	defer func() { c.dialledInVain(at, next) }()
 	if c.x.Dialer == nil || c.caller == nil {
 		return c.notReached(ctx, at, CauseForbidden)
 	}

@@ -25,7 +25,7 @@ type waiting struct {
 	seat    Seat
 	visit   int        // the stay's index in the record's visits
 	before  Visit      // what the record said of the stay, if it goes on
-	offers  int        // how many offers the record had before it
+	offers  []Offer    // those that the record had before it
 	reasons []Decision // those from before
 	saying  *playing
 	talking chan struct{} // saying's done, nil while nothing is said
@@ -57,7 +57,7 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 		return c.failed(ctx, err, ReasonNoQueue)
 	}
 	w := &waiting{
-		c: c, at: at, seat: seat, visit: c.visit(at), offers: len(c.rec.Offers), reasons: slices.Clone(c.rec.Decisions),
+		c: c, at: at, seat: seat, visit: c.visit(at), offers: slices.Clone(c.rec.Offers), reasons: slices.Clone(c.rec.Decisions),
 		unlate: func() bool { return false },
 	}
 	if w.visit != nobodysQueue {
@@ -90,8 +90,7 @@ func (c *Call) visit(at Next) int {
 	if last, ok := c.reopened(at); ok {
 		return last
 	}
-	c.rec.Visits = append(c.rec.Visits, Visit{Queue: at.Queue, Entered: at.Entered})
-	return len(c.rec.Visits) - 1
+	return c.rec.enter(Visit{Queue: at.Queue, Entered: at.Entered})
 }
 
 // run waits until the stay is over.
@@ -340,7 +339,7 @@ func (w *waiting) copy() {
 		}
 		r.Visits[w.visit] = visit
 	}
-	r.Offers = append(r.Offers[:w.offers], offers...)
+	r.Offers = AddOffers(slices.Clone(w.offers), offers...)
 	r.Decisions = AddDecisions(slices.Clone(w.reasons), w.seat.Decisions()...)
 	if slices.ContainsFunc(offers, func(o Offer) bool { return o.Rung != nil }) {
 		w.c.targetRings()

@@ -91,6 +91,12 @@ func (r *reader) checkCalendar(path, name string) {
 func (r *reader) reached() (menus, queues map[string]bool) {
 	menus, queues = map[string]bool{}, map[string]bool{}
 	var todo []Destination
+	alarm := r.cfg.Alarm
+	keyed := func() { // it works in every menu, and while waiting
+		if alarm.Key != "" && alarm.Queue != "" {
+			todo = append(todo, Destination{Queue: alarm.Queue})
+		}
+	}
 	for _, t := range r.cfg.Trunks {
 		for _, d := range t.Numbers {
 			todo = append(todo, d)
@@ -101,15 +107,16 @@ func (r *reader) reached() (menus, queues map[string]bool) {
 		todo = todo[:len(todo)-1]
 		if d.Queue != "" && !queues[d.Queue] {
 			queues[d.Queue] = true
+			if _, own := r.cfg.Queues[d.Queue].Keys[alarm.Key]; !own {
+				keyed()
+			}
 			todo = slices.AppendSeq(todo, maps.Values(r.cfg.Queues[d.Queue].ways()))
 		}
 		if d.Menu == "" || menus[d.Menu] {
 			continue
 		}
 		menus[d.Menu] = true
-		if alarm := r.cfg.Alarm; alarm.Key != "" && alarm.Queue != "" { // it works in every menu
-			queues[alarm.Queue] = true
-		}
+		keyed()
 		for _, w := range r.cfg.Menus[d.Menu].ways() {
 			todo = append(todo, w.to)
 		}

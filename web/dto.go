@@ -140,6 +140,13 @@ type visitDTO struct {
 	Overflow call.Overflow `json:"overflow,omitempty"`
 	Rejoined bool          `json:"rejoined,omitempty"`
 	Since    *stamp        `json:"since,omitempty"`
+	LeftOut  leftOutDTO    `json:"left_out,omitzero"`
+}
+
+// leftOutDTO is what is kept of stays that the record has no room for.
+type leftOutDTO struct {
+	Count       int     `json:"count"`
+	WaitSeconds seconds `json:"wait_seconds"`
 }
 
 type offerDTO struct {
@@ -151,6 +158,8 @@ type offerDTO struct {
 	Ended  *stamp `json:"ended"`
 	How    string `json:"how"`
 	Rings  int    `json:"rings"`
+
+	LeftOut int `json:"left_out,omitempty"`
 }
 
 type talkDTO struct {
@@ -191,13 +200,13 @@ func (z zone) call(r call.Record) callDTO {
 }
 
 func (z zone) visit(v call.Visit) visitDTO {
-	return visitDTO{Queue: v.Queue, Entered: z.at(v.Entered), Left: z.maybe(v.Left), How: v.How, Overflow: v.Overflow, Rejoined: v.Rejoined, Since: z.maybe(v.Since)}
+	return visitDTO{Queue: v.Queue, Entered: z.at(v.Entered), Left: z.maybe(v.Left), How: v.How, Overflow: v.Overflow, Rejoined: v.Rejoined, Since: z.maybe(v.Since), LeftOut: leftOutDTO{v.LeftOut.Count, seconds(v.LeftOut.Waited.Seconds())}}
 }
 
 func (z zone) offer(o call.Offer) offerDTO {
 	return offerDTO{
 		Agent: o.Agent, Number: o.Number, Queue: o.Queue, Sent: z.at(o.Sent), Rung: z.maybe(o.Rung), Ended: z.maybe(o.Ended),
-		How: o.How, Rings: o.Rings,
+		How: o.How, Rings: o.Rings, LeftOut: o.LeftOut,
 	}
 }
 

@@ -68,7 +68,8 @@ func (a *app) openExchange() (err error) {
 		Menus: s.Menus, Desk: a.center, Bridge: a.engine, Listener: a.engine, Records: a.store, Prompts: s.Prompts, Dialer: a.ua,
 		Queues: s.Queues, Targets: s.Targets, Shed: s.Shed, Languages: s.Languages, Alarm: s.Alarm,
 		Shifts: a.center, OnFinished: func(r call.Record) { a.center.Finished(r) },
-		OnEvent: a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
+		OnPlaceLeft: func(p call.LeftPlace) { a.center.Remember(p.Queue, p.Number, p.Entered, p.Left) },
+		OnEvent:     a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 		Survey: call.SurveyOptions{Code: a.cfg.Codes.Survey}, Callback: a.callbackOptions(),
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
