@@ -35,7 +35,7 @@ func TestRush(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, engine.Close()) }()
 	o := (&demoCmd{Rate: 100, Talk: 3 * time.Second}).people(a, engine)
-	o.For, o.Patience, o.Pickup, o.Seed = 10*time.Second, 10*time.Second, time.Second, 3
+	o.For, o.Patience, o.Pickup, o.Seed = 10*time.Second, 30*time.Second, time.Second, 3
 	world, err := sim.New(o)
 	require.NoError(t, err)
 	ctx, leave := context.WithCancel(context.Background())
