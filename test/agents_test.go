@@ -181,14 +181,8 @@ func TestTenCallersTwoAgents(t *testing.T) {
 	}
 	done := make(map[string]bool)
 	testkit.Within(t, 2*time.Minute, "ten calls served", func() bool {
-		talking := make(map[string]int)
 		for _, r := range h.Calls() {
-			if r.Joined == nil || r.Ended != nil {
-				continue
-			}
-			talking[r.Agent]++
-			require.Equal(t, 1, talking[r.Agent], "calls at once of %s", r.Agent)
-			if !done[r.ID] {
+			if r.Joined != nil && r.Ended == nil && !done[r.ID] {
 				done[r.ID] = true
 				phones[r.Agent].Hangup()
 			}
@@ -196,6 +190,12 @@ func TestTenCallersTwoAgents(t *testing.T) {
 		return len(done) == callers
 	})
 	records := h.AwaitCalls(callers, "finished", testkit.Finished)
+	free := make(map[string]time.Time) // a call's end is told a little after its agent's: times tell, and not who looks
+	for _, r := range slices.Backward(records) {
+		require.Len(t, r.Talks, 1)
+		require.False(t, r.Talks[0].Answered.Before(free[r.Agent]), "calls at once of %s", r.Agent)
+		free[r.Agent] = *r.Talks[0].Ended
+	}
 	for i := range records[1:] {
 		later, earlier := records[i], records[i+1] // newest first
 		require.Equal(t, "answered", earlier.Result)
