@@ -90,7 +90,7 @@ for name in ${parts//,/ }; do
 	case $name in
 	fuzz) part fuzz "Every fuzz target for $fuzztime." scripts/fuzz.sh "$fuzztime" ;;
 	desk) part desk "A million random events of every kind at one desk, and a million at a desk with limits alone, held against the model after each." \
-		go test ./acd -run '(Everything|Limits)AgainstModel' -count=1 -v -timeout 2h -rapid.checks=3000 ;;
+		go test ./acd -run '(Everything|Limits)AgainstModel' -count=1 -v -timeout 2h -rapid.checks=10000 ;;
 	race)
 		mapfile -t units < <(go list ./... | grep -vE '/test(/|$)')
 		part race "All unit tests five times, with the race detector and goleak." \
