@@ -17,3 +17,15 @@ func (d *desk) forgetPast() {
 		d.alarms.add(&d.forgetting)
 	}
 }
+
+// expire drops what is past its time, of things in the order of those, and returns when the next will be; zero when
+// there is none.
+func expire[T any](soon *order[T], until func(T) time.Time, drop func(T), now time.Time) (next time.Time) {
+	for first, ok := soon.first(); ok; first, ok = soon.first() {
+		if at := until(first); !at.Before(now) {
+			return at
+		}
+		drop(first)
+	}
+	return time.Time{}
+}

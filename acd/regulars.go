@@ -83,16 +83,7 @@ func (r *regulars) learn(of numberAt, a *agent, at, now time.Time) {
 
 // forget drops what is past its time, and returns when the next will be; zero when there is none.
 func (r *regulars) forget(now time.Time) (next time.Time) {
-	for {
-		first, ok := r.soon.first()
-		if !ok {
-			return time.Time{}
-		}
-		if !first.until.Before(now) {
-			return first.until
-		}
-		r.drop(first)
-	}
+	return expire(r.soon, func(x *regular) time.Time { return x.until }, r.drop, now)
 }
 
 func (r *regulars) drop(known *regular) {

@@ -76,16 +76,7 @@ func (p *places) reload(queues []Queue) {
 
 // forget drops what is past its time, and returns when the next will be; zero when there is none.
 func (p *places) forget(now time.Time) (next time.Time) {
-	for {
-		first, ok := p.soon.first()
-		if !ok {
-			return time.Time{}
-		}
-		if !first.until.Before(now) {
-			return first.until
-		}
-		p.drop(first)
-	}
+	return expire(p.soon, func(x *place) time.Time { return x.until }, p.drop, now)
 }
 
 func (p *places) drop(kept *place) {
