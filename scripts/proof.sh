@@ -24,7 +24,7 @@ clean() { sed -e "s#$PWD#.#g" -e "s#${TMPDIR:-/tmp}/[^ ]*#(temporary)#g"; }
 revision() {
 	local at
 	at=$(git -c safe.directory="$PWD" rev-parse --short HEAD 2>/dev/null) || at=unknown
-	[ -z "$(git -c safe.directory="$PWD" status --porcelain 2>/dev/null)" ] || at="$at, with changes"
+	[ -z "$(git -c safe.directory="$PWD" status --porcelain -- . ":!$folder" 2>/dev/null)" ] || at="$at, with changes"
 	echo "$at"
 }
 
