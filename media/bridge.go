@@ -1,89 +1,95 @@
 package media
 
 import (
-	"sync"
 	"time"
 
 	"github.com/pion/rtp"
 )
 
-// bridge joins two streams of the portable engine.
-type bridge struct {
-	ends [2]bridgeEnd
-	tap  Tap
-	// gate is held shared by a packet on its way, and alone to end the bridge: whoever has ended it
-	// knows that no packet, and no call of the tap, is under way any more.
-	gate  sync.RWMutex
-	ended bool
-}
-
-// bridgeEnd is one stream's part of a bridge.
+// bridgeEnd is one line's part of a bridge. A line has one from when it is claimed for a bridge; far is set once both
+// lines are of one shard, which from then on owns both ends.
 type bridgeEnd struct {
-	bridge *bridge
-	side   Side
-	stream *stream
-	far    *stream // where its packets go
+	tap  Tap // nil: nobody hears the bridge
+	side Side
+	line *line
+	far  *line // where its packets go; nil: not joined yet, or parted
 }
 
 // Bridge implements Engine. Errors: ErrForeign, ErrBridged, ErrClosed.
-func (e *Portable) Bridge(a, b Stream, tap Tap) (unbridge func(), err error) {
-	left, isOurs := a.(*stream)
-	right, isOursToo := b.(*stream)
-	if !isOurs || !isOursToo || left.engine != e || right.engine != e || left == right {
-		return nil, ErrForeign
+func (c *core) Bridge(a, b Stream, tap Tap) (unbridge func(), err error) {
+	streams, err := c.ours(a, b)
+	if err != nil {
+		return nil, err
 	}
-	br := &bridge{tap: tap}
-	br.ends[SideA] = bridgeEnd{bridge: br, side: SideA, stream: left, far: right}
-	br.ends[SideB] = bridgeEnd{bridge: br, side: SideB, stream: right, far: left}
-	for i := range br.ends {
-		if !br.ends[i].stream.bridged.CompareAndSwap(nil, &br.ends[i]) {
-			br.end()
-			return nil, ErrBridged
+	left, right := streams[0], streams[1]
+	ends := [2]*bridgeEnd{{tap: tap, side: SideA, line: left.line}, {tap: tap, side: SideB, line: right.line}}
+	for i, s := range streams {
+		err := ErrClosed
+		s.do(func() { err = s.line.claim(ends[i]) })
+		if err != nil {
+			if i > 0 {
+				left.do(ends[0].part)
+			}
+			return nil, err
 		}
 	}
-	for _, s := range []*stream{left, right} {
-		if !s.enterBridge() {
-			br.end()
-			return nil, ErrClosed
+	err = ErrClosed
+	if c.transport.gather(right.line, left.line) {
+		left.do(func() { err = join(ends) })
+	}
+	if err != nil {
+		left.do(ends[0].part)
+		right.do(ends[1].part)
+		return nil, err
+	}
+	return func() { left.do(ends[0].part) }, nil
+}
+
+// claim stops what is played on a line and keeps it for a bridge, which is joined next.
+func (l *line) claim(e *bridgeEnd) error {
+	if l.closed {
+		return ErrClosed
+	}
+	if l.bridged != nil {
+		return ErrBridged
+	}
+	l.unload(ErrReplaced)
+	l.live = true
+	l.bridged = e
+	return nil
+}
+
+// join lets packets pass between two lines that are claimed, and are of one shard. Errors: ErrClosed.
+func join(ends [2]*bridgeEnd) error {
+	for _, e := range ends {
+		if e.line.closed {
+			return ErrClosed
 		}
 	}
-	return br.end, nil
+	ends[SideA].far, ends[SideB].far = ends[SideB].line, ends[SideA].line
+	return nil
 }
 
-// enterBridge stops what is played, and reports whether the stream is open. A Close that comes later
-// finds the bridge; one that came before is found here.
-func (s *stream) enterBridge() bool {
-	s.playMu.Lock()
-	defer s.playMu.Unlock()
-	if s.closed {
-		return false
+// part ends the bridge, if that is not done yet: no packet is on its way between the lines any more, nor to the tap.
+func (e *bridgeEnd) part() {
+	if e.line.bridged != e {
+		return
 	}
-	s.unload(ErrReplaced)
-	s.live.Store(true)
-	return true
-}
-
-// end parts the streams, and returns when no packet is on its way between them. Idempotent. It must
-// not be called by the tap.
-func (b *bridge) end() {
-	b.gate.Lock()
-	b.ended = true
-	b.gate.Unlock()
-	for i := range b.ends {
-		b.ends[i].stream.bridged.CompareAndSwap(&b.ends[i], nil)
+	e.line.bridged = nil
+	if e.far != nil { // then its end is the other one of this bridge
+		e.far.bridged.far = nil
+		e.far.bridged = nil
+		e.far = nil
 	}
 }
 
-// pass sends one packet to the other stream and lets the tap hear it. Called by the goroutine that
-// read it; scratch is that goroutine's own.
+// pass sends one packet to the other line and lets the tap hear it.
 func (e *bridgeEnd) pass(p *rtp.Packet, kind payloadKind, scratch []byte, at time.Time) {
-	e.bridge.gate.RLock()
-	defer e.bridge.gate.RUnlock()
-	if e.bridge.ended {
+	if e.far == nil {
 		return
 	}
 	e.far.out.forward(at, p, kind)
-	if e.bridge.tap != nil {
-		tapped(e.bridge.tap, e.side, p, kind, scratch, at)
+	if e.tap != nil {
+		tapped(e.tap, e.side, p, kind, scratch, at)
 	}
 }

@@ -1,32 +1,56 @@
 package media
 
 import (
+	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"go.uber.org/zap"
 )
 
-// contain, deferred, makes of a panic the end of one stream: the engine's goroutines, and the calls whose
-// streams they serve besides, go on. Every lock of this package is released by a defer wherever something
-// can panic under it, so Close finds none held.
-func (s *stream) contain(where string) {
+// contain, deferred on the shard, makes of a panic the end of one line: the shard, and the calls whose lines it serves
+// besides, go on. What else is to be done about it is the teller's.
+func (l *line) contain(where string) {
 	v := recover()
 	if v == nil {
 		return
 	}
-	s.engine.log.Error("panic contained: stream closed", zap.String("where", where),
-		zap.Stringer("local", s.local), zap.Any("panic", v), zap.Stack("stack"))
-	s.engine.o.OnPanic(where, v)
+	s, stack := l.stream, debug.Stack()
+	err := l.shut()
+	s.core.teller.tell(func() { s.fault(where, v, stack, err) })
+}
+
+// contain, deferred by the teller, does the same for what is told.
+func (s *stream) contain(where string) {
+	if v := recover(); v != nil {
+		s.fault(where, v, debug.Stack(), nil)
+	}
+}
+
+// fault logs a panic, ends its stream, and has its leg told. Called by the teller.
+func (s *stream) fault(where string, v any, stack []byte, err error) {
+	log := s.core.log.With(zap.Stringer("local", s.local))
+	log.Error("panic contained: stream closed", zap.String("where", where),
+		zap.Any("panic", v), zap.ByteString("stack", stack), zap.NamedError("sockets", err))
+	s.core.o.OnPanic(where, v)
 	if err := s.Close(); err != nil {
-		s.engine.log.Warn("stream not closed well after a panic", zap.Error(err))
+		log.Warn("stream not closed well after a panic", zap.Error(err))
 	}
 	if s.onFault != nil {
 		s.faulted.Do(s.onFault)
 	}
 }
 
-// turnContained is turn for the wheel, which turns for all streams.
-func (s *stream) turnContained(due time.Time, frame []byte) {
-	defer s.contain("media: turn")
-	s.turn(due, frame)
+// turnContained is turn for the wheel, which turns for all lines of a shard.
+func (l *line) turnContained(due time.Time, frame []byte) {
+	defer l.contain("media: turn")
+	l.turn(due, frame)
+}
+
+// controlContained is control for whoever reads the RTCP port.
+func (l *line) controlContained(b []byte, from netip.AddrPort, now time.Time) {
+	defer l.contain("media: report")
+	if !l.closed {
+		l.control(b, from, now)
+	}
 }

@@ -2,7 +2,6 @@ package media
 
 import (
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
@@ -27,16 +26,16 @@ func TestTurnContained(t *testing.T) {
 	other, err := e.Open(StreamOptions{})
 	require.NoError(t, err)
 	for _, s := range []Stream{faulty, other} {
-		out := s.(*stream).out
-		out.agree(&agreement{codec: PCMA, audio: 8, send: true})
-		out.follow(anywhere)
-		out.mu.Lock()
-		out.write = func([]byte, netip.AddrPort) bool { return s == other || func() bool { panic("a fault") }() }
-		out.mu.Unlock()
+		s.(*stream).do(func() {
+			out := s.(*stream).line.out
+			out.agree(&agreement{codec: PCMA, audio: 8, send: true})
+			out.follow(anywhere)
+			out.write = func([]byte, netip.AddrPort) bool { return s == other || func() bool { panic("a fault") }() }
+		})
 	}
 	require.ErrorIs(t, faulty.Play(t.Context(), Tone(500, time.Minute)), ErrClosed)
 	require.Equal(t, "media: turn", <-faults)
 	<-told
 	require.NoError(t, other.Play(t.Context(), Tone(500, 5*FrameDuration)))
-	require.False(t, slices.Contains(*e.streams.Load(), faulty.(*stream)))
+	require.Equal(t, []*stream{other.(*stream)}, e.(*core).streams)
 }

@@ -1,9 +1,6 @@
 package media
 
-import (
-	"encoding/binary"
-	"sync"
-)
+import "encoding/binary"
 
 // eventKeys are the keys by RFC 4733 event number (section 3.2, table 3).
 const eventKeys = "0123456789*#ABCD"
@@ -76,51 +73,4 @@ func (d *keyDetector) continues(timestamp uint32, marker bool, e eventPayload) b
 	}
 	after := timestamp - d.newest()
 	return after >= uint32(d.last.duration) && after <= 0xFFFF
-}
-
-// keyMethod is how a key reached us.
-type keyMethod uint8
-
-const (
-	noMethod keyMethod = iota
-	byRTP
-	byINFO
-)
-
-// keypad tells the keys of one leg to whom it concerns. A phone may send each key by both methods; the
-// first one seen wins for the life of the leg. Safe for any goroutine.
-type keypad struct {
-	mu     sync.Mutex
-	method keyMethod
-	tell   func(Key)
-	shut   bool
-}
-
-func (p *keypad) onKey(tell func(Key)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.tell = tell
-}
-
-// press tells of a key, outside the lock: the function told may call the stream.
-func (p *keypad) press(k Key, by keyMethod) {
-	p.mu.Lock()
-	if p.method == noMethod {
-		p.method = by
-	}
-	tell := p.tell
-	if p.shut || p.method != by {
-		tell = nil
-	}
-	p.mu.Unlock()
-	if tell != nil {
-		tell(k)
-	}
-}
-
-// close: no key is told any more, but for one being told at this instant.
-func (p *keypad) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.shut = true
 }

@@ -1,55 +1,43 @@
 package media
 
 import (
-	"sync"
 	"time"
 
 	"github.com/pion/rtp"
 )
 
-// listener is a tap on one stream by itself.
-type listener struct {
-	stream *stream
-	tap    Tap
-	// gate is held as a bridge's is.
-	gate  sync.RWMutex
-	ended bool
-}
+// listener is a tap on one line by itself.
+type listener struct{ tap Tap }
 
 // Listen implements Engine. Errors: ErrForeign, ErrBridged, ErrClosed.
-func (e *Portable) Listen(s Stream, tap Tap) (stop func(), err error) {
-	ours, isOurs := s.(*stream)
-	if !isOurs || ours.engine != e {
-		return nil, ErrForeign
+func (c *core) Listen(s Stream, tap Tap) (stop func(), err error) {
+	streams, err := c.ours(s)
+	if err != nil {
+		return nil, err
 	}
-	l := &listener{stream: ours, tap: tap}
-	if !ours.listened.CompareAndSwap(nil, l) {
-		return nil, ErrBridged
+	own, ear := streams[0], &listener{tap}
+	err = ErrClosed
+	own.do(func() { err = own.line.listen(ear) })
+	if err != nil {
+		return nil, err
 	}
-	ours.playMu.Lock()
-	closed := ours.closed
-	ours.playMu.Unlock()
-	if closed { // a Close that comes later finds the listener
-		l.end()
-		return nil, ErrClosed
-	}
-	return l.end, nil
+	return func() { own.do(func() { own.line.unlisten(ear) }) }, nil
 }
 
-// end returns when no packet is on its way to the tap. Idempotent. It must not be called by the tap.
-func (l *listener) end() {
-	l.gate.Lock()
-	l.ended = true
-	l.gate.Unlock()
-	l.stream.listened.CompareAndSwap(l, nil)
+func (l *line) listen(ear *listener) error {
+	switch {
+	case l.closed:
+		return ErrClosed
+	case l.listened != nil:
+		return ErrBridged
+	}
+	l.listened = ear
+	return nil
 }
 
-// hear lets the tap hear one packet. Called by the goroutine that read it; scratch is that goroutine's own.
-func (l *listener) hear(p *rtp.Packet, kind payloadKind, scratch []byte, at time.Time) {
-	l.gate.RLock()
-	defer l.gate.RUnlock()
-	if !l.ended {
-		tapped(l.tap, SideA, p, kind, scratch, at)
+func (l *line) unlisten(ear *listener) {
+	if l.listened == ear {
+		l.listened = nil
 	}
 }
 

@@ -5,9 +5,10 @@
 // [Stream] for each leg and carries its SDP; package call plays prompts on streams and bridges them;
 // package recorder implements [Tap].
 //
-// Goroutines: every method of [Engine] and [Stream] may be called from any goroutine. An engine
-// calls [Tap] and key functions from its own goroutines, one packet of one stream at a time; they
-// must not block. One that panics costs its stream, which is closed, and no other.
+// Goroutines: every method of [Engine] and [Stream] may be called from any goroutine, but not by a [Tap]: that is
+// called on the packet's way, by whoever owns the stream's line (its shard), which must not wait for itself. Key and
+// fault functions are called one after another by one goroutine of the engine, and may call the stream. None of them
+// may block. One that panics costs its stream, which is closed, and no other.
 package media
 
 import (
@@ -61,7 +62,7 @@ type StreamOptions struct {
 	// empty means the engine's order.
 	Prefer Codec
 	// OnFault, if not nil, is told once that a fault of ours (a panic, contained) has closed the stream, so
-	// that its leg can be ended: nobody is heard on it any more. It is called from an engine goroutine,
+	// that its leg can be ended: nobody is heard on it any more. It is called as key functions are,
 	// may call the stream, and must not block.
 	OnFault func()
 }
@@ -176,8 +177,8 @@ type Frame struct {
 	ALaw []byte
 }
 
-// Tap hears what a bridge carries. It is called from engine goroutines, for each side from one at a
-// time, but for the two sides at once; it must not block, and must copy what it keeps.
+// Tap hears what a bridge carries. It is called on an engine's shard, for one bridge from one goroutine at a time;
+// it must not block, must call neither stream nor engine, and must copy what it keeps.
 type Tap interface {
 	Frame(f Frame)
 }

@@ -18,33 +18,27 @@ type overlay struct {
 }
 
 // Tone implements Stream.
-func (s *stream) Tone(c Clip) { s.out.overlay(time.Now(), c.ALaw) }
+func (s *stream) Tone(c Clip) {
+	now := time.Now()
+	s.do(func() { s.line.out.overlay(now, c.ALaw) })
+}
 
 // overlay adds a clip to the audio from now on, in place of one that still sounds.
 func (o *sender) overlay(now time.Time, alaw []byte) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.over = overlay{asked: now}
 	if len(alaw) > 0 {
 		o.over.alaw = alaw
 	}
-	o.overlaid.Store(o.over.alaw != nil)
 }
 
-// unlay ends the overlay. The caller holds mu.
-func (o *sender) unlay() {
-	o.over = overlay{}
-	o.overlaid.Store(false)
-}
-
-// lay adds the overlay to the audio of one packet, coded as the far end has it. The caller holds mu.
+// lay adds the overlay to the audio of one packet, coded as the far end has it.
 func (o *sender) lay(now time.Time, timestamp uint32, audio []byte) {
 	if o.over.alaw == nil {
 		return
 	}
 	if !o.over.begun {
 		if now.Sub(o.over.asked) > overlayBegins {
-			o.unlay()
+			o.over = overlay{}
 			return
 		}
 		o.over.begun, o.over.from = true, timestamp
@@ -54,7 +48,7 @@ func (o *sender) lay(now time.Time, timestamp uint32, audio []byte) {
 		audio[i] = mixed(audio[i], o.over.alaw[at+i], o.agreed.codec)
 	}
 	if at+len(audio) >= len(o.over.alaw) {
-		o.unlay()
+		o.over = overlay{}
 	}
 }
 
@@ -71,11 +65,9 @@ func mixed(sample, alaw byte, codec Codec) byte {
 // carry sends a frame of silence for the overlay to be heard in, on a bridged stream whose other party sends
 // nothing: one that is silent, holds, or has not begun. frame is the caller's to write to.
 func (o *sender) carry(now time.Time, frame []byte) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.over.alaw == nil || o.relay.on && int32(o.due(now)-o.next) <= int32(clockSlack) {
 		return
 	}
 	silence(frame)
-	o.own(now, frame, true)
+	o.frame(now, frame, true)
 }

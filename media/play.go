@@ -17,7 +17,9 @@ func (s *stream) Play(ctx context.Context, clips ...Clip) error {
 
 // run puts a reel on and waits until it is over, or ctx is; a nil reel is over at once.
 func (s *stream) run(ctx context.Context, r *reel) error {
-	if err := s.load(r); err != nil || r == nil {
+	err := ErrClosed
+	s.do(func() { err = s.line.load(r) })
+	if err != nil || r == nil {
 		return err
 	}
 	select {
@@ -25,94 +27,62 @@ func (s *stream) run(ctx context.Context, r *reel) error {
 		return err
 	case <-ctx.Done():
 	}
-	s.playMu.Lock()
-	defer s.playMu.Unlock()
-	if s.reel == r {
-		s.reel = nil
+	cut := false
+	s.do(func() {
+		if cut = s.line.reel == r; cut {
+			s.line.reel = nil
+		}
+	})
+	if cut {
 		return context.Cause(ctx)
 	}
 	return <-r.done // something else ended it in the same instant
 }
 
 // load puts a reel on in place of the one that plays; nil only takes that off.
-func (s *stream) load(r *reel) error {
-	s.playMu.Lock()
-	defer s.playMu.Unlock()
-	if s.closed {
+func (l *line) load(r *reel) error {
+	if l.closed {
 		return ErrClosed
 	}
-	if s.bridged.Load() != nil {
+	if l.bridged != nil {
 		return ErrReplaced
 	}
-	s.unload(ErrReplaced)
-	s.reel = r
-	s.live.Store(true)
+	l.unload(ErrReplaced)
+	l.reel = r
+	l.live = true
 	return nil
 }
 
-func (s *stream) stopPlaying(why error) {
-	s.playMu.Lock()
-	defer s.playMu.Unlock()
-	s.unload(why)
-}
-
-// unload is called under playMu.
-func (s *stream) unload(why error) {
-	if s.reel != nil {
-		s.reel.done <- why
-		s.reel = nil
+// unload ends the Play whose reel is on, if one is.
+func (l *line) unload(why error) {
+	if l.reel != nil {
+		l.reel.done <- why
+		l.reel = nil
 	}
 }
 
 // turn sends the frame that is due: of what is played, else silence, so that phones which wait for
-// our first packet, and the NATs before them, have it; and a report now and then. Called by the wheel
-// alone.
-func (s *stream) turn(due time.Time, frame []byte) {
-	if s.untilReport--; s.untilReport <= 0 {
-		s.untilReport = reportTurns()
-		s.report(due)
-		s.rtcp.drain(rtcpMost)
+// our first packet, and the NATs before them, have it; and a report now and then. Called by the wheel.
+func (l *line) turn(due time.Time, frame []byte) {
+	if l.untilReport--; l.untilReport <= 0 {
+		l.untilReport = reportTurns()
+		l.report(due)
 	}
-	if s.bridged.Load() != nil {
-		if s.out.overlaid.Load() {
-			s.out.carry(due, frame)
+	switch {
+	case l.bridged != nil:
+		l.out.carry(due, frame)
+	case l.reel != nil && l.reel.press != nil:
+		if l.reel.press.step(l.out, due) {
+			l.unload(nil)
 		}
-		return
-	}
-	r, last := s.unreel(frame)
-	if r != nil && r.press != nil {
-		if r.press.step(s.out, due) {
-			s.finish(r)
+	case l.reel != nil:
+		last := l.reel.read(frame)
+		l.out.frame(due, frame, true)
+		if last {
+			l.unload(nil)
 		}
-		return
-	}
-	if r == nil {
-		if !s.live.Load() {
-			return
-		}
+	case l.live:
 		silence(frame)
-	}
-	s.out.frame(due, frame, r != nil)
-	if last {
-		s.finish(r)
-	}
-}
-
-// unreel is the reel that plays, if one does; its next frame, if it has clips, and whether that is the last.
-func (s *stream) unreel(frame []byte) (r *reel, last bool) {
-	s.playMu.Lock()
-	defer s.playMu.Unlock()
-	if s.reel != nil && s.reel.press == nil {
-		last = s.reel.read(frame)
-	}
-	return s.reel, last
-}
-
-// finish ends a Play whose last sample has been sent, unless something else just did.
-func (s *stream) finish(r *reel) {
-	s.playMu.Lock()
-	defer s.playMu.Unlock()
-	if s.reel == r {
-		s.unload(nil)
+		l.out.frame(due, frame, false)
 	}
 }

@@ -4,103 +4,59 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 )
 
-// Errors of Bridge, beside ErrClosed.
-var (
-	// ErrBridged: one of the streams is in a bridge already.
-	ErrBridged = errors.New("media: stream is in a bridge already")
-	// ErrForeign: a stream is not of this engine, or the two are the same one.
-	ErrForeign = errors.New("media: not two streams of this engine")
-)
-
-// Portable is the engine that runs wherever Go does: net.UDPConn sockets, a goroutine a stream that reads its RTP, and
-// one goroutine, the wheel, that sends whatever is ours to send on all streams, and keeps their RTCP sockets drained.
-// A bridged packet is sent on by the goroutine that read it.
-//
-// Lock order: a bridge's gate, a receiver's, a sender's. No lock is held while a key is told; the gate
-// is held (shared) while a tap is.
-type Portable struct {
-	o       Options
+// portable is the transport that runs wherever Go does: net.UDPConn sockets, a goroutine for each that reads it, and
+// one that turns the wheel. It has one shard, which is a lock.
+type portable struct {
 	log     *zap.Logger
-	metrics *metrics
-	ports   *portPool
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	mu      sync.Mutex // guards closed, and changes of streams
-	closed  bool
-	streams atomic.Pointer[[]*stream] // never changed in place: the wheel reads it without a lock
+	mu    sync.Mutex // the shard: guards all lines, and the following
+	wheel wheel
+	bench workbench
+	tally *tally
 }
 
-var _ Engine = (*Portable)(nil)
+// NewPortable starts an engine that works on every system; it must be closed. Errors: ErrBadOptions, or the
+// registry's.
+func NewPortable(o Options) (Engine, error) {
+	return newCore(o, func(c *core) (transport, error) {
+		ctx, stop := context.WithCancel(context.Background())
+		t := &portable{log: c.log, stop: stop, tally: c.metrics.tally()}
+		t.running.Go(func() { t.turn(ctx) })
+		return t, nil
+	})
+}
 
-// NewPortable starts an engine; it must be closed. Errors: ErrBadOptions, or the registry's.
-func NewPortable(o Options) (*Portable, error) {
-	o, err := o.checked()
+// connections are the sockets of a line of this engine.
+type connections struct {
+	owner     *portable
+	line      *line
+	rtp, rtcp *net.UDPConn
+}
+
+// bind implements transport.
+func (t *portable) bind(l *line, rtp, rtcp netip.AddrPort) error {
+	voice, err := listen(rtp)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m, err := newMetrics(o.Registry)
+	control, err := listen(rtcp)
 	if err != nil {
-		return nil, err
+		return errors.Join(err, voice.Close())
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	e := &Portable{o: o, log: o.Logger, metrics: m, ports: newPortPool(o.Ports, o.Rest), stop: stop}
-	e.streams.Store(new([]*stream))
-	e.running.Go(func() { e.turn(ctx) })
-	return e, nil
-}
-
-// Open implements Engine.
-func (e *Portable) Open(o StreamOptions) (Stream, error) {
-	s := newStream(e)
-	port, err := e.ports.take(s.bind)
-	if err != nil {
-		return nil, fmt.Errorf("open stream: %w", err)
-	}
-	s.begin(o, port)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return nil, errors.Join(ErrClosed, s.hangUpSockets())
-	}
-	streams := append(slices.Clone(*e.streams.Load()), s)
-	e.streams.Store(&streams)
-	e.running.Go(s.readRTP)
-	return s, nil
-}
-
-// forget takes a closed stream from the wheel.
-func (e *Portable) forget(s *stream) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	streams := slices.DeleteFunc(slices.Clone(*e.streams.Load()), func(other *stream) bool { return other == s })
-	e.streams.Store(&streams)
-}
-
-// Close implements Engine. It must not be called by a tap or a key function.
-func (e *Portable) Close() error {
-	e.mu.Lock()
-	e.closed = true
-	streams := *e.streams.Load()
-	e.mu.Unlock()
-	var errs []error
-	for _, s := range streams {
-		errs = append(errs, s.Close())
-	}
-	e.stop()
-	e.running.Wait()
-	return errors.Join(errs...)
+	l.sockets = &connections{owner: t, line: l, rtp: voice, rtcp: control}
+	l.tally = t.tally
+	return nil
 }
 
 // listen binds a UDP port. Errors: errPortTaken; the system's.
@@ -119,11 +75,86 @@ func listen(address netip.AddrPort) (*net.UDPConn, error) {
 	return conn, nil
 }
 
-// negotiator for a stream at a port.
-func (e *Portable) negotiator(o StreamOptions, port uint16) negotiator {
-	return negotiator{
-		local:   netip.AddrPortFrom(e.o.Advertise, port),
-		codecs:  preferring(o.Prefer, e.o.Codecs),
-		session: rand.Uint64() >> 2, // kept within what every phone's integer holds
+// serve implements transport.
+func (t *portable) serve(l *line) {
+	c := l.sockets.(*connections)
+	t.do(l, func() { t.wheel.add(l) })
+	t.running.Go(func() {
+		t.read(c.rtp, func(b []byte, from netip.AddrPort, now time.Time) { l.datagram(&t.bench, b, from, now) })
+	})
+	t.running.Go(func() { t.read(c.rtcp, l.controlContained) })
+}
+
+// readFailures is how many failures of a socket in a row end its reading: a socket that only fails
+// must not spin.
+const readFailures = 100
+
+// read is the goroutine of one socket: take has each datagram, on the shard.
+func (t *portable) read(conn *net.UDPConn, take func(b []byte, from netip.AddrPort, now time.Time)) {
+	var buf [maxDatagram]byte
+	for failures := 0; failures < readFailures; {
+		n, from, err := conn.ReadFromUDPAddrPort(buf[:])
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			failures++
+			continue
+		}
+		failures = 0
+		now := time.Now()
+		t.mu.Lock()
+		take(buf[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), now)
+		t.mu.Unlock()
 	}
+	t.log.Error("socket fails, reading given up", zap.Stringer("local", conn.LocalAddr()))
+}
+
+// turn is the goroutine of the wheel. It returns when ctx is done.
+func (t *portable) turn(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	t.wheel.due = time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		t.mu.Lock()
+		t.wheel.turn(t.bench.frame[:], time.Now)
+		wait := time.Until(t.wheel.due)
+		t.mu.Unlock()
+		timer.Reset(wait) // at once, while in arrears
+	}
+}
+
+// do implements transport.
+func (t *portable) do(_ *line, f func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f()
+	return true
+}
+
+// gather implements transport: there is but one shard.
+func (t *portable) gather(_, _ *line) bool { return true }
+
+// end implements transport.
+func (t *portable) end() {
+	t.stop()
+	t.running.Wait()
+}
+
+func (c *connections) send(b []byte, to netip.AddrPort) bool {
+	_, err := c.rtp.WriteToUDPAddrPort(b, to)
+	return err == nil
+}
+
+func (c *connections) report(b []byte, to netip.AddrPort) { _, _ = c.rtcp.WriteToUDPAddrPort(b, to) }
+
+// close implements sockets. The goroutines that read end by themselves, and the engine waits for them.
+func (c *connections) close() error {
+	c.owner.wheel.remove(c.line)
+	return errors.Join(c.rtp.Close(), c.rtcp.Close())
 }

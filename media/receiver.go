@@ -2,7 +2,6 @@ package media
 
 import (
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/pion/rtp"
@@ -23,14 +22,12 @@ type heard struct {
 }
 
 // receiver is the receiving half of a stream, without its socket: it checks datagrams, locks the
-// source, finds keys and counts. Safe for any goroutine; datagrams come from one at a time.
+// source, finds keys and counts. Not safe for concurrent use; owned by the line's shard.
 type receiver struct {
-	// follow is told where to send to, whenever that changes. It is called under mu, so that an old
-	// source can never overtake a new description.
+	// follow is told where to send to, whenever that changes.
 	follow func(netip.AddrPort)
 	begun  time.Time
 
-	mu       sync.Mutex
 	agreed   *agreement
 	source   sourceLock
 	sequence sequence
@@ -48,8 +45,6 @@ func newReceiver(signalling netip.Addr, follow func(netip.AddrPort)) *receiver {
 
 // agree begins to receive by a new agreement.
 func (r *receiver) agree(a *agreement) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.agreed = a
 	r.source.open(a.remote)
 	r.follow(r.source.target)
@@ -58,8 +53,6 @@ func (r *receiver) agree(a *agreement) {
 // datagram judges one datagram. p is the caller's to re-use: on return it holds the packet, whose
 // payload lies in b.
 func (r *receiver) datagram(p *rtp.Packet, b []byte, from netip.AddrPort, now time.Time) heard {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	// The length and the version are looked at first: pion's errors cost an allocation, and this is
 	// what a flood of rubbish meets.
 	if r.agreed == nil || len(b) < rtpHeaderSize || len(b) >= maxDatagram || b[0]>>6 != 2 || p.Unmarshal(b) != nil {
@@ -108,8 +101,6 @@ func (r *receiver) admitted(p *rtp.Packet, kind payloadKind, now time.Time) hear
 
 // snapshot returns the receiving half of the statistics.
 func (r *receiver) snapshot() Stats {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	s := r.stats
 	s.Lost, s.Duplicate, s.Late = r.sequence.lost(), r.sequence.duplicate, r.sequence.late
 	s.Jitter = duration(r.sequence.jitter)

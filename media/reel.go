@@ -1,10 +1,10 @@
 package media
 
-// reel is the clips of one Play, read frame by frame. It belongs to the stream that plays it.
+// reel is the clips of one Play, read frame by frame. It belongs to the line that plays it.
 type reel struct {
 	clips []Clip
 	at    int // in clips[0]
-	// press is a key to send, then there are no clips; only the wheel touches it.
+	// press is a key to send, then there are no clips.
 	press *press
 	// done is sent why the Play ends, once.
 	done chan error

@@ -15,11 +15,6 @@ func reportTurns() int {
 	return interval/2 + rand.IntN(interval)
 }
 
-// rtcpMost is how many datagrams are taken from an RTCP socket and thrown away whenever a report is due: the far end's
-// own reports are not used, but the port that it was promised must not answer that nobody is there. A phone sends one
-// or two meanwhile, and a socket of the usual size holds fewer; the system throws away the rest of a flood.
-const rtcpMost = 300
-
 // ntp is a time as RTCP writes it: seconds since 1900 in 32.32 bits (RFC 3550 section 4).
 func ntp(t time.Time) uint64 {
 	const since1900 = 2_208_988_800
@@ -28,8 +23,6 @@ func ntp(t time.Time) uint64 {
 
 // report describes what was sent, and to where the report goes; false before anything was sent.
 func (o *sender) report(now time.Time) (r rtcp.SenderReport, to netip.AddrPort, ok bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.closed || o.agreed == nil || o.packets == 0 {
 		return r, to, false
 	}
@@ -44,8 +37,6 @@ func (o *sender) report(now time.Time) (r rtcp.SenderReport, to netip.AddrPort, 
 // report describes what was received since the last report; false before anything was. The times of the
 // far end's own reports are left out, as RFC 3550 allows: the round trip is of no use to us.
 func (r *receiver) report() (rtcp.ReceptionReport, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	q := &r.sequence
 	if !q.begun {
 		return rtcp.ReceptionReport{}, false
@@ -63,20 +54,19 @@ func (r *receiver) report() (rtcp.ReceptionReport, bool) {
 }
 
 // report sends an RTCP sender report (RFC 3550 section 6.4.1) to the address that the far end named.
-// Called by the wheel alone.
-func (s *stream) report(now time.Time) {
-	sent, to, ok := s.out.report(now)
+func (l *line) report(now time.Time) {
+	sent, to, ok := l.out.report(now)
 	if !ok {
 		return
 	}
-	if received, ok := s.in.report(); ok {
+	if received, ok := l.in.report(); ok {
 		sent.Reports = []rtcp.ReceptionReport{received}
 	}
 	// A name that says nothing of us (RFC 7022 section 4.2), as every report must have one.
-	name := rtcp.NewCNAMESourceDescription(sent.SSRC, s.name)
+	name := rtcp.NewCNAMESourceDescription(sent.SSRC, l.name)
 	b, err := rtcp.Marshal([]rtcp.Packet{&sent, name})
 	if err != nil {
 		return // a report less; the next has other figures
 	}
-	s.rtcp.send(b, to)
+	l.sockets.report(b, to)
 }

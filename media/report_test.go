@@ -20,11 +20,11 @@ func TestReportDuringReoffer(t *testing.T) {
 	const offer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 41020 RTP/AVP 8\r\n"
 	_, err = s.Answer([]byte(offer))
 	require.NoError(t, err)
-	s.out.frame(time.Now(), make([]byte, 160), true)
+	s.do(func() { s.line.out.frame(time.Now(), make([]byte, 160), true) })
 	var both sync.WaitGroup
 	both.Go(func() {
 		for range 50 {
-			s.report(time.Now())
+			s.do(func() { s.line.report(time.Now()) })
 		}
 	})
 	for range 50 {

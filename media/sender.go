@@ -3,8 +3,6 @@ package media
 import (
 	"math/rand/v2"
 	"net/netip"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -25,12 +23,11 @@ const (
 
 // sender is the sending half of a stream, without its socket: whatever is sent (prompts, silence, the
 // other leg's packets), the far end sees one RTP stream, with one SSRC, and numbers and timestamps
-// that go on. Safe for any goroutine.
+// that go on. Not safe for concurrent use; owned by the line's shard.
 type sender struct {
 	// write puts a packet on the wire and reports whether it could. It must not keep b.
 	write func(b []byte, to netip.AddrPort) bool
 
-	mu     sync.Mutex
 	closed bool
 	agreed *agreement
 	target netip.AddrPort
@@ -45,8 +42,6 @@ type sender struct {
 
 	relay relay
 	over  overlay
-	// overlaid is whether there is an overlay, for the wheel to look at without the lock.
-	overlaid atomic.Bool
 
 	packets, octets uint64
 	buf             [rtpHeaderSize + maxDatagram]byte
@@ -71,21 +66,15 @@ func newSender(write func([]byte, netip.AddrPort) bool) *sender {
 }
 
 func (o *sender) agree(a *agreement) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.agreed = a
 }
 
 func (o *sender) follow(target netip.AddrPort) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.target = target
 }
 
-// close: when it returns, nothing is sent any more.
+// close: from now on nothing is sent any more.
 func (o *sender) close() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.closed = true
 }
 
@@ -111,13 +100,6 @@ func (o *sender) due(now time.Time) uint32 { return o.base + uint32(samples(now.
 // frame sends audio of our own, in A-law: of a clip when talk is set, else silence. now is when it is
 // due, on the wheel's even time.
 func (o *sender) frame(now time.Time, alaw []byte, talk bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.own(now, alaw, talk)
-}
-
-// own is frame under mu.
-func (o *sender) own(now time.Time, alaw []byte, talk bool) {
 	if !o.open() {
 		return
 	}
@@ -138,8 +120,6 @@ func (o *sender) own(now time.Time, alaw []byte, talk bool) {
 // forward sends a packet of the other leg's at once. Gaps and late packets stay what they are, so that
 // the far end's jitter buffer judges the whole way.
 func (o *sender) forward(now time.Time, p *rtp.Packet, kind payloadKind) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if !o.open() || len(p.Payload) > maxDatagram {
 		return
 	}
@@ -226,11 +206,4 @@ func (o *sender) send(h rtp.Header, payload int) {
 		o.packets++
 		o.octets += uint64(payload)
 	}
-}
-
-// counts returns the packets and payload octets sent.
-func (o *sender) counts() (packets, octets uint64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.packets, o.octets
 }

@@ -58,8 +58,6 @@ func (p *press) step(o *sender, due time.Time) (over bool) {
 // event sends the next packet of a telephone-event, if the far end listens: its timestamp is that of its
 // beginning, its duration grows, and the last are marked as its end (RFC 4733 section 2.5.1).
 func (o *sender) event(now time.Time, p *press) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if !o.open() || !o.agreed.hasEvent {
 		return false
 	}

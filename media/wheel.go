@@ -1,7 +1,7 @@
 package media
 
 import (
-	"context"
+	"slices"
 	"time"
 )
 
@@ -12,27 +12,43 @@ import (
 // what was due is left out: nobody waits for a burst of that length.
 const maxArrears = 25 * FrameDuration
 
-// turn is the wheel: every FrameDuration, by deadlines counted from the first so that nothing drifts,
-// it sends one frame on each stream that has something of its own to send. It returns when ctx is done.
-func (e *Portable) turn(ctx context.Context) {
-	var frame [frameSamples]byte
-	due := time.Now()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		for _, s := range *e.streams.Load() {
-			s.turnContained(due, frame[:])
-		}
-		due = due.Add(FrameDuration)
-		now := time.Now()
-		if now.Sub(due) > maxArrears {
-			due = now
-		}
-		timer.Reset(due.Sub(now)) // at once, while in arrears
+// nowhere is the seat of a line that the wheel does not turn for.
+const nowhere = -1
+
+// wheel has the lines of one shard send whatever is theirs to send by the clock: every FrameDuration, by deadlines
+// counted from the first so that nothing drifts. Not safe for concurrent use; owned by its shard.
+type wheel struct {
+	lines []*line
+	due   time.Time // of the next turn
+}
+
+// add has the wheel turn for a line.
+func (w *wheel) add(l *line) {
+	l.seat = len(w.lines)
+	w.lines = append(w.lines, l)
+}
+
+// remove is the opposite, for a line that may not have been added; a line may be removed in its own turn.
+func (w *wheel) remove(l *line) {
+	if l.seat == nowhere {
+		return
+	}
+	last := len(w.lines) - 1
+	w.lines[l.seat] = w.lines[last]
+	w.lines[l.seat].seat = l.seat
+	w.lines[last] = nil
+	w.lines = w.lines[:last]
+	l.seat = nowhere
+}
+
+// turn sends one frame on each line that has something of its own to send, and moves the deadline on. now is asked
+// for the time when that has been done.
+func (w *wheel) turn(frame []byte, now func() time.Time) {
+	for _, l := range slices.Backward(w.lines) { // whoever is removed leaves its seat to one who had its turn
+		l.turnContained(w.due, frame)
+	}
+	w.due = w.due.Add(FrameDuration)
+	if n := now(); n.Sub(w.due) > maxArrears {
+		w.due = n
 	}
 }

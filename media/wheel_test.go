@@ -24,21 +24,21 @@ func TestWheelArrears(t *testing.T) {
 		{600 * time.Millisecond, 21}, // the one before it, and those of the 400 ms after it
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			e := &Portable{}
-			s := newStream(e)
+			e := &portable{}
+			l := newLine(nil, StreamOptions{})
 			var stamps []uint32
-			s.untilReport = 1 << 30
-			s.live.Store(true)
-			s.out = newSender(func(b []byte, _ netip.AddrPort) bool {
+			l.untilReport = 1 << 30
+			l.live = true
+			l.out = newSender(func(b []byte, _ netip.AddrPort) bool {
 				stamps = append(stamps, uint32(b[4])<<24|uint32(b[5])<<16|uint32(b[6])<<8|uint32(b[7]))
 				if len(stamps) == 1 {
 					time.Sleep(c.stall)
 				}
 				return true
 			})
-			s.out.agree(&agreement{codec: PCMA, audio: 8, send: true})
-			s.out.follow(anywhere)
-			e.streams.Store(&[]*stream{s})
+			l.out.agree(&agreement{codec: PCMA, audio: 8, send: true})
+			l.out.follow(anywhere)
+			e.wheel.add(l)
 			ctx, stop := context.WithTimeout(t.Context(), time.Second-time.Nanosecond)
 			defer stop()
 			e.turn(ctx)

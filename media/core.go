@@ -1,0 +1,145 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// Errors of Bridge, beside ErrClosed.
+var (
+	// ErrBridged: one of the streams is in a bridge already.
+	ErrBridged = errors.New("media: stream is in a bridge already")
+	// ErrForeign: a stream is not of this engine, or the two are the same one.
+	ErrForeign = errors.New("media: not two streams of this engine")
+)
+
+// core is what all engines have in common, and the Engine that the outside sees: ports, the streams that are open,
+// what is agreed with far ends, and bridges. How packets come and go, and who owns a line, is its transport's.
+type core struct {
+	o         Options
+	log       *zap.Logger
+	metrics   *metrics
+	ports     *portPool
+	teller    *teller
+	transport transport
+
+	mu      sync.Mutex // guards the following
+	closed  bool
+	streams []*stream
+
+	closing  sync.Once
+	closeErr error
+}
+
+// transport is what one engine has and another has not: sockets, and *shards*. A shard is whatever does one thing at
+// a time, a goroutine or a lock; each line belongs to one, and nothing of a line is touched but on its shard. So a
+// line needs no lock, and a packet meets none.
+type transport interface {
+	// bind gives a line its two sockets, or neither. Errors: errPortTaken; the system's.
+	bind(l *line, rtp, rtcp netip.AddrPort) error
+	// serve begins to read the sockets of a line that was bound, and to turn the wheel for it.
+	serve(l *line)
+	// do has f done on the line's shard, and waits for it; f must neither block nor call do. It reports false when the
+	// engine has ended and f was not done: every line is closed then.
+	do(l *line, f func()) bool
+	// gather brings a line to the shard of another, so that packets between the two change hands without a lock.
+	// It reports false when it cannot, because the line is closed.
+	gather(l, to *line) bool
+	// end waits until nothing of this engine runs. All its lines are closed.
+	end()
+}
+
+// newCore starts an engine. Errors: ErrBadOptions, the registry's, or the transport's.
+func newCore(o Options, start func(c *core) (transport, error)) (Engine, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(o.Registry)
+	if err != nil {
+		return nil, err
+	}
+	c := &core{o: o, log: o.Logger, metrics: m, ports: newPortPool(o.Ports, o.Rest)}
+	if c.transport, err = start(c); err != nil {
+		return nil, fmt.Errorf("start media engine: %w", err)
+	}
+	c.teller = newTeller()
+	return c, nil
+}
+
+// Open implements Engine.
+func (c *core) Open(o StreamOptions) (Stream, error) {
+	s := newStream(c, o)
+	port, err := c.ports.take(func(port uint16) error {
+		return c.transport.bind(s.line,
+			netip.AddrPortFrom(c.o.Address, port), netip.AddrPortFrom(c.o.Address, port+1))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open stream: %w", err)
+	}
+	s.begin(o, port)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		c.ports.release(port)
+		return nil, errors.Join(ErrClosed, s.line.sockets.close())
+	}
+	c.streams = append(c.streams, s)
+	c.transport.serve(s.line)
+	return s, nil
+}
+
+// forget takes a closed stream from those that are open.
+func (c *core) forget(s *stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.streams, s); i >= 0 {
+		c.streams = slices.Delete(c.streams, i, i+1)
+	}
+}
+
+// Close implements Engine. It must not be called by a tap or a key function.
+func (c *core) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	streams := slices.Clone(c.streams)
+	c.mu.Unlock()
+	c.closing.Do(func() {
+		var errs []error
+		for _, s := range streams {
+			errs = append(errs, s.Close())
+		}
+		c.transport.end()
+		c.teller.end()
+		c.closeErr = errors.Join(errs...)
+	})
+	return c.closeErr
+}
+
+// negotiator for a stream at a port.
+func (c *core) negotiator(o StreamOptions, port uint16) negotiator {
+	return negotiator{
+		local:   netip.AddrPortFrom(c.o.Advertise, port),
+		codecs:  preferring(o.Prefer, c.o.Codecs),
+		session: rand.Uint64() >> 2, // kept within what every phone's integer holds
+	}
+}
+
+// ours returns the streams behind what the outside has of them. Errors: ErrForeign.
+func (c *core) ours(streams ...Stream) ([]*stream, error) {
+	found := make([]*stream, len(streams))
+	for i, s := range streams {
+		own, isOurs := s.(*stream)
+		if !isOurs || own.core != c || slices.Contains(found[:i], own) {
+			return nil, ErrForeign
+		}
+		found[i] = own
+	}
+	return found, nil
+}

@@ -1,0 +1,88 @@
+package media
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What is told is told in order, by one goroutine, and nothing is left over at the end.
+func TestTeller(t *testing.T) {
+	teller := newTeller()
+	var told []int // written by the teller's goroutine alone, and read when that has ended
+	for i := range 1000 {
+		teller.tell(func() { told = append(told, i) })
+	}
+	teller.tell(func() { teller.tell(func() { told = append(told, 1000) }) })
+	teller.end()
+	require.Len(t, told, 1001)
+	for i, n := range told {
+		require.Equal(t, i, n)
+	}
+}
+
+// keyed is a stream of an engine of its own, whose keys nobody but the test presses.
+func keyed(t *testing.T, port uint16) *stream {
+	t.Helper()
+	e, err := NewPortable(Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{port, port + 9}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	s, err := e.Open(StreamOptions{})
+	require.NoError(t, err)
+	return s.(*stream)
+}
+
+// A flood of keys to a function that is slow is cut, and costs nobody memory; then keys are told again.
+func TestKeysBounded(t *testing.T) {
+	s := keyed(t, 18970)
+	held, release := make(chan struct{}), make(chan struct{})
+	told := make(chan Key, 10*maxUntold)
+	s.OnKey(func(k Key) {
+		if k == '*' {
+			close(held)
+			<-release
+		}
+		told <- k
+	})
+	s.Press('*')
+	<-held
+	for range 5 * maxUntold {
+		s.Press('1')
+	}
+	close(release)
+	require.Equal(t, Key('*'), <-told)
+	for range maxUntold {
+		require.Equal(t, Key('1'), <-told)
+	}
+	s.Press('2')
+	require.Equal(t, Key('2'), <-told, "none beyond those that may wait")
+}
+
+// A key that waits to be told when another function is set, or the stream closed, is told to nobody.
+func TestKeysOfBefore(t *testing.T) {
+	s := keyed(t, 18960)
+	held, release := make(chan struct{}), make(chan struct{})
+	s.OnKey(func(Key) {
+		held <- struct{}{}
+		<-release
+	})
+	told := make(chan Key, 10)
+	s.Press('1')
+	<-held
+	s.Press('2') // waits behind the first
+	s.OnKey(func(k Key) {
+		told <- k
+		held <- struct{}{}
+		<-release
+	})
+	s.Press('3')
+	release <- struct{}{}
+	<-held
+	require.Equal(t, Key('3'), <-told, "what was pressed for the old function is not told to the new one")
+	s.Press('4')
+	require.NoError(t, s.Close())
+	release <- struct{}{}
+	require.NoError(t, s.core.Close())
+	require.Empty(t, told)
+}
