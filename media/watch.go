@@ -35,8 +35,6 @@ const (
 	oneWayAfter = 5 * time.Second
 	// heardFor is how many judgements in a row must find everything well before FactHeard is told.
 	heardFor = 2
-	// judgeEvery is how often a line is judged.
-	judgeEvery = time.Second
 )
 
 // watch judges whether a stream is heard as it should be. It is asked about once a second and goes by times alone:

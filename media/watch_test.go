@@ -47,7 +47,7 @@ func readStory(t *testing.T, text string) story {
 
 // at reports whether a line names a second.
 func (s story) at(line string, second int) bool {
-	for _, word := range strings.FieldsSeq(s.lines[line]) {
+	for word := range strings.FieldsSeq(s.lines[line]) {
 		from, to, ranged := strings.Cut(word, "-")
 		if !ranged {
 			to = from
