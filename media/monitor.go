@@ -1,6 +1,7 @@
 package media
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"time"
 )
@@ -21,6 +22,29 @@ type monitor struct {
 	inward, outward mean
 	seen            uint64 // packets received at the last look
 	untilJudged     int    // turns of the wheel
+	// reported is how many packets had been sent at our last report and at the one before, if there were any.
+	reported [2]uint64
+	reports  int
+}
+
+func newMonitor(timeout time.Duration) monitor {
+	return monitor{watch: newWatch(timeout), untilJudged: 1 + rand.IntN(judgeEvery)} // not all lines in one turn
+}
+
+// agree begins anew what belongs to one agreement. heard is when the far end last was, sent how many packets were.
+func (m *monitor) agree(a *agreement, heard time.Time, sent uint64, now time.Time) {
+	m.far.agree(sent)
+	m.watch.agree(a.send && a.sends, heard, now)
+}
+
+// sends reports whether our next report is a sender's: whether we have sent since the last report but one (RFC 3550
+// section 6.4).
+func (m *monitor) sends(sent uint64) bool { return sent != m.reported[1] }
+
+// spoke takes note of a report of ours.
+func (m *monitor) spoke(sent uint64) {
+	m.reported[0], m.reported[1] = sent, m.reported[0]
+	m.reports++
 }
 
 // mean of durations. The sum is no integer: what a far end claims may be long, and often.

@@ -2,6 +2,7 @@ package media
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"github.com/pion/rtcp"
@@ -53,13 +54,6 @@ func words(first, kind byte, body ...uint32) []byte {
 	return b
 }
 
-func join(packets ...[]byte) (all []byte) {
-	for _, p := range packets {
-		all = append(all, p...)
-	}
-	return all
-}
-
 // RFC 3550 appendix A.2, and what stands beside it in sections 6.1 and 6.4: what is RTCP, and what of it counts.
 func TestReadControlValidity(t *testing.T) {
 	empty := words(0x80, 201, theirSSRC)
@@ -71,7 +65,7 @@ func TestReadControlValidity(t *testing.T) {
 		"three octets":                   {b: []byte{0x80, 201, 0}},
 		"an empty report":                {b: empty, want: control{ssrc: theirSSRC, reports: true}},
 		"version 1":                      {b: words(0x40, 201, theirSSRC)},
-		"a second packet of version 1":   {b: join(empty, words(0x40, 202, theirSSRC))},
+		"a second packet of version 1":   {b: slices.Concat(empty, words(0x40, 202, theirSSRC))},
 		"RTP":                            {b: datagram(8, 1, 1, make([]byte, 160))},
 		"longer than it says":            {b: append(words(0x80, 201, theirSSRC), 0)},
 		"a word longer than it says":     {b: append(words(0x80, 201, theirSSRC), 0, 0, 0, 0)},
@@ -82,30 +76,30 @@ func TestReadControlValidity(t *testing.T) {
 		"no room for who leaves":         {b: words(0x82, 203, theirSSRC)},
 		"the first padded":               {b: words(0xA0, 201, theirSSRC, 4)},
 		"the last padded": {
-			b:    join(empty, words(0xA1, 203, theirSSRC, 4)),
+			b:    slices.Concat(empty, words(0xA1, 203, theirSSRC, 4)),
 			want: control{ssrc: theirSSRC, reports: true, left: true},
 		},
-		"padding of nothing":           {b: join(empty, words(0xA0, 203, 0))},
-		"padding longer than a packet": {b: join(empty, words(0xA0, 203, 8))},
-		"padding not of words":         {b: join(empty, words(0xA0, 203, 3))},
-		"padding without room":         {b: join(empty, words(0xA0, 203))},
-		"padding over its content":     {b: join(empty, words(0xA1, 203, theirSSRC, 8))},
+		"padding of nothing":           {b: slices.Concat(empty, words(0xA0, 203, 0))},
+		"padding longer than a packet": {b: slices.Concat(empty, words(0xA0, 203, 8))},
+		"padding not of words":         {b: slices.Concat(empty, words(0xA0, 203, 3))},
+		"padding without room":         {b: slices.Concat(empty, words(0xA0, 203))},
+		"padding over its content":     {b: slices.Concat(empty, words(0xA1, 203, theirSSRC, 8))},
 		"an extension after the blocks": {
 			b:    words(0x81, 201, theirSSRC, ourSSRC, 0, 7, 0, 0, 0, 0xEEEEEEEE),
 			want: control{ssrc: theirSSRC, reports: true, blocks: 1, about: true, block: receptionBlock{highest: 7}},
 		},
 		"types that are not known": {
-			b:    join(empty, words(0x80, 207, theirSSRC, 1, 2), words(0x80, 210, 5)),
+			b:    slices.Concat(empty, words(0x80, 207, theirSSRC, 1, 2), words(0x80, 210, 5)),
 			want: control{ssrc: theirSSRC, reports: true},
 		},
 		"reduced in size": {b: words(0x81, 205, theirSSRC, ourSSRC, 0), want: control{ssrc: theirSSRC}},
 		"a goodbye alone": {b: words(0x81, 203, theirSSRC), want: control{ssrc: theirSSRC, left: true}},
 		"a goodbye of another": {
-			b:    join(empty, words(0x81, 203, 77)),
+			b:    slices.Concat(empty, words(0x81, 203, 77)),
 			want: control{ssrc: theirSSRC, reports: true},
 		},
 		"a second report of another": { // by a translator: who sends is the first
-			b:    join(empty, words(0x81, 200, 77, 1, 2, 3, 4, 5, ourSSRC, 1, 9, 0, 0, 0)),
+			b:    slices.Concat(empty, words(0x81, 200, 77, 1, 2, 3, 4, 5, ourSSRC, 1, 9, 0, 0, 0)),
 			want: control{ssrc: theirSSRC, reports: true, blocks: 1, about: true, block: receptionBlock{lost: 1, highest: 9}},
 		},
 	} {
@@ -138,7 +132,7 @@ func TestReadControlAllocatesNothing(t *testing.T) {
 // Whatever comes is read without harm, and where pion reads it too, as it reads it.
 func FuzzControl(f *testing.F) {
 	f.Add(literalReport())
-	f.Add(join(words(0x80, 201, theirSSRC), words(0xA1, 203, theirSSRC, 4)))
+	f.Add(slices.Concat(words(0x80, 201, theirSSRC), words(0xA1, 203, theirSSRC, 4)))
 	f.Add(words(0x82, 201, theirSSRC, ourSSRC, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, ok := readControl(b, ourSSRC)

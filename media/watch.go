@@ -35,6 +35,9 @@ const (
 	oneWayAfter = 5 * time.Second
 	// heardFor is how many judgements in a row must find everything well before FactHeard is told.
 	heardFor = 2
+	// standstill is how long the machine must have stood still (asleep, or moved to another host) for a watch to begin
+	// anew: what came meanwhile has not been read yet, and no far end is to blame.
+	standstill = 3 * time.Second
 )
 
 // watch judges whether a stream is heard as it should be. It is asked about once a second and goes by times alone:
@@ -63,6 +66,7 @@ type watch struct {
 	began  time.Time // when it was first seen alive under this agreement; zero before
 	before bool      // it was heard under an earlier agreement
 
+	judged     time.Time // last
 	sent       uint64    // at the last judgement
 	sendsSince time.Time // zero while nothing is sent
 
@@ -89,8 +93,11 @@ func (w *watch) agree(wanted bool, heard, now time.Time) {
 // judge looks at a stream that has sent so many packets and last received one at heard, and returns what is to be told;
 // 0 is nothing.
 func (w *watch) judge(heard time.Time, sent uint64, far *farEnd, now time.Time) Fact {
+	if still := now.Sub(w.judged) >= standstill; still && !w.judged.IsZero() && !w.began.IsZero() {
+		w.began, w.sendsSince = now, time.Time{}
+	}
 	sends := sent != w.sent
-	w.sent = sent
+	w.judged, w.sent = now, sent
 	if !sends {
 		w.sendsSince = time.Time{}
 	} else if w.sendsSince.IsZero() {
@@ -131,6 +138,9 @@ func (w *watch) judge(heard time.Time, sent uint64, far *farEnd, now time.Time) 
 	}
 	return w.recovered(heard, life, far.hears)
 }
+
+// isSilent reports whether FactSilent was told and is not over.
+func (w *watch) isSilent() bool { return !w.silent.IsZero() }
 
 // nothingCame: nothing was heard under this agreement, long enough after it.
 func (w *watch) nothingCame(heard time.Time, far *farEnd, now time.Time) bool {

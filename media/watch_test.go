@@ -114,3 +114,21 @@ func (s story) play() string {
 	}
 	return strings.Join(told, ", ")
 }
+
+// What came while the machine stood still has not been read when the wheel turns again: nobody is called silent for it.
+func TestWatchStandsStill(t *testing.T) {
+	w, far := newWatch(20*time.Second), farEnd{}
+	now := epoch
+	w.agree(true, time.Time{}, now)
+	next := func(after time.Duration, heard time.Time) Fact {
+		now = now.Add(after)
+		return w.judge(heard, uint64(now.Unix()), &far, now)
+	}
+	heard := now.Add(time.Second)
+	require.Zero(t, next(2*time.Second, heard))
+	require.Zero(t, next(time.Hour, heard))
+	for range 19 {
+		require.Zero(t, next(time.Second, heard))
+	}
+	require.Equal(t, FactSilent, next(time.Second, heard), "the time-out after it")
+}
