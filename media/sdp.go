@@ -121,7 +121,7 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 			a.receive[f.payload] = f.kind
 		}
 	}
-	if m.mux && !mistakable(a.audio) && !(a.hasEvent && mistakable(a.event)) {
+	if m.mux && !mistakable(a.audio) && (!a.hasEvent || !mistakable(a.event)) {
 		a.mux, a.rtcp = true, a.remote
 	}
 	return a, found

@@ -93,7 +93,36 @@ func (w *watch) agree(wanted bool, heard, now time.Time) {
 // judge looks at a stream that has sent so many packets and last received one at heard, and returns what is to be told;
 // 0 is nothing.
 func (w *watch) judge(heard time.Time, sent uint64, far *farEnd, now time.Time) Fact {
-	if still := now.Sub(w.judged) >= standstill; still && !w.judged.IsZero() && !w.began.IsZero() {
+	if !w.watched(heard, sent, now) {
+		return 0
+	}
+	life := newest(heard, far.idle)
+	silent := w.silentAfter > 0 && now.Sub(newest(life, w.began)) >= w.silentAfter
+	lostToUs, lostToIt := w.nothingCame(heard, far, now) || w.claimed(heard, far), far.isDeaf()
+	if !silent && !lostToUs && !lostToIt {
+		return w.recovered(heard, life, far.hears)
+	}
+	w.well = 0
+	if (lostToUs || lostToIt) && !w.toldOneWay {
+		w.toldOneWay = true
+		if lostToUs {
+			w.lostToUs = now
+		}
+		if lostToIt {
+			w.lostToIt = now
+		}
+		return FactOneWay
+	}
+	if silent && (w.silent.IsZero() || now.Sub(w.silent) >= w.silentAfter) {
+		w.silent = now
+		return FactSilent
+	}
+	return 0
+}
+
+// watched takes note of what was sent, and reports whether the stream is to be judged.
+func (w *watch) watched(heard time.Time, sent uint64, now time.Time) bool {
+	if !w.judged.IsZero() && !w.began.IsZero() && now.Sub(w.judged) >= standstill {
 		w.began, w.sendsSince = now, time.Time{}
 	}
 	sends := sent != w.sent
@@ -103,40 +132,10 @@ func (w *watch) judge(heard time.Time, sent uint64, far *farEnd, now time.Time) 
 	} else if w.sendsSince.IsZero() {
 		w.sendsSince = now
 	}
-	if !w.wanted {
-		return 0
-	}
-	if w.began.IsZero() {
-		if !sends && !heard.After(w.agreed) {
-			return 0
-		}
+	if w.wanted && w.began.IsZero() && (sends || heard.After(w.agreed)) {
 		w.began = now
 	}
-	life := newest(heard, far.idle)
-	silent := w.silentAfter > 0 && now.Sub(newest(life, w.began)) >= w.silentAfter
-	lostToUs, lostToIt := w.nothingCame(heard, far, now) || w.claimed(heard, far), far.isDeaf()
-	switch {
-	case (lostToUs || lostToIt) && !w.toldOneWay:
-		w.toldOneWay, w.well = true, 0
-		if lostToUs {
-			w.lostToUs = now
-		}
-		if lostToIt {
-			w.lostToIt = now
-		}
-		return FactOneWay
-	case silent:
-		w.well = 0
-		if w.silent.IsZero() || now.Sub(w.silent) >= w.silentAfter {
-			w.silent = now
-			return FactSilent
-		}
-		return 0
-	case lostToUs || lostToIt:
-		w.well = 0
-		return 0
-	}
-	return w.recovered(heard, life, far.hears)
+	return w.wanted && !w.began.IsZero()
 }
 
 // isSilent reports whether FactSilent was told and is not over.
