@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // TestWatch plays the cases of testdata/watch.txtar: a line each for what happens in which seconds, and what is told.
@@ -131,4 +132,47 @@ func TestWatchStandsStill(t *testing.T) {
 		require.Zero(t, next(time.Second, heard))
 	}
 	require.Equal(t, FactSilent, next(time.Second, heard), "the time-out after it")
+}
+
+// Whatever happens: one-way audio is told at most once for an agreement, silence at most once in a time-out, and heard
+// only after one of them; and nothing at all of a stream on which something comes each second and nobody is deaf.
+func TestWatchProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		timeout := time.Duration(rapid.IntRange(0, 5).Draw(t, "timeout")) * time.Second
+		w, far := newWatch(timeout), farEnd{}
+		now, heard, silent := epoch, time.Time{}, time.Time{}
+		var sent uint64
+		owed, oneWay, always := false, false, rapid.Bool().Draw(t, "always heard")
+		for range rapid.IntRange(1, 120).Draw(t, "seconds") {
+			now = now.Add(time.Second)
+			if rapid.IntRange(0, 20).Draw(t, "agree") == 0 {
+				w.agree(rapid.IntRange(0, 4).Draw(t, "wanted") > 0, heard, now)
+				far.agree(sent)
+				oneWay = false
+			}
+			if always || rapid.Bool().Draw(t, "heard") {
+				heard = now.Add(time.Millisecond)
+			}
+			sent += uint64(rapid.SampledFrom([]int{0, 50}).Draw(t, "sent"))
+			if !always && rapid.IntRange(0, 3).Draw(t, "report") == 0 {
+				far.take(control{
+					reports: true, sends: rapid.Bool().Draw(t, "sends"), packets: uint32(rapid.IntRange(0, 9).Draw(t, "packets")),
+					about: rapid.Bool().Draw(t, "about"), block: receptionBlock{highest: uint32(rapid.IntRange(0, 2).Draw(t, "highest"))},
+				}, anywhere, sent, now)
+			}
+			switch w.judge(heard, sent, &far, now.Add(2*time.Millisecond)) {
+			case FactOneWay:
+				require.False(t, oneWay, "twice under one agreement")
+				owed, oneWay = true, true
+			case FactSilent:
+				require.True(t, silent.IsZero() || now.Sub(silent) >= timeout, "again too soon")
+				require.NotZero(t, timeout)
+				owed, silent = true, now
+			case FactHeard:
+				require.True(t, owed, "heard, and it was never lost")
+				owed, silent = false, time.Time{}
+			}
+			require.False(t, always && owed, "nothing was wrong")
+		}
+	})
 }
