@@ -6,9 +6,9 @@
 // package recorder implements [Tap].
 //
 // Goroutines: every method of [Engine] and [Stream] may be called from any goroutine, but not by a [Tap]: that is
-// called on the packet's way, by whoever owns the stream's line (its shard), which must not wait for itself. Key and
-// fault functions are called one after another by one goroutine of the engine, and may call the stream. None of them
-// may block. One that panics costs its stream, which is closed, and no other.
+// called on the packet's way, by whoever owns the stream's line (its shard), which must not wait for itself. Key,
+// fact and fault functions are called one after another by one goroutine of the engine, and may call the stream. None
+// of them may block. One that panics costs its stream, which is closed, and no other.
 package media
 
 import (
