@@ -2,10 +2,12 @@ package media
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 )
 
@@ -223,4 +225,82 @@ func TestVerdict(t *testing.T) {
 
 	l.control(words(0x81, 201, theirSSRC, l.out.ssrc, 0x7FFFFF, 3, 480, 0, 0), theirControl, epoch)
 	require.InDelta(t, opinion(1, 0, 46666666*time.Nanosecond), l.snapshot().MOSOut, 1e-6, "it cannot lose more than all")
+}
+
+// Facts are told in order, and counted: silence when it begins, not each time it is told again.
+func TestFactsAreToldAndCounted(t *testing.T) {
+	m, err := newMetrics(nil)
+	require.NoError(t, err)
+	facts := make(chan Fact, 8)
+	teller := newTeller()
+	l, _ := lined(agreement{rtcp: theirControl})
+	l.stream.core.metrics, l.stream.core.teller = m, teller
+	l.stream.onFact = func(f Fact) { facts <- f }
+	l.monitor.watch = newWatch(2 * time.Second)
+	l.monitor.watch.agree(true, time.Time{}, epoch)
+	now := epoch
+	look := func(seconds int, heard bool) {
+		for range seconds {
+			now = now.Add(time.Second)
+			l.out.frame(now, make([]byte, frameSamples), true)
+			if heard {
+				l.in.source.heard = now
+			}
+			for range judgeEvery {
+				l.judge(now)
+			}
+		}
+	}
+	look(8, false)
+	look(3, true)
+	teller.end()
+	close(facts)
+	var told []Fact
+	for f := range facts {
+		told = append(told, f)
+	}
+	require.Equal(t, []Fact{FactOneWay, FactSilent, FactSilent, FactSilent, FactHeard}, told)
+	for kind, n := range map[Fact]float64{FactOneWay: 1, FactSilent: 1} {
+		require.InDelta(t, n, testutil.ToFloat64(m.quality.faults.WithLabelValues(kind.String())), 0, kind)
+	}
+}
+
+// What a stream was like is observed when it closes, as far as it is known.
+func TestQualityIsObserved(t *testing.T) {
+	m := newQualityMetrics()
+	m.observe(verdict{})
+	require.Zero(t, testutil.CollectAndCount(m.score))
+	m.observe(verdict{in: hearing{known: true, loss: 0.02, jitter: time.Millisecond, score: 4.2}})
+	require.Equal(t, 1, testutil.CollectAndCount(m.score))
+	m.observe(verdict{
+		in: hearing{known: true, score: 4.4}, out: hearing{known: true, loss: 0.1, score: 3},
+		roundTrip: 30 * time.Millisecond, timed: true,
+	})
+	require.NoError(t, testutil.CollectAndCompare(m.lossRatio, strings.NewReader(`
+# HELP hotline_rtp_loss_ratio Share of the packets of streams that never came.
+# TYPE hotline_rtp_loss_ratio histogram
+hotline_rtp_loss_ratio_bucket{direction="in",le="0"} 1
+hotline_rtp_loss_ratio_bucket{direction="in",le="0.001"} 1
+hotline_rtp_loss_ratio_bucket{direction="in",le="0.005"} 1
+hotline_rtp_loss_ratio_bucket{direction="in",le="0.01"} 1
+hotline_rtp_loss_ratio_bucket{direction="in",le="0.02"} 2
+hotline_rtp_loss_ratio_bucket{direction="in",le="0.05"} 2
+hotline_rtp_loss_ratio_bucket{direction="in",le="0.1"} 2
+hotline_rtp_loss_ratio_bucket{direction="in",le="0.2"} 2
+hotline_rtp_loss_ratio_bucket{direction="in",le="+Inf"} 2
+hotline_rtp_loss_ratio_sum{direction="in"} 0.02
+hotline_rtp_loss_ratio_count{direction="in"} 2
+hotline_rtp_loss_ratio_bucket{direction="out",le="0"} 0
+hotline_rtp_loss_ratio_bucket{direction="out",le="0.001"} 0
+hotline_rtp_loss_ratio_bucket{direction="out",le="0.005"} 0
+hotline_rtp_loss_ratio_bucket{direction="out",le="0.01"} 0
+hotline_rtp_loss_ratio_bucket{direction="out",le="0.02"} 0
+hotline_rtp_loss_ratio_bucket{direction="out",le="0.05"} 0
+hotline_rtp_loss_ratio_bucket{direction="out",le="0.1"} 1
+hotline_rtp_loss_ratio_bucket{direction="out",le="0.2"} 1
+hotline_rtp_loss_ratio_bucket{direction="out",le="+Inf"} 1
+hotline_rtp_loss_ratio_sum{direction="out"} 0.1
+hotline_rtp_loss_ratio_count{direction="out"} 1
+`)))
+	require.Equal(t, 1, testutil.CollectAndCount(m.roundTrip))
 }
