@@ -49,6 +49,7 @@ func defaults() *Config {
 			Ports:   PortRange{Low: 20000, High: 24999},
 			Codecs:  []Codec{PCMA, PCMU},
 			Rest:    5 * time.Second,
+			Timeout: 20 * time.Second,
 		},
 		HTTP:   HTTP{Listen: netip.AddrPortFrom(loopback, 8080)},
 		Data:   "./data",

@@ -141,6 +141,7 @@ func (r *reader) media(v value) {
 		field{"ports", func(v value) { v.ports(&m.Ports) }},
 		field{"codecs", func(v value) { listOf(v, &m.Codecs, PCMA, PCMU) }},
 		field{"rest", func(v value) { v.duration(&m.Rest, 0, 5*time.Minute) }},
+		field{"timeout", func(v value) { v.duration(&m.Timeout, 0, 10*time.Minute) }},
 	)
 }
 

@@ -119,6 +119,9 @@ type Media struct {
 	Codecs []Codec
 	// Rest is how long a port stays unused after a call; key `media.rest`, 0s (not at all) to 5m, default 5s.
 	Rest time.Duration
+	// Timeout is how long nothing may be heard on a leg that is not held before its call is told; key `media.timeout`,
+	// 0s (never) to 10m, default 20s. It is looked at once a second.
+	Timeout time.Duration
 }
 
 // PortRange is a range of UDP ports, both ends included. Low is even.

@@ -32,6 +32,7 @@ type line struct {
 	// while it is still rung to may take its own ringing tone away.
 	live bool
 
+	monitor     monitor
 	untilReport int // turns of the wheel
 }
 
@@ -70,6 +71,7 @@ func newLine(s *stream, o StreamOptions) *line {
 // begin is called when the line has its sockets, and before it is served.
 func (l *line) begin(session uint64) {
 	l.name = strconv.FormatUint(session, 36)
+	l.monitor = newMonitor(l.stream.core.o.Timeout)
 	l.untilReport = 1 + rand.IntN(reportTurns()) // the first one sooner
 }
 
@@ -86,6 +88,10 @@ func (l *line) write(b []byte, to netip.AddrPort) bool {
 func (l *line) datagram(w *workbench, b []byte, from netip.AddrPort, now time.Time) {
 	defer l.contain("media: packet")
 	if l.closed {
+		return
+	}
+	if l.muxed(b) {
+		l.control(b, from, now)
 		return
 	}
 	p := &w.packet
@@ -106,14 +112,11 @@ func (l *line) datagram(w *workbench, b []byte, from netip.AddrPort, now time.Ti
 	}
 }
 
-// control takes one datagram of the RTCP port. Its content is not used, but the port that the far end was promised
-// must not answer that nobody is there.
-func (l *line) control([]byte, netip.AddrPort, time.Time) {}
-
 // agree begins to send and receive by a new agreement.
-func (l *line) agree(a *agreement) {
+func (l *line) agree(a *agreement, now time.Time) {
 	l.out.agree(a)
 	l.in.agree(a)
+	l.monitor.agree(a, l.in.source.heard, l.out.packets, now)
 }
 
 // shut stops everything on the line, for good: when it returns nothing more is sent, and no tap hears the line.
@@ -128,6 +131,7 @@ func (l *line) shut() error {
 		l.bridged.part()
 	}
 	l.listened = nil
+	l.goodbye()
 	l.out.close()
 	return l.sockets.close()
 }
@@ -136,5 +140,7 @@ func (l *line) shut() error {
 func (l *line) snapshot() Stats {
 	stats := l.in.snapshot()
 	stats.PacketsOut, stats.OctetsOut = l.out.packets, l.out.octets
+	stats.FarLost, stats.FarJitter = l.monitor.far.lost(), l.monitor.far.jitter()
+	l.verdict().report(&stats)
 	return stats
 }

@@ -6,9 +6,9 @@
 // package recorder implements [Tap].
 //
 // Goroutines: every method of [Engine] and [Stream] may be called from any goroutine, but not by a [Tap]: that is
-// called on the packet's way, by whoever owns the stream's line (its shard), which must not wait for itself. Key and
-// fault functions are called one after another by one goroutine of the engine, and may call the stream. None of them
-// may block. One that panics costs its stream, which is closed, and no other.
+// called on the packet's way, by whoever owns the stream's line (its shard), which must not wait for itself. Key,
+// fact and fault functions are called one after another by one goroutine of the engine, and may call the stream. None
+// of them may block. One that panics costs its stream, which is closed, and no other.
 package media
 
 import (
@@ -65,6 +65,10 @@ type StreamOptions struct {
 	// that its leg can be ended: nobody is heard on it any more. It is called as key functions are,
 	// may call the stream, and must not block.
 	OnFault func()
+	// OnFact, if not nil, is told what is found out about the stream's audio, in order: each Fact says when. That may
+	// be before the call is answered, where a phone is heard or spoken to before. It is called from an engine
+	// goroutine, may call the stream, and must not block.
+	OnFact func(Fact)
 }
 
 // Stream is one leg's audio: a socket, what was agreed by offer and answer, what is played to the
@@ -189,8 +193,17 @@ type Stats struct {
 	OctetsIn, OctetsOut     uint64 // RTP payload
 	Lost                    uint64 // by sequence numbers (RFC 3550 A.3), never below 0
 	Duplicate, Late         uint64
-	Strangers               uint64 // packets from a source that is not the leg's
-	Dropped                 uint64 // not RTP, or a payload type that was not agreed
-	Jitter                  time.Duration
-	FirstPacket, LastPacket time.Time // received; zero when none
+	Strangers               uint64        // packets from a source that is not the leg's
+	Dropped                 uint64        // not RTP, or a payload type that was not agreed
+	Jitter                  time.Duration // of what is received (RFC 3550 A.8)
+	FirstPacket, LastPacket time.Time     // received; zero when none
+	// What the far end reported of what we send (RFC 3550 section 6.4.1): packets lost, and jitter; 0 while it has
+	// reported nothing. RoundTrip is measured by its reports, each further one counting an eighth; 0 while there is none.
+	FarLost   uint64
+	FarJitter time.Duration
+	RoundTrip time.Duration
+	// MOSIn is how good a conversation is by what we hear, MOSOut by what the far end reports to hear, MOS the worse of
+	// those known: mean opinion scores by the E-model (ITU-T G.107), 1 to 4.41, from loss, jitter and round trip of the
+	// whole stream; 0 when not known, MOSIn before a second of audio.
+	MOS, MOSIn, MOSOut float64
 }

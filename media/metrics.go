@@ -9,14 +9,15 @@ import (
 
 // metrics of one engine.
 type metrics struct {
-	lost prometheus.Counter
+	lost    prometheus.Counter
+	quality *qualityMetrics
 
 	mu      sync.Mutex
 	tallies []*tally // one a shard
 }
 
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
-	m := &metrics{lost: prometheus.NewCounter(prometheus.CounterOpts{
+	m := &metrics{quality: newQualityMetrics(), lost: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "hotline_rtp_lost_total",
 		Help: "RTP packets that never came, by sequence numbers (RFC 3550 A.3); counted when a stream closes.",
 	})}
@@ -30,11 +31,11 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 	if registry == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{
+	for _, c := range append(m.quality.collectors(),
 		packets("in", func(t *tally) uint64 { return t.in.Load() }),
 		packets("out", func(t *tally) uint64 { return t.out.Load() }),
 		m.lost,
-	} {
+	) {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register RTP metrics: %w", err)
 		}

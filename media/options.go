@@ -33,6 +33,9 @@ type Options struct {
 	// still under way must not be heard in the next one. Zero means none, for tests; DefaultRest suits
 	// the network.
 	Rest time.Duration
+	// Timeout is how long nothing may be heard on a stream before FactSilent is told; 0 is never. It is looked at once a
+	// second.
+	Timeout time.Duration
 	// Codecs offered and accepted, in order of preference. Empty means PCMA, PCMU.
 	Codecs []Codec
 	// OnPanic, if not nil, is told of each fault that was contained to one stream, which is then closed:
@@ -67,6 +70,9 @@ func (o Options) checked() (Options, error) {
 	}
 	if o.Rest < 0 {
 		fault("rest %v is negative", o.Rest)
+	}
+	if o.Timeout < 0 {
+		fault("timeout %v is negative", o.Timeout)
 	}
 	if len(o.Codecs) == 0 {
 		o.Codecs = []Codec{PCMA, PCMU}

@@ -66,8 +66,9 @@ func (l *line) unload(why error) {
 func (l *line) turn(due time.Time, frame []byte) {
 	if l.untilReport--; l.untilReport <= 0 {
 		l.untilReport = reportTurns()
-		l.report(due)
+		l.report(time.Now())
 	}
+	l.judge(due)
 	switch {
 	case l.bridged != nil:
 		l.out.carry(due, frame)

@@ -2,7 +2,6 @@ package media
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -21,21 +20,16 @@ func ntp(t time.Time) uint64 {
 	return uint64(t.Unix()+since1900)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
 }
 
-// report describes what was sent, and to where the report goes; false before anything was sent.
-func (o *sender) report(now time.Time) (r rtcp.SenderReport, to netip.AddrPort, ok bool) {
-	if o.closed || o.agreed == nil || o.packets == 0 {
-		return r, to, false
-	}
-	to = o.agreed.rtcp
+// report describes what was sent.
+func (o *sender) report(now time.Time) rtcp.SenderReport {
 	timestamp, _ := o.clock(now)
 	return rtcp.SenderReport{
 		SSRC: o.ssrc, NTPTime: ntp(now), RTPTime: timestamp,
 		PacketCount: uint32(o.packets), OctetCount: uint32(o.octets),
-	}, to, to.Port() != 0 && !to.Addr().IsUnspecified()
+	}
 }
 
-// report describes what was received since the last report; false before anything was. The times of the
-// far end's own reports are left out, as RFC 3550 allows: the round trip is of no use to us.
+// report describes what was received since the last report; false before anything was.
 func (r *receiver) report() (rtcp.ReceptionReport, bool) {
 	q := &r.sequence
 	if !q.begun {
@@ -51,22 +45,4 @@ func (r *receiver) report() (rtcp.ReceptionReport, bool) {
 		SSRC: q.ssrc, FractionLost: uint8(fraction), TotalLost: uint32(min(lost, 1<<23-1)),
 		LastSequenceNumber: uint32(q.highest), Jitter: uint32(q.jitter),
 	}, true
-}
-
-// report sends an RTCP sender report (RFC 3550 section 6.4.1) to the address that the far end named.
-func (l *line) report(now time.Time) {
-	sent, to, ok := l.out.report(now)
-	if !ok {
-		return
-	}
-	if received, ok := l.in.report(); ok {
-		sent.Reports = []rtcp.ReceptionReport{received}
-	}
-	// A name that says nothing of us (RFC 7022 section 4.2), as every report must have one.
-	name := rtcp.NewCNAMESourceDescription(sent.SSRC, l.name)
-	b, err := rtcp.Marshal([]rtcp.Packet{&sent, name})
-	if err != nil {
-		return // a report less; the next has other figures
-	}
-	l.sockets.report(b, to)
 }

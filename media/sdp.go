@@ -53,6 +53,8 @@ type agreement struct {
 	receive [128]payloadKind
 	// remote is where the far end wants RTP, rtcp where it wants RTCP (RFC 3605).
 	remote, rtcp netip.AddrPort
+	// mux: RTCP shares the port of RTP, both ways (RFC 5761); rtcp is remote then.
+	mux bool
 	// send: the far end wants audio from us, and at an address.
 	send bool
 	// sends: the far end may send us audio.
@@ -107,13 +109,7 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 		send:   m.direction.receive && !m.address.IsUnspecified(), // 0.0.0.0: RFC 3264 section 8.4
 		sends:  m.direction.send,
 	}
-	a.rtcp = netip.AddrPortFrom(m.address, m.port+1)
-	if m.rtcp.Port() != 0 {
-		a.rtcp = m.rtcp
-		if !m.rtcp.Addr().IsValid() {
-			a.rtcp = netip.AddrPortFrom(m.address, m.rtcp.Port())
-		}
-	}
+	a.rtcp = m.control()
 	found := false
 	for _, f := range m.known() {
 		switch {
@@ -125,7 +121,22 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 			a.receive[f.payload] = f.kind
 		}
 	}
+	if m.mux && !mistakable(a.audio) && (!a.hasEvent || !mistakable(a.event)) {
+		a.mux, a.rtcp = true, a.remote
+	}
 	return a, found
+}
+
+// control is where the far end wants RTCP that has a port of its own: the one above RTP's (RFC 3550 section 11), unless
+// it says otherwise (RFC 3605).
+func (m *mediaLine) control() netip.AddrPort {
+	switch {
+	case m.rtcp.Port() == 0:
+		return netip.AddrPortFrom(m.address, m.port+1)
+	case !m.rtcp.Addr().IsValid():
+		return netip.AddrPortFrom(m.address, m.rtcp.Port())
+	}
+	return m.rtcp
 }
 
 // noLine stands for the audio line of a description that has none.
@@ -147,6 +158,7 @@ type written struct {
 	body        []byte
 	lines, line int              // how many m-lines it has, and which is our audio; noLine when none is
 	receive     [128]payloadKind // what each payload type carries that it names
+	mux         bool             // it has a=rtcp-mux
 }
 
 // order is the codecs in order of preference: the one in use first, so that a hold or a refresh does
@@ -175,11 +187,11 @@ func (n *negotiator) offer() []byte {
 		formats = append(formats, format{staticPayloads[c], codecKinds[c]})
 	}
 	formats = append(formats, format{offeredEvent, payloadEvent})
-	w := written{lines: 1}
+	w := written{lines: 1, mux: n.agreed != nil && n.agreed.mux}
 	for _, f := range formats {
 		w.receive[f.payload] = f.kind
 	}
-	w.body = n.write(writtenAudio(n.local, formats, directions["sendrecv"]))
+	w.body = n.write(writtenAudio(n.local, formats, directions["sendrecv"]) + n.agreed.writtenMux())
 	n.ours, n.offering = w, true
 	return w.body
 }
@@ -220,6 +232,9 @@ func (n *negotiator) accept(answer []byte) (*agreement, error) {
 		}
 		a, _ := m.agree(f.kind.codec())
 		a.receive = n.ours.receive
+		if a.mux && !n.ours.mux { // not offered, so not agreed (RFC 5761 section 5.1.1)
+			a.mux, a.rtcp = false, m.control()
+		}
 		n.agreed = a
 		return a, nil
 	}
@@ -247,9 +262,9 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 		formats = append(formats, format{a.event, payloadEvent})
 	}
 	lines := d.declined()
-	lines[line] = writtenAudio(n.local, formats, direction{send: a.send, receive: a.sends})
+	lines[line] = writtenAudio(n.local, formats, direction{send: a.send, receive: a.sends}) + a.writtenMux()
 	answer := n.write(lines...)
-	n.ours = written{body: answer, lines: len(lines), line: line, receive: a.receive}
+	n.ours = written{body: answer, lines: len(lines), line: line, receive: a.receive, mux: a.mux}
 	n.agreed, n.offering = a, false
 	return answer, a, nil
 }

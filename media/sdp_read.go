@@ -34,6 +34,7 @@ type mediaLine struct {
 	address     netip.Addr
 	direction   direction
 	rtcp        netip.AddrPort // a=rtcp (RFC 3605); the address may be missing
+	mux         bool           // a=rtcp-mux (RFC 5761)
 }
 
 // rtpmap is an a=rtpmap line (RFC 8866 section 6.6).
@@ -178,6 +179,8 @@ func (m *mediaLine) attribute(name, value string) error {
 		m.rtpmap = append(m.rtpmap, rtpmap{payload: uint8(payload), encoding: encoding})
 	case name == "rtpmap":
 		return badSDP("a=rtpmap has a payload type and an encoding")
+	case name == attributeMux:
+		m.mux = true
 	case name == "rtcp" && len(fields) > 0:
 		port, err := strconv.ParseUint(fields[0], 10, 16)
 		if err != nil {

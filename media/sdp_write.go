@@ -17,7 +17,7 @@ var writtenEncodings = map[payloadKind]string{
 // usualSDP is room for a description of ours with one m-line, in octets.
 const usualSDP = 320
 
-// writtenAudio makes our own m-line. No a=rtcp-mux: RTCP has its own port, the odd one.
+// writtenAudio makes our own m-line.
 func writtenAudio(local netip.AddrPort, formats []format, d direction) writtenMedia {
 	b := make([]byte, 0, usualSDP)
 	b = append(b, "m="+kindAudio+" "...)

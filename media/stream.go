@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // stream is the Stream of all engines: offers and answers, and the way to its line. Safe for any goroutine but the
@@ -14,6 +15,7 @@ type stream struct {
 	line    *line
 	local   netip.AddrPort
 	onFault func()
+	onFact  func(Fact)
 
 	sdpMu     sync.Mutex
 	sdp       negotiator
@@ -31,7 +33,7 @@ type stream struct {
 }
 
 func newStream(c *core, o StreamOptions) *stream {
-	s := &stream{core: c, onFault: o.OnFault}
+	s := &stream{core: c, onFault: o.OnFault, onFact: o.OnFact}
 	s.line = newLine(s, o)
 	return s
 }
@@ -127,7 +129,7 @@ func (s *stream) settle(next negotiator) {
 // agree has the line go by an agreement; live is whether that shows that the far end listens. The caller holds sdpMu.
 func (s *stream) agree(a *agreement, live bool) {
 	s.do(func() {
-		s.line.agree(a)
+		s.line.agree(a, time.Now())
 		s.line.live = s.line.live || live
 	})
 	s.agreement.Store(a)
@@ -162,9 +164,10 @@ func (s *stream) Local() netip.AddrPort { return s.local }
 func (s *stream) Close() error {
 	s.closing.Do(func() {
 		s.hungUp.Store(true)
+		var v verdict
 		s.do(func() {
 			err := s.line.shut()
-			s.final = s.line.snapshot()
+			s.final, v = s.line.snapshot(), s.line.verdict()
 			if err != nil {
 				s.closeErr = fmt.Errorf("close stream: %w", err)
 			}
@@ -172,6 +175,7 @@ func (s *stream) Close() error {
 		s.core.ports.release(s.local.Port())
 		s.core.forget(s)
 		s.core.metrics.lost.Add(float64(s.final.Lost))
+		s.core.metrics.quality.observe(v)
 	})
 	return s.closeErr
 }

@@ -33,6 +33,7 @@ var promised = map[string][]string{
 	"hotline_post_dial_seconds":          nil,
 	"hotline_rtp_packets_total":          {"direction"},
 	"hotline_rtp_lost_total":             nil,
+	"hotline_rtp_faults_total":           {"kind"},
 	"hotline_sip_requests_total":         {"method"},
 	"hotline_sip_responses_total":        {"code", "method"},
 	"hotline_recordings_total":           {"outcome"},

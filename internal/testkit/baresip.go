@@ -34,6 +34,8 @@ type BaresipOptions struct {
 	DTMFMode string
 	// Codecs as baresip names them; empty means PCMA.
 	Codecs string
+	// Mux: it offers to have RTCP on the port of RTP.
+	Mux bool
 }
 
 // Baresip is a real softphone on 127.0.0.1. Its methods may be called from any goroutine.
@@ -117,6 +119,9 @@ func (b *Baresip) writeFiles(controlPort int) {
 		"module_tmp uuid.so", "module_tmp account.so",
 		"module_app menu.so", "module_app contact.so", "module_app ctrl_tcp.so",
 		fmt.Sprintf("ctrl_tcp_listen 127.0.0.1:%d", controlPort),
+	}
+	if b.options.Mux {
+		config = append(config, "rtcp_mux yes")
 	}
 	for name, text := range map[string]string{
 		"config":   strings.Join(config, "\n"),

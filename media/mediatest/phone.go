@@ -56,6 +56,7 @@ type Phone struct {
 	conn     *net.UDPConn
 	to       netip.AddrPort
 	received chan Packet
+	reports  chan []byte // RTCP that came to the same port
 }
 
 // NewPhone makes a phone with a codec at its static payload type and telephone-event at 101. It is
@@ -67,7 +68,7 @@ func NewPhone(t *testing.T, codec media.Codec) *Phone {
 	p := &Phone{
 		Codec: codec, Number: 8, Event: 101,
 		SSRC: uint32(conn.LocalAddr().(*net.UDPAddr).Port), Sequence: 65530, Timestamp: 4294967000,
-		t: t, conn: conn, received: make(chan Packet, 4096),
+		t: t, conn: conn, received: make(chan Packet, 4096), reports: make(chan []byte, 64),
 	}
 	if codec == media.PCMU {
 		p.Number = 0
@@ -92,6 +93,13 @@ func (p *Phone) listen() {
 			return
 		}
 		if n < 12 {
+			continue
+		}
+		if buf[1] >= 192 && buf[1] <= 223 { // RFC 5761 section 4
+			select {
+			case p.reports <- append([]byte(nil), buf[:n]...):
+			default:
+			}
 			continue
 		}
 		packet := Packet{
