@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"calendar":         {},
 	"egress":           {},
 	"media":            {},
+	"media/mediaload":  {"media"},
 	"media/mediatest":  {"media"},
 	"media/prompts":    {"media"},
 	"call":             {"media"},

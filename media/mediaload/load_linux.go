@@ -137,8 +137,7 @@ func (l *Load) Connect(call int, answers [][]byte) error {
 		p := l.phones[side*l.o.Calls+call]
 		p.to = unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}
 	}
-	_, err := l.receive()
-	return err
+	return l.receive()
 }
 
 // Talk has every phone send a packet each 20 ms, their turns spread evenly over the 20 ms, for a time rounded to them,
@@ -171,7 +170,7 @@ func (l *Load) Talk(ctx context.Context, d time.Duration) (sent int, err error) 
 			l.send(l.phones[k%len(l.phones)], now)
 			k++
 		}
-		if _, err := l.receive(); err != nil {
+		if err := l.receive(); err != nil {
 			return l.figures.Sent - before, err
 		}
 	}
@@ -200,23 +199,25 @@ func (l *Load) wait(ctx context.Context) error {
 	return nil
 }
 
-// receive takes in what has come, a packet from each phone at most, and returns how many those were.
-func (l *Load) receive() (all int, err error) {
-	for {
+// receive takes in what has come: a packet from each phone at most, so that what is to be sent does not wait for long.
+func (l *Load) receive() error {
+	for taken := 0; taken < len(l.phones); {
 		n, err := unix.EpollWait(l.epoll, l.events, 0)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
-			return all, fmt.Errorf("look for packets: %w", err)
+			return fmt.Errorf("look for packets: %w", err)
 		}
 		for _, e := range l.events[:n] {
 			l.hear(l.phones[e.Fd])
 		}
-		if all += n; n < len(l.events) || all >= len(l.phones) {
-			return all, nil
+		if n < len(l.events) {
+			break
 		}
+		taken += n
 	}
+	return nil
 }
 
 func (l *Load) hear(p *phone) {
@@ -239,7 +240,7 @@ func (l *Load) Steady() { l.steady = time.Now().UnixNano() }
 func (l *Load) Rest(ctx context.Context) (Figures, error) {
 	received, changed := -1, time.Now()
 	for {
-		if _, err := l.receive(); err != nil {
+		if err := l.receive(); err != nil {
 			return l.figures, err
 		}
 		l.count()
