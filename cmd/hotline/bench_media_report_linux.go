@@ -120,12 +120,12 @@ func (r *mediaReport) foot() {
 		"the recorder; prompts: callers alone, each of whom hears a prompt and speaks.\n\n"+
 		"What came of the packets of all rounds, and ms from the sending to the phone's socket\n"+
 		"(prompts: after their turn); \"load\" is by how much the load itself was late (p99).\n\n%s\n",
-		cells("server", 19, "calls", 6, "sent", 9, "lost", 6, "foreign", 8, "order", 6, "twice", 6, "late", 6, "odd", 5,
+		cells("server", 19, "calls", 6, "sent", 9, "lost", 6, "foreign", 8, "order", 6, "twice", 6, "late", 8, "odd", 5,
 			"p50", 7, "p99", 7, "max", 7, "load", 6))
 	for i := range r.rows {
 		row := &r.rows[i]
 		r.con.say("%s\n", cells(row.kind(), 19, row.Calls, 6, row.Sent, 9, row.Lost, 6, row.Foreign, 8, row.Disordered, 6,
-			row.Doubled, 6, row.Late, 6, row.Damaged+row.Silent, 5, decimals(row.P50, 2), 7, decimals(row.P99, 2), 7,
+			row.Doubled, 6, row.Late, 8, row.Damaged+row.Silent, 5, decimals(row.P50, 2), 7, decimals(row.P99, 2), 7,
 			decimals(row.Max, 1), 7, decimals(row.LoadP99, 2), 6))
 	}
 	r.con.say("\nforeign: audio of another call. late: more than 20 ms under way. odd: silence, or what\nnobody said.\n")

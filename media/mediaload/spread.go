@@ -2,25 +2,45 @@ package mediaload
 
 import "time"
 
-// spreadMost is what a Spread tells apart, by microseconds; times beyond count as this, but for the greatest.
-const spreadMost = 100_000
+// A Spread tells times apart by the microsecond up to spreadFine, by 0.1 ms up to spreadMost, and not at all beyond.
+const (
+	spreadFine   = 20 * time.Millisecond
+	spreadMost   = 10 * time.Second
+	spreadCoarse = 100 * time.Microsecond
+)
 
-// Spread counts times by the microsecond, up to 100 ms. The zero Spread is empty and ready.
+// Spread counts times: to the microsecond up to 20 ms, to 0.1 ms up to 10 s. The zero Spread is empty and ready.
 type Spread struct {
-	counts []uint32 // by microsecond
+	counts []uint32
 	n      int
 	most   time.Duration
 }
 
+// place is where a time is counted.
+func place(d time.Duration) int {
+	if d < spreadFine {
+		return int(max(0, d) / time.Microsecond)
+	}
+	return int(spreadFine/time.Microsecond + (min(d, spreadMost)-spreadFine)/spreadCoarse)
+}
+
+// least is the least time that is counted at a place.
+func least(at int) time.Duration {
+	if d := time.Duration(at) * time.Microsecond; d < spreadFine {
+		return d
+	}
+	return spreadFine + (time.Duration(at)-spreadFine/time.Microsecond)*spreadCoarse
+}
+
 // newSpread is a Spread that allocates no more.
-func newSpread() Spread { return Spread{counts: make([]uint32, spreadMost+1)} }
+func newSpread() Spread { return Spread{counts: make([]uint32, place(spreadMost)+1)} }
 
 // add counts a time; one below 0 as 0.
 func (s *Spread) add(d time.Duration) {
 	if s.counts == nil {
 		*s = newSpread()
 	}
-	s.counts[min(max(0, d.Microseconds()), spreadMost)]++
+	s.counts[place(d)]++
 	s.n++
 	s.most = max(s.most, d)
 }
@@ -31,13 +51,13 @@ func (s *Spread) Count() int { return s.n }
 // Max is the greatest; 0 when there is none.
 func (s *Spread) Max() time.Duration { return s.most }
 
-// Quantile is the time that a share q of them, 0 to 1, stayed within (the nearest rank), to the microsecond and at most
-// 100 ms; 0 when there is none.
+// Quantile is the time that a share q of them, 0 to 1, stayed within (the nearest rank), at most 10 s; 0 when there is
+// none.
 func (s *Spread) Quantile(q float64) time.Duration {
 	rank, below := min(s.n-1, int(q*float64(s.n))), 0
-	for us, c := range s.counts {
+	for at, c := range s.counts {
 		if below += int(c); below > rank {
-			return time.Duration(us) * time.Microsecond
+			return least(at)
 		}
 	}
 	return 0

@@ -110,11 +110,17 @@ func TestSpread(t *testing.T) {
 		s.add(time.Duration(i) * time.Millisecond)
 	}
 	s.add(-time.Second)
-	s.add(time.Second)
+	s.add(time.Minute)
 	require.Equal(t, 102, s.Count())
+	require.Zero(t, s.Quantile(0))
 	require.Equal(t, 50*time.Millisecond, s.Quantile(0.5))
 	require.Equal(t, 99*time.Millisecond, s.Quantile(0.99))
-	require.Equal(t, 100*time.Millisecond, s.Quantile(1), "no more is told apart")
-	require.Equal(t, time.Second, s.Max())
-	require.Zero(t, s.Quantile(0))
+	require.Equal(t, 10*time.Second, s.Quantile(1), "no more is told apart")
+	require.Equal(t, time.Minute, s.Max())
+	for _, d := range []time.Duration{0, 1, 7, 19_999, 20_000, 20_100, 123_400, 10_000_000} {
+		d *= time.Microsecond
+		require.Equal(t, d, least(place(d)))
+		require.Equal(t, place(d), place(d+999*time.Nanosecond))
+	}
+	require.Equal(t, place(20*time.Millisecond)-1, place(20*time.Millisecond-1))
 }
