@@ -29,6 +29,8 @@ type Options struct {
 	// Alone: a call has a caller only, who speaks and is to hear the [Clip] of the call, paced. Else it has two parties,
 	// who are to hear each other.
 	Alone bool
+	// Secure: audio is encrypted (SRTP with keys in the descriptions, RFC 4568), by AES_CM_128_HMAC_SHA1_80.
+	Secure bool
 	// Address is where the phones are (IPv4), Ports where they may bind.
 	Address netip.Addr
 	Ports   media.PortRange
@@ -88,8 +90,8 @@ func Open(o Options) (l *Load, err error) {
 		return l, err
 	}
 	for i := range o.Calls * l.sides() {
-		p, err := newPhone(o.Address, &free)
-		if err != nil {
+		var p *phone
+		if p, err = newPhone(o.Address, &free); err != nil {
 			return l, err
 		}
 		l.phones = append(l.phones, p)
@@ -99,8 +101,13 @@ func Open(o Options) (l *Load, err error) {
 			hears = sideServer
 		}
 		p.begin(call, side, hears)
+		if o.Secure {
+			if p.secure, err = newSecure(); err != nil {
+				return l, err
+			}
+		}
 		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)} // the phone's place, not its descriptor
-		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, p.fd, &event); err != nil {
+		if err = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, p.fd, &event); err != nil {
 			return l, err
 		}
 	}
@@ -118,7 +125,8 @@ func (l *Load) sides() int {
 // Offers are the descriptions of a call's phones, counted from 0.
 func (l *Load) Offers(call int) (offers [][]byte) {
 	for side := range l.sides() {
-		offers = append(offers, describe(l.phones[side*l.o.Calls+call].local, l.reports.local.Port()))
+		p := l.phones[side*l.o.Calls+call]
+		offers = append(offers, describe(party{p.local, l.reports.local.Port(), p.secure.line()}))
 	}
 	return offers
 }
@@ -130,12 +138,9 @@ func (l *Load) Connect(call int, answers [][]byte) error {
 		return fmt.Errorf("connect call %d: %w: %d answers", call, errBadSDP, len(answers))
 	}
 	for side, answer := range answers {
-		at, err := described(answer)
-		if err != nil {
+		if err := l.phones[side*l.o.Calls+call].connect(answer); err != nil {
 			return fmt.Errorf("connect call %d: %w", call, err)
 		}
-		p := l.phones[side*l.o.Calls+call]
-		p.to = unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}
 	}
 	return l.receive()
 }
@@ -225,7 +230,7 @@ func (l *Load) hear(p *phone) {
 	if !ok {
 		return
 	}
-	frame, sequence := audio(packet)
+	frame, sequence := audio(p.secure.unseal(packet))
 	due, ok := p.tally.hear(frame, sequence, at, l.steady == 0)
 	if ok && l.steady != 0 && due >= l.steady {
 		l.figures.Latency.add(time.Duration(at - due))

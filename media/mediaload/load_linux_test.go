@@ -81,11 +81,56 @@ func TestPlain(t *testing.T) {
 	require.NoError(t, relay.Part())
 	require.Equal(t, [2]int{calls * packets, calls * packets}, tap.frames)
 
-	_, err := relay.Join([][]byte{describe(netip.AddrPortFrom(loopback, servers.Lo), 0)}, nil)
+	_, err := relay.Join([][]byte{describe(party{at: netip.AddrPortFrom(loopback, servers.Lo)})}, nil)
 	require.ErrorIs(t, err, errBadSDP)
 	_, err = relay.Join([][]byte{[]byte("v=0\r\n"), nil}, nil)
 	require.ErrorIs(t, err, errBadSDP)
 	require.NoError(t, relay.Part())
+}
+
+// TestSecure: encrypted packets are known as others are, each side's by the key of its own; what another key encrypted
+// is nobody's. The relay knows no key: it passes on what comes, and tells each phone the key of the other.
+func TestSecure(t *testing.T) {
+	servers, phones := freePorts(t, 40)
+	relay := NewPlain(loopback, servers)
+	defer func() { require.NoError(t, relay.Part()) }()
+	const calls, packets = 4, 25
+	stranger, err := newSecure()
+	require.NoError(t, err)
+	f := heardBy(t, Options{Calls: calls, Secure: true, Ports: phones}, packets*media.FrameDuration, func(call int, offers [][]byte) [][]byte {
+		answers, err := relay.Join(offers, nil)
+		require.NoError(t, err)
+		for side := range answers {
+			answer, err := described(answers[side])
+			require.NoError(t, err)
+			far, err := described(offers[1-side])
+			require.NoError(t, err)
+			require.Contains(t, string(offers[side]), "RTP/SAVP")
+			if answer.crypto = far.crypto; call == 0 {
+				answer.crypto = stranger.line()
+			}
+			answers[side] = describe(answer)
+		}
+		return answers
+	})
+	f.Late = 0
+	require.Equal(t, Counts{Received: 2 * (calls - 1) * packets, Lost: 2 * packets, Damaged: 2 * packets}, f.Counts)
+}
+
+// TestSecureRefuses: an answer without a key that fits is none, and is not printed; what comes before it is not heard.
+func TestSecureRefuses(t *testing.T) {
+	s, err := newSecure()
+	require.NoError(t, err)
+	for _, line := range []string{"", "a=crypto:1 " + cryptoSuite, s.line() + "AAAA", "a=crypto:2" + s.line()[len("a=crypto:1"):]} {
+		err := s.agree(line)
+		require.ErrorIs(t, err, errBadSDP, line)
+		require.NotContains(t, err.Error(), s.key)
+	}
+	sealed, err := s.seal(make([]byte, rtpHeader+frameBytes))
+	require.NoError(t, err)
+	require.Nil(t, s.unseal(sealed))
+	require.NoError(t, s.agree(s.line()+"|2^31"))
+	require.Nil(t, s.unseal(sealed[:20]))
 }
 
 // TestPlantedFaults: a relay that does everything wrong, each fault to the packets of other calls, has each of them
@@ -129,7 +174,7 @@ func (f *faulty) join(call int, offers [][]byte) (answers [][]byte) {
 		phone, err := described(offer)
 		require.NoError(f.t, err)
 		f.mu.Lock()
-		f.phones[2*call+side] = phone
+		f.phones[2*call+side] = phone.at
 		f.mu.Unlock()
 		var conn *net.UDPConn
 		require.NoError(f.t, f.free.take(func(port uint16) (err error) {
@@ -142,7 +187,7 @@ func (f *faulty) join(call int, offers [][]byte) (answers [][]byte) {
 			require.NoError(f.t, conn.Close())
 			running.Wait()
 		})
-		answers = append(answers, describe(conn.LocalAddr().(*net.UDPAddr).AddrPort(), 0))
+		answers = append(answers, describe(party{at: conn.LocalAddr().(*net.UDPAddr).AddrPort()}))
 	}
 	return answers
 }

@@ -17,6 +17,7 @@ type phone struct {
 	local  netip.AddrPort
 	to     unix.SockaddrInet4
 	packet [rtpHeader + frameBytes]byte
+	secure *secure // nil without SRTP
 	mark   mark
 	sent   int
 	tally  tally
@@ -50,6 +51,19 @@ func (p *phone) begin(call int, side, hears uint8) {
 	binary.BigEndian.PutUint32(p.packet[rtpSource:], uint32(call)<<1|uint32(side))
 }
 
+// connect takes the answer to the phone's offer.
+func (p *phone) connect(answer []byte) error {
+	far, err := described(answer)
+	if err != nil {
+		return err
+	}
+	p.to = unix.SockaddrInet4{Port: int(far.at.Port()), Addr: far.at.Addr().As4()}
+	if p.secure != nil {
+		return p.secure.agree(far.crypto)
+	}
+	return nil
+}
+
 // expect makes room for so many packets more, each way.
 func (p *phone) expect(packets int) {
 	want := (p.sent + packets + 63) / 64
@@ -64,7 +78,8 @@ func (p *phone) send(now time.Time) bool {
 	p.mark.put(p.packet[rtpHeader:])
 	binary.BigEndian.PutUint16(p.packet[rtpSequence:], uint16(p.sent))
 	binary.BigEndian.PutUint32(p.packet[rtpTimestamp:], uint32(p.sent*frameBytes))
-	if unix.Sendto(p.fd, p.packet[:], 0, &p.to) != nil {
+	sealed, err := p.secure.seal(p.packet[:])
+	if err != nil || unix.Sendto(p.fd, sealed, 0, &p.to) != nil {
 		return false
 	}
 	p.packet[1] = payloadALaw

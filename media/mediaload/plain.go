@@ -49,15 +49,17 @@ func (p *Plain) Join(offers [][]byte, tap media.Tap) (answers [][]byte, err erro
 		return nil, fmt.Errorf("%w: a call of %d parties", errBadSDP, len(offers))
 	}
 	for i := range legs {
-		if legs[i].phone, err = described(offers[i]); err != nil {
+		phone, err := described(offers[i])
+		if err != nil {
 			return nil, err
 		}
+		legs[i].phone = phone.at
 		if legs[i].conn, err = p.bind(); err != nil {
 			return nil, err
 		}
 		legs[i].side, legs[i].tap = media.Side(i), tap
 		local := legs[i].conn.LocalAddr().(*net.UDPAddr).AddrPort() //nolint:forcetypeassert // as net says
-		answers = append(answers, describe(local, 0))
+		answers = append(answers, describe(party{at: local}))
 	}
 	for i := range legs {
 		leg := legs[i]
