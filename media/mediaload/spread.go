@@ -16,20 +16,23 @@ type Spread struct {
 	most   time.Duration
 }
 
+// fineSteps is how many microseconds are told apart by themselves.
+const fineSteps = int(spreadFine / time.Microsecond)
+
 // place is where a time is counted.
 func place(d time.Duration) int {
 	if d < spreadFine {
 		return int(max(0, d) / time.Microsecond)
 	}
-	return int(spreadFine/time.Microsecond + (min(d, spreadMost)-spreadFine)/spreadCoarse)
+	return fineSteps + int((min(d, spreadMost)-spreadFine)/spreadCoarse)
 }
 
 // least is the least time that is counted at a place.
 func least(at int) time.Duration {
-	if d := time.Duration(at) * time.Microsecond; d < spreadFine {
-		return d
+	if at < fineSteps {
+		return time.Duration(at) * time.Microsecond
 	}
-	return spreadFine + (time.Duration(at)-spreadFine/time.Microsecond)*spreadCoarse
+	return spreadFine + time.Duration(at-fineSteps)*spreadCoarse
 }
 
 // newSpread is a Spread that allocates no more.

@@ -117,8 +117,8 @@ func TestSpread(t *testing.T) {
 	require.Equal(t, 99*time.Millisecond, s.Quantile(0.99))
 	require.Equal(t, 10*time.Second, s.Quantile(1), "no more is told apart")
 	require.Equal(t, time.Minute, s.Max())
-	for _, d := range []time.Duration{0, 1, 7, 19_999, 20_000, 20_100, 123_400, 10_000_000} {
-		d *= time.Microsecond
+	for _, us := range []int{0, 1, 7, 19_999, 20_000, 20_100, 123_400, 10_000_000} {
+		d := time.Duration(us) * time.Microsecond
 		require.Equal(t, d, least(place(d)))
 		require.Equal(t, place(d), place(d+999*time.Nanosecond))
 	}
