@@ -8,5 +8,6 @@
 // How packets are seen. Each carries, as its audio, a call, a side, a number and the time of its sending, and passes a
 // bridge between two legs of A-law unchanged. So the phone that receives it knows whose it is, whether one is missing,
 // came twice or out of order, and how long it was under way. When it came is what the kernel noted on its arrival: a
-// phone that is late to look has not made the server late.
+// phone that is late to look has not made the server late. Both times are the wall clock's, as the kernel notes it: set
+// while it is measured by, the clock falsifies what was under way then.
 package mediaload
