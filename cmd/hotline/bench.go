@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"sync"
 	"time"
 
 	"hotline/sim"
@@ -21,6 +20,7 @@ type benchCmd struct {
 	ACD   benchACDCmd   `cmd:"" name:"acd" help:"How soon the desk rings a phone, by agents and callers waiting."`
 	SIP   benchSIPCmd   `cmd:"" name:"sip" help:"Calls a second, set-up times and CPU per call, next to a bare sipgo server."`
 	Serve benchServeCmd `cmd:"" hidden:""`
+	benchOnLinux
 }
 
 // benchSIPCmd loads three servers in turn, each in a process of its own, and prints what came of it: a server of
@@ -56,17 +56,8 @@ func (b *benchSIPCmd) Run(con *console) error {
 			return errors.New("bench sip: a rate is above 0")
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var watch sync.WaitGroup
-	defer watch.Wait()
-	defer cancel()
-	watch.Go(func() {
-		select {
-		case <-con.signals:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
+	ctx, stop := con.untilSignal()
+	defer stop()
 	report := &benchReport{con: con, json: b.JSON}
 	report.head()
 	for _, rate := range b.Rates {
@@ -142,12 +133,26 @@ type serverSays struct {
 	CPU  time.Duration  `json:"cpu"` // ns
 }
 
-func startServer(ctx context.Context, kind string) (s *server, err error) {
+func startServer(ctx context.Context, kind string) (*server, error) {
+	s, err := startProcess(ctx, "bench", "serve", kind)
+	if err != nil {
+		return nil, err
+	}
+	said, err := s.read()
+	if err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	s.addr = said.Addr
+	return s, nil
+}
+
+// startProcess runs this program again.
+func startProcess(ctx context.Context, args ...string) (s *server, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	s = &server{cmd: exec.CommandContext(ctx, self, "bench", "serve", kind)} //nolint:gosec // ourselves
+	s = &server{cmd: exec.CommandContext(ctx, self, args...)} //nolint:gosec // ourselves
 	s.cmd.Stderr = os.Stderr
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -158,13 +163,8 @@ func startServer(ctx context.Context, kind string) (s *server, err error) {
 	}
 	s.out = bufio.NewScanner(out)
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", kind, err)
+		return nil, fmt.Errorf("start %v: %w", args, err)
 	}
-	said, err := s.read()
-	if err != nil {
-		return nil, errors.Join(err, s.stop())
-	}
-	s.addr = said.Addr
 	return s, nil
 }
 
@@ -177,14 +177,17 @@ func (s *server) cpu() (time.Duration, error) {
 	return said.CPU, err
 }
 
-func (s *server) read() (said serverSays, err error) {
+func (s *server) read() (said serverSays, err error) { return said, s.hear(&said) }
+
+// hear reads a line of the server's into v.
+func (s *server) hear(v any) error {
 	if !s.out.Scan() {
-		return said, errors.Join(errors.New("the server said nothing"), s.out.Err())
+		return errors.Join(errors.New("the server said nothing"), s.out.Err())
 	}
-	if err := json.Unmarshal(s.out.Bytes(), &said); err != nil {
-		return said, fmt.Errorf("read what the server says: %w", err)
+	if err := json.Unmarshal(s.out.Bytes(), v); err != nil {
+		return fmt.Errorf("read what the server says: %w", err)
 	}
-	return said, nil
+	return nil
 }
 
 func (s *server) stop() error {
