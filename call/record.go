@@ -60,7 +60,7 @@ type Record struct {
 	Queue       string     `json:"queue"` // the first; empty for a call that an agent made
 	Agent       string     `json:"agent"` // the first who answered
 	Queued      *time.Time `json:"queued"`
-	Answered    *time.Time `json:"answered"` // the first agent's 200
+	Answered    *time.Time `json:"answered"` // the first agent's 200; who took an overflow outside is none
 	Joined      *time.Time `json:"joined"`
 	Rings       int        `json:"rings"` // of the promise clock; 0 when no agent's phone was rung
 	RingsMet    *bool      `json:"rings_met"`
@@ -89,6 +89,9 @@ type Visit struct {
 	// counts from Entered all the same.
 	Rejoined bool       `json:"rejoined,omitempty"`
 	Since    *time.Time `json:"since,omitempty"`
+	// Kept: the caller, who has left, is being asked about a callback, or a number outside is being called, and the place
+	// is there to come back to. Only while that lasts.
+	Kept bool `json:"kept,omitempty"`
 	// LeftOut are the stays between the one before and this one that the record does not keep, see MaxVisits.
 	LeftOut VisitsLeftOut `json:"left_out,omitzero"`
 }
