@@ -38,8 +38,10 @@ type Record struct {
 	Talks  []TalkRecord `json:"talks"`
 	// Decisions are why the desk rang whom it rang, in order.
 	Decisions []Decision `json:"decisions,omitempty"`
-	// Message is what the caller left word of; nil when nothing.
-	Message *MessageRecord `json:"message,omitempty"`
+	// Message is what the caller left word of, the last if that was done more than once; nil when nothing.
+	// EarlierMessages are those before it, in order; see MaxMessages.
+	Message         *MessageRecord  `json:"message,omitempty"`
+	EarlierMessages []MessageRecord `json:"earlier_messages,omitempty"`
 	// Survey is what the caller said of the service, in order.
 	Survey []Score `json:"survey,omitempty"`
 	// Transfers are what agents' phones asked for by REFER, in order.
