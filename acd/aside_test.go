@@ -73,6 +73,7 @@ func TestCallerSetAside(t *testing.T) {
 		require.Empty(t, bad.Turned())
 		<-time.After(minDelay)
 		synctest.Wait()
+		require.Len(t, bad.Turned(), 1)
 		require.Equal(t, call.QueueFault, <-bad.Turned())
 		decisions := bad.Decisions()
 		require.Equal(t, "overflow:fault", decisions[len(decisions)-1].Rule)

@@ -12,6 +12,9 @@ const MaxVisits = 100
 // rung for a caller for hours.
 const MaxOffers = 100
 
+// MaxMessages is how many messages a caller may leave in one call: each is a recording, and none is left out.
+const MaxMessages = 20
+
 // VisitsLeftOut is what a record keeps of the stays that came before one and are not in it.
 type VisitsLeftOut struct {
 	Count int `json:"count"`

@@ -193,11 +193,9 @@ func (c *Call) callerEnd() Next {
 
 // over is the Next that ends the call; the result follows from what happened so far.
 func (c *Call) over(why Reason) Next {
-	switch {
-	case c.rec.wasJoined():
-		return DoneWith(Answered, why)
-	case c.rec.Message != nil:
-		return DoneWith(Message, why)
+	switch came := c.rec.came(); {
+	case came != "":
+		return DoneWith(came, why)
 	case why == ReasonCallerHangup || why == ReasonCallerLost || why == ReasonTransferred:
 		return DoneWith(Abandoned, why)
 	default:
@@ -252,6 +250,7 @@ func (c *Call) enter(at Next) Next {
 	c.x.metrics.move(c.at.Kind, at.Kind)
 	c.takeUp(at)
 	c.at = at
+	c.rec.keepPlace(at)
 	c.publish()
 	return at
 }

@@ -28,7 +28,7 @@ func Derive(r *Record, t Targets) {
 	r.Holds = 0
 	for i := range r.Talks {
 		talk := &r.Talks[i]
-		if i == 0 {
+		if r.Answered == nil && !r.overflowed(talk) {
 			r.Answered = &talk.Answered
 		}
 		r.Agent = cmp.Or(r.Agent, talk.Agent)
@@ -74,23 +74,23 @@ func waited(r *Record, until *time.Time) time.Duration {
 	return sum
 }
 
-// deriveRings judges the first promise: from its clock's beginning to the first agent's 200, or to
-// the end of a call that nobody answered. Such a call has broken the promise if the rings were used
-// up, and has not kept it either if they were not: RingsMet stays nil.
+// deriveRings judges the first promise: from its clock's beginning to the first agent's 200, or to the end of a
+// call that nobody answered, or to the answer of a number outside to which the queue led. Such a call has broken the
+// promise if the rings were used up, and has not kept it either if they were not: RingsMet stays nil.
 func deriveRings(r *Record, t Targets) {
 	r.Rings, r.RingsMet = 0, nil
 	if r.PromiseClock == nil || r.agentMade() {
 		return
 	}
-	until := r.Ended
-	if r.Answered != nil {
-		until = r.Answered
+	until, answered := r.Ended, false
+	if len(r.Talks) > 0 {
+		until, answered = &r.Talks[0].Answered, !r.overflowed(&r.Talks[0])
 	}
 	if until == nil {
 		return
 	}
 	r.Rings = RingsOf(until.Sub(*r.PromiseClock), t.Cycle)
-	if met := r.Rings <= t.Rings; r.Answered != nil || !met {
+	if met := r.Rings <= t.Rings; answered || !met {
 		r.RingsMet = &met
 	}
 }
@@ -120,9 +120,38 @@ func (r *Record) betweenAgents() bool {
 	return r.agentMade() && r.wasJoined() && !slices.ContainsFunc(r.Talks, func(t TalkRecord) bool { return !private(t) })
 }
 
-// wasJoined reports whether an agent and the caller ever heard each other.
+// wasJoined reports whether an agent, or somebody else who was called, and the caller ever heard each other.
 func (r *Record) wasJoined() bool {
 	return slices.ContainsFunc(r.Talks, func(t TalkRecord) bool { return t.Joined != nil })
+}
+
+// overflowed reports whether a talk was with a number outside to which a queue led that had turned the caller away. A
+// duty number that the desk rang, or one that an agent handed the caller on to, is none.
+func (r *Record) overflowed(t *TalkRecord) bool {
+	how := ""
+	for i := range r.Visits {
+		if v := &r.Visits[i]; !v.Entered.After(t.Answered) {
+			how = v.How
+		}
+	}
+	return t.Agent == "" && t.Number != "" && how == howOverflow
+}
+
+// came is what came of the caller so far, whatever ends the call; empty while nothing has.
+func (r *Record) came() (what Result) {
+	if r.Message != nil {
+		what = Message
+	}
+	for i := range r.Talks {
+		switch t := &r.Talks[i]; {
+		case t.Joined == nil:
+		case !r.overflowed(t):
+			return Answered
+		default:
+			what = Overflowed
+		}
+	}
+	return what
 }
 
 // clone copies a record so that the copy shares nothing that its owner will change.

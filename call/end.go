@@ -5,12 +5,13 @@ type Result string
 
 // The results.
 const (
-	Answered  Result = "answered"  // an agent and the caller were joined
-	Abandoned Result = "abandoned" // the caller left before an agent answered
-	Message   Result = "message"   // the caller left a message
-	CalledFor Result = "callback"  // the caller asked to be called back; another call does that
-	Informed  Result = "informed"  // the menus gave the caller what there was, and no agent was wanted
-	Failed    Result = "failed"    // the hotline could not go on
+	Answered   Result = "answered"  // an agent and the caller were joined
+	Overflowed Result = "overflow"  // a number outside, to which a queue led that turned the caller away, took the call
+	Abandoned  Result = "abandoned" // the caller left before an agent answered
+	Message    Result = "message"   // the caller left a message
+	CalledFor  Result = "callback"  // the caller asked to be called back; another call does that
+	Informed   Result = "informed"  // the menus gave the caller what there was, and no agent was wanted
+	Failed     Result = "failed"    // the hotline could not go on
 )
 
 // Reason is the closed set of why a call ended as it did.

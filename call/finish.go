@@ -31,6 +31,7 @@ func (c *Call) finish(ctx context.Context, end End) {
 	c.live.Store(nil) // what follows may have to wait for a disk, and nobody is on the line
 	c.contained("recording", func() { c.closeRecording(ended) })
 	c.annotate()
+	c.rec.keepPlace(Next{Kind: Done})
 	c.rec.Ended = &ended
 	c.rec.Result, c.rec.Reason = end.Result, end.Reason
 	Derive(&c.rec, c.now.Targets)

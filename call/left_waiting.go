@@ -42,6 +42,15 @@ func (c *Call) leftPlace() {
 	}
 }
 
+// keepPlace notes whether the place that was left is there to be come back to, as the call enters a stage: for the one who
+// closes the record of a process that died meanwhile.
+func (r *Record) keepPlace(at Next) {
+	if n := len(r.Visits); n > 0 {
+		v := &r.Visits[n-1]
+		v.Kept = (at.Kind == Dial || at.Kind == Callback) && at.Queue == v.Queue && !at.Entered.IsZero()
+	}
+}
+
 // dialledInVain notes how the stay in a queue ended whose caller was led to a number outside, and would have come back
 // to the place if that was not reached, but left, or was cut off, before.
 func (c *Call) dialledInVain(at, next Next) {

@@ -18,7 +18,7 @@ const (
 // levels are all the ways to count.
 var levels = []string{
 	answeredWithin, answeredAfter, abandonedWithin, abandonedAfter,
-	string(Message), string(CalledFor), string(Informed), string(Failed),
+	string(Overflowed), string(Message), string(CalledFor), string(Informed), string(Failed),
 }
 
 // levelOf is how a record counts, by the rules of [Summary.Count]; empty if it does not.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,15 @@ type MessageRecord struct {
 	Queue string    `json:"queue,omitempty"`
 	// Seconds is how long it is; 0 while it is being left, and for good where the process died then.
 	Seconds float64 `json:"seconds"`
+}
+
+// Messages are all that the caller left word of, in order.
+func (r *Record) Messages() []MessageRecord {
+	all := slices.Clone(r.EarlierMessages)
+	if r.Message != nil {
+		all = append(all, *r.Message)
+	}
+	return all
 }
 
 // MessageOptions say how a message is taken.
@@ -76,7 +86,7 @@ func (h *hearing) Frame(f media.Frame) {
 
 // Leave implements Line.
 func (c *Call) Leave(ctx context.Context, o MessageOptions) error {
-	if c.x.Recorder == nil || c.x.Listener == nil {
+	if c.x.Recorder == nil || c.x.Listener == nil || !o.Again && len(c.rec.Messages()) >= MaxMessages {
 		return ErrNotKept
 	}
 	beep, err := c.playClips(ctx, []media.Clip{messageBeep})
@@ -98,12 +108,13 @@ func (c *Call) Leave(ctx context.Context, o MessageOptions) error {
 		return fmt.Errorf("%w: %w", ErrNotKept, err)
 	}
 	defer func() { _ = recording.Close(time.Now()) }() // done before, unless by a fault: it must not go on
-	before, left := c.rec.Message, &MessageRecord{Name: recording.Name(), At: began, Queue: o.Queue}
+	before, earlier := c.rec.Message, c.rec.EarlierMessages
+	left := &MessageRecord{Name: recording.Name(), At: began, Queue: o.Queue}
 	if n := len(c.rec.Visits); o.Queue == "" && n > 0 {
 		left.Queue = c.rec.Visits[n-1].Queue
 	}
 	if !o.Again || before == nil {
-		c.rec.Message = left
+		c.rec.EarlierMessages, c.rec.Message = c.rec.Messages(), left
 		c.publish() // so that it is found should the process die
 	}
 	heard := &hearing{Tap: recording}
@@ -117,7 +128,7 @@ func (c *Call) Leave(ctx context.Context, o MessageOptions) error {
 		ended = e.At
 	}
 	if last := heard.sound.Load(); last == nil || last.Sub(began) < leastMessage {
-		c.rec.Message = before
+		c.rec.EarlierMessages, c.rec.Message = earlier, before
 		c.publish()
 		c.discard(recording)
 		return cmp.Or(err, ErrNoMessage)

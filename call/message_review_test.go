@@ -169,3 +169,75 @@ func TestMessageAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestSecondMessage: a message that is left after another, and does not take its place, is one more; one of which nothing
+// comes leaves all as it was. All are in the record, and so is one that a crash cuts off.
+func TestSecondMessage(t *testing.T) {
+	for name, c := range map[string]struct {
+		says time.Duration
+		want []string
+	}{
+		"left":      {4 * time.Second, []string{"strip-1", "strip-2"}},
+		"too short": {500 * time.Millisecond, []string{"strip-1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				reel := &reel{}
+				r, _ := inBooth(t, reel, func(ctx context.Context, l call.Line) (call.Next, error) {
+					require.NoError(t, l.Leave(ctx, taking(false)))
+					if err := l.Leave(ctx, taking(false)); !errors.Is(err, call.ErrNoMessage) {
+						return informed, err
+					}
+					return informed, nil
+				}, func(w *wire, l *calltest.Leg) {
+					w.say(3*time.Second, true)
+					l.Stream().Press('#')
+					time.Sleep(500 * time.Millisecond) // the beep
+					synctest.Wait()
+					w.say(c.says, true)
+					l.Stream().Press('#')
+				})
+				require.Equal(t, c.want, names(&r))
+				require.Equal(t, c.want[len(c.want)-1], r.Message.Name)
+				for i, m := range r.Messages() {
+					require.Positive(t, m.Seconds)
+					require.False(t, reel.strips[i].discarded)
+				}
+			})
+		})
+	}
+}
+
+// names are those of a record's messages.
+func names(r *call.Record) (names []string) {
+	for _, m := range r.Messages() {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// TestMessagesAreBounded: a caller who goes on leaving messages is told at some time that no more are kept; the last may
+// be left anew all the same.
+func TestMessagesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reel := &reel{}
+		r, _ := inBooth(t, reel, func(ctx context.Context, l call.Line) (call.Next, error) {
+			for range call.MaxMessages {
+				require.NoError(t, l.Leave(ctx, taking(false)))
+			}
+			require.ErrorIs(t, l.Leave(ctx, taking(false)), call.ErrNotKept)
+			return informed, l.Leave(ctx, taking(true))
+		}, func(w *wire, l *calltest.Leg) {
+			for range call.MaxMessages + 1 {
+				w.say(2*time.Second, true)
+				l.Stream().Press('#')
+				time.Sleep(500 * time.Millisecond) // the beep
+				synctest.Wait()
+			}
+		})
+		require.Len(t, r.Messages(), call.MaxMessages)
+		require.Len(t, reel.strips, call.MaxMessages+1)
+		require.Equal(t, reel.strips[call.MaxMessages].name, r.Message.Name)
+		require.True(t, reel.strips[call.MaxMessages-1].discarded)
+	})
+}

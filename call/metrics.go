@@ -108,7 +108,7 @@ func (m *metrics) register(reg prometheus.Registerer) error {
 func (m *metrics) begin(queues map[string]QueueOptions) {
 	for q := range queues {
 		m.hangups.WithLabelValues(q)
-		for _, r := range []Result{Answered, Abandoned, Failed} {
+		for _, r := range []Result{Answered, Overflowed, Abandoned, Failed} {
 			m.calls.WithLabelValues(q, string(r))
 		}
 		for _, level := range levels {

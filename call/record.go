@@ -38,8 +38,10 @@ type Record struct {
 	Talks  []TalkRecord `json:"talks"`
 	// Decisions are why the desk rang whom it rang, in order.
 	Decisions []Decision `json:"decisions,omitempty"`
-	// Message is what the caller left word of; nil when nothing.
-	Message *MessageRecord `json:"message,omitempty"`
+	// Message is what the caller left word of, the last if that was done more than once; nil when nothing.
+	// EarlierMessages are those before it, in order; see MaxMessages.
+	Message         *MessageRecord  `json:"message,omitempty"`
+	EarlierMessages []MessageRecord `json:"earlier_messages,omitempty"`
 	// Survey is what the caller said of the service, in order.
 	Survey []Score `json:"survey,omitempty"`
 	// Transfers are what agents' phones asked for by REFER, in order.
@@ -60,7 +62,7 @@ type Record struct {
 	Queue       string     `json:"queue"` // the first; empty for a call that an agent made
 	Agent       string     `json:"agent"` // the first who answered
 	Queued      *time.Time `json:"queued"`
-	Answered    *time.Time `json:"answered"` // the first agent's 200
+	Answered    *time.Time `json:"answered"` // the first agent's 200; who took an overflow outside is none
 	Joined      *time.Time `json:"joined"`
 	Rings       int        `json:"rings"` // of the promise clock; 0 when no agent's phone was rung
 	RingsMet    *bool      `json:"rings_met"`
@@ -89,6 +91,9 @@ type Visit struct {
 	// counts from Entered all the same.
 	Rejoined bool       `json:"rejoined,omitempty"`
 	Since    *time.Time `json:"since,omitempty"`
+	// Kept: the caller, who has left, is being asked about a callback, or a number outside is being called, and the place
+	// is there to come back to. Only while that lasts.
+	Kept bool `json:"kept,omitempty"`
 	// LeftOut are the stays between the one before and this one that the record does not keep, see MaxVisits.
 	LeftOut VisitsLeftOut `json:"left_out,omitzero"`
 }

@@ -37,10 +37,11 @@ func (x *Exchange) settings() (now, before *Options) {
 }
 
 // takeUp takes up the settings in force, as the call is about to enter a stage. A call that walks menus keeps
-// its own until it is through, and so does one on its way to a queue that is no more: what the queue says, and
+// its own until it is through, a number outside that a menu calls included, since the menus may go on where it is not
+// reached; and so does one on its way to a queue that is no more: what the queue says, and
 // where it sends those it turns away, is what it was.
 func (c *Call) takeUp(at Next) {
-	if at.Kind == Menu {
+	if at.Kind == Menu || at.Kind == Dial && at.Else != nil {
 		return
 	}
 	now, before := c.x.settings()

@@ -2,6 +2,7 @@ package call_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -124,6 +125,49 @@ func TestReload(t *testing.T) {
 			require.Equal(t, call.Abandoned, r.Result, told)
 			require.Contains(t, told, "caller heard "+strings.Join(c.heard, " "))
 		})
+	}
+}
+
+// TestReloadWhileANumberIsCalled: where a menu goes on when a number outside is not reached is there when it is not,
+// however often the configuration was read anew since the menu was entered.
+func TestReloadWhileANumberIsCalled(t *testing.T) {
+	for _, reloads := range []int{1, 2, 3} {
+		for name, before := range map[string]bool{"while in the menu": true, "while it rings": false} {
+			t.Run(fmt.Sprintf("%s, %d times", name, reloads), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s, dialer := newStage(t), &calltest.Dialer{}
+					s.x.Dialer = dialer
+					s.x.Menus = graph{
+						"main":  {Kind: call.Dial, Number: outside, Else: &call.Next{Kind: call.Menu, Menu: "sorry"}},
+						"sorry": call.DoneWith(call.Informed, call.ReasonMenu),
+					}
+					reload := func() {
+						for range reloads {
+							s.x.Reload(call.Settings{Menus: graph{"main": toRepair}, Prompts: s.x.Prompts, Targets: s.x.Targets, Queues: s.x.Queues})
+						}
+					}
+					s.act("dial", []string{"menu", "main"})
+					synctest.Wait()
+					if before {
+						reload()
+					}
+					s.caller.Stream().Press('1')
+					synctest.Wait()
+					if !before {
+						reload()
+					}
+					require.True(t, dialer.Fail(call.CauseBusy))
+					<-time.After(3 * time.Second)
+					synctest.Wait()
+					s.hears("sorry")
+					s.caller.Stream().Press('1')
+					<-s.done
+					r := s.records.finished(t)
+					require.Equal(t, call.End{Result: call.Informed, Reason: call.ReasonMenu}, call.End{Result: r.Result, Reason: r.Reason})
+					require.Equal(t, "main/1/sorry/1", r.MenuPath)
+				})
+			})
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -220,20 +221,17 @@ func (s Summaries) Total() (all Summary) {
 // CloseCrashed finishes a record that a dead process left open. The call ended at the latest instant
 // known: last (when the process was last known to live; may be zero) or the latest time in the record.
 // What was open within it ends then too. A call whose parties were joined stays answered,
-// and what was left of a message is one.
+// and what was left of a message is one. A place that was kept is one that the crash has taken.
 func (r *Record) CloseCrashed(last time.Time) {
 	end := r.latest(last)
 	r.Ended, r.Release, r.Reason = &end, BySystem, ReasonCrash
-	r.Result = Failed
-	if r.Message != nil {
-		r.Result = Message
-	}
-	if r.wasJoined() {
-		r.Result = Answered
-	}
+	r.Result = cmp.Or(r.came(), Failed)
 	for i := range r.Visits {
-		if v := &r.Visits[i]; v.Left == nil {
+		switch v := &r.Visits[i]; {
+		case v.Left == nil:
 			v.Left, v.How = &end, string(ReasonCrash)
+		case v.Kept:
+			v.Kept, v.How = false, string(ReasonCrash)
 		}
 	}
 	for i := range r.Offers {

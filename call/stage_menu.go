@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -39,17 +40,10 @@ func menu(ctx context.Context, c *Call, at Next) Next {
 	return next
 }
 
-// outcome is the result of a call that a menu ends: a caller who talked to somebody was answered,
+// outcome is the result of a call that a menu ends: a caller who talked to somebody was served,
 // and one who left a message has left it.
 func (c *Call) outcome(said Result) Result {
-	switch {
-	case c.rec.wasJoined():
-		return Answered
-	case c.rec.Message != nil:
-		return Message
-	default:
-		return said
-	}
+	return cmp.Or(c.rec.came(), said)
 }
 
 // failed is the Next after an error of a line: the caller may have left, or a command may have moved

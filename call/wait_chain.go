@@ -18,8 +18,11 @@ func (c *Call) noteTurned(queue string) {
 // chose ends the chain: the caller pressed a key, or talked to somebody.
 func (c *Call) chose() { c.turnedBy, c.faultsIn = nil, nil }
 
-// howCallback is how a visit ended whose caller asked to be called back.
-const howCallback = "callback"
+// How a visit ended: the caller asked to be called back; the queue turned the caller away, as package acd says it too.
+const (
+	howCallback = "callback"
+	howOverflow = "overflow"
+)
 
 // reopened is the index of the stay that goes on: the last one, left open by a restart, or taken up in the same place
 // after a wish to be called back that the caller took back, a number outside that was not reached, or an agent who left

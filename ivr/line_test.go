@@ -22,6 +22,7 @@ type script struct {
 	transcript []string
 
 	full    bool // no message can be kept
+	filled  bool // none can but the first
 	own     []media.Key
 	answers map[string]string
 }
@@ -129,7 +130,7 @@ func (s *script) Leave(ctx context.Context, o call.MessageOptions) error {
 		again = " again"
 	}
 	s.note("leave %s %s %s%s", o.Queue, o.Max, o.Silence, again)
-	if s.full {
+	if s.full || s.filled && o.Again {
 		return call.ErrNotKept
 	}
 	begun := time.Now()

@@ -17,6 +17,8 @@ const (
 	endMessage  = media.Key('#')
 	shortPrompt = "voicemail-short" // nothing was heard
 	keptPrompt  = "voicemail-kept"
+	// notKeptPrompt says that the message left anew could not be kept, and that the one before is.
+	notKeptPrompt = "voicemail-not-kept"
 )
 
 // What a caller who has left a message may do with it: a key each. Nothing pressed keeps it.
@@ -106,9 +108,12 @@ func (v *voicemail) review(ctx context.Context, line call.Line) error {
 		case key == againMessage:
 			o := v.message()
 			o.Again = true
-			if err := line.Leave(ctx, o); errors.Is(err, call.ErrNoMessage) {
+			switch err := line.Leave(ctx, o); {
+			case errors.Is(err, call.ErrNoMessage):
 				before = shortPrompt
-			} else if err != nil && !errors.Is(err, call.ErrNotKept) {
+			case errors.Is(err, call.ErrNotKept):
+				before = notKeptPrompt
+			case err != nil:
 				return err
 			}
 		default:
@@ -130,7 +135,7 @@ func buildVoicemail(name string, o MenuOptions, _ *Options) built {
 	}
 	if o.Voicemail.Review {
 		b.own = append(b.own, keepMessage, hearMessage, againMessage)
-		b.prompts = append(b.prompts, named{promptField, reviewPrompt}, named{promptField, DefaultInvalidKey})
+		b.prompts = append(b.prompts, named{promptField, reviewPrompt}, named{promptField, notKeptPrompt}, named{promptField, DefaultInvalidKey})
 	}
 	wrong := func(field string, found any, want string) {
 		b.problems = append(b.problems, &ProblemError{OutOfRange, name, field, fmt.Sprint(found), want})

@@ -24,7 +24,7 @@ func TestWalk(t *testing.T) {
 			o.Prompts = shelf{missing: part("missing")}
 			world(t, &o, part)
 			line := newScript(t, part("clips"), part("keys"))
-			line.full = len(part("full")) > 0
+			line.full, line.filled = len(part("full")) > 0, len(part("filled")) > 0
 			o.HTTP = &server{line: line, answers: part("answers")}
 			m, err := New(o)
 			require.NoError(t, err)

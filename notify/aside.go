@@ -110,12 +110,13 @@ func (s *spool) read(file io.Reader, bad *aside) error {
 }
 
 // keepOld keeps the file as it is under another name, before it is written anew: lines in it are nowhere else. One
-// that was kept before stays, so that there is never more than one.
-func (s *spool) keepOld() {
+// that was kept before stays, so that there is never more than one. It reports whether the file was kept.
+func (s *spool) keepOld() bool {
 	kept := s.path + suffixOld
 	if err := os.Link(s.path, kept); err != nil {
 		s.log.Error("the spool with lines that cannot be read is not kept", zap.Error(err))
-		return
+		return false
 	}
 	s.log.Error("the spool with lines that cannot be read is kept as it was", zap.String("file", filepath.Base(kept)))
+	return true
 }

@@ -7,9 +7,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"go.uber.org/zap"
 
 	"hotline/call"
 )
@@ -24,17 +21,22 @@ var ErrRunning = errors.New("notify: was already started")
 type Hub struct {
 	o       Options
 	metrics *metrics
-	hooks   []*hook
 	started atomic.Bool
 
-	mu   sync.Mutex // guards what follows
-	seen map[string]bool
-	ids  []string // of seen, in a ring of remembered
-	next int
+	changing sync.Mutex  // held while hooks are begun and ended; guards begin and over
+	begin    func(*hook) // begins to send to a hook; nil before Run
+	over     bool        // nothing is sent any more
+
+	mu    sync.Mutex // guards what follows
+	hooks []*hook    // never written to: another list takes its place
+	seen  map[string]bool
+	ids   []string // of seen, in a ring of remembered
+	next  int
 }
 
-// New opens the spools and takes up again what was not taken before a restart. Errors: what is wrong with the
-// options, all at once; the system's of a folder or a spool; the registry's.
+// New opens the spools and takes up again what was not taken before a restart. A spool that cannot be read or written
+// is said to the log and shown in the metrics: its hook is told all the same. Errors: what is wrong with the options,
+// all at once; the registry's.
 func New(o Options) (*Hub, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
@@ -44,15 +46,9 @@ func New(o Options) (*Hub, error) {
 		return nil, fmt.Errorf("notify: register metrics: %w", err)
 	}
 	h := &Hub{o: o, metrics: m, seen: make(map[string]bool, remembered)}
-	if err := prepare(&o); err != nil {
-		return nil, fmt.Errorf("notify: folder of spools: %w", err)
-	}
+	tidy(&o)
 	for _, hook := range o.Hooks {
-		opened, err := h.open(hook)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("notify: webhook %s: %w", hook.Name, err), h.close())
-		}
-		h.hooks = append(h.hooks, opened)
+		h.hooks = append(h.hooks, h.open(hook))
 	}
 	return h, nil
 }
@@ -64,11 +60,18 @@ func (h *Hub) Tell(e call.Event) {
 		return
 	}
 	h.metrics.told(e)
-	for _, k := range h.hooks {
-		if len(k.Events) == 0 || slices.Contains(k.Events, e.Kind) {
+	for _, k := range h.told() {
+		if wants := k.now.Load().Events; len(wants) == 0 || slices.Contains(wants, e.Kind) {
 			k.put(id, e)
 		}
 	}
+}
+
+// told are the hooks there are.
+func (h *Hub) told() []*hook {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.hooks
 }
 
 // Queues says that there are these queues too, from now on: those that are gone may still have callers.
@@ -98,18 +101,13 @@ func (h *Hub) Run(ctx context.Context) error {
 	if !h.started.CompareAndSwap(false, true) {
 		return ErrRunning
 	}
-	var lanes, keepers sync.WaitGroup
-	quit := make(chan struct{})
-	for _, k := range h.hooks {
-		for _, l := range []*lane{&k.alarms, &k.others} {
-			lanes.Go(func() { l.run(ctx) })
-		}
-		keepers.Go(func() { k.spool.run(quit) })
+	h.changing.Lock()
+	h.begin = func(k *hook) { k.start(ctx) }
+	for _, k := range h.told() {
+		h.begin(k)
 	}
+	h.changing.Unlock()
 	<-ctx.Done()
-	lanes.Wait()
-	close(quit) // the lanes have said their last
-	keepers.Wait()
 	return h.close()
 }
 
@@ -122,60 +120,12 @@ func (h *Hub) Close() error {
 }
 
 func (h *Hub) close() error {
+	h.changing.Lock()
+	defer h.changing.Unlock()
+	h.over = true
 	var errs []error
-	for _, k := range h.hooks {
-		errs = append(errs, k.spool.close())
+	for _, k := range h.told() {
+		errs = append(errs, k.end())
 	}
 	return errors.Join(errs...)
-}
-
-// hook is one of Options.Hooks with what waits for it. Alarms go by a lane of their own, so that nothing is before
-// them: not even a request that hangs.
-type hook struct {
-	Hook
-	hub            *Hub
-	log            *zap.Logger
-	spool          *spool
-	alarms, others lane
-}
-
-// open makes a hook and takes up what its spool has.
-func (h *Hub) open(o Hook) (*hook, error) {
-	k := &hook{Hook: o, hub: h, log: h.o.Logger.With(zap.String("webhook", o.Name))}
-	k.alarms = lane{hook: k, wake: make(chan struct{}, 1), slowest: alarmSlowest}
-	k.others = lane{hook: k, wake: make(chan struct{}, 1), slowest: slowest}
-	h.metrics.watch(k)
-	left, s, err := openSpool(spoolPath(h.o.Dir, o.Name), k.log)
-	if err != nil {
-		return nil, err
-	}
-	k.spool = s
-	h.metrics.hooks.WithLabelValues(o.Name, outcomeDamaged).Add(float64(s.damaged))
-	for _, it := range left {
-		k.lane(it.Kind).add(it)
-	}
-	if len(left) > 0 {
-		k.log.Info("events left from before are sent now", zap.Int("events", len(left)))
-	}
-	return k, nil
-}
-
-func (k *hook) lane(kind call.EventKind) *lane {
-	if kind == call.EventAlarm || kind == call.EventAlarmStep {
-		return &k.alarms
-	}
-	return &k.others
-}
-
-// put queues an event for the hook, and for its spool.
-func (k *hook) put(id string, e call.Event) {
-	it := item{ID: id, Kind: e.Kind, Told: time.Now(), Body: body(id, e, k.FullNumbers)}
-	k.spool.note(it)
-	k.lane(e.Kind).add(it)
-}
-
-// finish forgets an item that was taken, or will never be.
-func (k *hook) finish(it item, outcome string) {
-	k.hub.metrics.hooks.WithLabelValues(k.Name, outcome).Inc()
-	k.spool.note(item{Done: it.ID})
 }

@@ -22,9 +22,25 @@ type lane struct {
 	hook    *hook
 	slowest time.Duration
 	wake    chan struct{} // has a token when something was added
+	again   chan struct{} // has a token when the next try is not to be waited for
 
 	mu    sync.Mutex // guards queue
 	queue []item
+}
+
+func newLane(k *hook, slowest time.Duration) lane {
+	return lane{hook: k, slowest: slowest, wake: make(chan struct{}, 1), again: make(chan struct{}, 1)}
+}
+
+// hurry has the next try made now: what kept the last from being taken may be over.
+func (l *lane) hurry() { token(l.again) }
+
+// token puts one into a channel that has room for one.
+func token(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // add puts an item at the end. When there is no room any more, the oldest but the first, which is being tried, is
@@ -41,10 +57,7 @@ func (l *lane) add(it item) {
 	for _, it := range dropped {
 		l.hook.finish(it, outcomeDropped)
 	}
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
+	token(l.wake)
 }
 
 // first is the item that is to be sent next.
@@ -89,6 +102,10 @@ func (l *lane) run(ctx context.Context) {
 			l.done(it, outcomeExpired)
 			continue
 		}
+		select {
+		case <-l.again: // the try that follows is that
+		default:
+		}
 		result := l.hook.send(ctx, it, failures+1)
 		switch {
 		case ctx.Err() != nil: // cut off by us: it is sent again after a restart
@@ -97,12 +114,12 @@ func (l *lane) run(ctx context.Context) {
 			l.done(it, result.outcome)
 		default:
 			failures++
-			l.hook.hub.metrics.hooks.WithLabelValues(l.hook.Name, outcomeFailed).Inc()
+			l.hook.hub.metrics.hooks.WithLabelValues(l.hook.name, outcomeFailed).Inc()
 			if failures == 1 { // what follows is in the metrics
 				l.hook.log.Warn("webhook not taken, tried again until it is", zap.String("event", it.ID),
 					zap.Int("status", result.status), zap.Error(result.err))
 			}
-			pause(ctx, max(min(result.after, l.slowest), backoff(failures, l.slowest)))
+			l.pause(ctx, max(min(result.after, l.slowest), backoff(failures, l.slowest)))
 		}
 	}
 }
@@ -117,12 +134,13 @@ func backoff(failures int, slowest time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// pause waits, unless ctx ends before.
-func pause(ctx context.Context, d time.Duration) {
+// pause waits, unless ctx ends before, or the next try is wanted now.
+func (l *lane) pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+	case <-l.again:
 	case <-ctx.Done():
 	}
 }

@@ -20,6 +20,9 @@ const (
 	outcomeDamaged   = "damaged"
 )
 
+// byHook labels what is of one hook.
+const byHook = "hook"
+
 // noQueue labels an event that is no queue's.
 const noQueue = "none"
 
@@ -27,15 +30,15 @@ type metrics struct {
 	events *prometheus.CounterVec // by kind and queue
 	hooks  *prometheus.CounterVec // by hook and outcome
 
-	mu     sync.Mutex         // guards what follows
-	lanes  map[string][]*lane // by hook
-	queues []string           // that are labels
+	mu      sync.Mutex       // guards what follows
+	watched map[string]*hook // by name
+	queues  []string         // that are labels
 }
 
-// newMetrics begins every counter at zero, so that the first event is a rise.
+// newMetrics begins the counters of the queues at zero, as watch does those of the hooks.
 func newMetrics(o *Options) (*metrics, error) {
 	m := &metrics{
-		lanes: make(map[string][]*lane),
+		watched: make(map[string]*hook),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_target_events_total",
 			Help: "What was told while it could still be acted on, by kind (half of a target used up, the whole, alarms) and queue.",
@@ -43,20 +46,21 @@ func newMetrics(o *Options) (*metrics, error) {
 		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_webhook_total",
 			Help: "Events sent to webhooks, by what came of it: delivered, refused for good, expired after a day, dropped for want of room, damaged on the disk; and failed, the tries that are repeated.",
-		}, []string{"hook", "outcome"}),
+		}, []string{byHook, "outcome"}),
 	}
 	m.begin(append([]string{noQueue}, o.Queues...))
-	for _, h := range o.Hooks {
-		for _, outcome := range []string{outcomeDelivered, outcomeFailed, outcomeRefused, outcomeExpired, outcomeDropped, outcomeDamaged} {
-			m.hooks.WithLabelValues(h.Name, outcome)
-		}
-	}
 	if o.Registry == nil {
 		return m, nil
 	}
-	queue := waiting{m, prometheus.NewDesc("hotline_webhook_queue",
-		"Events that wait for a webhook to take them.", []string{"hook"}, nil)}
-	return m, errors.Join(o.Registry.Register(m.events), o.Registry.Register(m.hooks), o.Registry.Register(queue))
+	w := waiting{
+		m: m,
+		queue: prometheus.NewDesc("hotline_webhook_queue",
+			"Events that wait for a webhook to take them.", []string{byHook}, nil),
+		unkept: prometheus.NewDesc("hotline_webhook_unkept",
+			"1 while the spool of a webhook cannot be written, so that a restart would lose the events that wait for it; else 0.",
+			[]string{byHook}, nil),
+	}
+	return m, errors.Join(o.Registry.Register(m.events), o.Registry.Register(m.hooks), o.Registry.Register(w))
 }
 
 // begin makes labels of queues, besides those that are.
@@ -85,31 +89,48 @@ func (m *metrics) told(e call.Event) {
 	m.events.WithLabelValues(string(e.Kind), queue).Inc()
 }
 
-// watch has the length of a hook's queue shown.
+// outcomes are all of them.
+var outcomes = []string{outcomeDelivered, outcomeFailed, outcomeRefused, outcomeExpired, outcomeDropped, outcomeDamaged}
+
+// watch has a hook shown, with every counter at zero, so that the first event is a rise.
 func (m *metrics) watch(k *hook) {
+	for _, outcome := range outcomes {
+		m.hooks.WithLabelValues(k.name, outcome)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lanes[k.Name] = []*lane{&k.alarms, &k.others}
+	m.watched[k.name] = k
 }
 
-// waiting is the collector of how many events wait for each hook.
+// unwatch has a hook's queue shown no more. Its counters stay: what was sent was sent.
+func (m *metrics) unwatch(k *hook) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.watched, k.name)
+}
+
+// waiting is the collector of how many events wait for each hook, and whether they are kept.
 type waiting struct {
-	m    *metrics
-	desc *prometheus.Desc
+	m             *metrics
+	queue, unkept *prometheus.Desc
 }
 
 // Describe implements [prometheus.Collector].
-func (w waiting) Describe(ch chan<- *prometheus.Desc) { ch <- w.desc }
+func (w waiting) Describe(ch chan<- *prometheus.Desc) {
+	ch <- w.queue
+	ch <- w.unkept
+}
 
 // Collect implements [prometheus.Collector].
 func (w waiting) Collect(ch chan<- prometheus.Metric) {
 	w.m.mu.Lock()
 	defer w.m.mu.Unlock()
-	for hook, lanes := range w.m.lanes {
-		n := 0
-		for _, l := range lanes {
-			n += l.len()
+	for name, k := range w.m.watched {
+		unkept := 0.0
+		if k.spool.failing.Load() {
+			unkept = 1
 		}
-		ch <- prometheus.MustNewConstMetric(w.desc, prometheus.GaugeValue, float64(n), hook)
+		ch <- prometheus.MustNewConstMetric(w.queue, prometheus.GaugeValue, float64(k.waiting()), name)
+		ch <- prometheus.MustNewConstMetric(w.unkept, prometheus.GaugeValue, unkept, name)
 	}
 }

@@ -91,7 +91,8 @@ const maxAnswer = 4 << 10
 func (k *hook) send(ctx context.Context, it item, attempt int) sent {
 	ctx, cancel := context.WithTimeout(ctx, k.hub.o.Within)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, k.URL, bytes.NewReader(it.Body))
+	to := k.now.Load()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(it.Body))
 	if err != nil { // the URL was parsed before
 		return sent{outcome: outcomeFailed, err: fmt.Errorf("make request: %w", nameless(err))}
 	}
@@ -99,7 +100,7 @@ func (k *hook) send(ctx context.Context, it item, attempt int) sent {
 	r.Header.Set("User-Agent", "hotline")
 	r.Header.Set(HeaderEvent, it.ID)
 	r.Header.Set(HeaderAttempt, strconv.Itoa(attempt))
-	r.Header.Set(HeaderSignature, Sign(k.Secret, time.Now(), it.Body))
+	r.Header.Set(HeaderSignature, Sign(to.Secret, time.Now(), it.Body))
 	resp, err := k.hub.o.Client.Do(r)
 	if err != nil {
 		return sent{outcome: outcomeFailed, err: nameless(err)}

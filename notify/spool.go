@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,10 +49,13 @@ type spool struct {
 	log  *zap.Logger
 	file *os.File
 	// open are the items not over by the lines written, in order; lines counts those in the file.
-	open    []item
-	lines   int
-	failing bool
-	damaged int // lines that could not be read when it was opened
+	open  []item
+	lines int
+	// failing: what was noted last is not on the disk. The metrics read it too.
+	failing atomic.Bool
+	// untouchable: the file has what could neither be read nor kept elsewhere.
+	untouchable bool
+	damaged     int // lines that could not be read when it was opened
 	// settle brings a folder's names to the disk; syncFolder, but in tests.
 	settle func(dir string) error
 
@@ -63,57 +66,52 @@ type spool struct {
 
 func spoolPath(dir, name string) string { return filepath.Join(dir, name+extension) }
 
-// prepare makes the folder, if there is a hook, and deletes what is left of those that are there no more.
-func prepare(o *Options) error {
-	if len(o.Hooks) > 0 {
-		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-			return err
-		}
-	}
+// tidy deletes what is left of hooks that are there no more.
+func tidy(o *Options) {
 	files, err := os.ReadDir(o.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		o.Logger.Error("folder of spools cannot be read", zap.Error(err))
 	}
 	for _, f := range files {
 		name, rest, _ := strings.Cut(f.Name(), ".") // a name has none
 		ours := slices.Contains([]string{extension, extension + suffixNew, extension + suffixBad, extension + suffixOld}, "."+rest)
 		if ours && !slices.ContainsFunc(o.Hooks, func(h Hook) bool { return h.Name == name }) {
-			o.Logger.Warn("spool of a webhook that is not configured any more is deleted", zap.String("webhook", name))
-			if err := os.Remove(filepath.Join(o.Dir, f.Name())); err != nil {
-				return err
-			}
+			err := os.Remove(filepath.Join(o.Dir, f.Name()))
+			o.Logger.Warn("spool of a webhook that is not configured any more is deleted", zap.String("webhook", name), zap.Error(err))
 		}
 	}
-	return nil
 }
 
 // openSpool reads a spool and opens it for writing, without what is over. left are the items not over yet. A line
-// that cannot be read costs itself alone: it is set aside.
-func openSpool(path string, log *zap.Logger) (left []item, s *spool, err error) {
+// that cannot be read costs itself alone: it is set aside. A disk that fails, or is full, is said, and costs no more
+// than what a restart would lose: calls go on.
+func openSpool(path string, log *zap.Logger) (left []item, s *spool) {
 	s = &spool{path: path, log: log, wake: make(chan struct{}, 1), settle: syncFolder}
 	file, err := os.Open(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR): // nor is there anything where its folder would be
 	case err != nil:
-		return nil, nil, err
+		s.unreadable(err)
 	default:
 		bad := &aside{path: path + suffixBad}
 		err := errors.Join(s.read(file, bad), file.Close())
-		if !bad.end(log) && err == nil {
+		switch whole := bad.end(log); {
+		case err != nil:
+			s.unreadable(err)
+		case !whole:
 			s.keepOld()
-		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("read %s: %w", path, err)
 		}
 		s.damaged = bad.lines
 	}
-	if err := s.rewrite(); err != nil {
-		if s.file != nil {
-			err = errors.Join(err, s.file.Close())
-		}
-		return nil, nil, err
-	}
-	return slices.Clone(s.open), s, nil
+	s.written(s.rewrite())
+	return slices.Clone(s.open), s
+}
+
+// unreadable says that lines of the file may never be sent, and keeps it under another name before it is written anew.
+// If that cannot be done either, it is left as it is, and nothing is kept in this run.
+func (s *spool) unreadable(err error) {
+	s.log.Error("spool cannot be read: events in it are not sent", zap.Error(err))
+	s.untouchable = !s.keepOld()
 }
 
 // takeLine takes a line as it stands in the file, and reports whether it could be read.
@@ -136,9 +134,18 @@ func (s *spool) take(it item) {
 	}
 }
 
-// rewrite writes the file anew with the open items alone, and opens it. When it returns, the disk has it under its
+// errUntouchable says that a spool is not written anew, since what it has is nowhere else.
+var errUntouchable = errors.New("it could not be read, and is left as it is")
+
+// rewrite writes the file anew with the open items alone, and opens it; the folder is made if it is missing. When it returns, the disk has it under its
 // name: else a power cut could bring back the old one, without what was written to the new.
 func (s *spool) rewrite() error {
+	if s.untouchable {
+		return errUntouchable
+	}
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+		return err
+	}
 	fresh := s.path + suffixNew
 	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -194,10 +201,7 @@ func (s *spool) note(it item) {
 		s.notes = append(s.notes, it)
 	}
 	s.mu.Unlock()
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	token(s.wake)
 }
 
 // run writes what is noted, until quit is closed and all is written.
@@ -226,15 +230,28 @@ func (s *spool) keep() {
 		s.take(it)
 	}
 	var err error
-	if s.lines > rewriteAfter || len(s.open) == 0 && s.lines > len(notes) || s.failing {
+	if s.lines > rewriteAfter || len(s.open) == 0 && s.lines > len(notes) || s.failing.Load() {
 		err = s.rewrite()
 	} else {
 		err = write(s.file, notes)
 	}
-	if err != nil && !s.failing {
-		s.log.Error("events for a webhook are not kept over a restart: the spool cannot be written", zap.Error(err))
-	}
-	s.failing = err != nil
+	s.written(err)
 }
 
-func (s *spool) close() error { return s.file.Close() }
+// written notes whether the disk took what it was given, and says so when that changes.
+func (s *spool) written(err error) {
+	switch failed := s.failing.Swap(err != nil); {
+	case err != nil && !failed:
+		s.log.Error("events for a webhook are not kept over a restart: the spool cannot be written", zap.Error(err))
+	case err == nil && failed:
+		s.log.Info("events for a webhook are kept over a restart again")
+	}
+}
+
+// close ends it. A spool that could never be written has no file.
+func (s *spool) close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}

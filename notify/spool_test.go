@@ -99,7 +99,8 @@ func TestDiskFails(t *testing.T) {
 		r := &receiver{start: time.Now()}
 		core, logs := observer.New(zap.ErrorLevel)
 		l := start(t, r, func(o *notify.Options) { o.Logger = zap.New(core) })
-		require.NoError(t, os.RemoveAll(l.o.Dir)) // a rewrite has nowhere to go
+		require.NoError(t, os.RemoveAll(l.o.Dir))
+		require.NoError(t, os.WriteFile(l.o.Dir, nil, 0o600)) // a rewrite has nowhere to go
 		for i := range 5000 {
 			l.hub.Tell(event(call.EventOverflow, strconv.Itoa(i)))
 			synctest.Wait()

@@ -42,6 +42,20 @@ type exchange struct {
 	stranger bool
 }
 
+// astray marks a response that no request of ours can have had, by its branch or its CSeq, as one of a transaction that
+// there never was: sipgo then tells of it as of any that came too late, and does not fail over it in the log, where an
+// operator could do nothing about it.
+func astray(res *sipmsg.Response) {
+	params := sipmsg.NewParams()
+	params.Add("branch", sipmsg.RFC3261BranchMagicCookie+"-astray")
+	res.PrependHeader(&sipmsg.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: res.Transport(), Host: "invalid", Params: params,
+	})
+	if res.CSeq() == nil {
+		res.AppendHeader(&sipmsg.CSeqHeader{MethodName: sipmsg.OPTIONS})
+	}
+}
+
 // arrived sees each message on the goroutine that read it, before the transaction layer spawns others.
 // Here alone a message may be changed: it is stamped, and a request without a To tag
 // is given the one that all responses to it must bear (RFC 3261 section 8.2.6.2), those included that sipgo
@@ -58,8 +72,9 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
 		if res, ok := msg.(*sipmsg.Response); ok {
-			if !modern(res) { // sipgo does not even tell of it
-				u.metrics.drop(dropStray)
+			if !modern(res) || res.CSeq() == nil {
+				astray(res)
+				return
 			}
 			unwrap(res)
 			u.progress(res)

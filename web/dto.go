@@ -76,8 +76,10 @@ type callDTO struct {
 	Answers  map[string]string `json:"answers"`
 	Language string            `json:"language"`
 
-	Survey  []scoreDTO `json:"survey"`
-	Message *leftDTO   `json:"message"`
+	Survey []scoreDTO `json:"survey"`
+	// Message is the last of Messages.
+	Message  *leftDTO  `json:"message"`
+	Messages []leftDTO `json:"messages"`
 
 	Kind     string `json:"kind"`
 	Callback string `json:"callback"`
@@ -96,11 +98,8 @@ type leftDTO struct {
 	Seconds seconds `json:"seconds"`
 }
 
-func (z zone) left(m *call.MessageRecord) *leftDTO {
-	if m == nil {
-		return nil
-	}
-	return &leftDTO{Name: m.Name, At: z.at(m.At), Queue: m.Queue, Seconds: seconds(m.Seconds)}
+func (z zone) left(m call.MessageRecord) leftDTO {
+	return leftDTO{Name: m.Name, At: z.at(m.At), Queue: m.Queue, Seconds: seconds(m.Seconds)}
 }
 
 // scoreDTO is one answer of a caller who was asked how the service was.
@@ -184,8 +183,13 @@ func (z zone) call(r call.Record) callDTO {
 	if r.Answers == nil {
 		r.Answers = map[string]string{}
 	}
+	messages := each(r.Messages(), z.left)
+	var last *leftDTO
+	if n := len(messages); n > 0 {
+		last = &messages[n-1]
+	}
 	return callDTO{
-		Answers: r.Answers, Language: r.Language, Survey: each(r.Survey, z.score), Message: z.left(r.Message), Kind: r.Kind, Callback: r.Callback, Origin: r.Origin,
+		Answers: r.Answers, Language: r.Language, Survey: each(r.Survey, z.score), Message: last, Messages: messages, Kind: r.Kind, Callback: r.Callback, Origin: r.Origin,
 		ID: r.ID, From: r.From, To: r.To, Trunk: r.Trunk, MenuPath: r.MenuPath, Queue: r.Queue, Agent: r.Agent,
 		Started: z.at(r.Started), Accepted: z.maybe(r.Accepted), Queued: z.maybe(r.Queued),
 		PromiseClock: z.maybe(r.PromiseClock), Answered: z.maybe(r.Answered), Joined: z.maybe(r.Joined),

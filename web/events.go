@@ -93,11 +93,9 @@ func (s *Server) closed() bool {
 
 // snapshot is the event that all watchers of one second share.
 type snapshot struct {
-	mu      sync.Mutex
-	event   []byte
-	made    time.Time
-	today   call.Summaries // nil when it cannot be counted
-	counted time.Time
+	mu    sync.Mutex
+	event []byte
+	made  time.Time
 }
 
 // get returns the event, made anew if it is of an earlier second.
@@ -108,11 +106,9 @@ func (n *snapshot) get(ctx context.Context, s *Server) ([]byte, error) {
 	if n.event != nil && now.Sub(n.made) < eventEvery*9/10 { // the tenth: two tickers are never quite alike
 		return n.event, nil
 	}
-	if n.counted.IsZero() || now.Sub(n.counted) >= summaryEvery {
-		n.today, n.counted = s.today(context.WithoutCancel(ctx), now), now
-	}
+	today := s.today(ctx, now)
 	s.follow(context.WithoutCancel(ctx))
-	board, err := s.board(now, n.today)
+	board, err := s.board(now, today)
 	if err != nil {
 		return nil, err
 	}

@@ -148,6 +148,7 @@ type Server struct {
 	handler  http.Handler
 	watchers chan struct{} // holds one token for each
 	snapshot snapshot
+	day      today
 	alerts   alerts
 	closing  chan struct{} // closed when Run ends: events end
 	once     sync.Once

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -56,22 +57,38 @@ func wholeDay(today call.Summaries) *todayDTO {
 	return todayOf(today.Total())
 }
 
-// today counts the calls since midnight; nil when the store cannot tell, or whoever asked is gone.
+// today is the day's count that all who ask within summaryEvery share, so that a wall of pages costs what one does.
+type today struct {
+	mu       sync.Mutex // held while it is counted: who asks meanwhile waits for that count
+	counts   call.Summaries
+	counted  time.Time
+	midnight time.Time     // when the day began that was counted
+	level    time.Duration // the service level's time that it was counted by
+}
+
+// today are the calls since midnight, as they were within the last summaryEvery; nil when the store cannot tell. Another
+// day, or another service level by a reload, is counted at once.
 func (s *Server) today(ctx context.Context, now time.Time) call.Summaries {
 	if s.o.Records == nil {
 		return nil
 	}
-	within, cancel := context.WithTimeout(ctx, summaryTimeout)
-	defer cancel()
 	year, month, day := now.In(s.o.Location).Date()
-	midnight := time.Date(year, month, day, 0, 0, 0, 0, s.o.Location)
-	n, err := s.o.Records.Summaries(within, midnight, s.inForce.Load().ServiceLevel)
-	if err != nil && ctx.Err() != nil {
-		return nil
+	midnight, level := time.Date(year, month, day, 0, 0, 0, 0, s.o.Location), s.inForce.Load().ServiceLevel
+	t := &s.day
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	age := now.Sub(t.counted)
+	if !t.counted.IsZero() && age >= 0 && age < summaryEvery && midnight.Equal(t.midnight) && level == t.level {
+		return t.counts
 	}
+	// Whoever asked may be gone: the others wait for it all the same.
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), summaryTimeout)
+	defer cancel()
+	counts, err := s.o.Records.Summaries(within, midnight, level)
 	if err != nil {
 		s.o.Logger.Warn("today's calls not counted", zap.Error(err))
-		return nil
+		counts = nil
 	}
-	return n
+	t.counts, t.counted, t.midnight, t.level = counts, now, midnight, level
+	return counts
 }

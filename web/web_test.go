@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"hotline/call"
+	"hotline/store/memstore"
 )
 
 var update = flag.Bool("update", false, "write the golden files of testdata anew")
@@ -319,3 +320,27 @@ func TestStoreFails(t *testing.T) {
 var errDisk = errors.New("disk on fire")
 
 type brokenRecords struct{ Records }
+
+// TestLeftOut: what a record has no room for is told in the entry after it, and nothing is said where nothing was left
+// out.
+func TestLeftOut(t *testing.T) {
+	o := fakeHotline(t)
+	store, ok := o.Records.(*memstore.Store)
+	require.True(t, ok)
+	r := answered("long", now.Add(-time.Hour))
+	r.Visits = append([]call.Visit{{Queue: "repair", Entered: now, Left: new(now), How: "moved"}}, r.Visits...)
+	r.Visits[1].LeftOut = call.VisitsLeftOut{Count: 7, Waited: 90500 * time.Millisecond, FirstWaited: time.Second}
+	r.Offers = append([]call.Offer{{Agent: "8001"}}, r.Offers...)
+	r.Offers[1].LeftOut = 3
+	require.NoError(t, store.Finish(t.Context(), r))
+	w := get(t, New(o).Handler(), "/api/v1/calls/long", supervisorToken)
+	require.Equal(t, http.StatusOK, w.Code)
+	var got struct {
+		Visits, Offers []map[string]any
+	}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+	require.NotContains(t, got.Visits[0], "left_out")
+	require.Equal(t, map[string]any{"count": 7., "wait_seconds": 90.5}, got.Visits[1]["left_out"])
+	require.NotContains(t, got.Offers[0], "left_out")
+	require.InDelta(t, 3, got.Offers[1]["left_out"], 0)
+}

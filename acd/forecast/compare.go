@@ -50,6 +50,22 @@ func (t Trial) Near(m Measure) (v Verdict, ok bool) {
 	}
 }
 
+// longBatch is how many times as long as the queue's memory a batch is at least, for batches to be as good as
+// independent: else the errors that they show are too low by much.
+const longBatch = 5
+
+// remembers is over how many calls the queue remembers, about: those that come in the relaxation time of an M/M/1 queue
+// whose one server is as fast as all agents, talk ÷ agents ÷ (1 − √load)²; and those that come in one talk.
+func (t Trial) remembers() float64 {
+	load := t.Load()
+	return max(load/math.Pow(1-math.Sqrt(load), 2), t.Erlangs())
+}
+
+// Tells reports whether the batches are long enough for three standard errors of theirs to mean anything.
+func (t Trial) Tells() bool {
+	return t.Batches > 0 && float64(t.Calls/t.Batches) >= longBatch*t.remembers()
+}
+
 // Load is the share of the agents' time that the calls ask for.
 func (t Trial) Load() float64 { return t.Erlangs() / float64(t.Agents) }
 
@@ -122,8 +138,21 @@ func (r Row) close() bool {
 	return true
 }
 
-// Failed reports whether a measure is outside of what it is held to.
-func (r Row) Failed() bool {
+// Verdict is what the row comes to: Open where it is outside of what it is held to, and too few calls were measured for
+// that to mean anything.
+func (r Row) Verdict() Verdict {
+	switch {
+	case !r.outside():
+		return Holds
+	case !r.Tells():
+		return Open
+	default:
+		return Fails
+	}
+}
+
+// outside reports whether a measure is outside of what it is held to.
+func (r Row) outside() bool {
 	for _, m := range r.Measures {
 		if v, _ := r.Near(m); v == Fails {
 			return true

@@ -35,11 +35,13 @@ const promiseLatest = time.Second
 // left out.
 func ReadDay(records []call.Record, cycle time.Duration) *Day {
 	d := &Day{offers: map[string][]call.Offer{}, active: map[string][]Shift{}}
+	made := callbacksMade(records)
 	for i := range records {
 		r := &records[i]
-		d.Left.read(r)
+		again := made.playsElse(r)
+		d.Left.read(r, again)
 		if r.Queue != "" {
-			d.read(r, cycle)
+			d.read(r, again, cycle)
 		}
 	}
 	slices.SortStableFunc(d.Stays, func(a, b Stay) int { return a.At.Compare(b.At) })
@@ -49,9 +51,9 @@ func ReadDay(records []call.Record, cycle time.Duration) *Day {
 	return d
 }
 
-func (d *Day) read(r *call.Record, cycle time.Duration) {
+func (d *Day) read(r *call.Record, again func(call.Visit) bool, cycle time.Duration) {
 	for _, v := range r.Visits {
-		if v.Left != nil && v.Queue != "" {
+		if v.Left != nil && v.Queue != "" && !again(v) {
 			d.Stays = append(d.Stays, stayOf(r, v, cycle))
 		}
 	}
@@ -72,7 +74,35 @@ func (d *Day) read(r *call.Record, cycle time.Duration) {
 const (
 	answered  = "answered"
 	abandoned = "abandoned"
+	callback  = "callback"
 )
+
+// calledBack are the last of the calls that were made for each wish to be called back, by the wish's id.
+type calledBack map[string]*call.Record
+
+func callbacksMade(records []call.Record) calledBack {
+	last := calledBack{}
+	for i := range records {
+		r := &records[i]
+		if r.Kind != call.KindCallback || r.Callback == "" || r.Queue == "" {
+			continue
+		}
+		if l := last[r.Callback]; l == nil || !r.Started.Before(l.Started) {
+			last[r.Callback] = r
+		}
+	}
+	return last
+}
+
+// playsElse tells which stays of a call are those of a caller who is in the day already, with the last call back to
+// them: it has the place that the caller kept, and the talk. The stay in which the wish was said, and the calls in which
+// nobody was reached, are no callers besides.
+func (m calledBack) playsElse(r *call.Record) func(call.Visit) bool {
+	last := m[r.Callback]
+	return func(v call.Visit) bool {
+		return last != nil && last != r && (r.Kind == call.KindCallback || v.How == callback)
+	}
+}
 
 func stayOf(r *call.Record, v call.Visit, cycle time.Duration) Stay {
 	s := Stay{Outcome: Outcome{

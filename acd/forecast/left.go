@@ -20,8 +20,8 @@ type Left struct {
 	// Overflows are the stays that the queue ended. After Onward of them the caller came to another queue, and does so
 	// at that time whatever becomes of the stay before.
 	Overflows, Onward int
-	// Callbacks are the stays that ended with a wish to be called back; they last on when played. CalledBack are the
-	// calls for such a wish: their stay began when the caller first came.
+	// Callbacks are the stays that ended with a wish to be called back, and nobody was that day; they last on when played.
+	// CalledBack are the callers who were: their one stay began when they first came.
 	Callbacks, CalledBack int
 	// Cut are the stays that a fault, a stop of the hotline or the alarm's key ended; they last on when played.
 	Cut int
@@ -36,8 +36,8 @@ type Left struct {
 	Unqueued, Open int
 }
 
-// read counts a record.
-func (l *Left) read(r *call.Record) {
+// read counts a record; again are the stays that are played with another one.
+func (l *Left) read(r *call.Record, again func(call.Visit) bool) {
 	switch {
 	case r.MadeBy() != "":
 		l.Outside++
@@ -53,7 +53,7 @@ func (l *Left) read(r *call.Record) {
 	if slices.ContainsFunc(r.Transfers, func(t call.Transfer) bool { return t.How == done }) {
 		l.Transferred++
 	}
-	if r.Kind == call.KindCallback {
+	if r.Kind == call.KindCallback && !again(call.Visit{}) {
 		l.CalledBack++
 	}
 	for _, o := range r.Offers {
@@ -63,7 +63,9 @@ func (l *Left) read(r *call.Record) {
 	}
 	played := map[int]bool{}
 	for i, v := range r.Visits {
-		l.visit(v, i+1 < len(r.Visits))
+		if !again(v) {
+			l.visit(v, i+1 < len(r.Visits))
+		}
 		played[talkOf(r, v)] = true
 	}
 	for i, t := range r.Talks {
@@ -78,7 +80,7 @@ func (l *Left) read(r *call.Record) {
 
 // visit counts a stay, and whether the call came to a queue again after it.
 func (l *Left) visit(v call.Visit, again bool) {
-	const overflow, callback = "overflow", "callback" // as records have them
+	const overflow = "overflow" // as records have it
 	switch {
 	case v.Left == nil:
 		l.Open++

@@ -102,3 +102,34 @@ func TestStrangers(t *testing.T) {
 	agents, talks := forecast.Replay{Day: day, Desk: acd.Options{Agents: []acd.Agent{{ID: "8001"}}}}.Strangers()
 	require.Equal(t, []int{2, 3}, []int{agents, talks})
 }
+
+// TestCallbackIsPlayedOnce: who was called back is one caller, whatever tries it took: the one who first came, and had
+// the talk in the end. The agents' rings of all tries tell what their phones do.
+func TestCallbackIsPlayedOnce(t *testing.T) {
+	asked := recorded(0, 10, 0, 0, "")
+	asked.Callback, asked.Visits[0].How = "b1", "callback"
+	try := func(started, wait, talk float64, agent string) call.Record {
+		r := recorded(0, wait, talk, 2, agent)
+		r.Kind, r.Callback, r.Started = call.KindCallback, "b1", at(started)
+		return r
+	}
+	vain, made := try(100, 110, 0, "8001"), try(400, 420, 60, "8002")
+	vain.Talks = nil
+	other := recorded(20, 5, 0, 0, "") // whose callback was not made that day
+	other.Callback, other.Visits[0].How = "b2", "callback"
+
+	day := forecast.ReadDay([]call.Record{made, asked, other, vain}, cycle)
+	require.Equal(t, forecast.Left{Callbacks: 1, CalledBack: 1}, day.Left)
+	require.Len(t, day.Stays, 2)
+	require.Equal(t, at(0), day.Stays[0].At)
+	require.Equal(t, "8002", day.Stays[0].Agent)
+	require.Equal(t, 420*time.Second, day.Stays[0].Wait)
+	require.True(t, day.Stays[1].Cut)
+	require.Equal(t, []string{"repair"}, day.Queues("8001"))
+
+	p := forecast.Replay{Day: day, Begin: nine, Desk: acd.Options{Queues: []acd.Queue{{Name: "repair"}}}}
+	counts, err := p.Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 2, counts.All.Calls)
+	require.Equal(t, 2, p.Recorded().All.Calls)
+}

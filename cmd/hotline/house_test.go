@@ -45,12 +45,10 @@ func newHouse(t *testing.T, text string) *house {
 	desk.Phones, desk.Dialer, desk.Open = h.phones, h.dialer, openBy(cfg, h.calendars)
 	h.center, err = acd.New(desk)
 	require.NoError(t, err)
-	s := h.callSettings()
-	h.x, err = call.NewExchange(call.Options{
-		Menus: s.Menus, Desk: h.center, Bridge: &calltest.Bridger{}, Records: h.store, Prompts: s.Prompts, Dialer: h.dialer,
-		Queues: s.Queues, Targets: s.Targets, Shed: s.Shed, Languages: s.Languages, Alarm: s.Alarm,
-		OnFinished: func(r call.Record) { h.center.Finished(r) }, Registry: h.registry,
-	})
+	calls := h.callOptions() // but for what there is none of
+	calls.Bridge, calls.Listener, calls.Records, calls.Dialer = &calltest.Bridger{}, nil, h.store, h.dialer
+	calls.OnEvent, calls.OnPanic, calls.Callback = nil, nil, call.CallbackOptions{}
+	h.x, err = call.NewExchange(calls)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan error, 1)

@@ -112,11 +112,16 @@ func (a *app) take() (restart []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	told, err := a.notify.Reload(hooks(cfg))
+	if err != nil {
+		return nil, err
+	}
 	a.notify.Queues(slices.Sorted(maps.Keys(cfg.Queues)))
 	desk()
 	a.exchange.Reload(next.callSettings())
 	a.web.Apply(next.pageSettings())
 	door()
+	told() // last: it may wait for a disk
 	a.inForce = cfg
 	return restart, nil
 }
@@ -155,8 +160,8 @@ func startsWith(c *config.Config) map[string]any {
 		"sip.ping": sip.Ping, "sip.t1": sip.T1, "sip.trying_after": sip.TryingAfter, "sip.expires": sip.Expires,
 		"sip.trace_keep": sip.TraceKeep, "sip.session_expires": sip.SessionExpires, "sip.min_se": sip.MinSE,
 		"media": c.Media, "http.listen": c.HTTP.Listen, "data": c.Data, "drain": c.Drain, "recorder": c.Recorder,
-		"service.timezone": c.Service.Timezone.String(), "webhooks": c.Webhooks,
-		"callback": c.Callback, "codes.survey": c.Codes.Survey,
+		"service.timezone": c.Service.Timezone.String(),
+		"callback":         c.Callback, "codes.survey": c.Codes.Survey,
 	}
 }
 

@@ -2,12 +2,16 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -15,6 +19,8 @@ import (
 	"hotline/call"
 	"hotline/config"
 	"hotline/internal/testkit"
+	"hotline/notify"
+	"hotline/web"
 )
 
 // reloadable serves a site whose file the test changes.
@@ -162,15 +168,49 @@ calendar: {ours: {week: {mon-sun: ["09:00-17:00"]}}, theirs: {timezone: Asia/Tok
 	require.Empty(t, a.reload("test").Restart)
 }
 
-// Webhooks are those of the start; that others wait for a restart is said, whatever of them changed.
-func TestReloadNamesWebhooks(t *testing.T) {
+// Webhooks are taken up: one that is new is told, by its new secret when that has changed, and one that is gone is told
+// no more.
+func TestReloadTakesUpWebhooks(t *testing.T) {
 	t.Parallel()
-	a, _, change := reloadable(t)
-	change("data: ", "webhooks: [{name: duty, url: http://127.0.0.1:1/, secret: one-secret-of-the-hook, events: [alarm]}]\ndata: ")
-	require.Equal(t, []string{"webhooks"}, a.reload("test").Restart)
-	change("webhooks:", "drain: 9s\nwebhooks:")
-	require.Equal(t, []string{"drain", "webhooks"}, a.reload("test").Restart)
-	a.cfg = a.inForce // as if it had been started with them
-	change("one-secret-of-the-hook", "another-secret-of-it")
-	require.Equal(t, []string{"webhooks"}, a.reload("test").Restart)
+	told := make(chan string, 8)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		for _, secret := range []string{"first-secret", "second-secret"} {
+			signature := r.Header.Get(notify.HeaderSignature)
+			unix, err := strconv.ParseInt(strings.TrimPrefix(strings.Split(signature, ",")[0], "t="), 10, 64)
+			if err == nil && notify.Sign(secret, time.Unix(unix, 0), body) == signature {
+				told <- secret
+			}
+		}
+	}))
+	defer srv.Close()
+	a, s, change := reloadable(t)
+	tell := func(agent string) { a.tell(call.Event{Kind: call.EventAgentPaused, At: time.Now(), Agent: agent}) }
+	next := func() string {
+		select {
+		case secret := <-told:
+			return secret
+		case <-time.After(patience):
+			return "nothing was told"
+		}
+	}
+	tell("one")
+	change("data: ", "webhooks: [{name: duty, url: "+srv.URL+", secret: first-secret, events: [agent-paused]}]\ndata: ")
+	require.Equal(t, web.Reloaded{}, a.reload("test"))
+	tell("two")
+	require.Equal(t, "first-secret", next())
+	change("first-secret", "second-secret")
+	require.Equal(t, web.Reloaded{}, a.reload("test"))
+	tell("three")
+	require.Equal(t, "second-secret", next())
+	s.until("/metrics", `hotline_webhook_total{hook="duty",outcome="delivered"} 2`)
+	change("{name: duty, url: "+srv.URL+", secret: second-secret, events: [agent-paused]}", "")
+	require.Equal(t, web.Reloaded{}, a.reload("test"))
+	_, body := s.get("/metrics", "")
+	require.NotContains(t, body, `hotline_webhook_queue{hook="duty"}`)
+	tell("four")
+	require.Empty(t, told)
 }

@@ -50,7 +50,7 @@ func TestReplaySaysWhatIsLeftOut(t *testing.T) {
 	require.True(t, found, out)
 	for _, line := range []string{
 		`1  calls transferred`, `1  talks after a transfer or with a number outside, 3m10s:`, `1  overflows; to another queue went 1,`,
-		`0  callbacks asked for`, `0  callbacks made`, `0  waits cut short`, `0  callers back`, `1  rings of duty numbers`,
+		`0  callbacks asked for`, `0  callers called back`, `0  waits cut short`, `0  callers back`, `1  rings of duty numbers`,
 		`1  calls made by agents, 1m1s:`, `0  calls that came to no queue`, `0  waits that had not ended`,
 		`1  talks by 1 agents configured no more`,
 	} {

@@ -189,3 +189,30 @@ func (l limit) leadsOut(t *testing.T, reason call.Overflow, answers bool) {
 	require.Equal(t, entered, r.Visits[0].Entered.Sub(h.start))
 	require.Len(t, h.dialer.Asked(), 1, "once")
 }
+
+// TestPlaceLeftOutsideIsKept: who hangs up while the number rings to which the queue led, and calls again, has the old
+// place in the queue.
+func TestPlaceLeftOutsideIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, fmt.Sprintf(outside, "max_wait: 20s", "too_long"))
+		const number = "13800000009"
+		c := h.consults(number)
+		entered := time.Now()
+		h.at(time.Since(h.start) + 25*time.Second)
+		require.Len(t, h.dialer.Asked(), 1)
+		c.End(call.Far, call.CauseBye)
+		synctest.Wait()
+		require.Empty(t, h.x.Live())
+		again := h.consults(number)
+		live := h.x.Live()
+		require.Len(t, live, 1)
+		again.End(call.Far, call.CauseBye)
+		synctest.Wait()
+		r, err := h.store.Get(t.Context(), live[0].Record.ID)
+		require.NoError(t, err)
+		v := r.Visits[0]
+		require.True(t, v.Rejoined)
+		require.WithinDuration(t, entered, *v.Since, 0)
+	})
+}

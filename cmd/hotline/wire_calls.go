@@ -63,6 +63,12 @@ func widening(steps []config.Widening) []acd.Widening {
 }
 
 func (a *app) openExchange() (err error) {
+	a.exchange, err = call.NewExchange(a.callOptions())
+	return err
+}
+
+// callOptions are those of all calls.
+func (a *app) callOptions() call.Options {
 	s := a.callSettings()
 	o := call.Options{
 		Menus: s.Menus, Desk: a.center, Bridge: a.engine, Listener: a.engine, Records: a.store, Prompts: s.Prompts, Dialer: a.ua,
@@ -75,8 +81,7 @@ func (a *app) openExchange() (err error) {
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
 		o.Recorder = a.recorder
 	}
-	a.exchange, err = call.NewExchange(o)
-	return err
+	return o
 }
 
 // callSettings are what calls go by, of the configuration.

@@ -16,12 +16,7 @@ func (a *app) openNotify() (err error) {
 	client := egress.New(0) // each request has a bound of its own
 	o := notify.Options{
 		Dir: filepath.Join(a.cfg.Data, "webhooks"), Client: client, Queues: slices.Sorted(maps.Keys(a.cfg.Queues)),
-		Logger: a.log.Named("notify"), Registry: a.registry,
-	}
-	for _, w := range a.cfg.Webhooks {
-		o.Hooks = append(o.Hooks, notify.Hook{
-			Name: w.Name, URL: w.URL.Reveal(), Secret: w.Secret.Reveal(), Events: eventKinds(w.Events), FullNumbers: w.FullNumbers,
-		})
+		Hooks: hooks(a.cfg), Logger: a.log.Named("notify"), Registry: a.registry,
 	}
 	a.notify, err = notify.New(o)
 	if err != nil {
@@ -30,6 +25,17 @@ func (a *app) openNotify() (err error) {
 	a.steps.add("webhooks' connections", client.Close)
 	a.steps.add("webhooks' files", a.notify.Close)
 	return nil
+}
+
+// hooks are the programs that are told, as a configuration has them.
+func hooks(cfg *config.Config) []notify.Hook {
+	out := make([]notify.Hook, len(cfg.Webhooks))
+	for i, w := range cfg.Webhooks {
+		out[i] = notify.Hook{
+			Name: w.Name, URL: w.URL.Reveal(), Secret: w.Secret.Reveal(), Events: eventKinds(w.Events), FullNumbers: w.FullNumbers,
+		}
+	}
+	return out
 }
 
 func eventKinds(names []config.EventKind) []call.EventKind {

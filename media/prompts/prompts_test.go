@@ -59,6 +59,7 @@ var said = map[string][2]time.Duration{
 	"survey-solved":       {4 * time.Second, 8 * time.Second},
 	"survey-thanks":       {time.Second, 4 * time.Second},
 	"voicemail":           {3 * time.Second, 7 * time.Second},
+	"voicemail-not-kept":  {time.Second, 4 * time.Second},
 	"voicemail-short":     {time.Second, 3 * time.Second},
 	"voicemail-kept":      {2 * time.Second, 6 * time.Second},
 	"hold-music":          {8 * time.Second, 12 * time.Second},
@@ -122,7 +123,7 @@ func TestTableAndFilesAgree(t *testing.T) {
 		have = append(have, e.Name())
 	}
 	require.ElementsMatch(t, want, have)
-	require.Less(t, total, int64(1_500_000), "built into every binary")
+	require.Less(t, total, int64(1_600_000), "built into every binary")
 }
 
 func TestDigits(t *testing.T) {
