@@ -106,19 +106,6 @@ func (m *mediaLine) known() []format {
 	return known
 }
 
-// staticKind is what a payload type means that no a=rtpmap line explains.
-func staticKind(payload uint8) payloadKind {
-	for codec, static := range staticPayloads {
-		if payload == static {
-			return codecKinds[codec]
-		}
-	}
-	if payload == staticComfort {
-		return payloadComfort
-	}
-	return payloadNone
-}
-
 // usable reports whether an m-line is audio by a way we have, at an address we can reach.
 func (m *mediaLine) usable(local netip.Addr) bool {
 	return m.kind == kindAudio && m.proto == "RTP/AVP" && m.port != 0 &&
@@ -159,30 +146,6 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 		a.mux, a.rtcp = true, a.remote
 	}
 	return a, found
-}
-
-// control is where the far end wants RTCP: at the port above RTP's (RFC 3550 section 11), unless it says otherwise
-// (RFC 3605). An address there that is none to send to is as good as none.
-func (m *mediaLine) control() netip.AddrPort {
-	if m.rtcp.Port() == 0 {
-		return netip.AddrPortFrom(m.address, m.port+1)
-	}
-	if !reachable(m.rtcp.Addr(), m.address) {
-		return netip.AddrPortFrom(m.address, m.rtcp.Port())
-	}
-	return m.rtcp
-}
-
-// formats of an agreement, as an answer names them.
-func (a *agreement) formats() []format {
-	formats := []format{{a.audio, codecKinds[a.codec]}}
-	if a.hasComfort {
-		formats = append(formats, format{a.comfort, payloadComfort})
-	}
-	if a.hasEvent {
-		formats = append(formats, format{a.event, payloadEvent})
-	}
-	return formats
 }
 
 // negotiator carries one stream's offers and answers (RFC 3264). Not safe for concurrent use.
@@ -227,20 +190,23 @@ func preferring(first Codec, codecs []Codec) []Codec {
 // offer describes what we can do: all our codecs, both ways. The m-lines that the session had stay in their places
 // (RFC 3264 section 8), and the audio in its own, from which it may have been taken meanwhile.
 func (n *negotiator) offer() []byte {
-	codecs := n.order()
-	formats := make([]format, 0, len(codecs)+1)
-	for _, c := range codecs {
-		formats = append(formats, format{staticPayloads[c], codecKinds[c]})
-	}
-	formats = append(formats, format{offeredEvent, payloadEvent})
 	w := written{lines: slices.Clone(n.ours.lines), line: n.ours.line, mux: n.agreed != nil && n.agreed.mux}
 	if w.lines == nil {
 		w.lines = make([]writtenMedia, 1)
 	}
-	w.lines[w.line] = writtenAudio(n.local, formats, directions["sendrecv"]) + n.agreed.writtenMux()
-	for _, f := range formats {
-		w.receive[f.payload] = f.kind
+	codecs := n.order()
+	formats := make([]format, 0, len(codecs)+1)
+	meant := n.ours.receive
+	add := func(kind payloadKind, usual uint8) {
+		f := format{numberFor(&meant, kind, usual), kind}
+		formats = append(formats, f)
+		meant[f.payload], w.receive[f.payload] = kind, kind
 	}
+	for _, c := range codecs {
+		add(codecKinds[c], staticPayloads[c])
+	}
+	add(payloadEvent, offeredEvent)
+	w.lines[w.line] = writtenAudio(n.local, formats, directions["sendrecv"]) + n.agreed.writtenMux()
 	w.body = n.write(w.lines)
 	n.ours, n.offering = w, true
 	return w.body
