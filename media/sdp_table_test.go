@@ -39,7 +39,7 @@ func TestSDP(t *testing.T) {
 			archive, err := txtar.ParseFile(file)
 			require.NoError(t, err)
 			for _, newline := range []string{"\r\n", "\n"} {
-				play := sdpPlay{t: t, n: testNegotiator(""), newline: newline}
+				play := sdpPlay{t: t, n: testNegotiator(), newline: newline}
 				for i := range archive.Files {
 					play.step(&archive.Files[i])
 				}
