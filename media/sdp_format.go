@@ -47,6 +47,17 @@ func (a *agreement) formats() []format {
 	return formats
 }
 
+// payload is the payload type by which the far end takes a kind; false when it does not take it.
+func (a *agreement) payload(kind payloadKind) (payload uint8, takes bool) {
+	if kind.audio() {
+		return a.audio, true
+	}
+	if kind == payloadComfort {
+		return a.comfort, a.hasComfort
+	}
+	return a.event, a.hasEvent
+}
+
 // control is where the far end wants RTCP: at the port above RTP's (RFC 3550 section 11), unless it says otherwise
 // (RFC 3605). An address there that is none to send to is as good as none.
 func (m *mediaLine) control() netip.AddrPort {

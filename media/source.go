@@ -109,10 +109,8 @@ func (l *sourceLock) mayLock(from netip.AddrPort, ssrc uint32, number uint16, no
 		return true
 	}
 	silent := now.Sub(l.heard)
-	if silent < lockPatience || !(trust > 0 && trust == than) && !l.goesOn(ssrc, number, silent) {
-		return false // the trial is not even begun
-	}
-	return l.inSequence(from, ssrc, number)
+	follows := trust > 0 && trust == than || l.goesOn(ssrc, number, silent)
+	return silent >= lockPatience && follows && l.inSequence(from, ssrc, number) // without the first two, no trial
 }
 
 // goesOn reports whether a packet follows on the newest of the locked source: as many numbers later, at the most, as

@@ -44,18 +44,24 @@ func TestSourceLock(t *testing.T) {
 		"a stranger with a gap":   {{stranger, theirs, 4, 0, 0, 0, described}, {stranger, theirs, 4, 0, 1, 0, described}},
 		"a stranger's other SSRC": {{stranger, theirs, 4, 0, 0, 0, described}, {stranger, foreign, 4, 0, 0, 0, described}},
 		"two strangers by turns": {
-			{stranger, theirs, 2, 0, 0, 0, described}, {other, foreign, 4, 0, 7, 0, described}, {stranger, theirs, 3, 0, 0, 1, stranger},
+			{stranger, theirs, 2, 0, 0, 0, described},
+			{other, foreign, 4, 0, 7, 0, described},
+			{stranger, theirs, 3, 0, 0, 1, stranger},
 			{other, foreign, 50, 0, 0, 0, stranger},
 		},
 		"a stranger was first": {
-			{stranger, foreign, 500, 0, 0, 496, stranger}, {nat, theirs, 1, 0, 0, 1, nat}, {stranger, foreign, 50, time.Hour, 0, 0, nat},
-			{described, theirs, 1, 0, 0, 1, described}, {stranger, foreign, 50, time.Hour, 0, 0, described},
+			{stranger, foreign, 500, 0, 0, 496, stranger},
+			{nat, theirs, 1, 0, 0, 1, nat},
+			{stranger, foreign, 50, time.Hour, 0, 0, nat},
+			{described, theirs, 1, 0, 0, 1, described},
+			{stranger, foreign, 50, time.Hour, 0, 0, described},
 		},
 		"a stranger who knows the SSRC, while the phone speaks": {
 			{described, theirs, 9, 0, 0, 9, described}, {stranger, theirs, 50, short, 0, 0, described}, {described, theirs, 9, 0, 0, 9, described},
 		},
 		"a stranger who knows the SSRC and not the numbers": {
-			{described, theirs, 9, 0, 0, 9, described}, {stranger, theirs, 50, patience, 500, 0, described},
+			{described, theirs, 9, 0, 0, 9, described},
+			{stranger, theirs, 50, patience, 500, 0, described},
 			{stranger, theirs, 50, 0, 40000, 0, described},
 		},
 		"a stranger when the phone is silent":       {{described, theirs, 9, 0, 0, 9, described}, {stranger, foreign, 50, time.Hour, 0, 0, described}},
