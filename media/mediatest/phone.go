@@ -158,6 +158,9 @@ func (p *Phone) Call(s media.Stream, lines ...string) string {
 // Aim makes the phone send to a stream.
 func (p *Phone) Aim(s media.Stream) { p.to = s.Local() }
 
+// AimAt makes the phone send to an address, such as a relay's.
+func (p *Phone) AimAt(to netip.AddrPort) { p.to = to }
+
 // Send sends one packet of audio, coded in the phone's codec, and goes on in sequence and timestamp.
 func (p *Phone) Send(audio []byte) {
 	p.t.Helper()
