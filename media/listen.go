@@ -43,7 +43,7 @@ func (l *line) unlisten(ear *listener) {
 
 // tapped has a tap hear one packet, unless that is no audio.
 func tapped(tap Tap, side Side, p *rtp.Packet, kind payloadKind, scratch []byte, at time.Time) {
-	if kind == payloadEvent {
+	if !kind.audio() {
 		return
 	}
 	alaw := p.Payload

@@ -190,9 +190,11 @@ type Tap interface {
 // Stats of one stream, since it opened.
 type Stats struct {
 	PacketsIn, PacketsOut   uint64
-	OctetsIn, OctetsOut     uint64 // RTP payload
-	Lost                    uint64 // by sequence numbers (RFC 3550 A.3), never below 0
-	Duplicate, Late         uint64
+	OctetsIn, OctetsOut     uint64        // RTP payload
+	Lost                    uint64        // by sequence numbers (RFC 3550 A.3), never below 0
+	Duplicate               uint64        // of those that came before; they go no further
+	Late                    uint64        // came after one that was sent after them: late, or out of order
+	Comfort                 uint64        // of PacketsIn: of comfort noise (RFC 3389), or without audio (RFC 6263)
 	Strangers               uint64        // packets from a source that is not the leg's
 	Dropped                 uint64        // not RTP, or a payload type that was not agreed
 	Jitter                  time.Duration // of what is received (RFC 3550 A.8)

@@ -7,12 +7,6 @@ import (
 	"github.com/pion/rtp"
 )
 
-// maxDatagram bounds an RTP packet, in bytes. Ethernet carries 1,500; what fills a buffer of this
-// size was longer and has been cut.
-const maxDatagram = 2048
-
-const rtpHeaderSize = 12 // RFC 3550 section 5.1, without contributing sources
-
 // heard is what a datagram turned out to be.
 type heard struct {
 	// kind is payloadNone for what is not to be passed on.
@@ -28,7 +22,10 @@ type receiver struct {
 	follow func(netip.AddrPort)
 	begun  time.Time
 
-	agreed   *agreement
+	agreed *agreement
+	// kinds says what each payload type carries: as agreed, and comfort noise by its static number from those too who
+	// send it unasked.
+	kinds    [128]payloadKind
 	source   sourceLock
 	sequence sequence
 	keys     keyDetector
@@ -45,7 +42,10 @@ func newReceiver(signalling netip.Addr, follow func(netip.AddrPort)) *receiver {
 
 // agree begins to receive by a new agreement.
 func (r *receiver) agree(a *agreement) {
-	r.agreed = a
+	r.agreed, r.kinds = a, a.receive
+	if r.kinds[staticComfort] == payloadNone {
+		r.kinds[staticComfort] = payloadComfort
+	}
 	r.source.open(a.remote)
 	r.follow(r.source.target)
 }
@@ -53,13 +53,11 @@ func (r *receiver) agree(a *agreement) {
 // datagram judges one datagram. p is the caller's to re-use: on return it holds the packet, whose
 // payload lies in b.
 func (r *receiver) datagram(p *rtp.Packet, b []byte, from netip.AddrPort, now time.Time) heard {
-	// The length and the version are looked at first: pion's errors cost an allocation, and this is
-	// what a flood of rubbish meets.
-	if r.agreed == nil || len(b) < rtpHeaderSize || len(b) >= maxDatagram || b[0]>>6 != 2 || p.Unmarshal(b) != nil {
+	if r.agreed == nil || !unpack(p, b) {
 		r.stats.Dropped++
 		return heard{}
 	}
-	kind := r.agreed.receive[p.PayloadType]
+	kind := r.kinds[p.PayloadType]
 	if kind == payloadNone && from != r.source.locked {
 		r.stats.Dropped++ // and no lock is taken by what was never agreed
 		return heard{}
@@ -90,12 +88,17 @@ func (r *receiver) admitted(p *rtp.Packet, kind payloadKind, now time.Time) hear
 	r.stats.LastPacket = now
 	r.stats.PacketsIn++
 	r.stats.OctetsIn += uint64(len(p.Payload))
-	h := heard{kind: kind}
-	if kind == payloadEvent {
-		h.key, _ = r.keys.event(p.SSRC, p.Timestamp, p.Marker, p.Payload)
-		return h
+	if len(p.Payload) == 0 {
+		kind = payloadComfort // only to keep the way open (RFC 6263 section 4.1), whatever it is called
 	}
-	r.sequence.time(p.Timestamp, now.Sub(r.begun))
+	h := heard{kind: kind}
+	if kind.audio() {
+		r.sequence.time(p.Timestamp, now.Sub(r.begun))
+	} else if kind == payloadComfort {
+		r.stats.Comfort++
+	} else {
+		h.key, _ = r.keys.event(p.SSRC, p.Timestamp, p.Marker, p.Payload)
+	}
 	return h
 }
 

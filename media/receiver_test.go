@@ -41,9 +41,9 @@ func TestReceiverUnknownPayload(t *testing.T) {
 	r := listening()
 	var p rtp.Packet
 	now := time.Now()
-	r.datagram(&p, datagram(13, 1, 1, nil), anywhere, now)
+	r.datagram(&p, datagram(50, 1, 1, nil), anywhere, now)
 	require.False(t, r.source.locked.IsValid())
-	for i, payload := range []uint8{8, 13, 8} {
+	for i, payload := range []uint8{8, 50, 8} {
 		r.datagram(&p, datagram(payload, uint16(i), uint32(i), nil), anywhere, now)
 	}
 	s := r.snapshot()

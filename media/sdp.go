@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // staticPayloads are the codecs we have, with their static payload types (RFC 3551 section 6).
@@ -24,6 +25,8 @@ const (
 	payloadPCMA
 	payloadPCMU
 	payloadEvent
+	// payloadComfort describes the noise of a pause (RFC 3389).
+	payloadComfort
 )
 
 // encodings are the rtpmap names of the kinds.
@@ -31,9 +34,17 @@ var encodings = map[string]payloadKind{
 	"PCMA/8000":            payloadPCMA,
 	"PCMU/8000":            payloadPCMU,
 	"TELEPHONE-EVENT/8000": payloadEvent,
+	"CN/8000":              payloadComfort,
 }
 
 var codecKinds = map[Codec]payloadKind{PCMA: payloadPCMA, PCMU: payloadPCMU}
+
+// staticComfort is the payload type of comfort noise (RFC 3551 section 6). It is agreed to where the far end offers
+// it, and never offered by us: a line that is recorded is better without holes.
+const staticComfort = 13
+
+// audio reports whether k carries audio, coded by a codec.
+func (k payloadKind) audio() bool { return k == payloadPCMA || k == payloadPCMU }
 
 func (k payloadKind) codec() Codec {
 	if k == payloadPCMU {
@@ -49,6 +60,11 @@ type agreement struct {
 	// hasEvent.
 	audio, event uint8
 	hasEvent     bool
+	// comfort is the payload type of comfort noise that the far end takes; only if hasComfort.
+	comfort    uint8
+	hasComfort bool
+	// packet is how much audio the far end wants in a packet (a=ptime, RFC 8866 section 6.4).
+	packet time.Duration
 	// receive says what each payload type carries that we may receive.
 	receive [128]payloadKind
 	// remote is where the far end wants RTP, rtcp where it wants RTCP (RFC 3605).
@@ -77,12 +93,7 @@ func (m *mediaLine) known() []format {
 			continue
 		}
 		payload := uint8(number)
-		kind := payloadNone
-		for codec, static := range staticPayloads {
-			if payload == static {
-				kind = codecKinds[codec]
-			}
-		}
+		kind := staticKind(payload)
 		for _, r := range m.rtpmap {
 			if r.payload == payload {
 				kind = encodings[r.encoding]
@@ -98,7 +109,12 @@ func (m *mediaLine) known() []format {
 // usable reports whether an m-line is audio by a way we have, at an address we can reach.
 func (m *mediaLine) usable(local netip.Addr) bool {
 	return m.kind == kindAudio && m.proto == "RTP/AVP" && m.port != 0 &&
-		m.address.IsValid() && m.address.Is4() == local.Is4() && !m.address.IsMulticast()
+		(reachable(m.address, local) || m.address.IsUnspecified())
+}
+
+// reachable reports whether one far end at an address can be sent to from local.
+func reachable(a, local netip.Addr) bool {
+	return a.IsValid() && a.Is4() == local.Is4() && !a.IsMulticast() && !a.IsUnspecified()
 }
 
 // agree makes of the far end's m-line an agreement on a codec; false if the line has not got it.
@@ -108,8 +124,9 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 		remote: netip.AddrPortFrom(m.address, m.port),
 		send:   m.direction.receive && !m.address.IsUnspecified(), // 0.0.0.0: RFC 3264 section 8.4
 		sends:  m.direction.send,
+		rtcp:   m.control(),
+		packet: m.packet(),
 	}
-	a.rtcp = m.control()
 	found := false
 	for _, f := range m.known() {
 		switch {
@@ -119,28 +136,17 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 		case f.kind == payloadEvent && !a.hasEvent:
 			a.event, a.hasEvent = f.payload, true
 			a.receive[f.payload] = f.kind
+		case f.kind == payloadComfort && !a.hasComfort:
+			a.comfort, a.hasComfort = f.payload, true
+			a.receive[f.payload] = f.kind
 		}
 	}
-	if m.mux && !mistakable(a.audio) && (!a.hasEvent || !mistakable(a.event)) {
+	if m.mux && !mistakable(a.audio) && (!a.hasEvent || !mistakable(a.event)) &&
+		(!a.hasComfort || !mistakable(a.comfort)) {
 		a.mux, a.rtcp = true, a.remote
 	}
 	return a, found
 }
-
-// control is where the far end wants RTCP that has a port of its own: the one above RTP's (RFC 3550 section 11), unless
-// it says otherwise (RFC 3605).
-func (m *mediaLine) control() netip.AddrPort {
-	switch {
-	case m.rtcp.Port() == 0:
-		return netip.AddrPortFrom(m.address, m.port+1)
-	case !m.rtcp.Addr().IsValid():
-		return netip.AddrPortFrom(m.address, m.rtcp.Port())
-	}
-	return m.rtcp
-}
-
-// noLine stands for the audio line of a description that has none.
-const noLine = -1
 
 // negotiator carries one stream's offers and answers (RFC 3264). Not safe for concurrent use.
 type negotiator struct {
@@ -155,10 +161,12 @@ type negotiator struct {
 
 // written is the last description of ours that the far end was given, and what an answer to it means.
 type written struct {
-	body        []byte
-	lines, line int              // how many m-lines it has, and which is our audio; noLine when none is
-	receive     [128]payloadKind // what each payload type carries that it names
-	mux         bool             // it has a=rtcp-mux
+	body    []byte
+	lines   []writtenMedia   // its m-lines: all but the audio are declined
+	line    int              // which is, or was, the audio
+	off     bool             // the audio is declined too
+	receive [128]payloadKind // what each payload type carries that it names
+	mux     bool             // it has a=rtcp-mux
 }
 
 // order is the codecs in order of preference: the one in use first, so that a hold or a refresh does
@@ -179,19 +187,27 @@ func preferring(first Codec, codecs []Codec) []Codec {
 	return slices.Concat([]Codec{first}, codecs[:i], codecs[i+1:])
 }
 
-// offer describes what we can do: all our codecs, both ways.
+// offer describes what we can do: all our codecs, both ways. The m-lines that the session had stay in their places
+// (RFC 3264 section 8), and the audio in its own, from which it may have been taken meanwhile.
 func (n *negotiator) offer() []byte {
+	w := written{lines: slices.Clone(n.ours.lines), line: n.ours.line, mux: n.agreed != nil && n.agreed.mux}
+	if w.lines == nil {
+		w.lines = make([]writtenMedia, 1)
+	}
 	codecs := n.order()
 	formats := make([]format, 0, len(codecs)+1)
+	meant := n.ours.receive
+	add := func(kind payloadKind, usual uint8) {
+		f := format{numberFor(&meant, kind, usual), kind}
+		formats = append(formats, f)
+		meant[f.payload], w.receive[f.payload] = kind, kind
+	}
 	for _, c := range codecs {
-		formats = append(formats, format{staticPayloads[c], codecKinds[c]})
+		add(codecKinds[c], staticPayloads[c])
 	}
-	formats = append(formats, format{offeredEvent, payloadEvent})
-	w := written{lines: 1, mux: n.agreed != nil && n.agreed.mux}
-	for _, f := range formats {
-		w.receive[f.payload] = f.kind
-	}
-	w.body = n.write(writtenAudio(n.local, formats, directions["sendrecv"]) + n.agreed.writtenMux())
+	add(payloadEvent, offeredEvent)
+	w.lines[w.line] = writtenAudio(n.local, formats, directions["sendrecv"]) + n.agreed.writtenMux()
+	w.body = n.write(w.lines)
 	n.ours, n.offering = w, true
 	return w.body
 }
@@ -216,10 +232,10 @@ func (n *negotiator) accept(answer []byte) (*agreement, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(d.media) != n.ours.lines {
-		return nil, badSDP("an answer with %d m= lines to an offer with %d", len(d.media), n.ours.lines)
+	if len(d.media) != len(n.ours.lines) {
+		return nil, badSDP("an answer with %d m= lines to an offer with %d", len(d.media), len(n.ours.lines))
 	}
-	if n.ours.line == noLine {
+	if n.ours.off {
 		return n.agreed, nil // we offered nothing, and nothing is what there is (RFC 3264 section 6)
 	}
 	m := &d.media[n.ours.line]
@@ -227,7 +243,7 @@ func (n *negotiator) accept(answer []byte) (*agreement, error) {
 		return nil, fmt.Errorf("%w: answer m=%s %d %s", ErrNotAcceptable, m.kind, m.port, m.proto)
 	}
 	for _, f := range m.known() {
-		if f.kind == payloadEvent || !slices.Contains(n.ours.receive[:], f.kind) {
+		if !f.kind.audio() || !slices.Contains(n.ours.receive[:], f.kind) {
 			continue
 		}
 		a, _ := m.agree(f.kind.codec())
@@ -257,27 +273,29 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 	if a == nil {
 		return nil, nil, fmt.Errorf("%w: no audio over RTP/AVP in %v that we can reach", ErrNotAcceptable, n.codecs)
 	}
-	formats := []format{{a.audio, codecKinds[a.codec]}}
-	if a.hasEvent {
-		formats = append(formats, format{a.event, payloadEvent})
+	w := written{lines: d.declined(), line: line, receive: a.receive, mux: a.mux}
+	w.lines[line] = writtenAudio(n.local, a.formats(), direction{send: a.send, receive: a.sends}) + a.writtenMux()
+	n.settle(w, a)
+	return n.ours.body, a, nil
+}
+
+// settle puts an answer of ours and what it agrees on in force. One that says what the far end knows already goes
+// out as it did then, its version too, so that a refresh is seen to be one (RFC 4028 section 7.4).
+func (n *negotiator) settle(w written, a *agreement) {
+	if w.body = n.ours.body; !slices.Equal(w.lines, n.ours.lines) {
+		w.body = n.write(w.lines)
 	}
-	lines := d.declined()
-	lines[line] = writtenAudio(n.local, formats, direction{send: a.send, receive: a.sends}) + a.writtenMux()
-	answer := n.write(lines...)
-	n.ours = written{body: answer, lines: len(lines), line: line, receive: a.receive, mux: a.mux}
-	n.agreed, n.offering = a, false
-	return answer, a, nil
+	n.ours, n.agreed, n.offering = w, a, false
 }
 
 // remove answers an offer that takes the audio out of a session that had it (RFC 3264 section 8.2), as some
 // phones hold: nobody sends any more, until a later offer puts it back in its place (section 8.1).
 func (n *negotiator) remove(d *description) ([]byte, *agreement) {
-	answer := n.write(d.declined()...)
 	a := *n.agreed
 	a.send, a.sends = false, false
-	n.ours = written{body: answer, lines: len(d.media), line: noLine, receive: a.receive}
-	n.agreed, n.offering = &a, false
-	return answer, &a
+	line := min(n.ours.line, len(d.media)-1)
+	n.settle(written{lines: d.declined(), line: line, off: true, receive: a.receive}, &a)
+	return n.ours.body, &a
 }
 
 func (n *negotiator) choose(d *description) (line int, a *agreement) {

@@ -15,7 +15,7 @@ func TestMux(t *testing.T) {
 	muxed := func(b []byte) bool { return strings.Contains(string(b), "\r\na=rtcp-mux\r\n") }
 	offered := describe("m=audio 4000 RTP/AVP 8 101", "a=rtpmap:101 telephone-event/8000", "a=rtcp:4003", "a=rtcp-mux")
 
-	n := testNegotiator(PCMA)
+	n := testNegotiator()
 	answer, a, err := n.answer(offered)
 	require.NoError(t, err)
 	require.True(t, muxed(answer))
@@ -33,13 +33,13 @@ func TestMux(t *testing.T) {
 	require.Equal(t, netip.MustParseAddrPort("192.0.2.7:4001"), a.rtcp)
 	require.False(t, muxed(n.offer()))
 
-	n = testNegotiator(PCMA)
+	n = testNegotiator()
 	answer, a, err = n.answer(describe("m=audio 4000 RTP/AVP 8"))
 	require.NoError(t, err)
 	require.False(t, muxed(answer))
 	require.False(t, a.mux)
 
-	n = testNegotiator(PCMA)
+	n = testNegotiator()
 	require.False(t, muxed(n.offer()), "not offered at first")
 	a, err = n.accept(describe("m=audio 4000 RTP/AVP 8", "a=rtcp:4003", "a=rtcp-mux"))
 	require.NoError(t, err)
@@ -53,8 +53,9 @@ func TestMuxNotWithMistakableTypes(t *testing.T) {
 		for _, lines := range [][]string{
 			{"m=audio 4000 RTP/AVP " + payload, "a=rtpmap:" + payload + " PCMA/8000", "a=rtcp-mux"},
 			{"m=audio 4000 RTP/AVP 8 " + payload, "a=rtpmap:" + payload + " telephone-event/8000", "a=rtcp-mux"},
+			{"m=audio 4000 RTP/AVP 8 " + payload, "a=rtpmap:" + payload + " CN/8000", "a=rtcp-mux"},
 		} {
-			_, a, err := testNegotiator(PCMA).answer(describe(lines...))
+			_, a, err := testNegotiator().answer(describe(lines...))
 			require.NoError(t, err)
 			require.Equal(t, mux, a.mux, "%v", lines)
 		}

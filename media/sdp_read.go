@@ -35,6 +35,8 @@ type mediaLine struct {
 	direction   direction
 	rtcp        netip.AddrPort // a=rtcp (RFC 3605); the address may be missing
 	mux         bool           // a=rtcp-mux (RFC 5761)
+	ptime       packetTime
+	maxptime    packetTime
 }
 
 // rtpmap is an a=rtpmap line (RFC 8866 section 6.6).
@@ -193,6 +195,10 @@ func (m *mediaLine) attribute(name, value string) error {
 			}
 		}
 		m.rtcp = netip.AddrPortFrom(a, uint16(port))
+	case name == "ptime":
+		m.ptime = parsePacketTime(value)
+	case name == "maxptime":
+		m.maxptime = parsePacketTime(value)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ type writtenMedia string
 // writtenEncodings are the kinds' names in a=rtpmap.
 var writtenEncodings = map[payloadKind]string{
 	payloadPCMA: "PCMA/8000", payloadPCMU: "PCMU/8000", payloadEvent: "telephone-event/8000",
+	payloadComfort: "CN/8000",
 }
 
 // usualSDP is room for a description of ours with one m-line, in octets.
@@ -68,7 +69,7 @@ func (d *description) declined() []writtenMedia {
 
 // write makes a whole description (RFC 8866 section 5). Its version is one above the last, so that it may differ from
 // it (RFC 3264 section 8).
-func (n *negotiator) write(lines ...writtenMedia) []byte {
+func (n *negotiator) write(lines []writtenMedia) []byte {
 	n.version++
 	address := " IN IP4 "
 	if n.local.Addr().Is6() {

@@ -41,6 +41,7 @@ type sender struct {
 	talking bool      // the last frame of ours was of a clip
 
 	relay relay
+	pack  pack
 	over  overlay
 
 	packets, octets uint64
@@ -67,6 +68,7 @@ func newSender(write func([]byte, netip.AddrPort) bool) *sender {
 
 func (o *sender) agree(a *agreement) {
 	o.agreed = a
+	o.pack = pack{} // it was for what was agreed before
 }
 
 func (o *sender) follow(target netip.AddrPort) {
@@ -105,16 +107,13 @@ func (o *sender) frame(now time.Time, alaw []byte, talk bool) {
 	}
 	o.relay.on = false
 	timestamp, paused := o.clock(now)
-	marker := paused || talk && !o.talking // a talkspurt begins (RFC 3551 section 4.1)
+	if paused {
+		o.flush(now)
+	}
+	marker := paused || talk && !o.talking
 	o.talking = talk
-	o.number++
 	o.next = timestamp + uint32(len(alaw))
-	payload := translate(o.buf[rtpHeaderSize:], alaw, PCMA, o.agreed.codec)
-	o.lay(now, timestamp, payload)
-	o.send(rtp.Header{
-		Version: 2, Marker: marker, PayloadType: o.agreed.audio,
-		SequenceNumber: o.number, Timestamp: timestamp, SSRC: o.ssrc,
-	}, len(payload))
+	o.gather(now, timestamp, alaw, marker)
 }
 
 // forward sends a packet of the other leg's at once. Gaps and late packets stay what they are, so that
@@ -123,11 +122,13 @@ func (o *sender) forward(now time.Time, p *rtp.Packet, kind payloadKind) {
 	if !o.open() || len(p.Payload) > maxDatagram {
 		return
 	}
-	event := kind == payloadEvent
-	if event && !o.agreed.hasEvent {
+	o.flush(now)
+	payload, takes := o.agreed.payload(kind)
+	if !takes || len(p.Payload) == 0 {
 		o.skip(p)
 		return
 	}
+	event := kind == payloadEvent
 	fresh := !o.relays(now, p, event)
 	if fresh {
 		timestamp, _ := o.clock(now)
@@ -150,22 +151,30 @@ func (o *sender) forward(now time.Time, p *rtp.Packet, kind payloadKind) {
 		o.relay.span = min(o.relay.span+step, maxSkip)
 	}
 	h := rtp.Header{
-		Version: 2, Marker: p.Marker, PayloadType: o.agreed.event,
+		Version: 2, Marker: p.Marker, PayloadType: payload,
 		SequenceNumber: number, Timestamp: timestamp, SSRC: o.ssrc,
 	}
-	if event {
-		copy(o.buf[rtpHeaderSize:], p.Payload)
-	} else {
-		h.PayloadType, h.Marker = o.agreed.audio, p.Marker || fresh
+	lasts := 0 // in samples
+	if kind.audio() {
+		h.Marker, lasts = p.Marker || fresh, len(p.Payload)
 		o.lay(now, timestamp, translate(o.buf[rtpHeaderSize:], p.Payload, kind.codec(), o.agreed.codec))
-		if step > 0 {
-			o.relay.newest = timestamp
-		}
-		if end := timestamp + uint32(len(p.Payload)); int32(end-o.next) > 0 {
-			o.next = end
-		}
+	} else {
+		copy(o.buf[rtpHeaderSize:], p.Payload)
+	}
+	if !event {
+		o.relayed(timestamp, lasts, step > 0)
 	}
 	o.send(h, len(p.Payload))
+}
+
+// relayed takes note of how far what was relayed reaches. An event is left out: its timestamp is that of its beginning.
+func (o *sender) relayed(timestamp uint32, lasts int, newest bool) {
+	if newest {
+		o.relay.newest = timestamp
+	}
+	if end := timestamp + uint32(lasts); int32(end-o.next) > 0 {
+		o.next = end
+	}
 }
 
 // relays reports whether the mapping still holds for a packet. It does not when the sender has begun

@@ -41,23 +41,33 @@ func audioPacket(ssrc uint32, number uint16, timestamp uint32) *rtp.Packet {
 func TestSenderProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o, sent := captured()
+		a := *o.agreed
+		a.packet = time.Duration(rapid.IntRange(0, 6).Draw(t, "packet")) * leastPacket // 0: as usual
+		a.comfort, a.hasComfort = 13, rapid.Bool().Draw(t, "takes comfort noise")
+		o.agree(&a)
 		began := time.Now()
 		now := began
-		var number uint16
+		numbers := map[uint32]uint16{} // of each sender
 		var ssrc, timestamp uint32
 		var frame [frameSamples]byte
 		for range rapid.IntRange(1, 60).Draw(t, "acts") {
-			switch rapid.IntRange(0, 5).Draw(t, "act") {
+			switch rapid.IntRange(0, 6).Draw(t, "act") {
 			case 0, 1:
 				o.frame(now, frame[:], rapid.Bool().Draw(t, "talk"))
 			case 2, 3:
-				o.forward(now, audioPacket(ssrc, number, timestamp), payloadPCMA)
-				number++
+				o.forward(now, audioPacket(ssrc, numbers[ssrc], timestamp), payloadPCMA)
+				numbers[ssrc]++
 				timestamp += uint32(frameSamples)
 			case 4:
 				now = now.Add(rapid.Custom(func(t *rapid.T) time.Duration {
 					return time.Duration(rapid.IntRange(0, 3600_000).Draw(t, "ms")) * time.Millisecond
 				}).Draw(t, "pause"))
+			case 6: // a pause of the other leg's, told by comfort noise or by a packet without audio
+				p := audioPacket(ssrc, numbers[ssrc], timestamp)
+				p.Payload = p.Payload[:rapid.IntRange(0, 11).Draw(t, "noise")]
+				o.forward(now, p, payloadComfort)
+				numbers[ssrc]++
+				timestamp += uint32(rapid.IntRange(1, 50).Draw(t, "frames") * frameSamples)
 			case 5:
 				ssrc, timestamp = rapid.Uint32Range(0, 2).Draw(t, "ssrc"), rapid.Uint32().Draw(t, "timestamp")
 			}

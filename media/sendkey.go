@@ -61,6 +61,7 @@ func (o *sender) event(now time.Time, p *press) bool {
 	if !o.open() || !o.agreed.hasEvent {
 		return false
 	}
+	o.flush(now)
 	o.relay.on, o.talking = false, false
 	if p.turn == 0 {
 		p.start, _ = o.clock(now)

@@ -15,11 +15,17 @@ const (
 	KindINVITE   Kind = "INVITE"
 	KindReINVITE Kind = "re-INVITE"
 	KindACK      Kind = "ACK"
+	// KindRTP is any packet of audio (RFC 3550), which may pass a relay of its own; its copies are those that
+	// have its SSRC and number.
+	KindRTP Kind = "RTP"
 )
 
 // look tells what a datagram is, and which message it is a copy of. What is no SIP is of no kind. The
 // caller holds r.mu.
 func (r *Relay) look(way Way, data []byte) (kind Kind, id string) {
+	if len(data) >= 12 && data[0]>>6 == 2 { // which no text begins with
+		return KindRTP, string(data[2:4]) + string(data[8:12])
+	}
 	msg, err := sipmsg.NewParser().ParseSIP(data)
 	if err != nil {
 		return "", ""

@@ -47,6 +47,8 @@ type Phone struct {
 	Codec  media.Codec
 	Number uint8
 	Event  uint8
+	// Formats are more that it describes: "13 CN".
+	Formats []string
 	// SSRC, Sequence and Timestamp of the next packet it sends.
 	SSRC      uint32
 	Sequence  uint16
@@ -124,7 +126,7 @@ func (p *Phone) Describe(lines ...string) []byte {
 	if p.Event != 0 {
 		formats = append(formats, fmt.Sprintf("%d telephone-event", p.Event))
 	}
-	return describe(p.Address(), formats, lines)
+	return describe(p.Address(), append(formats, p.Formats...), lines)
 }
 
 // Describe is the description of a far end at an address, that has PCMA at 8.
@@ -155,6 +157,9 @@ func (p *Phone) Call(s media.Stream, lines ...string) string {
 
 // Aim makes the phone send to a stream.
 func (p *Phone) Aim(s media.Stream) { p.to = s.Local() }
+
+// AimAt makes the phone send to an address, such as a relay's.
+func (p *Phone) AimAt(to netip.AddrPort) { p.to = to }
 
 // Send sends one packet of audio, coded in the phone's codec, and goes on in sequence and timestamp.
 func (p *Phone) Send(audio []byte) {
