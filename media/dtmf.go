@@ -24,38 +24,50 @@ func parseEvent(b []byte) (e eventPayload, ok bool) {
 // The last packets of the segment may have been lost, so it is a second less.
 const longSegment = 0xFFFF - SampleRate
 
-// keyDetector finds the keys in a stream of telephone-event packets. All packets of one event carry
-// the timestamp of its beginning: a key is its (SSRC, timestamp), told at the first packet that is
-// seen, whichever it is. Not safe for concurrent use.
+// pressed is which event a packet is of (RFC 4733 section 2.2.1: all packets of one event carry the timestamp of its
+// beginning).
+type pressed struct{ ssrc, timestamp uint32 }
+
+// keyDetector finds the keys in a stream of telephone-event packets. A key is its (SSRC, timestamp), told at the
+// first packet of it that comes, whichever it is. What a packet means:
+//
+//	not four octets, no key (16 and up), or duration 0 (section 2.3.5) ... nothing
+//	of one of the last events, be it late or repeated .................... nothing
+//	of a new one, that goes on where the newest reached the longest
+//	duration (section 2.5.1.3) ........................................... nothing: the same key, still held
+//	of a new one otherwise ............................................... a key
+//
+// The marker alone begins nothing, since it may be lost or left out; neither does a beginning need one. The end bit
+// ends nothing that another packet could not begin. Volume and the reserved bit say nothing of a key. Of several
+// events in one packet (section 2.5.1.5) the first counts: keys have pauses between them, and are not sent so.
+// Not safe for concurrent use.
 type keyDetector struct {
-	ssrc uint32
-	// recent are the timestamps of the last events, the newest at n-1, so that late packets of an
-	// event before the newest are known. Order of timestamps is not asked for: phones restart them.
-	recent [4]uint32
+	// recent are the last events, the newest at n-1, so that late packets of an event before the newest are
+	// known. Order of timestamps is not asked for: phones restart them.
+	recent [4]pressed
 	n      int
-	last   eventPayload
+	last   eventPayload // of the newest
 }
 
 // event takes the payload of one packet and returns the key that begins with it, if one does.
 func (d *keyDetector) event(ssrc, timestamp uint32, marker bool, payload []byte) (Key, bool) {
 	e, ok := parseEvent(payload)
-	if !ok || int(e.event) >= len(eventKeys) {
+	if !ok || int(e.event) >= len(eventKeys) || e.duration == 0 {
 		return 0, false
 	}
-	if ssrc != d.ssrc {
-		*d = keyDetector{ssrc: ssrc}
-	}
+	this := pressed{ssrc, timestamp}
 	for i := range min(d.n, len(d.recent)) {
-		if d.recent[i] != timestamp {
+		if d.recent[i] != this {
 			continue
 		}
-		if timestamp == d.newest() {
-			d.last = e
+		if this == d.newest() && e.event == d.last.event {
+			d.last.duration = max(d.last.duration, e.duration) // not a late one's, which is less
+			d.last.end = d.last.end || e.end
 		}
 		return 0, false
 	}
-	continued := d.continues(timestamp, marker, e)
-	d.recent[d.n%len(d.recent)] = timestamp
+	continued := d.continues(this, marker, e)
+	d.recent[d.n%len(d.recent)] = this
 	d.n++
 	d.last = e
 	if continued {
@@ -64,13 +76,14 @@ func (d *keyDetector) event(ssrc, timestamp uint32, marker bool, payload []byte)
 	return Key(eventKeys[e.event]), true
 }
 
-func (d *keyDetector) newest() uint32 { return d.recent[(d.n-1)%len(d.recent)] }
+func (d *keyDetector) newest() pressed { return d.recent[(d.n-1)%len(d.recent)] }
 
 // continues reports whether a packet begins a further segment of a long event, not a new key.
-func (d *keyDetector) continues(timestamp uint32, marker bool, e eventPayload) bool {
+func (d *keyDetector) continues(this pressed, marker bool, e eventPayload) bool {
 	if d.n == 0 || marker || d.last.end || d.last.event != e.event || d.last.duration < longSegment {
 		return false
 	}
-	after := timestamp - d.newest()
-	return after >= uint32(d.last.duration) && after <= 0xFFFF
+	newest := d.newest()
+	after := this.timestamp - newest.timestamp
+	return this.ssrc == newest.ssrc && after >= uint32(d.last.duration) && after <= 0xFFFF
 }
