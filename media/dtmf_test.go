@@ -2,8 +2,11 @@ package media
 
 import (
 	"encoding/binary"
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -17,6 +20,42 @@ type eventPacket struct {
 
 func (p eventPacket) to(d *keyDetector) (Key, bool) {
 	return d.event(p.ssrc, p.timestamp, p.marker, p.payload)
+}
+
+// TestKeyEvents has a case for each line of the table of keyDetector.
+func TestKeyEvents(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/events.txtar")
+	require.NoError(t, err)
+	for _, c := range archive.Files {
+		t.Run(c.Name, func(t *testing.T) {
+			var d keyDetector
+			for line := range strings.Lines(string(c.Data)) {
+				line, want, _ := strings.Cut(strings.TrimSpace(line), " => ")
+				if line == "" {
+					continue
+				}
+				p := readEvent(t, line)
+				got := ""
+				if k, ok := p.to(&d); ok {
+					got = k.String()
+				}
+				require.Equal(t, want, got, line)
+			}
+		})
+	}
+}
+
+// readEvent reads a packet as the cases write it.
+func readEvent(t *testing.T, line string) eventPacket {
+	t.Helper()
+	var p eventPacket
+	var event byte
+	var duration int
+	var marker, end string
+	_, err := fmt.Sscan(line, &p.ssrc, &p.timestamp, &marker, &event, &end, &duration)
+	require.NoError(t, err, line)
+	p.marker, p.payload = marker == "M", eventBody(event, end == "E", duration)
+	return p
 }
 
 func eventBody(event byte, end bool, duration int) []byte {

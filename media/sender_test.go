@@ -47,9 +47,13 @@ func TestSenderProperties(t *testing.T) {
 		var ssrc, timestamp uint32
 		var frame [frameSamples]byte
 		for range rapid.IntRange(1, 60).Draw(t, "acts") {
-			switch rapid.IntRange(0, 5).Draw(t, "act") {
+			switch rapid.IntRange(0, 6).Draw(t, "act") {
 			case 0, 1:
-				o.frame(now, frame[:], rapid.Bool().Draw(t, "talk"))
+				if o.keys.n > 0 { // as the wheel does
+					o.keys.step(o, now, frame[:])
+				} else {
+					o.frame(now, frame[:], rapid.Bool().Draw(t, "talk"))
+				}
 			case 2, 3:
 				o.forward(now, audioPacket(ssrc, number, timestamp), payloadPCMA)
 				number++
@@ -58,6 +62,8 @@ func TestSenderProperties(t *testing.T) {
 				now = now.Add(rapid.Custom(func(t *rapid.T) time.Duration {
 					return time.Duration(rapid.IntRange(0, 3600_000).Draw(t, "ms")) * time.Millisecond
 				}).Draw(t, "pause"))
+			case 6:
+				o.dial(Key(eventKeys[rapid.IntRange(0, 15).Draw(t, "key")]))
 			case 5:
 				ssrc, timestamp = rapid.Uint32Range(0, 2).Draw(t, "ssrc"), rapid.Uint32().Draw(t, "timestamp")
 			}
