@@ -33,8 +33,8 @@ type pressed struct{ ssrc, timestamp uint32 }
 //
 //	not four octets, no key (16 and up), or duration 0 (section 2.3.5) ... nothing
 //	of one of the last events, be it late or repeated .................... nothing
-//	of a new one, that goes on where the newest reached the longest
-//	duration (section 2.5.1.3) ........................................... nothing: the same key, still held
+//	of a new one, that goes on where one of the last reached the
+//	longest duration (section 2.5.1.3) ................................... nothing: the same key, still held
 //	of a new one otherwise ............................................... a key
 //
 // The marker alone begins nothing, since it may be lost or left out; neither does a beginning need one. The end bit
@@ -44,9 +44,14 @@ type pressed struct{ ssrc, timestamp uint32 }
 type keyDetector struct {
 	// recent are the last events, the newest at n-1, so that late packets of an event before the newest are
 	// known. Order of timestamps is not asked for: phones restart them.
-	recent [4]pressed
+	recent [4]seenEvent
 	n      int
-	last   eventPayload // of the newest
+}
+
+// seenEvent is what has come of an event: of its duration the most.
+type seenEvent struct {
+	pressed
+	eventPayload
 }
 
 // event takes the payload of one packet and returns the key that begins with it, if one does.
@@ -55,35 +60,30 @@ func (d *keyDetector) event(ssrc, timestamp uint32, marker bool, payload []byte)
 	if !ok || int(e.event) >= len(eventKeys) || e.duration == 0 {
 		return 0, false
 	}
-	this := pressed{ssrc, timestamp}
+	this := seenEvent{pressed{ssrc, timestamp}, e}
+	continued := false
 	for i := range min(d.n, len(d.recent)) {
-		if d.recent[i] != this {
-			continue
+		before := &d.recent[i]
+		if before.pressed == this.pressed {
+			before.duration = max(before.duration, e.duration) // not a late packet's, which is less
+			before.end = before.end || e.end
+			return 0, false
 		}
-		if this == d.newest() && e.event == d.last.event {
-			d.last.duration = max(d.last.duration, e.duration) // not a late one's, which is less
-			d.last.end = d.last.end || e.end
-		}
-		return 0, false
+		continued = continued || !marker && this.continues(before)
 	}
-	continued := d.continues(this, marker, e)
 	d.recent[d.n%len(d.recent)] = this
 	d.n++
-	d.last = e
 	if continued {
 		return 0, false
 	}
 	return Key(eventKeys[e.event]), true
 }
 
-func (d *keyDetector) newest() pressed { return d.recent[(d.n-1)%len(d.recent)] }
-
-// continues reports whether a packet begins a further segment of a long event, not a new key.
-func (d *keyDetector) continues(this pressed, marker bool, e eventPayload) bool {
-	if d.n == 0 || marker || d.last.end || d.last.event != e.event || d.last.duration < longSegment {
+// continues reports whether an event is a further segment of a long one, not a new key.
+func (s *seenEvent) continues(before *seenEvent) bool {
+	if before.end || before.event != s.event || before.ssrc != s.ssrc || before.duration < longSegment {
 		return false
 	}
-	newest := d.newest()
-	after := this.timestamp - newest.timestamp
-	return this.ssrc == newest.ssrc && after >= uint32(d.last.duration) && after <= 0xFFFF
+	after := s.timestamp - before.timestamp
+	return after >= uint32(before.duration) && after <= 0xFFFF
 }

@@ -103,6 +103,95 @@ func TestKeysProperties(t *testing.T) {
 	})
 }
 
+// On a network that loses, repeats and reorders packets, each press is told once, as long as one packet of it comes:
+// short ones, long ones in segments, and the same key again.
+func TestKeysOnBadNetwork(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		type numbered struct {
+			eventPacket
+			number uint16
+			key    int // which press it is of
+		}
+		var sent []numbered
+		var want []Key
+		number, timestamp := rapid.Uint16().Draw(t, "number"), rapid.Uint32().Draw(t, "begin")
+		for key := range rapid.IntRange(1, 8).Draw(t, "keys") {
+			event := rapid.ByteRange(0, 15).Draw(t, "key")
+			want = append(want, Key(eventKeys[event]))
+			updates := rapid.SampledFrom([]int{1, 2, 5, 12, 500, 900}).Draw(t, "updates")
+			packets := longEvent(7, timestamp, event, updates)
+			for _, p := range packets {
+				sent = append(sent, numbered{p, number, key})
+				number++
+			}
+			timestamp += uint32(updates*frameSamples + rapid.IntRange(320, 8000).Draw(t, "pause"))
+		}
+		var arrived []numbered
+		came := make(map[int]bool)
+		lostInARow := 0
+		for i, p := range sent {
+			last := i == len(sent)-1 || sent[i+1].key != p.key
+			if lose := rapid.IntRange(0, 9).Draw(t, "luck") < 3; lose && lostInARow < 20 && (came[p.key] || !last) {
+				lostInARow++
+				continue
+			}
+			lostInARow, came[p.key] = 0, true
+			arrived = append(arrived, p)
+			if rapid.IntRange(0, 9).Draw(t, "twice") == 0 {
+				arrived = append(arrived, p)
+			}
+			if back := len(arrived) - 1 - rapid.IntRange(0, 3).Draw(t, "late"); back >= 0 && rapid.IntRange(0, 9).Draw(t, "swap") == 0 {
+				arrived[back], arrived[len(arrived)-1] = arrived[len(arrived)-1], arrived[back]
+			}
+		}
+		var d keyDetector
+		var q sequence
+		var got []Key
+		for _, p := range arrived {
+			if q.arrive(p.ssrc, p.number) == arrivedDuplicate {
+				continue
+			}
+			if k, ok := p.to(&d); ok {
+				got = append(got, k)
+			}
+		}
+		require.ElementsMatch(t, want, got) // in order of their first packets, which may have changed places
+	})
+}
+
+// longEvent makes all packets of a key that is held for any time, in segments if need be (RFC 4733 section 2.5.1.3).
+func longEvent(ssrc, timestamp uint32, key byte, updates int) (packets []eventPacket) {
+	duration := 0
+	for i := range updates {
+		if duration += frameSamples; duration > 0xFFFF {
+			duration -= 0xFFFF
+			timestamp += 0xFFFF
+		}
+		last := i == updates-1
+		packets = append(packets, eventPacket{ssrc, timestamp, i == 0, eventBody(key, last, duration)})
+	}
+	return append(packets, packets[updates-1], packets[updates-1])
+}
+
+// FuzzKeyEvents: whatever comes costs nothing, and one event is told at most once while it is among the last.
+func FuzzKeyEvents(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 1, 5, 10, 0, 160, 0, 0, 0, 1, 5, 0x8A, 1, 64})
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		var d keyDetector
+		told := make(map[pressed]int)
+		for i := 0; len(stream) >= 8; i++ {
+			this := pressed{uint32(stream[0]), uint32(stream[1])<<16 | uint32(stream[3])}
+			_, ok := d.event(this.ssrc, this.timestamp, stream[2]&1 == 1, stream[4:4+min(4, int(stream[2])%6)])
+			if ok {
+				before, again := told[this]
+				require.False(t, again && i-before <= len(d.recent), "told twice")
+				told[this] = i
+			}
+			stream = stream[8:]
+		}
+	})
+}
+
 func TestKeysRestartedTimestamps(t *testing.T) {
 	var d keyDetector
 	for _, timestamp := range []uint32{1000000, 5000, 9000} {
