@@ -55,7 +55,7 @@ func (p *press) step(o *sender, due time.Time, frame []byte) (over bool) {
 	if p.turn == 0 {
 		p.tones = !o.hasEvents()
 	}
-	sent := false
+	var sent bool
 	if p.tones {
 		sent = o.tones(due, p, frame)
 	} else {

@@ -69,7 +69,7 @@ func bridgeEvents(t *testing.T, newEngine Make) {
 	p.Say(media.Tone(1500, 100*time.Millisecond))
 	packets := q.Take(5)
 	p.Say(dual('5', 400*time.Millisecond))
-	p.Say(hush(60 * time.Millisecond))
+	p.Say(hush())
 	packets = append(packets, q.Until(isEvent)...)
 	require.LessOrEqual(t, len(packets), 5+2+1, "of the tones, what came before they were known")
 	begin := len(packets) - 1
@@ -120,7 +120,7 @@ func bridgePassesTones(t *testing.T, newEngine Make) {
 	defer unbridge()
 	key := dual('9', 100*time.Millisecond)
 	p.Say(key)
-	p.Say(hush(60 * time.Millisecond))
+	p.Say(hush())
 	packets := q.Take(8)
 	requireOneStream(t, packets)
 	require.Equal(t, append(key.ALaw, hush(60*time.Millisecond).ALaw...), joined(packets), "nothing beside it")

@@ -25,15 +25,15 @@ func dual(k media.Key, d time.Duration) media.Clip {
 	return media.Clip{ALaw: media.EncodeALaw(pcm)}
 }
 
-func hush(d time.Duration) media.Clip {
-	return media.Clip{ALaw: media.EncodeALaw(make([]int16, d*8/time.Millisecond))}
+// hush is the silence of 60 ms after a key.
+func hush() media.Clip { return media.Clip{ALaw: media.EncodeALaw(make([]int16, 60*8))} }
 }
 
 // sound presses keys by their tones: 60 ms each, and 60 ms of silence after it.
 func sound(p *Phone, keys string) {
 	for _, k := range keys {
 		p.Say(dual(media.Key(k), 60*time.Millisecond))
-		p.Say(hush(60 * time.Millisecond))
+		p.Say(hush())
 	}
 }
 
@@ -67,13 +67,13 @@ func keysByTones(t *testing.T, newEngine Make) {
 		p.Timestamp += 800
 		p.Say(dual('7', 60*time.Millisecond))
 		require.Equal(t, "77", pressed(t, heard, 2))
-		p.Say(hush(60 * time.Millisecond))
+		p.Say(hush())
 
 		p.Say(dual('5', 100*time.Millisecond)) // two packets of a long key lost: one key
 		p.Sequence += 2
 		p.Timestamp += 320
 		p.Say(dual('5', 100*time.Millisecond))
-		p.Say(hush(60 * time.Millisecond))
+		p.Say(hush())
 		sound(p, "1")
 		require.Equal(t, "51", pressed(t, heard, 2))
 
