@@ -62,7 +62,7 @@ func (l *line) tuneIn(a *agreement) {
 
 // hearTones looks for keys in a packet of audio, as long as they may come so and somebody wants to know.
 func (l *line) hearTones(p *rtp.Packet, kind payloadKind, now time.Time) {
-	if kind == payloadEvent || !l.keys.wants(byTone) {
+	if kind != payloadPCMA && kind != payloadPCMU || !l.keys.wants(byTone) {
 		return
 	}
 	linear := &alawLinear

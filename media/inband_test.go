@@ -20,7 +20,7 @@ func deskLine(c *core, a *agreement) (l *line, told *string) {
 	s := newStream(c, StreamOptions{})
 	l, told = s.line, new(string)
 	l.sockets, l.tally, l.untilReport = nowire{}, &tally{}, 1<<30
-	l.agree(a)
+	l.agree(a, time.Now())
 	l.keys.tell = func(k Key) { *told += k.String() }
 	return l, told
 }
@@ -123,12 +123,12 @@ func TestInbandOnlyWhereNeeded(t *testing.T) {
 
 	events := toneless()
 	events.hasEvent, events.event = true, 101
-	l.agree(events)
+	l.agree(events, time.Now())
 	require.Nil(t, l.inband)
-	l.agree(toneless())
+	l.agree(toneless(), time.Now())
 	require.NotNil(t, l.inband)
 	c.o.NoInband = true
-	l.agree(toneless())
+	l.agree(toneless(), time.Now())
 	require.Nil(t, l.inband)
 }
 

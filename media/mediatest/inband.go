@@ -27,7 +27,6 @@ func dual(k media.Key, d time.Duration) media.Clip {
 
 // hush is the silence of 60 ms after a key.
 func hush() media.Clip { return media.Clip{ALaw: media.EncodeALaw(make([]int16, 60*8))} }
-}
 
 // sound presses keys by their tones: 60 ms each, and 60 ms of silence after it.
 func sound(p *Phone, keys string) {
