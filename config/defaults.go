@@ -50,6 +50,7 @@ func defaults() *Config {
 			Codecs:  []Codec{PCMA, PCMU},
 			Rest:    5 * time.Second,
 			Timeout: 20 * time.Second,
+			Inband:  InbandAuto,
 		},
 		HTTP:   HTTP{Listen: netip.AddrPortFrom(loopback, 8080)},
 		Data:   "./data",

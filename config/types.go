@@ -122,7 +122,19 @@ type Media struct {
 	// Timeout is how long nothing may be heard on a leg that is not held before its call is told; key `media.timeout`,
 	// 0s (never) to 10m, default 20s. It is looked at once a second.
 	Timeout time.Duration
+	// Inband says whose audio is listened to for keys; key `media.inband`, default auto.
+	Inband Inband
 }
+
+// Inband is when keys are looked for in audio, by its name in the file.
+type Inband string
+
+// The ways of looking for them.
+const (
+	// InbandAuto listens to whoever did not agree to telephone-events (RFC 4733).
+	InbandAuto Inband = "auto"
+	InbandOff  Inband = "off"
+)
 
 // PortRange is a range of UDP ports, both ends included. Low is even.
 type PortRange struct{ Low, High uint16 }

@@ -76,7 +76,9 @@ func (e *bridgeEnd) part() {
 		return
 	}
 	e.line.bridged = nil
+	e.line.out.keys.hangUp()
 	if e.far != nil { // then its end is the other one of this bridge
+		e.far.out.keys.hangUp()
 		e.far.bridged.far = nil
 		e.far.bridged = nil
 		e.far = nil
@@ -88,7 +90,11 @@ func (e *bridgeEnd) pass(p *rtp.Packet, kind payloadKind, scratch []byte, at tim
 	if e.far == nil {
 		return
 	}
-	e.far.out.forward(at, p, kind)
+	if e.line.withheld(kind, e.far) {
+		e.far.out.skip(p)
+	} else {
+		e.far.out.forward(at, p, kind)
+	}
 	if e.tap != nil {
 		tapped(e.tap, e.side, p, kind, scratch, at)
 	}

@@ -24,53 +24,66 @@ func parseEvent(b []byte) (e eventPayload, ok bool) {
 // The last packets of the segment may have been lost, so it is a second less.
 const longSegment = 0xFFFF - SampleRate
 
-// keyDetector finds the keys in a stream of telephone-event packets. All packets of one event carry
-// the timestamp of its beginning: a key is its (SSRC, timestamp), told at the first packet that is
-// seen, whichever it is. Not safe for concurrent use.
+// pressed is which event a packet is of (RFC 4733 section 2.2.1: all packets of one event carry the timestamp of its
+// beginning).
+type pressed struct{ ssrc, timestamp uint32 }
+
+// keyDetector finds the keys in a stream of telephone-event packets. A key is its (SSRC, timestamp), told at the
+// first packet of it that comes, whichever it is. What a packet means:
+//
+//	not four octets, no key (16 and up), or duration 0 (section 2.3.5) ... nothing
+//	of one of the last events, be it late or repeated .................... nothing
+//	of a new one, that goes on where one of the last reached the
+//	longest duration (section 2.5.1.3) ................................... nothing: the same key, still held
+//	of a new one otherwise ............................................... a key
+//
+// The marker alone begins nothing, since it may be lost or left out; neither does a beginning need one. The end bit
+// ends nothing that another packet could not begin. Volume and the reserved bit say nothing of a key. Of several
+// events in one packet (section 2.5.1.5) the first counts: keys have pauses between them, and are not sent so.
+// Not safe for concurrent use.
 type keyDetector struct {
-	ssrc uint32
-	// recent are the timestamps of the last events, the newest at n-1, so that late packets of an
-	// event before the newest are known. Order of timestamps is not asked for: phones restart them.
-	recent [4]uint32
+	// recent are the last events, the newest at n-1, so that late packets of an event before the newest are
+	// known. Order of timestamps is not asked for: phones restart them.
+	recent [4]seenEvent
 	n      int
-	last   eventPayload
+}
+
+// seenEvent is what has come of an event: of its duration the most.
+type seenEvent struct {
+	pressed
+	eventPayload
 }
 
 // event takes the payload of one packet and returns the key that begins with it, if one does.
 func (d *keyDetector) event(ssrc, timestamp uint32, marker bool, payload []byte) (Key, bool) {
 	e, ok := parseEvent(payload)
-	if !ok || int(e.event) >= len(eventKeys) {
+	if !ok || int(e.event) >= len(eventKeys) || e.duration == 0 {
 		return 0, false
 	}
-	if ssrc != d.ssrc {
-		*d = keyDetector{ssrc: ssrc}
-	}
+	this := seenEvent{pressed{ssrc, timestamp}, e}
+	continued := false
 	for i := range min(d.n, len(d.recent)) {
-		if d.recent[i] != timestamp {
-			continue
+		before := &d.recent[i]
+		if before.pressed == this.pressed {
+			before.duration = max(before.duration, e.duration) // not a late packet's, which is less
+			before.end = before.end || e.end
+			return 0, false
 		}
-		if timestamp == d.newest() {
-			d.last = e
-		}
-		return 0, false
+		continued = continued || !marker && this.continues(before)
 	}
-	continued := d.continues(timestamp, marker, e)
-	d.recent[d.n%len(d.recent)] = timestamp
+	d.recent[d.n%len(d.recent)] = this
 	d.n++
-	d.last = e
 	if continued {
 		return 0, false
 	}
 	return Key(eventKeys[e.event]), true
 }
 
-func (d *keyDetector) newest() uint32 { return d.recent[(d.n-1)%len(d.recent)] }
-
-// continues reports whether a packet begins a further segment of a long event, not a new key.
-func (d *keyDetector) continues(timestamp uint32, marker bool, e eventPayload) bool {
-	if d.n == 0 || marker || d.last.end || d.last.event != e.event || d.last.duration < longSegment {
+// continues reports whether an event is a further segment of a long one, not a new key.
+func (s *seenEvent) continues(before *seenEvent) bool {
+	if before.end || before.event != s.event || before.ssrc != s.ssrc || before.duration < longSegment {
 		return false
 	}
-	after := timestamp - d.newest()
-	return after >= uint32(d.last.duration) && after <= 0xFFFF
+	after := s.timestamp - before.timestamp
+	return after >= uint32(before.duration) && after <= 0xFFFF
 }

@@ -2,8 +2,11 @@ package media
 
 import (
 	"encoding/binary"
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -17,6 +20,42 @@ type eventPacket struct {
 
 func (p eventPacket) to(d *keyDetector) (Key, bool) {
 	return d.event(p.ssrc, p.timestamp, p.marker, p.payload)
+}
+
+// TestKeyEvents has a case for each line of the table of keyDetector.
+func TestKeyEvents(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/events.txtar")
+	require.NoError(t, err)
+	for _, c := range archive.Files {
+		t.Run(c.Name, func(t *testing.T) {
+			var d keyDetector
+			for line := range strings.Lines(string(c.Data)) {
+				line, want, _ := strings.Cut(strings.TrimSpace(line), " => ")
+				if line == "" {
+					continue
+				}
+				p := readEvent(t, line)
+				got := ""
+				if k, ok := p.to(&d); ok {
+					got = k.String()
+				}
+				require.Equal(t, want, got, line)
+			}
+		})
+	}
+}
+
+// readEvent reads a packet as the cases write it.
+func readEvent(t *testing.T, line string) eventPacket {
+	t.Helper()
+	var p eventPacket
+	var event byte
+	var duration int
+	var marker, end string
+	_, err := fmt.Sscan(line, &p.ssrc, &p.timestamp, &marker, &event, &end, &duration)
+	require.NoError(t, err, line)
+	p.marker, p.payload = marker == "M", eventBody(event, end == "E", duration)
+	return p
 }
 
 func eventBody(event byte, end bool, duration int) []byte {
@@ -61,6 +100,95 @@ func TestKeysProperties(t *testing.T) {
 			timestamp += uint32(rapid.IntRange(400, 80000).Draw(t, "pause"))
 		}
 		require.Equal(t, want, got)
+	})
+}
+
+// On a network that loses, repeats and reorders packets, each press is told once, as long as one packet of it comes:
+// short ones, long ones in segments, and the same key again.
+func TestKeysOnBadNetwork(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		type numbered struct {
+			eventPacket
+			number uint16
+			key    int // which press it is of
+		}
+		var sent []numbered
+		var want []Key
+		number, timestamp := rapid.Uint16().Draw(t, "number"), rapid.Uint32().Draw(t, "begin")
+		for key := range rapid.IntRange(1, 8).Draw(t, "keys") {
+			event := rapid.ByteRange(0, 15).Draw(t, "key")
+			want = append(want, Key(eventKeys[event]))
+			updates := rapid.SampledFrom([]int{1, 2, 5, 12, 500, 900}).Draw(t, "updates")
+			packets := longEvent(7, timestamp, event, updates)
+			for _, p := range packets {
+				sent = append(sent, numbered{p, number, key})
+				number++
+			}
+			timestamp += uint32(updates*frameSamples + rapid.IntRange(320, 8000).Draw(t, "pause"))
+		}
+		var arrived []numbered
+		came := make(map[int]bool)
+		lostInARow := 0
+		for i, p := range sent {
+			last := i == len(sent)-1 || sent[i+1].key != p.key
+			if lose := rapid.IntRange(0, 9).Draw(t, "luck") < 3; lose && lostInARow < 20 && (came[p.key] || !last) {
+				lostInARow++
+				continue
+			}
+			lostInARow, came[p.key] = 0, true
+			arrived = append(arrived, p)
+			if rapid.IntRange(0, 9).Draw(t, "twice") == 0 {
+				arrived = append(arrived, p)
+			}
+			if back := len(arrived) - 1 - rapid.IntRange(0, 3).Draw(t, "late"); back >= 0 && rapid.IntRange(0, 9).Draw(t, "swap") == 0 {
+				arrived[back], arrived[len(arrived)-1] = arrived[len(arrived)-1], arrived[back]
+			}
+		}
+		var d keyDetector
+		var q sequence
+		var got []Key
+		for _, p := range arrived {
+			if q.arrive(p.ssrc, p.number) == arrivedDuplicate {
+				continue
+			}
+			if k, ok := p.to(&d); ok {
+				got = append(got, k)
+			}
+		}
+		require.ElementsMatch(t, want, got) // in order of their first packets, which may have changed places
+	})
+}
+
+// longEvent makes all packets of a key that is held for any time, in segments if need be (RFC 4733 section 2.5.1.3).
+func longEvent(ssrc, timestamp uint32, key byte, updates int) (packets []eventPacket) {
+	duration := 0
+	for i := range updates {
+		if duration += frameSamples; duration > 0xFFFF {
+			duration -= 0xFFFF
+			timestamp += 0xFFFF
+		}
+		last := i == updates-1
+		packets = append(packets, eventPacket{ssrc, timestamp, i == 0, eventBody(key, last, duration)})
+	}
+	return append(packets, packets[updates-1], packets[updates-1])
+}
+
+// FuzzKeyEvents: whatever comes costs nothing, and one event is told at most once while it is among the last.
+func FuzzKeyEvents(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 1, 5, 10, 0, 160, 0, 0, 0, 1, 5, 0x8A, 1, 64})
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		var d keyDetector
+		told := make(map[pressed]int)
+		for i := 0; len(stream) >= 8; i++ {
+			this := pressed{uint32(stream[0]), uint32(stream[1])<<16 | uint32(stream[3])}
+			_, ok := d.event(this.ssrc, this.timestamp, stream[2]&1 == 1, stream[4:4+min(4, int(stream[2])%6)])
+			if ok {
+				before, again := told[this]
+				require.False(t, again && i-before <= len(d.recent), "told twice")
+				told[this] = i
+			}
+			stream = stream[8:]
+		}
 	})
 }
 

@@ -7,9 +7,10 @@ const (
 	noMethod keyMethod = iota
 	byRTP
 	byINFO
+	byTone
 )
 
-// keypad knows which keys of one leg are to be told, and to whom. A phone may send each key by both methods; the
+// keypad knows which keys of one leg are to be told, and to whom. A phone may send each key by several methods; the
 // first one seen wins for the life of the leg. Not safe for concurrent use; owned by the line's shard.
 type keypad struct {
 	method keyMethod
@@ -17,15 +18,18 @@ type keypad struct {
 	turn   uint64 // of tell, among those there have been
 }
 
-// press returns whom a key is to be told to: nil when nobody.
-func (p *keypad) press(by keyMethod) (tell func(Key)) {
-	if p.method == noMethod {
+// may reports whether keys can come by a method: no other one has been seen.
+func (p *keypad) may(by keyMethod) bool { return p.method == noMethod || p.method == by }
+
+// wants reports whether somebody is to be told of the keys of a method.
+func (p *keypad) wants(by keyMethod) bool { return p.tell != nil && p.may(by) }
+
+// press reports whether a key counts, by the method that it came by.
+func (p *keypad) press(by keyMethod) bool {
+	if p.may(by) {
 		p.method = by
 	}
-	if p.method != by {
-		return nil
-	}
-	return p.tell
+	return p.method == by
 }
 
 // maxUntold is how many keys of a stream may wait to be told: a person presses a few in a second, and a flood of
@@ -49,10 +53,15 @@ func (s *stream) Press(k Key) {
 	}
 }
 
-// press has a key told, away from the shard: the function told may call the stream.
+// press has a key told, away from the shard: the function told may call the stream. The other end of a bridge gets it
+// too.
 func (l *line) press(k Key, by keyMethod) {
-	tell, turn, s := l.keys.press(by), l.keys.turn, l.stream
-	if tell == nil || l.closed {
+	if l.closed || !l.keys.press(by) {
+		return
+	}
+	l.passOn(k, by)
+	tell, turn, s := l.keys.tell, l.keys.turn, l.stream
+	if tell == nil {
 		return
 	}
 	if s.untold.Add(1) > maxUntold {

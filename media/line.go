@@ -24,6 +24,7 @@ type line struct {
 	in       *receiver
 	out      *sender
 	keys     keypad
+	inband   *inband    // nil: its audio is not listened to for keys
 	reel     *reel      // nil: nothing is played
 	bridged  *bridgeEnd // nil: not in a bridge
 	listened *listener  // nil: nobody listens
@@ -101,6 +102,9 @@ func (l *line) datagram(w *workbench, b []byte, from netip.AddrPort, now time.Ti
 	}
 	l.tally.in.Add(1)
 	l.live = true
+	if l.inband != nil {
+		l.hearTones(p, h.kind, now)
+	}
 	if l.bridged != nil {
 		l.bridged.pass(p, h.kind, w.scratch[:], now)
 	}
@@ -117,6 +121,7 @@ func (l *line) agree(a *agreement, now time.Time) {
 	l.out.agree(a)
 	l.in.agree(a)
 	l.monitor.agree(a, l.in.source.heard, l.out.packets, now)
+	l.tuneIn(a)
 }
 
 // shut stops everything on the line, for good: when it returns nothing more is sent, and no tap hears the line.

@@ -45,6 +45,8 @@ type Engine interface {
 	// Bridge passes audio and telephone-events between a and b until the returned function is
 	// called or either stream closes; tap, if not nil, hears both sides. Whatever was playing on
 	// either stream is stopped. The returned function waits until no more packet can reach tap.
+	// A key that comes by another method than the far end can take reaches it once: as a telephone-event
+	// if it agreed to them, else as tones.
 	Bridge(a, b Stream, tap Tap) (unbridge func(), err error)
 	// Listen has tap hear what comes on one stream, as SideA, until stop is called or the stream closes, whatever
 	// else is done with it. A stream has one such tap at a time. stop waits until no more packet can reach tap.
@@ -101,8 +103,9 @@ type Stream interface {
 	// ctx's cause, or ErrClosed. It replaces what another Play was sending (that Play returns
 	// ErrReplaced). A clip with Loop never ends by itself.
 	Play(ctx context.Context, clips ...Clip) error
-	// SendKey presses a key towards the far end (RFC 4733), in place of what another Play was sending,
-	// and returns when its end was sent, or as Play does. Errors also: ErrNoKeys.
+	// SendKey presses a key towards the far end, for 100 ms, in place of what another Play was sending, and
+	// returns when its end was sent, or as Play does: as a telephone-event (RFC 4733), or as its two tones
+	// (ITU-T Q.23) if the far end did not agree to those. Errors also: ErrNoKeys.
 	SendKey(ctx context.Context, k Key) error
 	// Tone adds a clip, once, to whatever this far end hears from now on: a prompt, silence, or the other
 	// party of a bridge. Nobody else hears it: not the other party, and not the bridge's tap. It returns at
@@ -110,7 +113,9 @@ type Stream interface {
 	// time when nothing is sent (the far end holds us) is not made up for.
 	Tone(c Clip)
 	// OnKey sets the function that is told each key the far end presses, once per key. The method
-	// (RFC 4733, SIP INFO) first seen on the leg wins and the others are ignored. Nil forgets.
+	// (RFC 4733, SIP INFO, tones in the audio) first seen on the leg wins and the others are ignored. Tones
+	// are looked for in the audio of a far end that did not agree to telephone-events, unless
+	// Options.NoInband is set. Nil forgets.
 	OnKey(f func(Key))
 	// Press enters a key received by signalling (SIP INFO).
 	Press(k Key)

@@ -36,6 +36,8 @@ type Options struct {
 	// Timeout is how long nothing may be heard on a stream before FactSilent is told; 0 is never. It is looked at once a
 	// second.
 	Timeout time.Duration
+	// NoInband: keys are not looked for in the audio of far ends that did not agree to telephone-events.
+	NoInband bool
 	// Codecs offered and accepted, in order of preference. Empty means PCMA, PCMU.
 	Codecs []Codec
 	// OnPanic, if not nil, is told of each fault that was contained to one stream, which is then closed:

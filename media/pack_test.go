@@ -43,13 +43,13 @@ func TestPack(t *testing.T) {
 				begins := 30 * frameSamples // of the talkspurt; the first packet begins the stream
 				require.Equal(t, i == 0 || begins >= i*size && begins < (i+1)*size, p.Marker, "packet %d", i)
 			}
-			require.Equal(t, said, heardIn(*sent))
+			require.Equal(t, said, unpacked(*sent))
 			require.Equal(t, uint64(len(*sent)), o.packets)
 		})
 	}
 }
 
-func heardIn(sent []rtp.Packet) []byte {
+func unpacked(sent []rtp.Packet) []byte {
 	var parts [][]byte
 	for _, p := range sent {
 		parts = append(parts, p.Payload)

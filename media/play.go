@@ -70,10 +70,14 @@ func (l *line) turn(due time.Time, frame []byte) {
 	}
 	l.judge(due)
 	switch {
+	case l.out.keys.n > 0:
+		l.out.keys.step(l.out, due, frame)
+		l.deafen(due)
 	case l.bridged != nil:
 		l.out.carry(due, frame)
 	case l.reel != nil && l.reel.press != nil:
-		if l.reel.press.step(l.out, due) {
+		l.deafen(due)
+		if l.reel.press.step(l.out, due, frame) {
 			l.unload(nil)
 		}
 	case l.reel != nil:

@@ -43,6 +43,7 @@ type sender struct {
 	relay relay
 	pack  pack
 	over  overlay
+	keys  dialled
 
 	packets, octets uint64
 	buf             [rtpHeaderSize + maxDatagram]byte
@@ -121,6 +122,9 @@ func (o *sender) frame(now time.Time, alaw []byte, talk bool) {
 func (o *sender) forward(now time.Time, p *rtp.Packet, kind payloadKind) {
 	if !o.open() || len(p.Payload) > maxDatagram {
 		return
+	}
+	if o.keys.n > 0 {
+		return // they take the place of what is said; then begins anew what is forwarded
 	}
 	o.flush(now)
 	payload, takes := o.agreed.payload(kind)

@@ -51,9 +51,13 @@ func TestSenderProperties(t *testing.T) {
 		var ssrc, timestamp uint32
 		var frame [frameSamples]byte
 		for range rapid.IntRange(1, 60).Draw(t, "acts") {
-			switch rapid.IntRange(0, 6).Draw(t, "act") {
+			switch rapid.IntRange(0, 7).Draw(t, "act") {
 			case 0, 1:
-				o.frame(now, frame[:], rapid.Bool().Draw(t, "talk"))
+				if o.keys.n > 0 { // as the wheel does
+					o.keys.step(o, now, frame[:])
+				} else {
+					o.frame(now, frame[:], rapid.Bool().Draw(t, "talk"))
+				}
 			case 2, 3:
 				o.forward(now, audioPacket(ssrc, numbers[ssrc], timestamp), payloadPCMA)
 				numbers[ssrc]++
@@ -68,6 +72,8 @@ func TestSenderProperties(t *testing.T) {
 				o.forward(now, p, payloadComfort)
 				numbers[ssrc]++
 				timestamp += uint32(rapid.IntRange(1, 50).Draw(t, "frames") * frameSamples)
+			case 7:
+				o.dial(Key(eventKeys[rapid.IntRange(0, 15).Draw(t, "key")]))
 			case 5:
 				ssrc, timestamp = rapid.Uint32Range(0, 2).Draw(t, "ssrc"), rapid.Uint32().Draw(t, "timestamp")
 			}

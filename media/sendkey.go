@@ -1,17 +1,17 @@
 package media
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pion/rtp"
 )
 
-// ErrNoKeys says that the far end did not agree to telephone-events, or that it is no key.
+// ErrNoKeys says that it is no key.
 var ErrNoKeys = errors.New("media: key cannot be sent")
 
 const (
@@ -23,10 +23,12 @@ const (
 	keyVolume = 10
 )
 
-// press is one key being sent, in place of a reel's clips.
+// press is one key being sent, in place of whatever else is: as an event (RFC 4733), or as its tones and a pause after
+// them where the far end has no events.
 type press struct {
 	event   byte
 	turn    int    // of keyTurns and then endTurns
+	tones   bool   // once turn is not 0
 	start   uint32 // the timestamp of all its packets, once turn is not 0
 	unheard int    // turns in which it could not begin
 }
@@ -36,18 +38,30 @@ func (s *stream) SendKey(ctx context.Context, k Key) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	event := bytes.IndexByte([]byte(eventKeys), byte(k))
-	if a := s.agreement.Load(); event < 0 || a == nil || !a.hasEvent {
+	if !k.Valid() {
 		return fmt.Errorf("key %q: %w", k, ErrNoKeys)
 	}
-	return s.run(ctx, &reel{press: &press{event: byte(event)}, done: make(chan error, 1)})
+	return s.run(ctx, &reel{press: &press{event: eventOf(k)}, done: make(chan error, 1)})
 }
+
+// eventOf is the event of a key, which must be valid (RFC 4733 section 3.2, table 3).
+func eventOf(k Key) byte { return byte(strings.IndexByte(eventKeys, byte(k))) }
 
 // step sends the packet that is due and reports whether the key is over. A key begins when the far end
 // listens, so that it has one beginning and its whole length; one to which nobody listens for as long as it
 // would have lasted is over unheard, as a clip would be.
-func (p *press) step(o *sender, due time.Time) (over bool) {
-	if !o.event(due, p) && p.turn == 0 {
+// frame is the caller's to write to.
+func (p *press) step(o *sender, due time.Time, frame []byte) (over bool) {
+	if p.turn == 0 {
+		p.tones = !o.hasEvents()
+	}
+	var sent bool
+	if p.tones {
+		sent = o.tones(due, p, frame)
+	} else {
+		sent = o.event(due, p)
+	}
+	if !sent && p.turn == 0 {
 		p.unheard++
 		return p.unheard == keyTurns+endTurns
 	}
@@ -58,7 +72,7 @@ func (p *press) step(o *sender, due time.Time) (over bool) {
 // event sends the next packet of a telephone-event, if the far end listens: its timestamp is that of its
 // beginning, its duration grows, and the last are marked as its end (RFC 4733 section 2.5.1).
 func (o *sender) event(now time.Time, p *press) bool {
-	if !o.open() || !o.agreed.hasEvent {
+	if !o.open() || !o.hasEvents() {
 		return false
 	}
 	o.flush(now)

@@ -40,7 +40,7 @@ func TestSendKeyHeld(t *testing.T) {
 				if c.held(turns) {
 					o.agree(held)
 				}
-				over = key.step(o, now)
+				over = key.step(o, now, frame[:])
 			}
 			require.Equal(t, c.turns, turns)
 			events := (*sent)[1:]

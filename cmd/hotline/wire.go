@@ -90,7 +90,8 @@ func (a *app) openMedia() error {
 	}
 	engine, err := media.NewPortable(media.Options{
 		Address: m.Address, Advertise: m.Advertise, Ports: media.PortRange{Lo: m.Ports.Low, Hi: m.Ports.High},
-		Rest: m.Rest, Timeout: m.Timeout, Codecs: codecs, OnPanic: a.panicked, Logger: a.log.Named("media"), Registry: a.registry,
+		Rest: m.Rest, Timeout: m.Timeout, Codecs: codecs, NoInband: m.Inband == config.InbandOff,
+		OnPanic: a.panicked, Logger: a.log.Named("media"), Registry: a.registry,
 	})
 	if err != nil {
 		return err

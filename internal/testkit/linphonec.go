@@ -19,6 +19,11 @@ type LinphonecOptions struct {
 	Manual bool
 	// Tone is the frequency it sends, in hertz; 0 is silence.
 	Tone float64
+	// DTMFMode is rtpevent (also when empty; RFC 4733), info (SIP INFO), or none: it has no telephone-events and
+	// sends none of what SendDigit is told.
+	DTMFMode string
+	// Says is a file to send instead of Tone, a WAV of 8,000 samples per second.
+	Says string
 }
 
 // Linphonec is a second make of softphone. It answers every digest algorithm and transfers attended,
@@ -45,12 +50,16 @@ func StartLinphonec(tb testing.TB, o LinphonecOptions) *Linphonec {
 		tb.Fatalf("make linphonec's folder: %v", err)
 	}
 	rc := filepath.Join(l.dir, "rc")
-	config := fmt.Sprintf("[net]\nmtu=1300\n[sip]\nsip_port=%d\nsip_tcp_port=%d\nuse_ipv6=0\n[rtp]\naudio_rtp_port=%d\n",
-		first, first, first+rtpOffset)
+	events, info := linphoneKeys(o.DTMFMode)
+	config := fmt.Sprintf("[net]\nmtu=1300\n[sip]\nsip_port=%d\nsip_tcp_port=%d\nuse_ipv6=0\nuse_rfc2833=%d\nuse_info=%d\n"+
+		"[rtp]\naudio_rtp_port=%d\n", first, first, events, info, first+rtpOffset)
 	if err := os.WriteFile(rc, []byte(config), 0o600); err != nil {
 		tb.Fatalf("write linphonec's configuration: %v", err)
 	}
-	WriteTone(tb, filepath.Join(l.dir, "tx.wav"), o.Tone, toneSeconds)
+	if o.Says == "" {
+		o.Says = filepath.Join(l.dir, "tx.wav")
+		WriteTone(tb, o.Says, o.Tone, toneSeconds)
+	}
 
 	args := []string{"-c", rc, "-d", "0"}
 	if !o.Manual {
@@ -66,7 +75,7 @@ func StartLinphonec(tb testing.TB, o LinphonecOptions) *Linphonec {
 	l.process = startProcess(tb, "linphonec "+o.User, cmd)
 	l.Command("soundcard use files")
 	l.process.await(tb, "Using wav files")
-	l.Command("play " + filepath.Join(l.dir, "tx.wav"))
+	l.Command("play " + o.Says)
 	l.Command("record " + l.Heard())
 	if o.Registrar != "" {
 		l.Command(fmt.Sprintf("register sip:%s@%s sip:%s %s", o.User, hostOf(o.Registrar), o.Registrar, o.Password))
@@ -92,6 +101,21 @@ func (l *Linphonec) Dial(number, server string) {
 	l.tb.Helper()
 	l.Command(fmt.Sprintf("call sip:%s@%s", number, server))
 }
+
+// linphoneKeys are the settings of linphone for a DTMFMode.
+func linphoneKeys(mode string) (events, info int) {
+	switch mode {
+	case "info":
+		return 0, 1
+	case "none":
+		return 0, 0
+	default:
+		return 1, 0
+	}
+}
+
+// SendDigit presses a key of the call it is in.
+func (l *Linphonec) SendDigit(key byte) { l.tb.Helper(); l.Command(string(key)) }
 
 // Pause puts the call it is talking in on hold, Resume takes the first back.
 func (l *Linphonec) Pause() { l.tb.Helper(); l.Command("pause") }

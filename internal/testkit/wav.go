@@ -129,6 +129,36 @@ func muLaw(b byte) float64 {
 // 0 hertz is silence.
 func WriteTone(tb testing.TB, path string, hertz, seconds float64) {
 	tb.Helper()
+	writePCM(tb, path, seconds, func(t float64) float64 { return math.Sin(2*math.Pi*hertz*t) / 4 })
+}
+
+// keyTones are the frequencies of a telephone's keys, in hertz (ITU-T Q.23).
+var keyTones = map[byte][2]float64{
+	'1': {697, 1209}, '2': {697, 1336}, '3': {697, 1477}, '4': {770, 1209}, '5': {770, 1336}, '6': {770, 1477},
+	'7': {852, 1209}, '8': {852, 1336}, '9': {852, 1477}, '*': {941, 1209}, '0': {941, 1336}, '#': {941, 1477},
+}
+
+// WriteKey writes what a telephone without telephone-events says when a key is pressed: silence, the key's tones for
+// 100 ms, 100 ms of silence, and a sine from then on, as in WriteTone.
+func WriteKey(tb testing.TB, path string, key byte, after time.Duration, hertz, seconds float64) {
+	tb.Helper()
+	const pressed, pause = 0.1, 0.1
+	tones := keyTones[key]
+	writePCM(tb, path, seconds, func(t float64) float64 {
+		switch t -= after.Seconds(); {
+		case t < 0 || t >= pressed && t < pressed+pause:
+			return 0
+		case t < pressed:
+			return (math.Sin(2*math.Pi*tones[0]*t) + math.Sin(2*math.Pi*tones[1]*t)) / 5
+		default:
+			return math.Sin(2*math.Pi*hertz*t) / 4
+		}
+	})
+}
+
+// writePCM writes a PCM16 file of one channel: the samples at times in seconds, from −1 to 1.
+func writePCM(tb testing.TB, path string, seconds float64, at func(t float64) float64) {
+	tb.Helper()
 	n := int(seconds * sampleRate)
 	b := make([]byte, 44, 44+2*n)
 	copy(b, "RIFF")
@@ -144,7 +174,7 @@ func WriteTone(tb testing.TB, path string, hertz, seconds float64) {
 	copy(b[36:], "data")
 	binary.LittleEndian.PutUint32(b[40:], uint32(2*n))
 	for i := range n {
-		b = binary.LittleEndian.AppendUint16(b, uint16(int16(8192*math.Sin(2*math.Pi*hertz*float64(i)/sampleRate))))
+		b = binary.LittleEndian.AppendUint16(b, uint16(int16(32768*at(float64(i)/sampleRate))))
 	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		tb.Fatalf("write a tone: %v", err)

@@ -209,26 +209,6 @@ func bridgeKeys(t *testing.T, newEngine Make) {
 	require.Len(t, tap.side(t, media.SideA, 10), 10, "the tap hears audio only")
 }
 
-func bridgeNoKeys(t *testing.T, newEngine Make) {
-	t.Helper()
-	e := open(t, newEngine)
-	a, p := stream(t, e, media.PCMA)
-	b, err := e.Open(media.StreamOptions{})
-	require.NoError(t, err)
-	q := NewPhone(t, media.PCMA)
-	q.Event = 0
-	require.NotContains(t, q.Call(b), "telephone-event")
-	unbridge, err := e.Bridge(a, b, nil)
-	require.NoError(t, err)
-	defer unbridge()
-	p.Say(media.Tone(700, 100*time.Millisecond))
-	p.Press(5, 4, nil)
-	p.Say(media.Tone(700, 100*time.Millisecond))
-	packets := q.Take(10)
-	requireOneStream(t, packets)
-	require.Equal(t, packets[4].Timestamp+5*160, packets[5].Timestamp, "the time the key took is there")
-}
-
 func bridgeGaps(t *testing.T, newEngine Make) {
 	t.Helper()
 	e := open(t, newEngine)
