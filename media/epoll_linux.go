@@ -63,9 +63,6 @@ func (t *epoll) serve(l *line) error {
 	d.home.Store(emptiest)
 	err := ErrClosed
 	t.do(l, func() { err = emptiest.adopt(d) })
-	if err != nil {
-		emptiest.lines.Add(-1)
-	}
 	return err
 }
 

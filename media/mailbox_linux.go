@@ -17,6 +17,12 @@ type command struct {
 	done chan<- bool
 }
 
+func (c command) answer(done bool) {
+	if c.done != nil {
+		c.done <- done
+	}
+}
+
 // mailbox is a shard's. Anybody may post; the shard looks at it once per wake, by a flag, and takes all there is.
 type mailbox struct {
 	pending atomic.Bool // something may be in it; then the event descriptor was written to

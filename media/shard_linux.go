@@ -2,7 +2,6 @@ package media
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"sync/atomic"
 	"time"
@@ -10,11 +9,6 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
-
-// maxEvents is how many sockets are looked at per wake. Of each one datagram is taken, and epoll, being
-// level-triggered, has it in the next round behind the others if there are more: so a flood at one port gets no more
-// of the shard than any other port.
-const maxEvents = 128
 
 // shard is one goroutine of the epoll engine with the lines that it owns: it waits for their sockets, the timer of
 // its wheel and its mailbox, and takes what has come all the way. All fields but mail and lines are its own.
@@ -24,28 +18,20 @@ type shard struct {
 	// lines is how many lines it has or is about to get.
 	lines atomic.Int64
 
-	epoll, timer int
-	armed        bool
-	ended        bool
-	wheel        wheel
-	bench        workbench
-	tally        *tally
-	buf          [maxDatagram]byte
-	from         sockaddr
-	events       [maxEvents]unix.EpollEvent
+	poller *poller
+	slots  slots
+	tally  *tally
+	wheel  wheel
+	timer  int  // a timerfd(2)
+	armed  bool // it will fire
+	ended  bool
 
-	// slots are the lines whose sockets are in the epoll set; an event names one, and its generation, which changes with
-	// its owner: what was reported of a socket that was then closed, or moved, reaches nobody else.
-	slots []slot
-	free  []int
+	bench workbench
+	buf   [maxDatagram]byte
+	from  sockaddr
 }
 
-type slot struct {
-	owner      *descriptors // nil: free
-	generation int32
-}
-
-// What an event is about: a slot's RTP or RTCP socket, or one of these.
+// What an event is about, if not a slot's RTP or RTCP socket.
 const (
 	eventMail  = -1
 	eventTimer = -2
@@ -53,19 +39,18 @@ const (
 
 // newShard makes one, which then must be run. Errors: the system's.
 func newShard(log *zap.Logger, t *tally) (*shard, error) {
-	s := &shard{log: log, tally: t, epoll: -1, timer: -1}
-	s.mail.event = -1
-	var err error
-	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
+	p, err := newPoller()
+	if err != nil {
+		return nil, err
 	}
+	s := &shard{log: log, tally: t, poller: p, timer: -1}
 	if s.mail.event, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
-		return nil, errors.Join(os.NewSyscallError("eventfd", err), s.close())
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), p.close())
 	}
 	if s.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
-		return nil, errors.Join(os.NewSyscallError("timerfd_create", err), s.close())
+		return nil, errors.Join(os.NewSyscallError("timerfd_create", err), unix.Close(s.mail.event), p.close())
 	}
-	if err = errors.Join(s.watch(s.mail.event, eventMail, 0), s.watch(s.timer, eventTimer, 0)); err != nil {
+	if err = errors.Join(p.watch(s.mail.event, eventMail, 0), p.watch(s.timer, eventTimer, 0)); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -73,28 +58,17 @@ func newShard(log *zap.Logger, t *tally) (*shard, error) {
 
 // close closes what newShard opened.
 func (s *shard) close() error {
-	var errs []error
-	for _, fd := range []int{s.timer, s.mail.event, s.epoll} {
-		if fd >= 0 {
-			errs = append(errs, os.NewSyscallError("close", unix.Close(fd)))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// watch puts a descriptor into the epoll set.
-func (s *shard) watch(fd int, about, generation int32) error {
-	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: about, Pad: generation}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &e))
+	return errors.Join(os.NewSyscallError("close", unix.Close(s.timer)),
+		os.NewSyscallError("close", unix.Close(s.mail.event)), s.poller.close())
 }
 
 // run is the shard's goroutine. It returns when the command to end has been done.
 func (s *shard) run() {
 	for !s.ended {
-		n := s.wait()
+		events := s.poller.wait()
 		now := time.Now()
-		for i := range n {
-			s.event(&s.events[i], now)
+		for i := range events {
+			s.event(&events[i], now)
 		}
 		if s.mail.pending.Load() {
 			s.commands()
@@ -108,28 +82,16 @@ func (s *shard) run() {
 	}
 }
 
-// wait returns how many events there are. While there is work it does not tell the scheduler that it waits.
-func (s *shard) wait() int {
-	if n, errno := poll(s.epoll, s.events[:]); n > 0 && errno == 0 {
-		return n
-	}
-	n, err := unix.EpollWait(s.epoll, s.events[:], -1)
-	if err != nil { // EINTR; nothing else can be
-		return 0
-	}
-	return n
-}
-
 func (s *shard) event(e *unix.EpollEvent, now time.Time) {
-	switch {
-	case e.Fd == eventMail:
+	switch e.Fd {
+	case eventMail:
 		var count [8]byte
 		_, _ = unix.Read(s.mail.event, count[:]) // to be woken again; that there are commands the flag says
-	case e.Fd == eventTimer:
+	case eventTimer:
 		s.turn()
 	default:
-		if k := &s.slots[e.Fd>>1]; k.owner != nil && k.generation == e.Pad {
-			s.read(k.owner, e.Fd&1 == 1, now)
+		if d := s.slots.owner(e.Fd>>1, e.Pad); d != nil {
+			s.read(d, e.Fd&1 == 1, now)
 		}
 	}
 }
@@ -141,11 +103,10 @@ func (s *shard) read(d *descriptors, control bool, now time.Time) {
 		fd = d.rtcp
 	}
 	n, errno := receive(fd, s.buf[:], &s.from)
-	switch errno {
-	case 0:
-	case unix.EAGAIN, unix.EINTR: // its checksum was wrong, say
-		return
-	default:
+	if errno == unix.EAGAIN || errno == unix.EINTR {
+		return // its checksum was wrong, say
+	}
+	if errno != 0 {
 		s.failed(d, fd, errno)
 		return
 	}
@@ -162,11 +123,10 @@ func (s *shard) failed(d *descriptors, fd int, errno unix.Errno) {
 	if d.failures++; d.failures < readFailures {
 		return
 	}
-	s.unwatch(fd)
-	s.log.Error("socket fails, reading given up", zap.Stringer("local", d.line.stream.local), zap.Error(errno))
+	s.poller.unwatch(fd)
+	s.log.Error("socket fails, reading given up",
+		zap.Stringer("local", d.line.stream.local), zap.Error(errno))
 }
-
-func (s *shard) unwatch(fd int) { _ = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_DEL, fd, nil) }
 
 // turn turns the wheel once. While it is in arrears the timer fires at once, and packets are looked at in between.
 func (s *shard) turn() {
@@ -185,18 +145,19 @@ func (s *shard) arm() {
 	}
 }
 
-// commands does what was posted.
+// commands does what was posted; what is about a line that has moved on is sent after it.
 func (s *shard) commands() {
 	for _, c := range s.mail.take() {
+		home := s
 		if c.line != nil {
-			if home := c.line.sockets.(*descriptors).home.Load(); home != s {
-				if !home.mail.post(c, nil) {
-					c.answer(false)
-				}
-				continue
-			}
+			home = c.line.sockets.(*descriptors).home.Load()
 		}
-		s.command(c)
+		switch {
+		case home == s:
+			s.command(c)
+		case !home.mail.post(c, nil):
+			c.answer(false)
+		}
 	}
 }
 
@@ -207,71 +168,4 @@ func (s *shard) command(c command) {
 		defer c.line.contain("media: command")
 	}
 	c.f()
-}
-
-func (c command) answer(done bool) {
-	if c.done != nil {
-		c.done <- done
-	}
-}
-
-// adopt makes a line the shard's own. Errors: the system's, and then it is not.
-func (s *shard) adopt(d *descriptors) error {
-	slotOf := s.vacant()
-	k := &s.slots[slotOf]
-	for i, fd := range []int{d.rtp, d.rtcp} {
-		if err := s.watch(fd, int32(slotOf<<1|i), k.generation); err != nil {
-			s.unwatch(d.rtp)
-			s.free = append(s.free, slotOf)
-			return fmt.Errorf("watch a socket: %w", err)
-		}
-	}
-	k.owner, d.slot, d.line.tally = d, slotOf, s.tally
-	s.wheel.add(d.line)
-	if !s.armed {
-		s.wheel.due = time.Now()
-		s.arm()
-	}
-	return nil
-}
-
-// vacant takes a free slot.
-func (s *shard) vacant() int {
-	if n := len(s.free); n > 0 {
-		i := s.free[n-1]
-		s.free = s.free[:n-1]
-		return i
-	}
-	s.slots = append(s.slots, slot{})
-	return len(s.slots) - 1
-}
-
-// vacate takes a line from the shard, whose sockets may still be watched.
-func (s *shard) vacate(d *descriptors) {
-	if d.line.seat == nowhere {
-		return // it was not adopted
-	}
-	k := &s.slots[d.slot]
-	k.owner = nil
-	k.generation++
-	s.free = append(s.free, d.slot)
-	s.wheel.remove(d.line)
-	s.lines.Add(-1)
-}
-
-// move gives a line to another shard. What has come for it meanwhile waits in its sockets.
-func (s *shard) move(d *descriptors, to *shard) {
-	s.unwatch(d.rtp)
-	s.unwatch(d.rtcp)
-	s.vacate(d)
-	to.lines.Add(1)
-	to.mail.post(command{line: d.line, f: func() { to.arrive(d) }}, func() { d.home.Store(to) })
-}
-
-// arrive adopts a line that was moved here. One that cannot be is closed.
-func (s *shard) arrive(d *descriptors) {
-	if err := s.adopt(d); err != nil {
-		s.lines.Add(-1)
-		d.line.fail("media: move", err)
-	}
 }
