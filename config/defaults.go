@@ -50,6 +50,7 @@ func defaults() *Config {
 			Codecs:  []Codec{PCMA, PCMU},
 			Rest:    5 * time.Second,
 			Timeout: 20 * time.Second,
+			Engine:  EngineAuto,
 		},
 		HTTP:   HTTP{Listen: netip.AddrPortFrom(loopback, 8080)},
 		Data:   "./data",

@@ -142,6 +142,7 @@ func (r *reader) media(v value) {
 		field{"codecs", func(v value) { listOf(v, &m.Codecs, PCMA, PCMU) }},
 		field{"rest", func(v value) { v.duration(&m.Rest, 0, 5*time.Minute) }},
 		field{"timeout", func(v value) { v.duration(&m.Timeout, 0, 10*time.Minute) }},
+		field{"engine", func(v value) { oneOf(v, &m.Engine, EngineAuto, EngineEpoll, EnginePortable) }},
 	)
 }
 

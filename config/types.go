@@ -122,7 +122,19 @@ type Media struct {
 	// Timeout is how long nothing may be heard on a leg that is not held before its call is told; key `media.timeout`,
 	// 0s (never) to 10m, default 20s. It is looked at once a second.
 	Timeout time.Duration
+	// Engine carries the audio; key `media.engine`, default EngineAuto.
+	Engine MediaEngine
 }
+
+// MediaEngine is how audio is carried.
+type MediaEngine string
+
+// The media engines.
+const (
+	EngineAuto     MediaEngine = "auto"     // the best that the system has: epoll on Linux, else portable
+	EngineEpoll    MediaEngine = "epoll"    // Linux only; elsewhere the start fails
+	EnginePortable MediaEngine = "portable" // every system's, at about one and a half times the price
+)
 
 // PortRange is a range of UDP ports, both ends included. Low is even.
 type PortRange struct{ Low, High uint16 }
