@@ -21,19 +21,21 @@ func New(o Options) (Engine, error) { return NewEpoll(o) }
 
 // NewEpoll starts an engine on epoll(7); it must be closed. Errors: ErrBadOptions, the registry's or the system's.
 func NewEpoll(o Options) (Engine, error) {
-	return newCore(o, func(c *core) (transport, error) {
-		t := &epoll{}
-		for range runtime.GOMAXPROCS(0) {
-			s, err := newShard(c.log, c.metrics.tally())
-			if err != nil {
-				t.end()
-				return nil, err
-			}
-			t.shards = append(t.shards, s)
-			t.running.Go(s.run)
+	return newCore(o, func(c *core) (transport, error) { return newEpoll(c, runtime.GOMAXPROCS(0)) })
+}
+
+func newEpoll(c *core, shards int) (*epoll, error) {
+	t := &epoll{}
+	for range shards {
+		s, err := newShard(c.log, c.metrics.tally())
+		if err != nil {
+			t.end()
+			return nil, err
 		}
-		return t, nil
-	})
+		t.shards = append(t.shards, s)
+		t.running.Go(s.run)
+	}
+	return t, nil
 }
 
 // bind implements transport.
