@@ -51,6 +51,7 @@ func defaults() *Config {
 			Rest:    5 * time.Second,
 			Timeout: 20 * time.Second,
 			Inband:  InbandAuto,
+			Engine:  EngineAuto,
 		},
 		HTTP:   HTTP{Listen: netip.AddrPortFrom(loopback, 8080)},
 		Data:   "./data",

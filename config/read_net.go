@@ -143,6 +143,7 @@ func (r *reader) media(v value) {
 		field{"rest", func(v value) { v.duration(&m.Rest, 0, 5*time.Minute) }},
 		field{"timeout", func(v value) { v.duration(&m.Timeout, 0, 10*time.Minute) }},
 		field{"inband", func(v value) { oneOf(v, &m.Inband, InbandAuto, InbandOff) }},
+		field{"engine", func(v value) { oneOf(v, &m.Engine, EngineAuto, EngineEpoll, EnginePortable) }},
 	)
 }
 

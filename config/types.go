@@ -124,6 +124,8 @@ type Media struct {
 	Timeout time.Duration
 	// Inband says whose audio is listened to for keys; key `media.inband`, default auto.
 	Inband Inband
+	// Engine carries the audio; key `media.engine`, default EngineAuto.
+	Engine MediaEngine
 }
 
 // Inband is when keys are looked for in audio, by its name in the file.
@@ -134,6 +136,16 @@ const (
 	// InbandAuto listens to whoever did not agree to telephone-events (RFC 4733).
 	InbandAuto Inband = "auto"
 	InbandOff  Inband = "off"
+)
+
+// MediaEngine is how audio is carried.
+type MediaEngine string
+
+// The media engines.
+const (
+	EngineAuto     MediaEngine = "auto"     // the best that the system has: epoll on Linux, else portable
+	EngineEpoll    MediaEngine = "epoll"    // Linux only; elsewhere the start fails
+	EnginePortable MediaEngine = "portable" // every system's, at about one and a half times the price
 )
 
 // PortRange is a range of UDP ports, both ends included. Low is even.

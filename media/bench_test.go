@@ -39,7 +39,7 @@ func BenchmarkForward(b *testing.B) {
 		<-done
 	}()
 
-	e, err := media.NewPortable(media.Options{Address: loopback, Ports: media.PortRange{Lo: 24000, Hi: 24099}})
+	e, err := media.New(media.Options{Address: loopback, Ports: media.PortRange{Lo: 24000, Hi: 24099}})
 	require.NoError(b, err)
 	defer func() { require.NoError(b, e.Close()) }()
 	var streams [2]media.Stream

@@ -11,10 +11,13 @@ import (
 // contain, deferred on the shard, makes of a panic the end of one line: the shard, and the calls whose lines it serves
 // besides, go on. What else is to be done about it is the teller's.
 func (l *line) contain(where string) {
-	v := recover()
-	if v == nil {
-		return
+	if v := recover(); v != nil {
+		l.fail(where, v)
 	}
+}
+
+// fail ends a line for a fault of ours.
+func (l *line) fail(where string, v any) {
 	s, stack := l.stream, debug.Stack()
 	err := l.shut()
 	s.core.teller.tell(func() { s.fault(where, v, stack, err) })

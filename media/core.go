@@ -43,8 +43,9 @@ type core struct {
 type transport interface {
 	// bind gives a line its two sockets, or neither. Errors: errPortTaken; the system's.
 	bind(l *line, rtp, rtcp netip.AddrPort) error
-	// serve begins to read the sockets of a line that was bound, and to turn the wheel for it.
-	serve(l *line)
+	// serve begins to read the sockets of a line that was bound, and to turn the wheel for it. Errors: the system's;
+	// then the line is not served, and its sockets are still open.
+	serve(l *line) error
 	// do has f done on the line's shard, and waits for it; f must neither block nor call do. It reports false when the
 	// engine has ended and f was not done: every line is closed then.
 	do(l *line, f func()) bool
@@ -87,11 +88,15 @@ func (c *core) Open(o StreamOptions) (Stream, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
+		err = ErrClosed
+	} else {
+		err = c.transport.serve(s.line)
+	}
+	if err != nil {
 		c.ports.release(port)
-		return nil, errors.Join(ErrClosed, s.line.sockets.close())
+		return nil, fmt.Errorf("open stream: %w", errors.Join(err, s.line.sockets.close()))
 	}
 	c.streams = append(c.streams, s)
-	c.transport.serve(s.line)
 	return s, nil
 }
 

@@ -65,6 +65,9 @@ type tally struct {
 func newLine(s *stream, o StreamOptions) *line {
 	l := &line{stream: s, seat: nowhere}
 	l.out = newSender(l.write)
+	if o.Resume != nil {
+		l.out.resume(*o.Resume, time.Now())
+	}
 	l.in = newReceiver(o.Signalling, l.out.follow)
 	return l
 }

@@ -71,6 +71,8 @@ type StreamOptions struct {
 	// be before the call is answered, where a phone is heard or spoken to before. It is called from an engine
 	// goroutine, may call the stream, and must not block.
 	OnFact func(Fact)
+	// Resume, if not nil, has the stream go on as the one did whose offsets these are: the far end sees one RTP stream.
+	Resume *Offsets
 }
 
 // Stream is one leg's audio: a socket, what was agreed by offer and answer, what is played to the
@@ -121,6 +123,9 @@ type Stream interface {
 	Press(k Key)
 	// Stats may be asked at any time, also after Close.
 	Stats() Stats
+	// Offsets are what the far end knows our RTP by, for a stream that is to go on after a restart. They may be asked
+	// at any time, also after Close.
+	Offsets() Offsets
 	// Local is where this stream receives RTP.
 	Local() netip.AddrPort
 	// Close stops everything on the stream and lets its ports rest. Idempotent.

@@ -76,13 +76,14 @@ func listen(address netip.AddrPort) (*net.UDPConn, error) {
 }
 
 // serve implements transport.
-func (t *portable) serve(l *line) {
+func (t *portable) serve(l *line) error {
 	c := l.sockets.(*connections)
 	t.do(l, func() { t.wheel.add(l) })
 	t.running.Go(func() {
 		t.read(c.rtp, func(b []byte, from netip.AddrPort, now time.Time) { l.datagram(&t.bench, b, from, now) })
 	})
 	t.running.Go(func() { t.read(c.rtcp, l.controlContained) })
+	return nil
 }
 
 // readFailures is how many failures of a socket in a row end its reading: a socket that only fails

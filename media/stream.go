@@ -28,7 +28,8 @@ type stream struct {
 	closing  sync.Once
 	faulted  sync.Once
 	hungUp   atomic.Bool
-	final    Stats // once closed
+	final    Stats   // once closed
+	left     Offsets // likewise
 	closeErr error
 }
 
@@ -167,7 +168,7 @@ func (s *stream) Close() error {
 		var v verdict
 		s.do(func() {
 			err := s.line.shut()
-			s.final, v = s.line.snapshot(), s.line.verdict()
+			s.final, s.left, v = s.line.snapshot(), s.line.out.offsets(time.Now()), s.line.verdict()
 			if err != nil {
 				s.closeErr = fmt.Errorf("close stream: %w", err)
 			}

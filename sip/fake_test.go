@@ -187,8 +187,9 @@ func (s *fakeStream) Press(k media.Key) {
 	s.keys <- k
 }
 
-func (s *fakeStream) Stats() media.Stats    { return media.Stats{} }
-func (s *fakeStream) Local() netip.AddrPort { return netip.AddrPort{} }
+func (s *fakeStream) Stats() media.Stats     { return media.Stats{} }
+func (s *fakeStream) Offsets() media.Offsets { return media.Offsets{} }
+func (s *fakeStream) Local() netip.AddrPort  { return netip.AddrPort{} }
 
 func (s *fakeStream) Close() error {
 	s.once.Do(func() { close(s.closed) })

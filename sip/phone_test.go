@@ -54,7 +54,7 @@ func newPhoneBench(t *testing.T, transport string, o Options) *phoneBench {
 // newTestEngine opens an engine on some ports of loopback.
 func newTestEngine(t *testing.T, first uint16) media.Engine {
 	t.Helper()
-	e, err := media.NewPortable(media.Options{
+	e, err := media.New(media.Options{
 		Address: loopback, Ports: media.PortRange{Lo: first, Hi: first + 999}, Rest: time.Millisecond,
 	})
 	require.NoError(t, err)

@@ -169,6 +169,9 @@ func (s *Stream) Codec() media.Codec { return media.PCMA }
 // Stats implements media.Stream.
 func (s *Stream) Stats() media.Stats { return media.Stats{} }
 
+// Offsets of nothing that was sent.
+func (s *Stream) Offsets() media.Offsets { return media.Offsets{} }
+
 // Local implements media.Stream.
 func (s *Stream) Local() netip.AddrPort { return netip.AddrPort{} }
 

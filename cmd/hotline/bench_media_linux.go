@@ -27,7 +27,7 @@ type benchMediaCmd struct {
 	Calls   []int     `help:"Calls at once." default:"25,100,200,400,800"`
 	Seconds int       `help:"How long each round is measured, 1 to 600; a second goes before." default:"5"`
 	Modes   []string  `help:"What the engine does: ${enum}." enum:"relay,recorded,prompts" default:"relay,recorded,prompts"`
-	Engines []string  `help:"Engines to measure: ${enum}." enum:"portable" default:"portable"`
+	Engines []string  `help:"Engines to measure: ${enum}." enum:"epoll,portable" default:"epoll"`
 	Pairs   int       `help:"Rounds of each; the servers take turns, and the middle one by CPU counts." default:"3"`
 	Ports   portRange `help:"UDP ports that may be bound, on loopback: at 800 calls some 5,000." default:"20000-29999"`
 	JSON    bool      `help:"Figures as JSON, a line for each row."`

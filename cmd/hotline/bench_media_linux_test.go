@@ -52,7 +52,7 @@ func TestBenchMedia(t *testing.T) {
 			require.InDelta(t, 1, r.TimesPlain, 1e-9)
 		}
 	}
-	each := []string{"plain", "portable relay", "portable recorded", "portable prompts"}
+	each := []string{"plain", "epoll relay", "epoll recorded", "epoll prompts"}
 	require.Equal(t, each, seen)
 }
 

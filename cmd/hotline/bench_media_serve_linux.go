@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/config"
 	"hotline/media"
 	"hotline/media/mediaload"
 	"hotline/recorder"
@@ -85,15 +86,10 @@ type mediaServer struct {
 	playing    sync.WaitGroup
 }
 
-// mediaEngines are how the engines are made, by their names.
-var mediaEngines = map[string]func(media.Options) (media.Engine, error){
-	"portable": func(o media.Options) (media.Engine, error) { return media.NewPortable(o) },
-}
-
 func (s *mediaServer) open(engine string, r media.PortRange) (err error) {
 	if s.mode == mediaPlain {
 		s.plain = mediaload.NewPlain(loopback, r)
-	} else if makes := mediaEngines[engine]; makes == nil {
+	} else if makes := mediaEngines[config.MediaEngine(engine)]; makes == nil {
 		return fmt.Errorf("no such engine: %q", engine)
 	} else if s.engine, err = makes(media.Options{Address: loopback, Ports: r}); err != nil {
 		return err

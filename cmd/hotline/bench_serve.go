@@ -93,7 +93,7 @@ func benchUALadder(con *console) error { return serveUA(con, func(string, []call
 
 func serveUA(con *console, trace func(callID string, messages []call.SIPMessage)) (err error) {
 	collectSeldom()
-	engine, err := media.NewPortable(media.Options{Address: loopback, Ports: benchPorts})
+	engine, err := media.New(media.Options{Address: loopback, Ports: benchPorts})
 	if err != nil {
 		return err
 	}

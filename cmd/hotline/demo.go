@@ -105,7 +105,7 @@ func demoConfig(folder string) (*config.Config, error) {
 
 // show runs the people and the table until a signal or the time given, and then has everybody hang up.
 func (d *demoCmd) show(con *console, a *app) (err error) {
-	engine, err := media.NewPortable(media.Options{
+	engine, err := media.New(media.Options{
 		Address: a.cfg.Media.Address, Ports: demoPorts, Rest: media.DefaultRest, Logger: a.log.Named("sim-media"),
 	})
 	if err != nil {

@@ -82,13 +82,20 @@ func writable(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
+// mediaEngines are what carries audio.
+var mediaEngines = map[config.MediaEngine]func(media.Options) (media.Engine, error){
+	config.EngineAuto:     media.New,
+	config.EngineEpoll:    media.NewEpoll,
+	config.EnginePortable: media.NewPortable,
+}
+
 func (a *app) openMedia() error {
 	m := a.cfg.Media
 	codecs := make([]media.Codec, len(m.Codecs))
 	for i, c := range m.Codecs {
 		codecs[i] = media.Codec(c)
 	}
-	engine, err := media.NewPortable(media.Options{
+	engine, err := mediaEngines[m.Engine](media.Options{
 		Address: m.Address, Advertise: m.Advertise, Ports: media.PortRange{Lo: m.Ports.Low, Hi: m.Ports.High},
 		Rest: m.Rest, Timeout: m.Timeout, Codecs: codecs, NoInband: m.Inband == config.InbandOff,
 		OnPanic: a.panicked, Logger: a.log.Named("media"), Registry: a.registry,

@@ -81,6 +81,9 @@ func Run(t *testing.T, newEngine Make) {
 		"the far end is told goodbye":            goodbye,
 		"a fault costs one stream":               faults,
 		"close at any time":                      closeAnyTime,
+		"a stream goes on after a restart":       resume,
+		"a flood costs nobody else anything":     flood,
+		"streams come and go":                    comeAndGo,
 		"metrics":                                metrics,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newEngine) })

@@ -1,0 +1,171 @@
+package media
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// shard is one goroutine of the epoll engine with the lines that it owns: it waits for their sockets, the timer of
+// its wheel and its mailbox, and takes what has come all the way. All fields but mail and lines are its own.
+type shard struct {
+	log  *zap.Logger
+	mail mailbox
+	// lines is how many lines it has or is about to get.
+	lines atomic.Int64
+
+	poller *poller
+	slots  slots
+	tally  *tally
+	wheel  wheel
+	timer  int  // a timerfd(2)
+	armed  bool // it will fire
+	ended  bool
+
+	bench workbench
+	buf   [maxDatagram]byte
+	from  sockaddr
+}
+
+// What an event is about, if not a slot's RTP or RTCP socket.
+const (
+	eventMail  = -1
+	eventTimer = -2
+)
+
+// newShard makes one, which then must be run. Errors: the system's.
+func newShard(log *zap.Logger, t *tally) (*shard, error) {
+	p, err := newPoller()
+	if err != nil {
+		return nil, err
+	}
+	s := &shard{log: log, tally: t, poller: p, timer: -1}
+	if s.mail.event, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), p.close())
+	}
+	if s.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
+		return nil, errors.Join(os.NewSyscallError("timerfd_create", err), unix.Close(s.mail.event), p.close())
+	}
+	if err = errors.Join(p.watch(s.mail.event, eventMail, 0), p.watch(s.timer, eventTimer, 0)); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// close closes what newShard opened.
+func (s *shard) close() error {
+	return errors.Join(os.NewSyscallError("close", unix.Close(s.timer)),
+		os.NewSyscallError("close", unix.Close(s.mail.event)), s.poller.close())
+}
+
+// run is the shard's goroutine. It returns when the command to end has been done.
+func (s *shard) run() {
+	for !s.ended {
+		events := s.poller.wait()
+		now := time.Now()
+		for i := range events {
+			s.event(&events[i], now)
+		}
+		if s.mail.pending.Load() {
+			s.commands()
+		}
+	}
+	for _, c := range s.mail.end() {
+		c.answer(false)
+	}
+	if err := s.close(); err != nil {
+		s.log.Warn("media shard not closed well", zap.Error(err))
+	}
+}
+
+func (s *shard) event(e *unix.EpollEvent, now time.Time) {
+	switch e.Fd {
+	case eventMail:
+		var count [8]byte
+		_, _ = unix.Read(s.mail.event, count[:]) // to be woken again; that there are commands the flag says
+	case eventTimer:
+		s.turn()
+	default:
+		if d := s.slots.owner(e.Fd>>1, e.Pad); d != nil {
+			s.read(d, e.Fd&1 == 1, now)
+		}
+	}
+}
+
+// read takes one datagram from a line's RTP or RTCP socket.
+func (s *shard) read(d *descriptors, control bool, now time.Time) {
+	fd := d.rtp
+	if control {
+		fd = d.rtcp
+	}
+	n, errno := receive(fd, s.buf[:], &s.from)
+	if errno == unix.EAGAIN || errno == unix.EINTR {
+		return // its checksum was wrong, say
+	}
+	if errno != 0 {
+		s.failed(d, fd, errno)
+		return
+	}
+	d.failures = 0
+	if control {
+		d.line.controlContained(s.buf[:n], s.from.get(), now)
+		return
+	}
+	d.line.datagram(&s.bench, s.buf[:n], s.from.get(), now)
+}
+
+// failed gives up a socket that only fails.
+func (s *shard) failed(d *descriptors, fd int, errno unix.Errno) {
+	if d.failures++; d.failures < readFailures {
+		return
+	}
+	s.poller.unwatch(fd)
+	s.log.Error("socket fails, reading given up",
+		zap.Stringer("local", d.line.stream.local), zap.Error(errno))
+}
+
+// turn turns the wheel once. While it is in arrears the timer fires at once, and packets are looked at in between.
+func (s *shard) turn() {
+	s.wheel.turn(s.bench.frame[:], time.Now)
+	s.arm()
+}
+
+// arm sets the timer to the wheel's deadline, or stops it when there is nobody to turn for.
+func (s *shard) arm() {
+	var when unix.ItimerSpec
+	if s.armed = len(s.wheel.lines) > 0; s.armed {
+		when.Value = unix.NsecToTimespec(max(1, int64(time.Until(s.wheel.due))))
+	}
+	if err := unix.TimerfdSettime(s.timer, 0, &when, nil); err != nil {
+		s.log.Error("timer of the media wheel not set", zap.Error(err))
+	}
+}
+
+// commands does what was posted; what is about a line that has moved on is sent after it.
+func (s *shard) commands() {
+	for _, c := range s.mail.take() {
+		home := s
+		if c.line != nil {
+			home = c.line.sockets.(*descriptors).home.Load()
+		}
+		switch {
+		case home == s:
+			s.command(c)
+		case !home.mail.post(c, nil):
+			c.answer(false)
+		}
+	}
+}
+
+// command does one. A fault in it is the line's.
+func (s *shard) command(c command) {
+	defer c.answer(true)
+	if c.line != nil {
+		defer c.line.contain("media: command")
+	}
+	c.f()
+}

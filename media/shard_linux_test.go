@@ -1,0 +1,254 @@
+package media
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// testWait is how long a test waits for what must come.
+const testWait = 20 * time.Second
+
+// epollEngine is an engine with so many shards.
+func epollEngine(t *testing.T, lo uint16, shards int) (*core, *epoll) {
+	t.Helper()
+	e, err := newCore(Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{lo, lo + 99}}, func(c *core) (transport, error) {
+		return newEpoll(c, shards)
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	c := e.(*core)
+	return c, c.transport.(*epoll)
+}
+
+func opened(t *testing.T, c *core) *stream {
+	t.Helper()
+	s, err := c.Open(StreamOptions{})
+	require.NoError(t, err)
+	return s.(*stream)
+}
+
+func homeOf(s *stream) *shard { return s.line.sockets.(*descriptors).home.Load() }
+
+// An event of a socket that was closed, or has moved, reaches nobody, though its slot has a new owner.
+func TestSlotsStale(t *testing.T) {
+	var table slots
+	a, b := &descriptors{}, &descriptors{}
+	index, generation := table.take(a)
+	require.Same(t, a, table.owner(int32(index), generation))
+	table.release(index)
+	require.Nil(t, table.owner(int32(index), generation), "nobody has it")
+	again, next := table.take(b)
+	require.Equal(t, index, again)
+	require.Nil(t, table.owner(int32(index), generation), "it has another owner")
+	require.Same(t, b, table.owner(int32(again), next))
+	other, _ := table.take(a)
+	require.NotEqual(t, again, other)
+}
+
+// An event that was taken together with one that closed its line finds nobody, also when a new line has its slot.
+func TestEventOfAClosedLine(t *testing.T) {
+	c, _ := epollEngine(t, 18800, 1)
+	s := opened(t, c)
+	shard, taken := homeOf(s), slot{}
+	s.do(func() { taken = shard.slots.all[s.line.sockets.(*descriptors).slot] })
+	require.NoError(t, s.Close())
+	next := opened(t, c)
+	next.do(func() {
+		index := int32(next.line.sockets.(*descriptors).slot)
+		require.Zero(t, index, "the slot is used again")
+		require.Nil(t, shard.slots.owner(index, taken.generation))
+		require.Same(t, next.line.sockets, shard.slots.owner(index, taken.generation+1))
+	})
+}
+
+// Lines go to the emptiest shard; bridged ones to one.
+func TestPlaces(t *testing.T) {
+	c, e := epollEngine(t, 18700, 3)
+	var streams []*stream
+	for range 9 {
+		streams = append(streams, opened(t, c))
+	}
+	for _, s := range e.shards {
+		require.Equal(t, int64(3), s.lines.Load())
+	}
+	require.NotSame(t, homeOf(streams[0]), homeOf(streams[1]))
+	unbridge, err := c.Bridge(streams[0], streams[1], nil)
+	require.NoError(t, err)
+	require.Same(t, homeOf(streams[0]), homeOf(streams[1]))
+	unbridge()
+	next := opened(t, c)
+	require.NotSame(t, homeOf(streams[0]), homeOf(next), "it has one more than the others")
+	for _, s := range append(streams, next) {
+		require.NoError(t, s.Close())
+	}
+	for _, s := range e.shards {
+		require.Zero(t, s.lines.Load())
+	}
+}
+
+// A line that moves to and fro loses no packet, has none twice or out of order, and does all that it is told, while
+// packets come and commands are posted by many.
+func TestMovesLoseNothing(t *testing.T) {
+	c, e := epollEngine(t, 18600, 2)
+	s := opened(t, c)
+	phone, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, phone.Close()) }()
+	agreed := &agreement{codec: PCMA, audio: 8, remote: phone.LocalAddr().(*net.UDPAddr).AddrPort()}
+	agreed.receive[8] = payloadPCMA
+	var numbers []uint16 // written on whatever shard has the line
+	s.do(func() {
+		s.line.agree(agreed, time.Now())
+		s.line.listened = &listener{tapFunc(func(f Frame) { numbers = append(numbers, f.Sequence) })}
+	})
+	const packets, moves, commands = 2000, 400, 500
+	var all sync.WaitGroup
+	all.Go(func() {
+		for i := range packets {
+			_, err := phone.WriteToUDPAddrPort(datagram(8, uint16(i), uint32(i*frameSamples), make([]byte, frameSamples)), s.local)
+			if err != nil {
+				t.Error(err)
+			}
+			if i%50 == 0 { // what a socket holds is not what is tested
+				for s.Stats().PacketsIn < uint64(i) && t.Context().Err() == nil {
+				}
+			}
+		}
+	})
+	all.Go(func() {
+		for i := range moves {
+			to := e.shards[i%2]
+			s.do(func() {
+				if d := s.line.sockets.(*descriptors); d.home.Load() != to {
+					d.home.Load().move(d, to)
+				}
+			})
+		}
+	})
+	done := 0
+	for range 3 {
+		all.Go(func() {
+			for range commands {
+				s.do(func() { done++ })
+			}
+		})
+	}
+	all.Wait()
+	require.Eventually(t, func() bool { return s.Stats().PacketsIn == packets }, testWait, time.Millisecond)
+	s.do(func() {
+		require.Len(t, numbers, packets)
+		require.True(t, slices.IsSorted(numbers))
+		require.Equal(t, 3*commands, done)
+	})
+	require.Zero(t, s.Stats().Duplicate)
+	require.Equal(t, int64(1), e.shards[0].lines.Load()+e.shards[1].lines.Load())
+}
+
+type tapFunc func(Frame)
+
+func (f tapFunc) Frame(frame Frame) { f(frame) }
+
+// The timer stands still when a shard has no line.
+func TestTimerDisarmed(t *testing.T) {
+	c, e := epollEngine(t, 18500, 1)
+	s := opened(t, c)
+	eventually := func(armed bool) { // it stands still for an instant whenever it fires
+		require.Eventually(t, func() bool {
+			var left unix.ItimerSpec
+			err := unix.TimerfdGettime(e.shards[0].timer, &left)
+			return err == nil && (left != unix.ItimerSpec{}) == armed
+		}, testWait, time.Millisecond)
+	}
+	eventually(true)
+	require.NoError(t, s.Close())
+	eventually(false)
+	s = opened(t, c)
+	eventually(true)
+	require.NoError(t, s.Close())
+}
+
+// After its end a shard does nothing, and says so; what was posted before is done or refused, never forgotten.
+func TestShardEnds(t *testing.T) {
+	s, err := newShard(zap.NewNop(), &tally{})
+	require.NoError(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.run()
+	}()
+	answers := make(chan bool, 100)
+	for i := range 50 {
+		if i == 20 {
+			s.mail.post(command{f: func() { s.ended = true }}, nil)
+		}
+		if !s.mail.post(command{f: func() {}, done: answers}, nil) {
+			answers <- false
+		}
+	}
+	<-ended
+	for i := range 50 {
+		if done := <-answers; i < 20 {
+			require.True(t, done, "command %d", i)
+		}
+	}
+	require.False(t, s.mail.post(command{f: func() {}}, nil))
+}
+
+// The kernel's addresses and ours.
+func TestSockaddr(t *testing.T) {
+	for _, text := range []string{"127.0.0.1:5004", "[::1]:65535", "[2001:db8::1]:1", "255.255.255.255:40000"} {
+		want := netip.MustParseAddrPort(text)
+		var a sockaddr
+		a.set(netip.MustParseAddrPort("[ffff::ffff]:65535")) // nothing of it is left
+		a.set(want)
+		require.Equal(t, want, a.get())
+	}
+	var a sockaddr
+	a.set(netip.MustParseAddrPort("[::ffff:192.0.2.1]:7"))
+	require.Equal(t, netip.MustParseAddrPort("192.0.2.1:7"), a.get(), "a mapped address is the IPv4 one")
+}
+
+// Datagrams come and go by the bare system calls, in both families; none waits, and a long one is cut.
+func TestRawSockets(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		phone, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(host)})
+		require.NoError(t, err)
+		fd, port := -1, uint16(18498)
+		for ; fd < 0; port -= 2 {
+			fd, err = bindDescriptor(netip.AddrPortFrom(netip.MustParseAddr(host), port))
+			if err != nil {
+				require.ErrorIs(t, err, errPortTaken)
+				fd = -1
+			}
+		}
+		local := netip.AddrPortFrom(netip.MustParseAddr(host), port+2)
+		_, err = bindDescriptor(local)
+		require.ErrorIs(t, err, errPortTaken)
+		var from sockaddr
+		buf := make([]byte, 100)
+		_, errno := receive(fd, buf, &from)
+		require.Equal(t, unix.EAGAIN, errno)
+		_, err = phone.WriteToUDPAddrPort(make([]byte, 200), local)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			n, errno := receive(fd, buf, &from)
+			return errno == 0 && n == len(buf)
+		}, testWait, time.Millisecond)
+		require.Equal(t, phone.LocalAddr().(*net.UDPAddr).AddrPort(), from.get())
+		require.Zero(t, send(fd, []byte("hello"), &from))
+		n, sender, err := phone.ReadFromUDPAddrPort(buf)
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(buf[:n]))
+		require.Equal(t, local, netip.AddrPortFrom(sender.Addr().Unmap(), sender.Port()))
+		require.NoError(t, unix.Close(fd))
+		require.NoError(t, phone.Close())
+	}
+}
