@@ -19,6 +19,8 @@ type LinphonecOptions struct {
 	Manual bool
 	// Tone is the frequency it sends, in hertz; 0 is silence.
 	Tone float64
+	// SRTP: it encrypts its audio; SRTPOnly: and makes no call without.
+	SRTP, SRTPOnly bool
 }
 
 // Linphonec is a second make of softphone. It answers every digest algorithm and transfers attended,
@@ -45,8 +47,8 @@ func StartLinphonec(tb testing.TB, o LinphonecOptions) *Linphonec {
 		tb.Fatalf("make linphonec's folder: %v", err)
 	}
 	rc := filepath.Join(l.dir, "rc")
-	config := fmt.Sprintf("[net]\nmtu=1300\n[sip]\nsip_port=%d\nsip_tcp_port=%d\nuse_ipv6=0\n[rtp]\naudio_rtp_port=%d\n",
-		first, first, first+rtpOffset)
+	config := fmt.Sprintf("[net]\nmtu=1300\n[sip]\nsip_port=%d\nsip_tcp_port=%d\nuse_ipv6=0\n%s[rtp]\naudio_rtp_port=%d\n",
+		first, first, o.encryption(), first+rtpOffset)
 	if err := os.WriteFile(rc, []byte(config), 0o600); err != nil {
 		tb.Fatalf("write linphonec's configuration: %v", err)
 	}
@@ -72,6 +74,17 @@ func StartLinphonec(tb testing.TB, o LinphonecOptions) *Linphonec {
 		l.Command(fmt.Sprintf("register sip:%s@%s sip:%s %s", o.User, hostOf(o.Registrar), o.Registrar, o.Password))
 	}
 	return l
+}
+
+// encryption is the lines of its configuration that say so.
+func (o LinphonecOptions) encryption() string {
+	switch {
+	case o.SRTPOnly:
+		return "media_encryption=srtp\nmedia_encryption_mandatory=1\n"
+	case o.SRTP:
+		return "media_encryption=srtp\n"
+	}
+	return ""
 }
 
 func hostOf(hostPort string) string {
