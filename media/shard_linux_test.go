@@ -28,7 +28,7 @@ func epollEngine(t *testing.T, lo uint16, shards int) (*core, *epoll) {
 	return c, c.transport.(*epoll)
 }
 
-func opened(t *testing.T, c *core) *stream {
+func openStream(t *testing.T, c *core) *stream {
 	t.Helper()
 	s, err := c.Open(StreamOptions{})
 	require.NoError(t, err)
@@ -56,11 +56,11 @@ func TestSlotsStale(t *testing.T) {
 // An event that was taken together with one that closed its line finds nobody, also when a new line has its slot.
 func TestEventOfAClosedLine(t *testing.T) {
 	c, _ := epollEngine(t, 18800, 1)
-	s := opened(t, c)
+	s := openStream(t, c)
 	shard, taken := homeOf(s), slot{}
 	s.do(func() { taken = shard.slots.all[s.line.sockets.(*descriptors).slot] })
 	require.NoError(t, s.Close())
-	next := opened(t, c)
+	next := openStream(t, c)
 	next.do(func() {
 		index := int32(next.line.sockets.(*descriptors).slot)
 		require.Zero(t, index, "the slot is used again")
@@ -74,7 +74,7 @@ func TestPlaces(t *testing.T) {
 	c, e := epollEngine(t, 18700, 3)
 	var streams []*stream
 	for range 9 {
-		streams = append(streams, opened(t, c))
+		streams = append(streams, openStream(t, c))
 	}
 	for _, s := range e.shards {
 		require.Equal(t, int64(3), s.lines.Load())
@@ -84,7 +84,7 @@ func TestPlaces(t *testing.T) {
 	require.NoError(t, err)
 	require.Same(t, homeOf(streams[0]), homeOf(streams[1]))
 	unbridge()
-	next := opened(t, c)
+	next := openStream(t, c)
 	require.NotSame(t, homeOf(streams[0]), homeOf(next), "it has one more than the others")
 	for _, s := range append(streams, next) {
 		require.NoError(t, s.Close())
@@ -98,7 +98,7 @@ func TestPlaces(t *testing.T) {
 // packets come and commands are posted by many.
 func TestMovesLoseNothing(t *testing.T) {
 	c, e := epollEngine(t, 18600, 2)
-	s := opened(t, c)
+	s := openStream(t, c)
 	phone, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, phone.Close()) }()
@@ -159,7 +159,7 @@ func (f tapFunc) Frame(frame Frame) { f(frame) }
 // The timer stands still when a shard has no line.
 func TestTimerDisarmed(t *testing.T) {
 	c, e := epollEngine(t, 18500, 1)
-	s := opened(t, c)
+	s := openStream(t, c)
 	eventually := func(armed bool) { // it stands still for an instant whenever it fires
 		require.Eventually(t, func() bool {
 			var left unix.ItimerSpec
@@ -170,7 +170,7 @@ func TestTimerDisarmed(t *testing.T) {
 	eventually(true)
 	require.NoError(t, s.Close())
 	eventually(false)
-	s = opened(t, c)
+	s = openStream(t, c)
 	eventually(true)
 	require.NoError(t, s.Close())
 }
