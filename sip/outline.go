@@ -254,8 +254,11 @@ func isVersion(s string) bool {
 	return ok && isSIP(name) && isNumber(major, most) && isNumber(minor, most)
 }
 
+// protocolName is what messages call themselves (RFC 3261 section 7.1).
+const protocolName = "SIP"
+
 // isSIP takes the two ways to write it that sipgo knows.
-func isSIP(s string) bool { return s == "SIP" || s == "sip" }
+func isSIP(s string) bool { return s == protocolName || s == "sip" }
 
 // topVia is the first Via, tidied.
 func (o *outline) topVia() (string, bool) {

@@ -54,7 +54,7 @@ func hopOfFlow(f flow) hop {
 func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
 	self := u.selfAt(h)
 	via := &sipmsg.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: h.transport,
+		ProtocolName: protocolName, ProtocolVersion: "2.0", Transport: h.transport,
 		Host: self.Addr().String(), Port: int(self.Port()),
 	}
 	via.Params.Add("branch", sipmsg.GenerateBranch())

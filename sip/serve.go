@@ -49,7 +49,7 @@ func astray(res *sipmsg.Response) {
 	params := sipmsg.NewParams()
 	params.Add("branch", sipmsg.RFC3261BranchMagicCookie+"-astray")
 	res.PrependHeader(&sipmsg.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: res.Transport(), Host: "invalid", Params: params,
+		ProtocolName: protocolName, ProtocolVersion: "2.0", Transport: res.Transport(), Host: "invalid", Params: params,
 	})
 	if res.CSeq() == nil {
 		res.AppendHeader(&sipmsg.CSeqHeader{MethodName: sipmsg.OPTIONS})

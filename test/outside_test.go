@@ -42,7 +42,8 @@ func TestOverflowOutside(t *testing.T) {
 	first.Hangup()
 	second.Hangup()
 	for _, r := range h.AwaitCalls(2, "finished", testkit.Finished) {
-		require.Equal(t, []string{"answered", "caller"}, []string{r.Result, r.Release})
+		result := map[string]string{"13900000001": "overflow", "13900000002": "answered"}[r.From]
+		require.Equal(t, []string{result, "caller"}, []string{r.Result, r.Release})
 	}
 	require.Zero(t, carrier.Wait(), carrier.Messages())
 	require.Equal(t, 1, count(wire.SIP(), "INVITE", carrier.Port), "calls to the number outside")

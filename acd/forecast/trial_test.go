@@ -23,7 +23,7 @@ func TestDeskAgainstFormulas(t *testing.T) {
 	for _, patience := range []float64{0, 120} {
 		row, err := trial(10, 0.8, patience).Hold(t.Context(), 4000)
 		require.NoError(t, err)
-		require.False(t, row.Verdict() == forecast.Fails, "patience %v: %+v", patience, row.Measures)
+		require.NotEqual(t, forecast.Fails, row.Verdict(), "patience %v: %+v", patience, row.Measures)
 	}
 }
 
@@ -102,7 +102,7 @@ func TestHoldMeasuresMore(t *testing.T) {
 	row, err = a.Hold(t.Context(), 20_000)
 	require.NoError(t, err)
 	require.Greater(t, row.Calls, 1000)
-	require.False(t, row.Verdict() == forecast.Fails, "%+v", row.Measures)
+	require.NotEqual(t, forecast.Fails, row.Verdict(), "%+v", row.Measures)
 }
 
 func TestTrialRefusesNonsense(t *testing.T) {
