@@ -75,6 +75,8 @@ type agreement struct {
 	send bool
 	// sends: the far end may send us audio.
 	sends bool
+	// secure is how it is encrypted; nil when it is not.
+	secure *protection
 }
 
 // format is one payload type of an m-line that we understand.
@@ -108,7 +110,7 @@ func (m *mediaLine) known() []format {
 
 // usable reports whether an m-line is audio by a way we have, at an address we can reach.
 func (m *mediaLine) usable(local netip.Addr) bool {
-	return m.kind == kindAudio && m.proto == "RTP/AVP" && m.port != 0 &&
+	return m.kind == kindAudio && m.hasProfile() && m.port != 0 &&
 		(reachable(m.address, local) || m.address.IsUnspecified())
 }
 
@@ -150,8 +152,11 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 
 // negotiator carries one stream's offers and answers (RFC 3264). Not safe for concurrent use.
 type negotiator struct {
-	local  netip.AddrPort // where we receive, as the far end is to know it
-	codecs []Codec        // in the order of preference of this stream
+	local    netip.AddrPort // where we receive, as the far end is to know it
+	codecs   []Codec        // in the order of preference of this stream
+	security Security
+	keys     []cryptoLine // that we offered when nothing was agreed yet
+	sealers  []*sealer    // of such keys as were chosen
 
 	session, version uint64 // of our o= line
 	ours             written
@@ -167,6 +172,8 @@ type written struct {
 	off     bool             // the audio is declined too
 	receive [128]payloadKind // what each payload type carries that it names
 	mux     bool             // it has a=rtcp-mux
+	profile string           // of the audio
+	crypto  []cryptoLine     // our keys in it
 }
 
 // order is the codecs in order of preference: the one in use first, so that a hold or a refresh does
@@ -206,7 +213,8 @@ func (n *negotiator) offer() []byte {
 		add(codecKinds[c], staticPayloads[c])
 	}
 	add(payloadEvent, offeredEvent)
-	w.lines[w.line] = writtenAudio(n.local, formats, directions["sendrecv"]) + n.agreed.writtenMux()
+	w.profile, w.crypto = n.toOffer()
+	w.lines[w.line] = writtenAudio(n.local, w.profile, formats, directions["sendrecv"], w.crypto) + n.agreed.writtenMux()
 	w.body = n.write(w.lines)
 	n.ours, n.offering = w, true
 	return w.body
@@ -242,12 +250,16 @@ func (n *negotiator) accept(answer []byte) (*agreement, error) {
 	if !m.usable(n.local.Addr()) {
 		return nil, fmt.Errorf("%w: answer m=%s %d %s", ErrNotAcceptable, m.kind, m.port, m.proto)
 	}
+	secure, err := n.accepted(m)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range m.known() {
 		if !f.kind.audio() || !slices.Contains(n.ours.receive[:], f.kind) {
 			continue
 		}
 		a, _ := m.agree(f.kind.codec())
-		a.receive = n.ours.receive
+		a.receive, a.secure = n.ours.receive, secure
 		if a.mux && !n.ours.mux { // not offered, so not agreed (RFC 5761 section 5.1.1)
 			a.mux, a.rtcp = false, m.control()
 		}
@@ -265,16 +277,26 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	line, a := n.choose(d)
+	line, a, err := n.choose(d)
+	if err != nil {
+		return nil, nil, err
+	}
 	if a == nil && n.agreed != nil && d.removed() {
 		answer, a := n.remove(d)
 		return answer, a, nil
 	}
+	if a == nil && n.wantsKeys(d) {
+		return nil, nil, ErrNotSecure
+	}
 	if a == nil {
 		return nil, nil, fmt.Errorf("%w: no audio over RTP/AVP in %v that we can reach", ErrNotAcceptable, n.codecs)
 	}
-	w := written{lines: d.declined(), line: line, receive: a.receive, mux: a.mux}
-	w.lines[line] = writtenAudio(n.local, a.formats(), direction{send: a.send, receive: a.sends}) + a.writtenMux()
+	w := written{
+		lines: d.declined(), line: line, receive: a.receive, mux: a.mux,
+		profile: d.media[line].proto, crypto: a.secure.crypto(),
+	}
+	w.lines[line] = writtenAudio(n.local, w.profile, a.formats(), direction{send: a.send, receive: a.sends}, w.crypto) +
+		a.writtenMux()
 	n.settle(w, a)
 	return n.ours.body, a, nil
 }
@@ -294,20 +316,27 @@ func (n *negotiator) remove(d *description) ([]byte, *agreement) {
 	a := *n.agreed
 	a.send, a.sends = false, false
 	line := min(n.ours.line, len(d.media)-1)
-	n.settle(written{lines: d.declined(), line: line, off: true, receive: a.receive}, &a)
+	n.settle(written{
+		lines: d.declined(), line: line, off: true, receive: a.receive, profile: n.ours.profile, crypto: n.ours.crypto,
+	}, &a)
 	return n.ours.body, &a
 }
 
-func (n *negotiator) choose(d *description) (line int, a *agreement) {
-	for i := range d.media {
-		if !d.media[i].usable(n.local.Addr()) {
-			continue
-		}
-		for _, c := range n.order() {
-			if a, ok := d.media[i].agree(c); ok {
-				return i, a
+func (n *negotiator) choose(d *description) (line int, a *agreement, err error) {
+	for _, encrypted := range n.security.protections() {
+		for i := range d.media {
+			m := &d.media[i]
+			key, ok := n.offered(m, encrypted)
+			if !ok || !m.usable(n.local.Addr()) {
+				continue
+			}
+			for _, c := range n.order() {
+				if a, ok := m.agree(c); ok {
+					a.secure, err = n.protect(key)
+					return i, a, err
+				}
 			}
 		}
 	}
-	return 0, nil
+	return 0, nil, nil
 }

@@ -37,6 +37,8 @@ type mediaLine struct {
 	mux         bool           // a=rtcp-mux (RFC 5761)
 	ptime       packetTime
 	maxptime    packetTime
+	cryptos     int            // how many a=crypto lines there are
+	crypto      []cryptoLine   // those that can be used
 }
 
 // rtpmap is an a=rtpmap line (RFC 8866 section 6.6).
@@ -183,6 +185,8 @@ func (m *mediaLine) attribute(name, value string) error {
 		return badSDP("a=rtpmap has a payload type and an encoding")
 	case name == attributeMux:
 		m.mux = true
+	case name == "crypto":
+		m.addCrypto(value)
 	case name == "rtcp" && len(fields) > 0:
 		port, err := strconv.ParseUint(fields[0], 10, 16)
 		if err != nil {
@@ -212,7 +216,7 @@ func (d *description) removed() bool {
 			if m.port != 0 {
 				return false
 			}
-			off = off || m.proto == "RTP/AVP"
+			off = off || m.hasProfile()
 		}
 	}
 	return off

@@ -19,11 +19,11 @@ var writtenEncodings = map[payloadKind]string{
 const usualSDP = 320
 
 // writtenAudio makes our own m-line.
-func writtenAudio(local netip.AddrPort, formats []format, d direction) writtenMedia {
+func writtenAudio(local netip.AddrPort, profile string, formats []format, d direction, crypto []cryptoLine) writtenMedia {
 	b := make([]byte, 0, usualSDP)
 	b = append(b, "m="+kindAudio+" "...)
 	b = strconv.AppendUint(b, uint64(local.Port()), 10)
-	b = append(b, " RTP/AVP"...)
+	b = append(append(b, ' '), profile...)
 	for _, f := range formats {
 		b = strconv.AppendUint(append(b, ' '), uint64(f.payload), 10)
 	}
@@ -35,6 +35,9 @@ func writtenAudio(local netip.AddrPort, formats []format, d direction) writtenMe
 			b = strconv.AppendUint(append(b, "a=fmtp:"...), uint64(f.payload), 10)
 			b = append(b, " 0-15\r\n"...)
 		}
+	}
+	for _, l := range crypto {
+		b = append(l.append(b), "\r\n"...)
 	}
 	b = strconv.AppendInt(append(b, "a=ptime:"...), FrameDuration.Milliseconds(), 10)
 	return writtenMedia(append(append(append(b, "\r\na="...), d.name()...), "\r\n"...))
