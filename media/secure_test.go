@@ -1,0 +1,316 @@
+package media
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"testing"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/require"
+)
+
+// eachSuite runs a test with both ends of one direction.
+func eachSuite(t *testing.T, test func(t *testing.T, s *sealer, o *opener)) {
+	t.Helper()
+	for i := range suites {
+		t.Run(suites[i].name, func(t *testing.T) {
+			k := newMasterKey(&suites[i])
+			s, err := newSealer(k)
+			require.NoError(t, err)
+			o, err := newOpener(k)
+			require.NoError(t, err)
+			test(t, s, o)
+		})
+	}
+}
+
+// unsealed is an RTP packet with room to be sealed.
+func unsealed(ssrc uint32, number uint16) []byte {
+	b := make([]byte, rtpHeaderSize+frameSamples, rtpHeaderSize+frameSamples+sealRoom)
+	b[0], b[1] = 0x80, 8
+	binary.BigEndian.PutUint16(b[2:], number)
+	binary.BigEndian.PutUint32(b[8:], ssrc)
+	for i := range b[rtpHeaderSize:] {
+		b[rtpHeaderSize+i] = byte(i) ^ byte(number)
+	}
+	return b
+}
+
+// sealed is one that was.
+func sealed(t *testing.T, s *sealer, ssrc uint32, number uint16) []byte {
+	t.Helper()
+	b, ok := s.rtp(unsealed(ssrc, number))
+	require.True(t, ok, "packet %d", number)
+	return b
+}
+
+func TestSealAndOpen(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		b := sealed(t, s, 7, 100)
+		require.Len(t, b, rtpHeaderSize+frameSamples+s.key.suite.tag)
+		require.NotContains(t, string(b), string(unsealed(7, 100)[rtpHeaderSize:rtpHeaderSize+8]))
+		again := append([]byte(nil), b...)
+		plain, what := o.rtp(b)
+		require.Equal(t, openedTrue, what)
+		require.Equal(t, unsealed(7, 100), plain)
+
+		_, what = o.rtp(again)
+		require.Equal(t, openedDouble, what, "a packet is taken once (RFC 3711 section 3.3.2)")
+		for _, broken := range []int{1, 5, rtpHeaderSize, len(again) - 1} {
+			b = sealed(t, s, 7, 101+uint16(broken))
+			b[broken] ^= 1
+			_, what = o.rtp(b)
+			require.Equal(t, openedFalse, what, "octet %d", broken)
+		}
+		for n := range b {
+			_, what = o.rtp(b[:n])
+			require.Equal(t, openedFalse, what, "%d octets", n)
+		}
+		_, what = o.rtp(unsealed(7, 999))
+		require.Equal(t, openedFalse, what, "plain RTP")
+	})
+}
+
+// The packet that libsrtp holds itself against, under the keys of RFC 3711 appendix B.3.
+func TestSealVector(t *testing.T) {
+	material, err := hex.DecodeString("E1F97A0D3E018BE0D64FA32C06DE4139" + "0EC675AD498AFEEBB6960B3AABE6")
+	require.NoError(t, err)
+	k := &masterKey{suite: &suites[1]}
+	copy(k.material[:], material)
+	s, err := newSealer(k)
+	require.NoError(t, err)
+	plain, err := hex.DecodeString("800f1234decafbadcafebabe" + "abababababababababababababababab")
+	require.NoError(t, err)
+	b, ok := s.rtp(append(make([]byte, 0, 100), plain...))
+	require.True(t, ok)
+	require.Equal(t, "800f1234decafbadcafebabe"+"4e55dc4ce79978d88ca4d215949d2402"+"b78d6acc99ea179b8dbb", hex.EncodeToString(b))
+}
+
+// The count of roll-overs goes on over many, with losses and late packets at the edge, and is each SSRC's own (RFC 3711
+// section 3.3.1).
+func TestRollOver(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		const step, packets = 61, 4000
+		number, late := uint16(20000), []byte(nil)
+		for i := range packets {
+			b := sealed(t, s, 7, number)
+			switch {
+			case number > 65535-step:
+				late = append(late[:0], b...) // the last before a roll-over comes after it
+			case i%100 != 3: // that is lost
+				_, what := o.rtp(b)
+				require.Equal(t, openedTrue, what, "packet %d", number)
+			}
+			if number < step && late != nil {
+				_, what := o.rtp(late)
+				require.Equal(t, openedTrue, what, "a packet from before the roll-over")
+			}
+			number += step
+		}
+		roc, _ := o.context.ROC(7)
+		require.EqualValues(t, (20000+step*(packets-1))>>16, roc)
+	})
+}
+
+// A new SSRC begins with no roll-overs, and the old one is still known when it comes back.
+func TestOpenSources(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		other, err := newSealer(s.key)
+		require.NoError(t, err)
+		for _, number := range []uint16{65534, 65535, 0, 1} {
+			_, what := o.rtp(sealed(t, s, 7, number))
+			require.Equal(t, openedTrue, what)
+		}
+		old := sealed(t, s, 7, 2)
+		_, what := o.rtp(append([]byte(nil), old...))
+		require.Equal(t, openedTrue, what)
+		for _, number := range []uint16{65534, 65535, 0} {
+			_, what := o.rtp(sealed(t, other, 8, number))
+			require.Equal(t, openedTrue, what)
+		}
+		_, what = o.rtp(old)
+		require.Equal(t, openedDouble, what)
+		_, what = o.rtp(sealed(t, s, 7, 3))
+		require.Equal(t, openedTrue, what)
+
+		for ssrc := uint32(100); o.sources < maxSources; ssrc++ {
+			other, err := newSealer(s.key)
+			require.NoError(t, err)
+			_, what := o.rtp(sealed(t, other, ssrc, 1))
+			require.Equal(t, openedTrue, what)
+		}
+		other, err = newSealer(s.key)
+		require.NoError(t, err)
+		_, what = o.rtp(sealed(t, other, 9999, 1))
+		require.Equal(t, openedFalse, what, "what a far end can have us remember is bounded")
+		_, what = o.rtp(sealed(t, s, 7, 4))
+		require.Equal(t, openedTrue, what, "those that are known go on")
+	})
+}
+
+// Nobody's packets but the far end's leave a trace.
+func TestOpenStrangers(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		for ssrc := range uint32(3 * maxSources) {
+			stranger, err := newSealer(newMasterKey(s.key.suite))
+			require.NoError(t, err)
+			_, what := o.rtp(sealed(t, stranger, ssrc, 9))
+			require.Equal(t, openedFalse, what)
+		}
+		require.Zero(t, o.sources)
+		_, what := o.rtp(sealed(t, s, 7, 1))
+		require.Equal(t, openedTrue, what)
+	})
+}
+
+func TestReplayWindow(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		var packets [][]byte
+		for number := range uint16(300) {
+			packets = append(packets, sealed(t, s, 7, number))
+		}
+		for _, c := range []struct {
+			number int
+			want   opened
+		}{
+			{200, openedTrue},
+			{200 - replayWindow + 1, openedTrue},
+			{200 - replayWindow + 1, openedDouble},
+			{200 - replayWindow, openedDouble},
+			{199, openedTrue},
+			{299, openedTrue},
+			{299 - replayWindow, openedDouble},
+		} {
+			_, what := o.rtp(packets[c.number])
+			require.Equal(t, c.want, what, "packet %d", c.number)
+		}
+	})
+}
+
+// No number is used twice under a key, whatever the order: that would give away both packets (RFC 3711 section 9.1).
+func TestSealOnce(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		for _, c := range []struct {
+			number uint16
+			want   bool
+			why    string
+		}{
+			{10, true, "the first"},
+			{9, false, "before the first: its number would be one of the roll-over before"},
+			{12, true, "a gap"},
+			{11, true, "which is filled"},
+			{11, false, "once"},
+			{12, false, "the newest again"},
+			{10, false, "the first again"},
+			{90, true, "a greater gap"},
+			{27, true, "as late as is known"},
+			{26, false, "later than that"},
+			{91, true, "and on"},
+			{30000, true, ""},
+			{60000, true, ""},
+			{100, true, "past the roll-over"},
+			{65500, false, "long ago"},
+			{99, true, ""},
+			{90, true, "the number of one that was sent a roll-over ago"},
+			{90, false, ""},
+		} {
+			b, ok := s.rtp(unsealed(7, c.number))
+			require.Equal(t, c.want, ok, "%d %s", c.number, c.why)
+			if ok {
+				_, what := o.rtp(b)
+				require.Equal(t, openedTrue, what, "%d %s", c.number, c.why)
+			}
+		}
+		_, ok := s.rtp(unsealed(8, 101))
+		require.False(t, ok, "another SSRC: its numbers are not known")
+		_, ok = s.rtp(unsealed(7, 101)[:rtpHeaderSize-1])
+		require.False(t, ok)
+	})
+}
+
+func TestSealReports(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		plain, err := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7, PacketCount: 3}})
+		require.NoError(t, err)
+		report := func(s *sealer) []byte {
+			b, ok := s.rtcp(append(make([]byte, 0, len(plain)+sealRoom), plain...))
+			require.True(t, ok)
+			return b
+		}
+		first := report(s)
+		require.Len(t, first, len(plain)+4+s.key.suite.tag)
+		again := append([]byte(nil), first...)
+		b, what := o.rtcp(first)
+		require.Equal(t, openedTrue, what)
+		require.Equal(t, plain, b)
+		_, what = o.rtcp(again)
+		require.Equal(t, openedDouble, what)
+		second := report(s)
+		for n := range second {
+			_, what = o.rtcp(second[:n])
+			require.Equal(t, openedFalse, what)
+		}
+		_, what = o.rtcp(plain)
+		require.Equal(t, openedFalse, what, "plain RTCP")
+		stranger, err := newSealer(newMasterKey(s.key.suite))
+		require.NoError(t, err)
+		report(stranger) // a number that was not heard yet is looked at further
+		_, what = o.rtcp(report(stranger))
+		require.Equal(t, openedFalse, what)
+		_, what = o.rtcp(second)
+		require.Equal(t, openedTrue, what)
+		for ssrc := uint32(100); o.reporters < maxSources; ssrc++ {
+			binary.BigEndian.PutUint32(plain[4:], ssrc)
+			_, what = o.rtcp(report(s))
+			require.Equal(t, openedTrue, what)
+		}
+		binary.BigEndian.PutUint32(plain[4:], 99)
+		_, what = o.rtcp(report(s))
+		require.Equal(t, openedFalse, what, "what a far end can have us remember is bounded")
+	})
+}
+
+// Nothing is allocated for a packet, sent or received.
+func TestSecureAllocations(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		b, number := unsealed(7, 0), uint16(0)
+		ok, what := true, openedTrue
+		allocated := testing.AllocsPerRun(1000, func() {
+			number++
+			binary.BigEndian.PutUint16(b[2:], number)
+			packet, sent := s.rtp(b)
+			_, got := o.rtp(packet)
+			ok = ok && sent
+			what = min(what, got)
+		})
+		require.True(t, ok)
+		require.Equal(t, openedTrue, what)
+		require.Zero(t, allocated)
+	})
+}
+
+func FuzzOpen(f *testing.F) {
+	keys := make([]*masterKey, len(suites))
+	for i := range suites {
+		keys[i] = &masterKey{suite: &suites[i]}
+		s, err := newSealer(keys[i])
+		require.NoError(f, err)
+		b, _ := s.rtp(unsealed(7, 1))
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) >= maxDatagram {
+			return
+		}
+		for _, k := range keys {
+			o, err := newOpener(k)
+			require.NoError(t, err)
+			if plain, what := o.rtp(b); (what == openedTrue) != (plain != nil) {
+				t.Fatal(what)
+			}
+			if plain, what := o.rtcp(b); (what == openedTrue) != (plain != nil) {
+				t.Fatal(what)
+			}
+		}
+	})
+}
