@@ -18,6 +18,11 @@ func (l *line) control(b []byte, from netip.AddrPort, now time.Time) {
 	if !l.in.vouches(from) {
 		return
 	}
+	b, what := l.in.secure.rtcp(b)
+	if what != openedTrue {
+		l.in.stats.refused(what)
+		return
+	}
 	if c, ok := readControl(b, l.out.ssrc); ok {
 		l.monitor.control(c, from, l.out.packets, now)
 	}
@@ -78,6 +83,9 @@ func (l *line) speak(now time.Time, bye *rtcp.Goodbye) {
 	b, err := rtcp.Marshal(packets)
 	if err != nil {
 		return // a report less; the next has other figures
+	}
+	if b, ok = l.out.agreed.secure.sealReport(b); !ok {
+		return
 	}
 	l.monitor.spoke(l.out.packets)
 	if l.out.agreed.mux {

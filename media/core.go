@@ -130,8 +130,8 @@ func (c *core) Close() error {
 // negotiator for a stream at a port.
 func (c *core) negotiator(o StreamOptions, port uint16) negotiator {
 	return negotiator{
-		local:   netip.AddrPortFrom(c.o.Advertise, port),
-		codecs:  preferring(o.Prefer, c.o.Codecs),
+		local:  netip.AddrPortFrom(c.o.Advertise, port),
+		codecs: preferring(o.Prefer, c.o.Codecs), security: o.Secure,
 		session: rand.Uint64() >> 2, // kept within what every phone's integer holds
 	}
 }

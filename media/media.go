@@ -63,6 +63,8 @@ type StreamOptions struct {
 	// Prefer is the codec to put first in an offer (the other leg's, so that packets pass through);
 	// empty means the engine's order.
 	Prefer Codec
+	// Secure is whether the audio is encrypted; the zero value means SecurityOff.
+	Secure Security
 	// OnFault, if not nil, is told once that a fault of ours (a panic, contained) has closed the stream, so
 	// that its leg can be ended: nobody is heard on it any more. It is called as key functions are,
 	// may call the stream, and must not block.
@@ -207,6 +209,8 @@ type Stats struct {
 	Comfort                 uint64        // of PacketsIn: of comfort noise (RFC 3389), or without audio (RFC 6263)
 	Strangers               uint64        // packets from a source that is not the leg's
 	Dropped                 uint64        // not RTP, or a payload type that was not agreed
+	Secure                  bool          // SRTP is agreed on
+	Unauthentic             uint64        // not encrypted with the far end's key, or changed on the way
 	Jitter                  time.Duration // of what is received (RFC 3550 A.8)
 	FirstPacket, LastPacket time.Time     // received; zero when none
 	// What the far end reported of what we send (RFC 3550 section 6.4.1): packets lost, and jitter; 0 while it has

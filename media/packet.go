@@ -12,6 +12,11 @@ const maxDatagram = 2048
 
 const rtpHeaderSize = 12 // RFC 3550 section 5.1, without contributing sources
 
+// plausible reports whether a datagram can be an RTP packet, encrypted or not, by its length and version.
+func plausible(b []byte) bool {
+	return len(b) >= rtpHeaderSize && len(b) < maxDatagram && b[0]>>6 == 2
+}
+
 // unpack reads an RTP packet (RFC 3550 section 5.1) from a datagram, and reports whether it is one. The payload lies in
 // b, without its padding; contributing sources and the header extension are passed over by their lengths, whatever they
 // hold. It is our own because pion's reader keeps all of that, refuses packets for what is in an extension (RFC 8285)
@@ -21,7 +26,7 @@ func unpack(p *rtp.Packet, b []byte) bool {
 		padded   = 0x20
 		extended = 0x10
 	)
-	if len(b) < rtpHeaderSize || len(b) >= maxDatagram || b[0]>>6 != 2 {
+	if !plausible(b) {
 		return false
 	}
 	from, to := rtpHeaderSize+4*int(b[0]&0x0F), len(b)

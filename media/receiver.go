@@ -23,6 +23,7 @@ type receiver struct {
 	begun  time.Time
 
 	agreed *agreement
+	secure openers
 	// kinds says what each payload type carries: as agreed, and comfort noise by its static number from those too who
 	// send it unasked.
 	kinds    [128]payloadKind
@@ -46,14 +47,24 @@ func (r *receiver) agree(a *agreement) {
 	if r.kinds[staticComfort] == payloadNone {
 		r.kinds[staticComfort] = payloadComfort
 	}
+	r.secure.agree(a.secure)
 	r.source.open(a.remote)
 	r.follow(r.source.target)
 }
 
 // datagram judges one datagram. p is the caller's to re-use: on return it holds the packet, whose
-// payload lies in b.
+// payload lies in b or, if it was encrypted, in a buffer of the receiver's.
 func (r *receiver) datagram(p *rtp.Packet, b []byte, from netip.AddrPort, now time.Time) heard {
-	if r.agreed == nil || !unpack(p, b) {
+	if r.agreed == nil || !plausible(b) {
+		r.stats.Dropped++
+		return heard{}
+	}
+	b, what := r.secure.rtp(b)
+	if what != openedTrue { // before anything is done or noted on its account
+		r.stats.refused(what)
+		return heard{}
+	}
+	if !unpack(p, b) {
 		r.stats.Dropped++
 		return heard{}
 	}
@@ -105,7 +116,9 @@ func (r *receiver) admitted(p *rtp.Packet, kind payloadKind, now time.Time) hear
 // snapshot returns the receiving half of the statistics.
 func (r *receiver) snapshot() Stats {
 	s := r.stats
-	s.Lost, s.Duplicate, s.Late = r.sequence.lost(), r.sequence.duplicate, r.sequence.late
+	s.Secure = r.agreed != nil && r.agreed.secure != nil
+	s.Lost, s.Late = r.sequence.lost(), r.sequence.late
+	s.Duplicate += r.sequence.duplicate
 	s.Jitter = duration(r.sequence.jitter)
 	return s
 }

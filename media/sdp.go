@@ -281,7 +281,7 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if a == nil && n.agreed != nil && d.removed() {
+	if a == nil && n.agreed != nil && d.removed(n.ours.profile) {
 		answer, a := n.remove(d)
 		return answer, a, nil
 	}

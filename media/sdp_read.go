@@ -37,8 +37,8 @@ type mediaLine struct {
 	mux         bool           // a=rtcp-mux (RFC 5761)
 	ptime       packetTime
 	maxptime    packetTime
-	cryptos     int            // how many a=crypto lines there are
-	crypto      []cryptoLine   // those that can be used
+	cryptos     int          // how many a=crypto lines there are
+	crypto      []cryptoLine // those that can be used
 }
 
 // rtpmap is an a=rtpmap line (RFC 8866 section 6.6).
@@ -207,16 +207,16 @@ func (m *mediaLine) attribute(name, value string) error {
 	return nil
 }
 
-// removed reports whether a description has audio by our way that is switched off, and none that is on (RFC
+// removed reports whether a description has audio of a profile that is switched off, and none that is on (RFC
 // 3264 section 8.2).
-func (d *description) removed() bool {
+func (d *description) removed(profile string) bool {
 	off := false
 	for i := range d.media {
 		if m := &d.media[i]; m.kind == kindAudio {
 			if m.port != 0 {
 				return false
 			}
-			off = off || m.hasProfile()
+			off = off || m.proto == profile
 		}
 	}
 	return off

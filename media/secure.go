@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -28,6 +29,22 @@ type protection struct {
 	tag int // of the line that was chosen
 	out *sealer
 	in  *opener
+}
+
+// seal encrypts an RTP packet in its place, as sealer.rtp does; without protection it stays as it is.
+func (p *protection) seal(b []byte) (sealed []byte, ok bool) {
+	if p == nil {
+		return b, true
+	}
+	return p.out.rtp(b)
+}
+
+// sealReport encrypts RTCP; without protection it stays as it is.
+func (p *protection) sealReport(b []byte) (sealed []byte, ok bool) {
+	if p == nil {
+		return b, true
+	}
+	return p.out.rtcp(slices.Grow(b, sealRoom))
 }
 
 // newContext makes the cipher of one direction.

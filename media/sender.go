@@ -46,7 +46,7 @@ type sender struct {
 	keys  dialled
 
 	packets, octets uint64
-	buf             [rtpHeaderSize + maxDatagram]byte
+	buf             [rtpHeaderSize + maxDatagram + sealRoom]byte
 }
 
 // relay maps the numbers of another leg's sender to ours.
@@ -60,10 +60,11 @@ type relay struct {
 }
 
 func newSender(write func([]byte, netip.AddrPort) bool) *sender {
-	// Random beginnings: RFC 3550 section 5.1.
+	// Random beginnings: RFC 3550 section 5.1. That of the numbers is in their lower half, so that no roll-over comes
+	// before the far end has heard a packet, which it then could not count (RFC 4568 section 6.4).
 	return &sender{
 		write: write,
-		ssrc:  rand.Uint32(), number: uint16(rand.Uint32()), next: rand.Uint32(),
+		ssrc:  rand.Uint32(), number: uint16(rand.Uint32()) >> 1, next: rand.Uint32(),
 	}
 }
 
@@ -215,7 +216,8 @@ func (o *sender) send(h rtp.Header, payload int) {
 	if _, err := h.MarshalTo(o.buf[:rtpHeaderSize]); err != nil {
 		return
 	}
-	if o.write(o.buf[:rtpHeaderSize+payload], o.target) {
+	b, ok := o.agreed.secure.seal(o.buf[:rtpHeaderSize+payload])
+	if ok && o.write(b, o.target) {
 		o.packets++
 		o.octets += uint64(payload)
 	}

@@ -59,6 +59,7 @@ type Phone struct {
 	to       netip.AddrPort
 	received chan Packet
 	reports  chan []byte // RTCP that came to the same port
+	secure   phoneSecurity
 }
 
 // NewPhone makes a phone with a codec at its static payload type and telephone-event at 101. It is
@@ -104,11 +105,15 @@ func (p *Phone) listen() {
 			}
 			continue
 		}
+		b, ok := p.secure.open(buf[:n])
+		if !ok {
+			continue
+		}
 		packet := Packet{
-			Marker: buf[1]&0x80 != 0, Payload: buf[1] & 0x7F,
-			Sequence: binary.BigEndian.Uint16(buf[2:]), Timestamp: binary.BigEndian.Uint32(buf[4:]),
-			SSRC:  binary.BigEndian.Uint32(buf[8:]),
-			Audio: append([]byte(nil), buf[12:n]...), At: time.Now(), From: from,
+			Marker: b[1]&0x80 != 0, Payload: b[1] & 0x7F,
+			Sequence: binary.BigEndian.Uint16(b[2:]), Timestamp: binary.BigEndian.Uint32(b[4:]),
+			SSRC:  binary.BigEndian.Uint32(b[8:]),
+			Audio: append([]byte(nil), b[12:]...), At: time.Now(), From: from,
 		}
 		select {
 		case p.received <- packet:
@@ -198,7 +203,12 @@ func (p *Phone) Press(event byte, packets int, lost func(i int) bool) {
 
 func (p *Phone) packet(payload uint8, marker bool, timestamp uint32, body []byte) {
 	p.t.Helper()
-	b := make([]byte, 12, 12+len(body))
+	p.Raw(p.secure.seal(append(p.header(payload, marker, timestamp), body...)))
+}
+
+// header of the next packet.
+func (p *Phone) header(payload uint8, marker bool, timestamp uint32) []byte {
+	b := make([]byte, 12)
 	b[0], b[1] = 0x80, payload
 	if marker {
 		b[1] |= 0x80
@@ -206,7 +216,7 @@ func (p *Phone) packet(payload uint8, marker bool, timestamp uint32, body []byte
 	binary.BigEndian.PutUint16(b[2:], p.Sequence)
 	binary.BigEndian.PutUint32(b[4:], timestamp)
 	binary.BigEndian.PutUint32(b[8:], p.SSRC)
-	p.Raw(append(b, body...))
+	return b
 }
 
 // Raw sends any datagram.

@@ -82,7 +82,7 @@ func (s *SRTP) Seal(packet []byte, roc uint32) []byte {
 
 // Open decrypts what Seal has made; false when it is anything else.
 func (s *SRTP) Open(packet []byte, roc uint32) ([]byte, bool) {
-	if len(packet) < 12+16 {
+	if len(packet) < 12+s.tagLength() {
 		return nil, false
 	}
 	head, ssrc, index := packet[:12], packet[8:12], uint64(roc)<<16|uint64(binary.BigEndian.Uint16(packet[2:]))
@@ -114,7 +114,7 @@ func (s *SRTP) OpenReport(packet []byte) (plain []byte, index uint32, ok bool) {
 	if s.suite == SuiteGCM {
 		tag = 0 // it stands before the index
 	}
-	if len(packet) < 8+4+16 {
+	if len(packet) < 8+4+s.tagLength() {
 		return nil, 0, false
 	}
 	head, ssrc := packet[:8], packet[4:8]
@@ -146,6 +146,14 @@ func (s *SRTP) counter(of int, head, body, ssrc []byte, index uint64) []byte {
 		out = append(out, body[n]^k)
 	}
 	return out
+}
+
+// tagLength is how many octets authenticate a packet.
+func (s *SRTP) tagLength() int {
+	if s.suite == SuiteGCM {
+		return 16
+	}
+	return 10
 }
 
 // tag is HMAC-SHA1, cut to 80 bits (RFC 3711 section 4.2.1).
