@@ -9,6 +9,7 @@ func (r *reader) check() {
 	r.checkTrunks()
 	r.checkDial()
 	r.checkAgents()
+	r.checkSRTP()
 	r.checkCodes()
 	r.checkRoutes()
 	r.checkAlarm()

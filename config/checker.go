@@ -17,14 +17,19 @@ func (r *reader) judge(checks []Checker) {
 			switch {
 			case r.broken[f.Path]: // what could not be read has its default, which nobody chose
 			case f.Mild:
-				at := r.at(f.Path)
-				r.cfg.Warnings = append(r.cfg.Warnings, Problem{
-					File: r.file, Line: at.line, Column: at.column, Path: f.Path, Found: printable(f.Found), Want: printable(f.Want),
-				})
+				r.warn(f.Path, printable(f.Found), printable(f.Want))
 			default:
 				r.report(f.Path, printable(f.Found), printable(f.Want))
 			}
 		}
 	}
 	r.cfg.Warnings.sort()
+}
+
+// warn notes what keeps nothing from being served.
+func (r *reader) warn(path, found, want string) {
+	at := r.at(path)
+	r.cfg.Warnings = append(r.cfg.Warnings, Problem{
+		File: r.file, Line: at.line, Column: at.column, Path: path, Found: found, Want: want,
+	})
 }

@@ -58,7 +58,7 @@ func (v value) require(key, want string) {
 
 func (r *reader) agents(v value) {
 	v.items("a list of {id, name, password, skills}", func(_ int, item value) {
-		a := Agent{Weight: 1}
+		a := Agent{Weight: 1, SRTP: SRTPOff}
 		item.fields(
 			field{"id", func(v value) { v.text(&a.ID, idShape) }},
 			field{keyName, func(v value) { v.text(&a.Name, titleShape) }},
@@ -71,6 +71,7 @@ func (r *reader) agents(v value) {
 			field{"skills", func(v value) { a.Skills = r.skills(v) }},
 			field{"weight", func(v value) { v.integer(&a.Weight, 1, 100) }},
 			field{"digest", func(v value) { listOf(v, &a.Digest, MD5, SHA256, SHA512256) }},
+			field{keySRTP, func(v value) { oneOf(v, &a.SRTP, SRTPOff, SRTPOptional, SRTPRequired) }},
 		)
 		item.require("id", idShape.want)
 		if !r.written(item.path + "." + keyHA1) {
@@ -95,10 +96,11 @@ func (r *reader) skills(v value) map[string]int {
 
 func (r *reader) trunks(v value) {
 	v.items("a list of {name, allow, numbers}", func(_ int, item value) {
-		t := Trunk{Numbers: map[string]Destination{}}
+		t := Trunk{Numbers: map[string]Destination{}, SRTP: SRTPOff}
 		item.fields(append([]field{
 			{keyName, func(v value) { v.text(&t.Name, nameShape) }},
 			{"allow", func(v value) { t.Allow = r.allow(v) }},
+			{keySRTP, func(v value) { oneOf(v, &t.SRTP, SRTPOff, SRTPOptional, SRTPRequired) }},
 			{"numbers", func(v value) {
 				v.entries(func(number string, child value) {
 					if !child.name(number, numberShape) {

@@ -217,6 +217,8 @@ type Trunk struct {
 	Password Secret
 	// From is the number that is shown to who is called; default the least of Numbers.
 	From string
+	// SRTP is whether audio through it is encrypted; key `srtp`, default off.
+	SRTP SRTP
 }
 
 // TrunkAddress is where a carrier takes calls.
@@ -251,7 +253,19 @@ type Agent struct {
 	// Digest is this agent's own list, in order; empty means that of SIP, or, where there is HA1, the algorithms
 	// of that.
 	Digest []Digest
+	// SRTP is whether audio with the phone is encrypted; key `srtp`, default off.
+	SRTP SRTP
 }
+
+// SRTP is whether audio is encrypted, with keys that the signalling carries (RFC 3711, RFC 4568).
+type SRTP string
+
+// The ways.
+const (
+	SRTPOff      SRTP = "off"
+	SRTPOptional SRTP = "optional" // with whoever can
+	SRTPRequired SRTP = "required" // no call without
+)
 
 // Queue is a line of callers. An agent serves it by having the skill of its name.
 type Queue struct {

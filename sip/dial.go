@@ -106,7 +106,7 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest) (*leg, erro
 		target: target, from: us, to: nameAddr("", &to), hop: h, call: r.CallID,
 		// Our own number: what the caller's phone said of theirs is theirs (RFC 3325 section 5).
 		headers:  []sipmsg.Header{sipmsg.NewHeader("P-Asserted-Identity", us)},
-		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer},
+		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Secure: t.secure},
 		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password),
 	})
 }

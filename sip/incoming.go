@@ -113,7 +113,7 @@ func (u *UA) incoming(x *exchange) {
 			free()
 		}
 	}()
-	if l = u.answerable(x, in.Agent, received, free); l == nil {
+	if l = u.answerable(x, &in, received, free); l == nil {
 		return
 	}
 	if lasts := lifetime(x.req); lasts > 0 {
@@ -163,13 +163,14 @@ func (u *UA) acquainted(host netip.Addr) bool {
 
 // answerable makes the leg of an INVITE whose offer, if it has one, we can answer; it calls free when it ends.
 // Otherwise it answers with the status due, and returns nil.
-func (u *UA) answerable(x *exchange, agent string, received time.Time, free func()) *leg {
+func (u *UA) answerable(x *exchange, in *call.Incoming, received time.Time, free func()) *leg {
+	agent := in.Agent
 	d, err := dialogOfInvite(x, agent)
 	if err != nil {
 		x.reply(sipmsg.StatusBadRequest)
 		return nil
 	}
-	stream, err := u.openStream(media.StreamOptions{Signalling: x.src.addr.Addr()})
+	stream, err := u.openStream(media.StreamOptions{Signalling: x.src.addr.Addr(), Secure: u.securityOf(in)})
 	if err != nil {
 		u.limited(zap.WarnLevel, "no stream for a call", zap.Error(err))
 		x.reply(statusOfMedia(err))
@@ -181,7 +182,7 @@ func (u *UA) answerable(x *exchange, agent string, received time.Time, free func
 	}
 	if err != nil {
 		u.limited(zap.InfoLevel, "offer refused", zap.Stringer("source", x.src.addr), zap.Error(err))
-		x.reply(statusOfMedia(err))
+		x.reply(statusOfMedia(err), warningsOfMedia(err)...)
 		if err := stream.Close(); err != nil {
 			u.log.Warn("stream of a refused call not closed", zap.Error(err))
 		}

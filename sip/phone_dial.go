@@ -22,6 +22,8 @@ type DialOptions struct {
 	// Reliable requires every 18x of the far end to be reliable (RFC 3262 section 4); one that does not know them
 	// is called without.
 	Reliable bool
+	// Secure is whether audio is encrypted; the zero value means media.SecurityOff.
+	Secure media.Security
 }
 
 // Dial calls a number at the phone's server and returns the leg when it is answered. When ctx
@@ -41,7 +43,7 @@ func (p *Phone) Dial(ctx context.Context, number string, o DialOptions) (call.Le
 	from, to := p.at(o.From), p.at(number)
 	l, err := p.set.ua.invite(ctx, outgoing{
 		target: to, from: nameAddr(p.o.Display, &from), to: nameAddr("", &to), hop: p.set.hop,
-		media:     media.StreamOptions{Signalling: p.set.o.Server.Addr(), Prefer: o.Prefer},
+		media:     media.StreamOptions{Signalling: p.set.o.Server.Addr(), Prefer: o.Prefer, Secure: o.Secure},
 		progress:  o.Progress,
 		authorize: authorizeAs(p.o.User, p.o.Password),
 		require:   require,

@@ -123,7 +123,7 @@ func (l *leg) answerPrack(x *exchange) (res *sipmsg.Response, commit func()) {
 	body, commit, err := l.stream.Propose(x.req.Body())
 	if err != nil {
 		l.ua.log.Info("offer in PRACK refused", zap.String("leg", string(l.id)), zap.Error(err))
-		return x.response(statusOfMedia(err), nil), func() {}
+		return x.response(statusOfMedia(err), nil, warningsOfMedia(err)...), func() {}
 	}
 	return x.response(sipmsg.StatusOK, body), commit
 }

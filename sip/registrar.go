@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"hotline/media"
 )
 
 // AgentOptions describe one agent's phone.
@@ -27,6 +29,9 @@ type AgentOptions struct {
 	// Digest lists the algorithms offered to this phone, in order: md5, sha-256, sha-512-256 (RFC
 	// 8760). Empty means those offered to all, or, where HA1 is given, its algorithms, the strongest first.
 	Digest []string
+	// Secure is whether audio with this phone is encrypted, when it calls and when it is called; the zero value means
+	// media.SecurityOff.
+	Secure media.Security
 }
 
 // registrarOptions are what core gives the registrar. Zero durations and counts mean the defaults.

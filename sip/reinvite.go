@@ -178,7 +178,7 @@ func (r *reoffer) answer() error {
 		body, commit, err = r.l.stream.Propose(offer)
 	}
 	if err != nil {
-		r.x.reply(statusOfMedia(err))
+		r.x.reply(statusOfMedia(err), warningsOfMedia(err)...)
 		return fmt.Errorf("answer a re-offer: %w", err)
 	}
 	if r.x.req.Method == sipmsg.UPDATE {

@@ -22,6 +22,7 @@ var remedies = map[int]func(r *ringing, res *sipmsg.Response) bool{
 	sipmsg.StatusProxyAuthRequired: (*ringing).authenticate,
 	sipmsg.StatusBadExtension:      (*ringing).without,
 	statusIntervalTooSmall:         (*ringing).lengthen,
+	sipmsg.StatusNotAcceptableHere: (*ringing).encrypt,
 }
 
 // mend reports whether another INVITE may be answered otherwise than the one that was refused.

@@ -38,7 +38,7 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 	l, err := u.invite(ctx, outgoing{
 		target: f.contact, from: shown, to: nameAddr("", &to), headers: headers,
 		hop: hopOfFlow(f), agent: r.Agent, call: r.CallID,
-		media:    media.StreamOptions{Signalling: f.source.Addr(), Prefer: r.Prefer},
+		media:    media.StreamOptions{Signalling: f.source.Addr(), Prefer: r.Prefer, Secure: u.registrar.security(r.Agent)},
 		progress: r.Progress,
 		failed:   func() { u.registrar.failed(r.Agent, f) },
 		current:  func() bool { return u.registrar.current(r.Agent, f) },

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"hotline/call"
+	"hotline/media"
 )
 
 // TrunkOptions describe one trunk: who may call in without registering, and where its numbers lead.
@@ -20,6 +21,8 @@ type TrunkOptions struct {
 	Numbers map[string]call.Next
 	// Out, if not nil, is how numbers outside are called through it.
 	Out *TrunkOut
+	// Secure is whether audio through it is encrypted, in and out; the zero value means media.SecurityOff.
+	Secure media.Security
 }
 
 // trunks finds a call's trunk by the address it came from. Any goroutine may ask: but for where each was called
@@ -34,6 +37,7 @@ type trunk struct {
 	allow   []netip.Prefix
 	numbers map[string]call.Next
 	out     *TrunkOut
+	secure  media.Security
 	at      atomic.Pointer[netip.Addr] // where it was called last
 }
 
@@ -41,7 +45,7 @@ type trunk struct {
 func newTrunks(options []TrunkOptions) *trunks {
 	t := &trunks{list: make([]*trunk, 0, len(options))}
 	for _, o := range options {
-		one := &trunk{name: o.Name, numbers: maps.Clone(o.Numbers)}
+		one := &trunk{name: o.Name, numbers: maps.Clone(o.Numbers), secure: o.Secure}
 		for _, p := range o.Allow {
 			if p := unmapPrefix(p); p.IsValid() {
 				one.allow = append(one.allow, p)

@@ -9,6 +9,7 @@ import (
 
 	"hotline/call"
 	"hotline/config"
+	"hotline/media"
 	"hotline/sip"
 )
 
@@ -47,6 +48,7 @@ func (a *app) doorSettings() (s sip.Settings) {
 	for _, g := range a.cfg.Agents {
 		s.Agents = append(s.Agents, sip.AgentOptions{
 			ID: g.ID, Name: g.Name, Password: g.Password.Reveal(), HA1: revealed(g.HA1), Digest: names(g.Digest),
+			Secure: media.Security(g.SRTP),
 		})
 	}
 	for _, t := range a.cfg.Trunks {
@@ -54,7 +56,9 @@ func (a *app) doorSettings() (s sip.Settings) {
 		for number, to := range t.Numbers {
 			numbers[number] = call.Next{Kind: call.Route, Menu: to.Menu, Queue: to.Queue}
 		}
-		s.Trunks = append(s.Trunks, sip.TrunkOptions{Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t)})
+		s.Trunks = append(s.Trunks, sip.TrunkOptions{
+			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Secure: media.Security(t.SRTP),
+		})
 	}
 	s.Codes = a.cfg.Codes.All()
 	s.Queues = slices.Collect(maps.Keys(a.cfg.Queues))

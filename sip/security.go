@@ -1,0 +1,56 @@
+package sip
+
+import (
+	"errors"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// securityOf is whether the audio of a call that comes in is to be encrypted: as its agent has it, else its trunk.
+func (u *UA) securityOf(in *call.Incoming) media.Security {
+	if in.Agent != "" {
+		return u.registrar.security(in.Agent)
+	}
+	for _, t := range u.plan().list {
+		if t.name == in.Trunk {
+			return t.secure
+		}
+	}
+	return media.SecurityOff // the trunk is no more, since a moment ago
+}
+
+// security is whether audio with an agent's phone is to be encrypted.
+func (r *registrar) security(agent string) media.Security { return r.directory.Load().agents[agent].Secure }
+
+// warningsOfMedia say to whoever looks into it why an offer was refused, where the status does not (RFC 3261 section
+// 20.43: 302 is a transport protocol that is not taken).
+func warningsOfMedia(err error) []sipmsg.Header {
+	if !errors.Is(err, media.ErrNotSecure) {
+		return nil
+	}
+	const why = "audio must be encrypted: RTP/SAVP with a=crypto of AEAD_AES_128_GCM or AES_CM_128_HMAC_SHA1_80, without MKI"
+	return []sipmsg.Header{sipmsg.NewHeader("Warning", `302 `+serverName+` "`+why+`"`)}
+}
+
+// encrypt answers a phone that refuses our offer with one that it may take: where SRTP is optional we offer RTP/AVP with
+// keys beside, and one whose operator has made SRTP compulsory may want RTP/SAVP instead. It is tried once, on a
+// stream of its own: what was offered on the first is no more.
+func (r *ringing) encrypt(*sipmsg.Response) bool {
+	if r.o.media.Secure != media.SecurityOptional {
+		return false
+	}
+	before := r.stream
+	r.o.media.Secure = media.SecurityRequired
+	if err := r.open(); err != nil {
+		r.stream = before
+		return false
+	}
+	if err := before.Close(); err != nil {
+		r.ua.log.Warn("stream of a refused offer not closed", zap.Error(err))
+	}
+	return true
+}
