@@ -36,6 +36,9 @@ type BaresipOptions struct {
 	Codecs string
 	// Mux: it offers to have RTCP on the port of RTP.
 	Mux bool
+	// MediaEnc is how its audio is encrypted: srtp (offered beside RTP/AVP) or srtp-mand (RTP/SAVP or nothing); empty
+	// is not at all.
+	MediaEnc string
 }
 
 // Baresip is a real softphone on 127.0.0.1. Its methods may be called from any goroutine.
@@ -116,6 +119,7 @@ func (b *Baresip) writeFiles(controlPort int) {
 		"module_path " + baresipModules(b.tb),
 		"module g711.so", "module aufile.so", "module sndfile.so",
 		"snd_path " + filepath.Join(b.dir, "rec"),
+		"module srtp.so",
 		"module_tmp uuid.so", "module_tmp account.so",
 		"module_app menu.so", "module_app contact.so", "module_app ctrl_tcp.so",
 		fmt.Sprintf("ctrl_tcp_listen 127.0.0.1:%d", controlPort),
@@ -148,6 +152,9 @@ func (b *Baresip) account() string {
 	}
 	if o.Register || o.RegisterFails {
 		parts[4] = "regint=60"
+	}
+	if o.MediaEnc != "" {
+		parts = append(parts, "mediaenc="+o.MediaEnc)
 	}
 	if o.Password != "" {
 		parts = append(parts, "auth_user="+o.User, "auth_pass="+o.Password)

@@ -24,6 +24,8 @@ type LinphonecOptions struct {
 	DTMFMode string
 	// Says is a file to send instead of Tone, a WAV of 8,000 samples per second.
 	Says string
+	// SRTP: it encrypts its audio; SRTPOnly: and makes no call without.
+	SRTP, SRTPOnly bool
 }
 
 // Linphonec is a second make of softphone. It answers every digest algorithm and transfers attended,
@@ -52,7 +54,7 @@ func StartLinphonec(tb testing.TB, o LinphonecOptions) *Linphonec {
 	rc := filepath.Join(l.dir, "rc")
 	events, info := linphoneKeys(o.DTMFMode)
 	config := fmt.Sprintf("[net]\nmtu=1300\n[sip]\nsip_port=%d\nsip_tcp_port=%d\nuse_ipv6=0\nuse_rfc2833=%d\nuse_info=%d\n"+
-		"[rtp]\naudio_rtp_port=%d\n", first, first, events, info, first+rtpOffset)
+		"%s[rtp]\naudio_rtp_port=%d\n", first, first, events, info, o.encryption(), first+rtpOffset)
 	if err := os.WriteFile(rc, []byte(config), 0o600); err != nil {
 		tb.Fatalf("write linphonec's configuration: %v", err)
 	}
@@ -81,6 +83,17 @@ func StartLinphonec(tb testing.TB, o LinphonecOptions) *Linphonec {
 		l.Command(fmt.Sprintf("register sip:%s@%s sip:%s %s", o.User, hostOf(o.Registrar), o.Registrar, o.Password))
 	}
 	return l
+}
+
+// encryption is the lines of its configuration that say so.
+func (o LinphonecOptions) encryption() string {
+	switch {
+	case o.SRTPOnly:
+		return "media_encryption=srtp\nmedia_encryption_mandatory=1\n"
+	case o.SRTP:
+		return "media_encryption=srtp\n"
+	}
+	return ""
 }
 
 func hostOf(hostPort string) string {
