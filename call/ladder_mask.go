@@ -28,6 +28,9 @@ var (
 	quotedNumber = regexp.MustCompile(`(")([-+0-9 ().*#/]+)(")`)
 	plainNumber  = regexp.MustCompile(`(?m)([:,][ \t]*)([+0-9][-+0-9 ().*#/]*?)([ \t]*<)`)
 	longRun      = regexp.MustCompile(`()([0-9]{7,})()`)
+	// The key of audio in a session description (RFC 4568 section 9.1). What is kept of messages has no bodies, but
+	// somebody may write one into a header.
+	inlineKey = regexp.MustCompile(`(?i)(\binline:)([A-Za-z0-9+/=]+)()`)
 )
 
 // MaskLadder returns messages with the telephone numbers hidden, as Mask does it: users of URIs, display
@@ -90,11 +93,14 @@ func (m *masking) mask(head string) string {
 	for _, in := range []struct {
 		what *regexp.Regexp
 		hide func(string) string
-	}{{sipUser, m.user}, {telUser, m.user}, {quotedNumber, name}, {plainNumber, name}} {
+	}{{inlineKey, hiddenKey}, {sipUser, m.user}, {telUser, m.user}, {quotedNumber, name}, {plainNumber, name}} {
 		head = within(in.what, head, in.hide)
 	}
 	return m.runs(head)
 }
+
+// hiddenKey stands for a key.
+func hiddenKey(string) string { return "(hidden)" }
 
 // runs masks each run of digits that is hidden, the longest first. It goes over the text once for each length: a
 // caller may write as many numbers as he likes.

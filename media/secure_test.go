@@ -285,8 +285,31 @@ func TestSecureAllocations(t *testing.T) {
 		})
 		require.True(t, ok)
 		require.Equal(t, openedTrue, what)
-		require.Zero(t, allocated)
+		require.LessOrEqual(t, allocated, float64(poolDrops))
 	})
+}
+
+// BenchmarkSecure is a packet encrypted and decrypted again.
+func BenchmarkSecure(b *testing.B) {
+	for i := range suites {
+		b.Run(suites[i].name, func(b *testing.B) {
+			k := newMasterKey(&suites[i])
+			s, err := newSealer(k)
+			require.NoError(b, err)
+			o, err := newOpener(k)
+			require.NoError(b, err)
+			packet, number := unsealed(7, 0), uint16(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				number++
+				binary.BigEndian.PutUint16(packet[2:], number)
+				sealed, _ := s.rtp(packet)
+				if _, what := o.rtp(sealed); what != openedTrue {
+					b.Fatal(what)
+				}
+			}
+		})
+	}
 }
 
 func FuzzOpen(f *testing.F) {

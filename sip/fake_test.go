@@ -58,6 +58,8 @@ const (
 	sdpNone = "v=0\r\nnothing-acceptable\r\n"
 	sdpBad  = "bad"
 	sdpOurs = "v=0\r\nours\r\n"
+	// sdpPlain is an offer without a key where one is required.
+	sdpPlain = "v=0\r\nplain\r\n"
 )
 
 type fakeStream struct {
@@ -84,6 +86,8 @@ func judge(sdp []byte) error {
 		return media.ErrBadSDP
 	case strings.Contains(string(sdp), "nothing-acceptable"):
 		return media.ErrNotAcceptable
+	case string(sdp) == sdpPlain:
+		return media.ErrNotSecure
 	}
 	return nil
 }

@@ -113,9 +113,10 @@ func isNamed(line []byte, name string) bool {
 	return len(rest) > 0 && rest[0] == ':'
 }
 
-// credentials tells whether a line has some (RFC 3261 sections 20.7, 20.28).
+// credentials tells whether a line has some (RFC 3261 sections 20.7, 20.28), or a key of audio (RFC 4568 section 4): a
+// body is not kept, but one that is parted from its head by nothing that we know is taken for head.
 func credentials(line []byte) bool {
-	return isNamed(line, "authorization") || isNamed(line, "proxy-authorization")
+	return isNamed(line, "authorization") || isNamed(line, "proxy-authorization") || isNamed(line, "a=crypto")
 }
 
 // folds tells whether a line goes on with the header before it.

@@ -24,7 +24,9 @@ func (u *UA) securityOf(in *call.Incoming) media.Security {
 }
 
 // security is whether audio with an agent's phone is to be encrypted.
-func (r *registrar) security(agent string) media.Security { return r.directory.Load().agents[agent].Secure }
+func (r *registrar) security(agent string) media.Security {
+	return r.directory.Load().agents[agent].Secure
+}
 
 // warningsOfMedia say to whoever looks into it why an offer was refused, where the status does not (RFC 3261 section
 // 20.43: 302 is a transport protocol that is not taken).

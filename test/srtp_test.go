@@ -48,22 +48,55 @@ func TestEncrypted(t *testing.T) {
 			require.Equal(t, "answered", over(t, h).Result)
 			hears(t, testkit.ReadWAV(t, from.Heard()).Channels[0], agentTone, callerTone)
 			hears(t, testkit.ReadWAV(t, phone.Heard()).Channels[0], callerTone, agentTone)
-			requireOnWire(t, wire, phone, !c.secured)
+			requireOnWire(t, wire, phone.RTP, !c.secured)
 		})
 	}
 }
 
-// requireOnWire checks whether a phone's tone can be heard on the wire.
-func requireOnWire(t *testing.T, wire *testkit.Capture, phone *testkit.Baresip, heard bool) {
+// requireOnWire checks whether a phone's tone can be heard on the wire; ports are those it sends from.
+func requireOnWire(t *testing.T, wire *testkit.Capture, ports testkit.PortRange, heard bool) {
 	t.Helper()
 	var samples []float64
 	packets := 0
 	for _, p := range wire.RTP() {
-		if port := int(p.Src.Port()); port >= phone.RTP.First && port <= phone.RTP.Last {
+		if port := int(p.Src.Port()); port >= ports.First && port <= ports.Last {
 			packets++
 			samples = append(samples, p.Samples()...)
 		}
 	}
 	require.NotZero(t, packets)
 	require.Equal(t, heard, testkit.HasTone(samples, agentTone, time.Second))
+}
+
+// TestEncryptedLinphone: the same with the other make of phone.
+func TestEncryptedLinphone(t *testing.T) {
+	for name, c := range map[string]struct {
+		agent   string
+		options testkit.LinphonecOptions
+		secured bool
+	}{
+		"compulsory at both ends": {"required", testkit.LinphonecOptions{SRTP: true, SRTPOnly: true}, true},
+		// It takes no keys beside RTP/AVP, and refuses it only when it is told to.
+		"optional at both ends":   {"optional", testkit.LinphonecOptions{SRTP: true}, false},
+		"compulsory at the phone": {"optional", testkit.LinphonecOptions{SRTP: true, SRTPOnly: true}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: encrypted("off", c.agent), Race: true})
+			c.options.User, c.options.Password, c.options.Registrar = "8002", passwords["8002"], h.SIP
+			c.options.Tone = agentTone
+			phone := testkit.StartLinphonec(t, c.options)
+			h.AwaitAgent("8002", "ready")
+			wire := h.Capture()
+			from := caller(t, testkit.BaresipOptions{})
+			from.Dial(h.Number("96110"))
+			talk(t, h, 2*time.Second)
+			from.Hangup()
+			require.Equal(t, "answered", over(t, h).Result)
+			phone.Quit()
+			hears(t, testkit.ReadWAV(t, from.Heard()).Channels[0], agentTone, callerTone)
+			hears(t, testkit.ReadWAV(t, phone.Heard()).Channels[0], callerTone, agentTone)
+			requireOnWire(t, wire, phone.RTP, !c.secured)
+		})
+	}
 }

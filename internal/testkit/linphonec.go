@@ -31,8 +31,9 @@ type LinphonecOptions struct {
 // Linphonec is a second make of softphone. It answers every digest algorithm and transfers attended,
 // which baresip does not. Its methods may be called from any goroutine.
 type Linphonec struct {
-	// Port of its SIP, UDP and TCP.
+	// Port of its SIP, UDP and TCP, and RTP are the ports its audio uses.
 	Port int
+	RTP  PortRange
 
 	tb      testing.TB
 	dir     string
@@ -46,7 +47,7 @@ func StartLinphonec(tb testing.TB, o LinphonecOptions) *Linphonec {
 	tb.Helper()
 	Require(tb, "linphonec")
 	first := FreePorts(tb, rtpOffset+4)
-	l := &Linphonec{Port: first, tb: tb, dir: tb.TempDir()}
+	l := &Linphonec{Port: first, RTP: PortRange{first + rtpOffset, first + rtpOffset + 3}, tb: tb, dir: tb.TempDir()}
 	// It keeps a database here and starts badly if it cannot.
 	if err := os.MkdirAll(filepath.Join(l.dir, ".local", "share", "linphone"), 0o755); err != nil {
 		tb.Fatalf("make linphonec's folder: %v", err)
