@@ -3,7 +3,6 @@ package mediatest
 import (
 	"encoding/binary"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -240,30 +239,35 @@ func secureRequired(t *testing.T, newEngine Make) {
 	require.NotErrorIs(t, err, media.ErrNotSecure)
 }
 
-// secureReports: RTCP is encrypted under the keys of RTP (RFC 3711 section 3.4).
+// secureReports: RTCP is encrypted under the keys of RTP, both ways (RFC 3711 section 3.4); a report that is not changes
+// nothing.
 func secureReports(t *testing.T, newEngine Make) {
 	t.Helper()
 	bothSuites(t, func(t *testing.T, suite string) {
 		t.Parallel() // a report comes after some seconds
-		e := open(t, newEngine)
-		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		require.NoError(t, err)
-		defer func() { require.NoError(t, conn.Close()) }()
-		s, err := e.Open(media.StreamOptions{Secure: media.SecurityRequired})
+		s, err := open(t, newEngine).Open(media.StreamOptions{Secure: media.SecurityRequired})
 		require.NoError(t, err)
 		p := NewPhone(t, media.PCMA)
-		p.CallSecure(s, NewKey("1", suite), fmt.Sprintf("a=rtcp:%d", conn.LocalAddr().(*net.UDPAddr).Port))
+		c := newControl(t, p)
+		p.CallSecure(s, NewKey("1", suite), c.line())
+		c.aim(s)
 		p.Send(media.Tone(700, media.FrameDuration).ALaw)
 		voice := p.Next()
+
 		b := make([]byte, 1500)
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(3*patience)))
-		n, _, err := conn.ReadFromUDPAddrPort(b)
+		require.NoError(t, c.conn.SetReadDeadline(time.Now().Add(3*patience)))
+		n, _, err := c.conn.ReadFromUDPAddrPort(b)
 		require.NoError(t, err)
 		report, index, ok := p.secure.in.Load().srtp.OpenReport(b[:n])
 		require.True(t, ok)
 		require.Equal(t, uint32(1), index)
-		require.Equal(t, []byte{0x81, 200, 0, 12}, report[:4], "a sender report with one block (RFC 3550 section 6.4.1)")
+		require.Equal(t, []byte{0x81, senderReport, 0, 12}, report[:4], "with one block (RFC 3550 section 6.4.1)")
 		require.Equal(t, voice.SSRC, binary.BigEndian.Uint32(report[4:]))
 		require.Equal(t, p.SSRC, binary.BigEndian.Uint32(report[28:]))
+
+		c.say(c.report(block{ssrc: voice.SSRC, lost: 9, highest: 9}))
+		c.say(p.secure.out.srtp.SealReport(c.report(block{ssrc: voice.SSRC, lost: 3, highest: 9}), 1))
+		eventually(t, s, func(st media.Stats) bool { return st.FarLost == 3 })
+		require.Equal(t, uint64(1), s.Stats().Unauthentic)
 	})
 }
