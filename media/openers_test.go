@@ -13,6 +13,7 @@ import (
 // looked at before anything else is.
 func TestReceiveAuthentic(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		near, far := netip.MustParseAddrPort("192.0.2.7:4000"), netip.MustParseAddrPort("203.0.113.9:9")
 		var followed []netip.AddrPort
 		r := newReceiver(netip.Addr{}, func(to netip.AddrPort) { followed = append(followed, to) })
@@ -42,6 +43,7 @@ func TestReceiveAuthentic(t *testing.T) {
 // What was on its way under the old key is taken until the new one is in use; what was plain is not.
 func TestOpenersChange(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		key := newMasterKey(s.key.suite)
 		newer, err := newSealer(key)
 		require.NoError(t, err)

@@ -35,9 +35,9 @@ func (s Security) protections() []bool {
 		return []bool{true}
 	case SecurityOptional:
 		return []bool{true, false}
-	default:
-		return []bool{false}
+	case SecurityOff:
 	}
+	return []bool{false}
 }
 
 // offered is which of an offered line's keys to take, the first that is one (RFC 4568 section 7.1.2); nil for none

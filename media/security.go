@@ -1,5 +1,7 @@
 package media
 
+import "fmt"
+
 // Security says whether a stream's audio is encrypted (SRTP, RFC 3711) with keys that the session descriptions carry
 // (SDES, RFC 4568). Whoever can read the signalling can read the keys.
 type Security string
@@ -18,14 +20,8 @@ const (
 	SecurityRequired Security = "required"
 )
 
-// ErrNotSecure: the description has audio that we could take if it were encrypted. It wraps ErrNotAcceptable.
-var ErrNotSecure = notSecureError{}
-
-// notSecureError is ErrNotSecure's type: errors.Is finds ErrNotAcceptable in it too.
-type notSecureError struct{}
-
-func (notSecureError) Error() string {
-	return "media: audio is to be encrypted (SRTP), and the session description has no key for it that can be used"
-}
-
-func (notSecureError) Unwrap() error { return ErrNotAcceptable }
+// Errors of negotiation about security, beside ErrNotAcceptable.
+var (
+	// ErrNotSecure: the description has audio that we could take if it were encrypted. It wraps ErrNotAcceptable.
+	ErrNotSecure = fmt.Errorf("%w: audio is to be encrypted (SRTP), and there is no key for it that can be used", ErrNotAcceptable)
+)

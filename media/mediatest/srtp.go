@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // it is what RFC 3711 has
 	"encoding/binary"
+	"slices"
 )
 
 // The suites that SRTP has here (RFC 4568 section 6.2, RFC 7714 section 14).
@@ -77,7 +78,7 @@ func (s *SRTP) Seal(packet []byte, roc uint32) []byte {
 		return SealGCM(s.keys[0], s.salts[0], head, packet[12:], head, ssrc, index)
 	}
 	sealed := s.counter(0, head, packet[12:], ssrc, index)
-	return append(sealed, s.tag(0, binary.BigEndian.AppendUint32(sealed[:len(sealed):len(sealed)], roc))...)
+	return append(sealed, s.tag(0, binary.BigEndian.AppendUint32(slices.Clip(sealed), roc))...)
 }
 
 // Open decrypts what Seal has made; false when it is anything else.
@@ -90,7 +91,7 @@ func (s *SRTP) Open(packet []byte, roc uint32) ([]byte, bool) {
 		return openGCM(s.keys[0], s.salts[0], head, packet[12:], head, ssrc, index)
 	}
 	body := packet[:len(packet)-10]
-	if !hmac.Equal(packet[len(body):], s.tag(0, binary.BigEndian.AppendUint32(body[:len(body):len(body)], roc))) {
+	if !hmac.Equal(packet[len(body):], s.tag(0, binary.BigEndian.AppendUint32(slices.Clip(body), roc))) {
 		return nil, false
 	}
 	return s.counter(0, head, body[12:], ssrc, index), true
