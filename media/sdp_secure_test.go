@@ -111,7 +111,7 @@ func TestSecure(t *testing.T) {
 	}
 }
 
-// unversioned is a description's outline without its version, which TestSessions tells.
+// unversioned is a description's outline without its version.
 func unversioned(t *testing.T, b []byte) string {
 	t.Helper()
 	_, rest, _ := strings.Cut(outline(t, b), "\n")

@@ -46,6 +46,7 @@ func sealed(t *testing.T, s *sealer, ssrc uint32, number uint16) []byte {
 
 func TestSealAndOpen(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		b := sealed(t, s, 7, 100)
 		require.Len(t, b, rtpHeaderSize+frameSamples+s.key.suite.tag)
 		require.NotContains(t, string(b), string(unsealed(7, 100)[rtpHeaderSize:rtpHeaderSize+8]))
@@ -90,6 +91,7 @@ func TestSealVector(t *testing.T) {
 // section 3.3.1).
 func TestRollOver(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		const step, packets = 61, 4000
 		number, late := uint16(20000), []byte(nil)
 		for i := range packets {
@@ -115,6 +117,7 @@ func TestRollOver(t *testing.T) {
 // A new SSRC begins with no roll-overs, and the old one is still known when it comes back.
 func TestOpenSources(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		other, err := newSealer(s.key)
 		require.NoError(t, err)
 		for _, number := range []uint16{65534, 65535, 0, 1} {
@@ -151,6 +154,7 @@ func TestOpenSources(t *testing.T) {
 // Nobody's packets but the far end's leave a trace.
 func TestOpenStrangers(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		for ssrc := range uint32(3 * maxSources) {
 			stranger, err := newSealer(newMasterKey(s.key.suite))
 			require.NoError(t, err)
@@ -165,6 +169,7 @@ func TestOpenStrangers(t *testing.T) {
 
 func TestReplayWindow(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		var packets [][]byte
 		for number := range uint16(300) {
 			packets = append(packets, sealed(t, s, 7, number))
@@ -190,6 +195,7 @@ func TestReplayWindow(t *testing.T) {
 // No number is used twice under a key, whatever the order: that would give away both packets (RFC 3711 section 9.1).
 func TestSealOnce(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		for _, c := range []struct {
 			number uint16
 			want   bool
@@ -230,6 +236,7 @@ func TestSealOnce(t *testing.T) {
 
 func TestSealReports(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		plain, err := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7, PacketCount: 3}})
 		require.NoError(t, err)
 		report := func(s *sealer) []byte {
@@ -273,6 +280,7 @@ func TestSealReports(t *testing.T) {
 // Nothing is allocated for a packet, sent or received.
 func TestSecureAllocations(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
+		t.Helper()
 		b, number := unsealed(7, 0), uint16(0)
 		ok, what := true, openedTrue
 		allocated := testing.AllocsPerRun(1000, func() {

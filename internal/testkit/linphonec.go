@@ -54,8 +54,8 @@ func StartLinphonec(tb testing.TB, o LinphonecOptions) *Linphonec {
 	}
 	rc := filepath.Join(l.dir, "rc")
 	events, info := linphoneKeys(o.DTMFMode)
-	config := fmt.Sprintf("[net]\nmtu=1300\n[sip]\nsip_port=%d\nsip_tcp_port=%d\nuse_ipv6=0\nuse_rfc2833=%d\nuse_info=%d\n%s"+
-		"[rtp]\naudio_rtp_port=%d\n", first, first, events, info, o.encryption(), first+rtpOffset)
+	config := fmt.Sprintf("[net]\nmtu=1300\n[sip]\nsip_port=%d\nsip_tcp_port=%d\nuse_ipv6=0\nuse_rfc2833=%d\nuse_info=%d\n"+
+		"%s[rtp]\naudio_rtp_port=%d\n", first, first, events, info, o.encryption(), first+rtpOffset)
 	if err := os.WriteFile(rc, []byte(config), 0o600); err != nil {
 		tb.Fatalf("write linphonec's configuration: %v", err)
 	}
