@@ -26,7 +26,7 @@ type benchOnLinux struct {
 type benchMediaCmd struct {
 	Calls   []int     `help:"Calls at once." default:"25,100,200,400,800"`
 	Seconds int       `help:"How long each round is measured, 1 to 600; a second goes before." default:"5"`
-	Modes   []string  `help:"What the engine does: ${enum}." enum:"relay,recorded,prompts" default:"relay,recorded,prompts"`
+	Modes   []string  `help:"What the engine does: ${enum}." enum:"relay,recorded,srtp,prompts" default:"relay,recorded,srtp,prompts"`
 	Engines []string  `help:"Engines to measure: ${enum}." enum:"epoll,portable" default:"epoll"`
 	Pairs   int       `help:"Rounds of each; the servers take turns, and the middle one by CPU counts." default:"3"`
 	Ports   portRange `help:"UDP ports that may be bound, on loopback: at 800 calls some 5,000." default:"20000-29999"`
@@ -38,6 +38,7 @@ const (
 	mediaPlain    = "plain"    // mediaload.Plain, recorded
 	mediaRelay    = "relay"    // bridged
 	mediaRecorded = "recorded" // bridged and recorded
+	mediaSRTP     = "srtp"     // bridged, recorded, and encrypted with both parties
 	mediaPrompts  = "prompts"  // a caller alone, who hears a prompt and speaks
 )
 
@@ -76,8 +77,10 @@ type mediaKind struct{ engine, mode string }
 
 func (k mediaKind) String() string { return strings.TrimSpace(k.engine + " " + k.mode) }
 
-// alone says that its calls have a caller only.
-func (k mediaKind) alone() bool { return k.mode == mediaPrompts }
+// load is its calls' load.
+func (k mediaKind) load(calls int, phones media.PortRange) mediaload.Options {
+	return mediaload.Options{Calls: calls, Alone: k.mode == mediaPrompts, Secure: k.mode == mediaSRTP, Address: loopback, Ports: phones}
+}
 
 // kinds are the servers of a round, the baseline first.
 func (b *benchMediaCmd) kinds() []mediaKind {
@@ -162,8 +165,7 @@ func (b *benchMediaCmd) round(ctx context.Context, k mediaKind, calls int) (r me
 		return r, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	few := mediaload.Options{Calls: mediaFew, Alone: k.alone(), Address: loopback, Ports: phones}
-	if _, err := b.load(ctx, s, few, mediaWarm/2); err != nil {
+	if _, err := b.load(ctx, s, k.load(mediaFew, phones), mediaWarm/2); err != nil {
 		return r, err
 	}
 	if _, err := s.askMedia(mediaAsk{Part: true}); err != nil {
@@ -173,8 +175,7 @@ func (b *benchMediaCmd) round(ctx context.Context, k mediaKind, calls int) (r me
 	if err != nil {
 		return r, err
 	}
-	few.Calls = calls
-	r, err = b.load(ctx, s, few, time.Duration(b.Seconds)*time.Second)
+	r, err = b.load(ctx, s, k.load(calls, phones), time.Duration(b.Seconds)*time.Second)
 	r.memory = (r.memory - float64(empty.Memory)) / float64(calls)
 	return r, err
 }

@@ -117,7 +117,8 @@ func (r *mediaReport) foot() {
 	}
 	r.con.say("\nplain: a goroutine for each socket reads a packet, sends it on as it is, and has the\n"+
 		"same recorder hear it; no RTCP, no check. relay: the engine's bridge; recorded: and\n"+
-		"the recorder; prompts: callers alone, each of whom hears a prompt and speaks.\n\n"+
+		"the recorder; srtp: recorded, and encrypted with both phones (AES_CM_128_HMAC_SHA1_80);\n"+
+		"prompts: callers alone, each of whom hears a prompt and speaks.\n\n"+
 		"What came of the packets of all rounds, and ms from the sending to the phone's socket\n"+
 		"(prompts: after their turn); \"load\" is by how much the load itself was late (p99).\n\n%s\n",
 		cells("server", 19, "calls", 6, "sent", 9, "lost", 6, "foreign", 8, "order", 6, "twice", 6, "late", 8, "odd", 5,

@@ -94,7 +94,7 @@ func (s *mediaServer) open(engine string, r media.PortRange) (err error) {
 	} else if s.engine, err = makes(media.Options{Address: loopback, Ports: r}); err != nil {
 		return err
 	}
-	if s.mode != mediaPlain && s.mode != mediaRecorded {
+	if s.mode == mediaRelay || s.mode == mediaPrompts {
 		return nil
 	}
 	if s.folder, err = os.MkdirTemp("", "hotline-bench-"); err != nil {
@@ -128,9 +128,13 @@ func (s *mediaServer) join(number int, offers [][]byte) (answers [][]byte, err e
 	if s.plain != nil {
 		return s.plain.Join(offers, tap)
 	}
+	o := media.StreamOptions{Secure: media.SecurityOff}
+	if s.mode == mediaSRTP {
+		o.Secure = media.SecurityRequired
+	}
 	var streams []media.Stream
 	for _, offer := range offers {
-		stream, err := s.engine.Open(media.StreamOptions{})
+		stream, err := s.engine.Open(o)
 		if err != nil {
 			return nil, err
 		}
