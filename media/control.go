@@ -19,7 +19,7 @@ func (l *line) control(b []byte, from netip.AddrPort, now time.Time) {
 		return
 	}
 	b, what := l.in.secure.rtcp(b)
-	if what != openedTrue {
+	if what != authentic {
 		l.in.stats.refused(what)
 		return
 	}

@@ -20,17 +20,17 @@ func (o *openers) agree(p *protection) {
 }
 
 // rtp decrypts an RTP packet of less than maxDatagram octets. What it returns is valid until it is called again.
-func (o *openers) rtp(b []byte) ([]byte, opened) {
+func (o *openers) rtp(b []byte) ([]byte, authenticity) {
 	if o.now == nil {
-		return b, openedTrue
+		return b, authentic
 	}
 	plain, what := o.now.rtp(b)
-	if what == openedTrue {
+	if what == authentic {
 		o.before = nil
 		return plain, what
 	}
 	if o.before != nil {
-		if plain, late := o.before.rtp(b); late == openedTrue {
+		if plain, late := o.before.rtp(b); late == authentic {
 			return plain, late
 		}
 	}
@@ -38,16 +38,16 @@ func (o *openers) rtp(b []byte) ([]byte, opened) {
 }
 
 // rtcp decrypts RTCP, likewise. A report under an old key tells nothing that the next does not.
-func (o *openers) rtcp(b []byte) ([]byte, opened) {
+func (o *openers) rtcp(b []byte) ([]byte, authenticity) {
 	if o.now == nil {
-		return b, openedTrue
+		return b, authentic
 	}
 	return o.now.rtcp(b)
 }
 
 // refused counts a packet that was not decrypted.
-func (s *Stats) refused(what opened) {
-	if what == openedDouble {
+func (s *Stats) refused(what authenticity) {
+	if what == replayed {
 		s.Duplicate++
 	} else {
 		s.Unauthentic++

@@ -50,21 +50,21 @@ func TestOpenersChange(t *testing.T) {
 		next, err := newOpener(key)
 		require.NoError(t, err)
 		var both openers
-		arrives := func(b []byte) opened {
+		arrives := func(b []byte) authenticity {
 			_, what := both.rtp(b)
 			return what
 		}
-		require.Equal(t, openedTrue, arrives(unsealed(7, 1)), "nothing is encrypted yet")
+		require.Equal(t, authentic, arrives(unsealed(7, 1)), "nothing is encrypted yet")
 		both.agree(&protection{out: s, in: o})
-		require.Equal(t, openedFalse, arrives(unsealed(7, 2)))
-		require.Equal(t, openedTrue, arrives(sealed(t, s, 7, 3)))
+		require.Equal(t, notAuthentic, arrives(unsealed(7, 2)))
+		require.Equal(t, authentic, arrives(sealed(t, s, 7, 3)))
 		both.agree(&protection{out: s, in: o})
 		require.Nil(t, both.before, "the same again")
 		both.agree(&protection{out: newer, in: next})
-		require.Equal(t, openedTrue, arrives(sealed(t, s, 7, 4)))
-		require.Equal(t, openedTrue, arrives(sealed(t, newer, 7, 5)))
-		require.Equal(t, openedFalse, arrives(sealed(t, s, 7, 6)))
+		require.Equal(t, authentic, arrives(sealed(t, s, 7, 4)))
+		require.Equal(t, authentic, arrives(sealed(t, newer, 7, 5)))
+		require.Equal(t, notAuthentic, arrives(sealed(t, s, 7, 6)))
 		both.agree(nil)
-		require.Equal(t, openedTrue, arrives(unsealed(7, 7)), "and plain again")
+		require.Equal(t, authentic, arrives(unsealed(7, 7)), "and plain again")
 	})
 }

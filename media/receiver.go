@@ -60,7 +60,7 @@ func (r *receiver) datagram(p *rtp.Packet, b []byte, from netip.AddrPort, now ti
 		return heard{}
 	}
 	b, what := r.secure.rtp(b)
-	if what != openedTrue { // before anything is done or noted on its account
+	if what != authentic { // before anything is done or noted on its account
 		r.stats.refused(what)
 		return heard{}
 	}

@@ -116,13 +116,13 @@ func (s *sealer) rtcp(b []byte) (sealed []byte, ok bool) {
 	return sealed, err == nil
 }
 
-// opened is what became of a packet that was received encrypted.
-type opened uint8
+// authenticity is what became of a packet that was received encrypted.
+type authenticity uint8
 
 const (
-	openedFalse  opened = iota // not encrypted with the far end's key, changed on the way, or no packet at all
-	openedDouble               // the far end's, but not for the first time; or too old to tell
-	openedTrue
+	notAuthentic authenticity = iota // not encrypted with the far end's key, changed on the way, or no packet at all
+	replayed                         // the far end's, but not for the first time; or too old to tell
+	authentic
 )
 
 // opener decrypts what is received under one key. Not safe for concurrent use; owned by the line's shard, but for
@@ -146,9 +146,9 @@ func newOpener(k *masterKey) (*opener, error) {
 }
 
 // rtp decrypts a packet of less than maxDatagram octets. What it returns is valid until it is called again.
-func (o *opener) rtp(b []byte) ([]byte, opened) {
+func (o *opener) rtp(b []byte) ([]byte, authenticity) {
 	if len(b) < rtpHeaderSize+o.key.suite.tag {
-		return nil, openedFalse
+		return nil, notAuthentic
 	}
 	ssrc := binary.BigEndian.Uint32(b[8:])
 	known := o.sources > 0 && ssrc == o.newest
@@ -156,7 +156,7 @@ func (o *opener) rtp(b []byte) ([]byte, opened) {
 		_, known = o.context.ROC(ssrc)
 	}
 	if !known && o.sources == maxSources {
-		return nil, openedFalse
+		return nil, notAuthentic
 	}
 	plain, err := o.context.DecryptRTP(o.plain[:0], b, &o.header)
 	if err != nil {
@@ -166,29 +166,29 @@ func (o *opener) rtp(b []byte) ([]byte, opened) {
 	if !known {
 		o.sources++
 	}
-	return plain, openedTrue
+	return plain, authentic
 }
 
 // failure tells why the context does not take a packet that is long enough. It looks at the number before the tag, so
 // a stranger can have a packet counted as double; that is all he can.
-func failure(err error) opened {
+func failure(err error) authenticity {
 	if errors.Is(err, srtp.ErrFailedToVerifyAuthTag) {
-		return openedFalse
+		return notAuthentic
 	}
-	return openedDouble
+	return replayed
 }
 
 // rtcp decrypts a report of less than maxDatagram octets (RFC 3711 section 3.4). What it returns is valid until it, or
 // rtp, is called again.
-func (o *opener) rtcp(b []byte) ([]byte, opened) {
+func (o *opener) rtcp(b []byte) ([]byte, authenticity) {
 	var h rtcp.Header
 	const shortest = 8 + 4 // header, SSRC and index
 	if len(b) < shortest+o.key.suite.tag || h.Unmarshal(b) != nil {
-		return nil, openedFalse
+		return nil, notAuthentic
 	}
 	_, known := o.context.Index(binary.BigEndian.Uint32(b[4:]))
 	if !known && o.reporters == maxSources {
-		return nil, openedFalse
+		return nil, notAuthentic
 	}
 	plain, err := o.context.DecryptRTCP(o.plain[:0], b, &h)
 	if err != nil {
@@ -197,5 +197,5 @@ func (o *opener) rtcp(b []byte) ([]byte, opened) {
 	if !known {
 		o.reporters++
 	}
-	return plain, openedTrue
+	return plain, authentic
 }

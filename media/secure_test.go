@@ -52,23 +52,23 @@ func TestSealAndOpen(t *testing.T) {
 		require.NotContains(t, string(b), string(unsealed(7, 100)[rtpHeaderSize:rtpHeaderSize+8]))
 		again := append([]byte(nil), b...)
 		plain, what := o.rtp(b)
-		require.Equal(t, openedTrue, what)
+		require.Equal(t, authentic, what)
 		require.Equal(t, unsealed(7, 100), plain)
 
 		_, what = o.rtp(again)
-		require.Equal(t, openedDouble, what, "a packet is taken once (RFC 3711 section 3.3.2)")
+		require.Equal(t, replayed, what, "a packet is taken once (RFC 3711 section 3.3.2)")
 		for _, broken := range []int{1, 5, rtpHeaderSize, len(again) - 1} {
 			b = sealed(t, s, 7, 101+uint16(broken))
 			b[broken] ^= 1
 			_, what = o.rtp(b)
-			require.Equal(t, openedFalse, what, "octet %d", broken)
+			require.Equal(t, notAuthentic, what, "octet %d", broken)
 		}
 		for n := range b {
 			_, what = o.rtp(b[:n])
-			require.Equal(t, openedFalse, what, "%d octets", n)
+			require.Equal(t, notAuthentic, what, "%d octets", n)
 		}
 		_, what = o.rtp(unsealed(7, 999))
-		require.Equal(t, openedFalse, what, "plain RTP")
+		require.Equal(t, notAuthentic, what, "plain RTP")
 	})
 }
 
@@ -101,11 +101,11 @@ func TestRollOver(t *testing.T) {
 				late = append(late[:0], b...) // the last before a roll-over comes after it
 			case i%100 != 3: // that is lost
 				_, what := o.rtp(b)
-				require.Equal(t, openedTrue, what, "packet %d", number)
+				require.Equal(t, authentic, what, "packet %d", number)
 			}
 			if number < step && late != nil {
 				_, what := o.rtp(late)
-				require.Equal(t, openedTrue, what, "a packet from before the roll-over")
+				require.Equal(t, authentic, what, "a packet from before the roll-over")
 			}
 			number += step
 		}
@@ -122,32 +122,32 @@ func TestOpenSources(t *testing.T) {
 		require.NoError(t, err)
 		for _, number := range []uint16{65534, 65535, 0, 1} {
 			_, what := o.rtp(sealed(t, s, 7, number))
-			require.Equal(t, openedTrue, what)
+			require.Equal(t, authentic, what)
 		}
 		old := sealed(t, s, 7, 2)
 		_, what := o.rtp(append([]byte(nil), old...))
-		require.Equal(t, openedTrue, what)
+		require.Equal(t, authentic, what)
 		for _, number := range []uint16{65534, 65535, 0} {
 			_, what := o.rtp(sealed(t, other, 8, number))
-			require.Equal(t, openedTrue, what)
+			require.Equal(t, authentic, what)
 		}
 		_, what = o.rtp(old)
-		require.Equal(t, openedDouble, what)
+		require.Equal(t, replayed, what)
 		_, what = o.rtp(sealed(t, s, 7, 3))
-		require.Equal(t, openedTrue, what)
+		require.Equal(t, authentic, what)
 
 		for ssrc := uint32(100); o.sources < maxSources; ssrc++ {
 			other, err := newSealer(s.key)
 			require.NoError(t, err)
 			_, what := o.rtp(sealed(t, other, ssrc, 1))
-			require.Equal(t, openedTrue, what)
+			require.Equal(t, authentic, what)
 		}
 		other, err = newSealer(s.key)
 		require.NoError(t, err)
 		_, what = o.rtp(sealed(t, other, 9999, 1))
-		require.Equal(t, openedFalse, what, "what a far end can have us remember is bounded")
+		require.Equal(t, notAuthentic, what, "what a far end can have us remember is bounded")
 		_, what = o.rtp(sealed(t, s, 7, 4))
-		require.Equal(t, openedTrue, what, "those that are known go on")
+		require.Equal(t, authentic, what, "those that are known go on")
 	})
 }
 
@@ -159,11 +159,11 @@ func TestOpenStrangers(t *testing.T) {
 			stranger, err := newSealer(newMasterKey(s.key.suite))
 			require.NoError(t, err)
 			_, what := o.rtp(sealed(t, stranger, ssrc, 9))
-			require.Equal(t, openedFalse, what)
+			require.Equal(t, notAuthentic, what)
 		}
 		require.Zero(t, o.sources)
 		_, what := o.rtp(sealed(t, s, 7, 1))
-		require.Equal(t, openedTrue, what)
+		require.Equal(t, authentic, what)
 	})
 }
 
@@ -176,15 +176,15 @@ func TestReplayWindow(t *testing.T) {
 		}
 		for _, c := range []struct {
 			number int
-			want   opened
+			want   authenticity
 		}{
-			{200, openedTrue},
-			{200 - replayWindow + 1, openedTrue},
-			{200 - replayWindow + 1, openedDouble},
-			{200 - replayWindow, openedDouble},
-			{199, openedTrue},
-			{299, openedTrue},
-			{299 - replayWindow, openedDouble},
+			{200, authentic},
+			{200 - replayWindow + 1, authentic},
+			{200 - replayWindow + 1, replayed},
+			{200 - replayWindow, replayed},
+			{199, authentic},
+			{299, authentic},
+			{299 - replayWindow, replayed},
 		} {
 			_, what := o.rtp(packets[c.number])
 			require.Equal(t, c.want, what, "packet %d", c.number)
@@ -224,7 +224,7 @@ func TestSealOnce(t *testing.T) {
 			require.Equal(t, c.want, ok, "%d %s", c.number, c.why)
 			if ok {
 				_, what := o.rtp(b)
-				require.Equal(t, openedTrue, what, "%d %s", c.number, c.why)
+				require.Equal(t, authentic, what, "%d %s", c.number, c.why)
 			}
 		}
 		_, ok := s.rtp(unsealed(8, 101))
@@ -248,32 +248,32 @@ func TestSealReports(t *testing.T) {
 		require.Len(t, first, len(plain)+4+s.key.suite.tag)
 		again := append([]byte(nil), first...)
 		b, what := o.rtcp(first)
-		require.Equal(t, openedTrue, what)
+		require.Equal(t, authentic, what)
 		require.Equal(t, plain, b)
 		_, what = o.rtcp(again)
-		require.Equal(t, openedDouble, what)
+		require.Equal(t, replayed, what)
 		second := report(s)
 		for n := range second {
 			_, what = o.rtcp(second[:n])
-			require.Equal(t, openedFalse, what)
+			require.Equal(t, notAuthentic, what)
 		}
 		_, what = o.rtcp(plain)
-		require.Equal(t, openedFalse, what, "plain RTCP")
+		require.Equal(t, notAuthentic, what, "plain RTCP")
 		stranger, err := newSealer(newMasterKey(s.key.suite))
 		require.NoError(t, err)
 		report(stranger) // a number that was not heard yet is looked at further
 		_, what = o.rtcp(report(stranger))
-		require.Equal(t, openedFalse, what)
+		require.Equal(t, notAuthentic, what)
 		_, what = o.rtcp(second)
-		require.Equal(t, openedTrue, what)
+		require.Equal(t, authentic, what)
 		for ssrc := uint32(100); o.reporters < maxSources; ssrc++ {
 			binary.BigEndian.PutUint32(plain[4:], ssrc)
 			_, what = o.rtcp(report(s))
-			require.Equal(t, openedTrue, what)
+			require.Equal(t, authentic, what)
 		}
 		binary.BigEndian.PutUint32(plain[4:], 99)
 		_, what = o.rtcp(report(s))
-		require.Equal(t, openedFalse, what, "what a far end can have us remember is bounded")
+		require.Equal(t, notAuthentic, what, "what a far end can have us remember is bounded")
 	})
 }
 
@@ -282,7 +282,7 @@ func TestSecureAllocations(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *sealer, o *opener) {
 		t.Helper()
 		b, number := unsealed(7, 0), uint16(0)
-		ok, what := true, openedTrue
+		ok, what := true, authentic
 		allocated := testing.AllocsPerRun(1000, func() {
 			number++
 			binary.BigEndian.PutUint16(b[2:], number)
@@ -292,7 +292,7 @@ func TestSecureAllocations(t *testing.T) {
 			what = min(what, got)
 		})
 		require.True(t, ok)
-		require.Equal(t, openedTrue, what)
+		require.Equal(t, authentic, what)
 		require.LessOrEqual(t, allocated, float64(poolDrops))
 	})
 }
@@ -312,7 +312,7 @@ func BenchmarkSecure(b *testing.B) {
 				number++
 				binary.BigEndian.PutUint16(packet[2:], number)
 				sealed, _ := s.rtp(packet)
-				if _, what := o.rtp(sealed); what != openedTrue {
+				if _, what := o.rtp(sealed); what != authentic {
 					b.Fatal(what)
 				}
 			}
@@ -336,10 +336,10 @@ func FuzzOpen(f *testing.F) {
 		for _, k := range keys {
 			o, err := newOpener(k)
 			require.NoError(t, err)
-			if plain, what := o.rtp(b); (what == openedTrue) != (plain != nil) {
+			if plain, what := o.rtp(b); (what == authentic) != (plain != nil) {
 				t.Fatal(what)
 			}
-			if plain, what := o.rtcp(b); (what == openedTrue) != (plain != nil) {
+			if plain, what := o.rtcp(b); (what == authentic) != (plain != nil) {
 				t.Fatal(what)
 			}
 		}
