@@ -12,6 +12,19 @@ import (
 	"hotline/media"
 )
 
+// secureTests are the suite's part about SRTP.
+func secureTests() map[string]func(*testing.T, Make) {
+	return map[string]func(*testing.T, Make){
+		"audio is encrypted":              secureAudio,
+		"encrypted and plain are bridged": secureBridge,
+		"only what is authentic is heard": secureStrangers,
+		"keys stay, and change":           secureRekeyed,
+		"our keys are taken":              secureOffered,
+		"encryption is required":          secureRequired,
+		"reports are encrypted":           secureReports,
+	}
+}
+
 // bothSuites runs a test with each suite.
 func bothSuites(t *testing.T, test func(t *testing.T, suite string)) {
 	t.Helper()

@@ -79,13 +79,6 @@ func Run(t *testing.T, newEngine Make) {
 		"nothing arrives at the far end":         oneWayOut,
 		"no fact of what is held":                heldNotTold,
 		"the far end is told goodbye":            goodbye,
-		"audio is encrypted":                     secureAudio,
-		"encrypted and plain are bridged":        secureBridge,
-		"only what is authentic is heard":        secureStrangers,
-		"keys stay, and change":                  secureRekeyed,
-		"our keys are taken":                     secureOffered,
-		"encryption is required":                 secureRequired,
-		"reports are encrypted":                  secureReports,
 		"a fault costs one stream":               faults,
 		"close at any time":                      closeAnyTime,
 		"a stream goes on after a restart":       resume,
@@ -93,6 +86,9 @@ func Run(t *testing.T, newEngine Make) {
 		"streams come and go":                    comeAndGo,
 		"metrics":                                metrics,
 	} {
+		t.Run(name, func(t *testing.T) { test(t, newEngine) })
+	}
+	for name, test := range secureTests() {
 		t.Run(name, func(t *testing.T) { test(t, newEngine) })
 	}
 }
