@@ -9,6 +9,23 @@ import (
 	"hotline/media"
 )
 
+// rooms are the cases of rooms.
+func rooms(t *testing.T, newEngine Make) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, Make){
+		"a room of three":                    roomOfThree,
+		"a room passes on as a bridge does":  roomPasses,
+		"a room's keys":                      roomKeys,
+		"a room and who holds":               roomHold,
+		"a room's fault costs one stream":    roomFault,
+		"a room refuses what it cannot join": roomRefuses,
+		"a room loses a party":               roomLeft,
+		"from bridge to room and back":       roomContinuity,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, newEngine) })
+	}
+}
+
 // The ways in which a supervisor, the third, takes part in what a caller and an agent say.
 var (
 	listening  = [][]int{{1}, {0}, {0, 1}}
