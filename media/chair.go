@@ -46,7 +46,7 @@ func (s *chair) pass(p *rtp.Packet, kind payloadKind, scratch []byte, at time.Ti
 
 // opposite is the line that this one's keys are for: of the first two the other, if that one hears it.
 func (s *chair) opposite() *line {
-	if s.place > int(SideB) || !s.room.chairs[1-s.place].hears[s.place] {
+	if !s.here || s.place > int(SideB) || !s.room.chairs[1-s.place].hears[s.place] {
 		return nil
 	}
 	return s.room.chairs[1-s.place].end.line

@@ -21,8 +21,8 @@ func voicePacket(ssrc uint32, begin uint32, frame, n int) *rtp.Packet {
 	return p
 }
 
-// turn takes the next frame and returns its first sample; -1 when they differ.
-func turn(p *playout) int {
+// played takes the next frame and returns its first sample; -1 when they differ.
+func played(p *playout) int {
 	var sum [frameSamples]int32
 	p.add(&sum)
 	for _, s := range sum {
@@ -46,7 +46,7 @@ func TestPlayoutInOrder(t *testing.T) {
 			if i >= 2 {
 				want = sample(i - 2)
 			}
-			require.Equal(t, want, turn(&p), "frame %d from timestamp %d", i, begin)
+			require.Equal(t, want, played(&p), "frame %d from timestamp %d", i, begin)
 		}
 		require.Zero(t, p.late)
 	}
@@ -65,7 +65,7 @@ func TestPlayoutPacketSizes(t *testing.T) {
 				}
 				p.put(packet, payloadPCMA)
 			}
-			if i%2 == 1 && turn(&p) == sample(1) {
+			if i%2 == 1 && played(&p) == sample(1) {
 				heard++
 			}
 		}
@@ -81,7 +81,7 @@ func TestPlayoutReorders(t *testing.T) {
 	order := []int{0, 2, 1, 3, 5, 4, 6, 7, 8, 9, 10, 11}
 	for i, frame := range order {
 		p.put(voicePacket(1, 0, frame, frameSamples), payloadPCMA)
-		if got := turn(&p); i >= 2 {
+		if got := played(&p); i >= 2 {
 			require.Equal(t, sample(i-2), got)
 		}
 	}
@@ -94,18 +94,18 @@ func TestPlayoutConceals(t *testing.T) {
 	var p playout
 	for i := range 3 {
 		p.put(voicePacket(1, 0, i, frameSamples), payloadPCMA)
-		turn(&p)
+		played(&p)
 	}
-	require.Equal(t, sample(1), turn(&p))
-	require.Equal(t, sample(2), turn(&p))
+	require.Equal(t, sample(1), played(&p))
+	require.Equal(t, sample(2), played(&p))
 	for _, want := range []int{sample(2) >> 1, sample(2) >> 2, sample(2) >> 3, 0, 0} {
-		require.Equal(t, want, turn(&p))
+		require.Equal(t, want, played(&p))
 	}
 	require.EqualValues(t, playoutFade, p.concealed)
 	p.put(voicePacket(1, 0, 10, frameSamples), payloadPCMA) // it was silent for a while, and goes on in time
 	heard := 0
 	for range 4 {
-		if turn(&p) == sample(10) {
+		if played(&p) == sample(10) {
 			heard++
 		}
 	}
@@ -125,7 +125,7 @@ func TestPlayoutAdapts(t *testing.T) {
 			p.put(voicePacket(1, 0, sent, frameSamples), payloadPCMA)
 			sent++
 		}
-		turn(&p)
+		played(&p)
 		if i == 10+delay {
 			lateAt = p.late
 		}
@@ -137,19 +137,19 @@ func TestPlayoutAdapts(t *testing.T) {
 	before := held
 
 	for range delay { // they come at once, after a pause of the network
-		turn(&p)
+		played(&p)
 	}
 	for range delay + 1 {
 		p.put(voicePacket(1, 0, sent, frameSamples), payloadPCMA)
 		sent++
 	}
-	turn(&p)
+	played(&p)
 	held = int(int32(p.end - p.head))
 	require.Greater(t, held, before, "waits longer")
 	for range 10 * playoutLook {
 		p.put(voicePacket(1, 0, sent, frameSamples), payloadPCMA)
 		sent++
-		turn(&p)
+		played(&p)
 	}
 	held = int(int32(p.end - p.head))
 	require.LessOrEqual(t, held, playoutLeast+frameSamples, "and not for longer than it must")
@@ -164,17 +164,17 @@ func TestPlayoutBeginsAnew(t *testing.T) {
 			var p playout
 			for i := range 5 {
 				p.put(voicePacket(1, 1<<20, i, frameSamples), payloadPCMA)
-				turn(&p)
+				played(&p)
 			}
 			if name == "far back" { // it is told from a stray once nothing else is left
 				for range 3 {
-					turn(&p)
+					played(&p)
 				}
 			}
 			var got []int
 			for i := range 10 {
 				p.put(voicePacket(next.ssrc, next.begin, 20+i, frameSamples), payloadPCMA)
-				got = append(got, turn(&p))
+				got = append(got, played(&p))
 			}
 			require.Equal(t, sample(20), got[2])
 			require.Equal(t, sample(27), got[9])
@@ -190,7 +190,7 @@ func TestPlayoutStray(t *testing.T) {
 		if i == 30 {
 			p.put(voicePacket(1, 1<<19, 0, frameSamples), payloadPCMA)
 		}
-		if got := turn(&p); i >= 2 {
+		if got := played(&p); i >= 2 {
 			require.Equal(t, sample(i-2), got)
 		}
 	}
@@ -207,7 +207,7 @@ func TestPlayoutDrift(t *testing.T) {
 				p.put(voicePacket(1, 0, sent, frameSamples), payloadPCMA)
 				sent++
 			}
-			turn(&p)
+			played(&p)
 			if p.missing > 0 {
 				missing++
 			}
@@ -231,7 +231,7 @@ func TestPlayoutRecovers(t *testing.T) {
 				packet.Payload = make([]byte, rapid.IntRange(0, maxDatagram).Draw(t, "size"))
 				p.put(packet, payloadPCMA)
 			} else {
-				turn(&p)
+				played(&p)
 			}
 			require.LessOrEqual(t, int(int32(p.end-p.head)), playoutRing)
 		}
@@ -239,7 +239,7 @@ func TestPlayoutRecovers(t *testing.T) {
 		var got int
 		for i := range playoutRing/frameSamples + 20 {
 			p.put(voicePacket(9, begin, i, frameSamples), payloadPCMA)
-			got = turn(&p)
+			got = played(&p)
 		}
 		require.Equal(t, sample(playoutRing/frameSamples+20-3), got)
 	})
@@ -253,7 +253,7 @@ func FuzzPlayout(f *testing.F) {
 		var p playout
 		for ; len(script) >= 8; script = script[8:] {
 			if script[0]%3 == 0 {
-				turn(&p)
+				played(&p)
 				continue
 			}
 			p.put(&rtp.Packet{
