@@ -18,9 +18,9 @@ import (
 type pools [toEveryone + 1][]*agent
 
 // poolOf is the first step that may ring an agent now; false if none may. Who has no flow is never rung, nor who
-// is logged out.
+// is logged out, nor a supervisor.
 func (d *desk) poolOf(a *agent) (step int, ok bool) {
-	if !a.flow || a.loggedOut() || len(a.legs) > 0 || a.booked != nil || d.now.Before(a.alarmRest) {
+	if a.Supervisor || !a.flow || a.loggedOut() || len(a.legs) > 0 || a.booked != nil || d.now.Before(a.alarmRest) {
 		return 0, false
 	}
 	lesser := a.offer != nil && a.offer.open && !a.offer.caller.climbing()

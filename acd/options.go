@@ -129,6 +129,8 @@ type Agent struct {
 	Skills map[string]int
 	// Weight is the agent's share of the calls where the strategy is [Weighted]; 0 means 1.
 	Weight int
+	// Supervisor: no alarm rings this phone either, only a colleague who asks for it.
+	Supervisor bool
 }
 
 // Ring is the cadence of one ring.

@@ -107,6 +107,10 @@ func parseDesk(t *testing.T, text string) (o acd.Options) {
 		case "agent":
 			a := acd.Agent{ID: words[1], Name: "name of " + words[1], Skills: map[string]int{}}
 			for _, word := range words[2:] {
+				if word == "supervisor" {
+					a.Supervisor = true
+					continue
+				}
 				skill, level, _ := strings.Cut(word, "=")
 				if skill == "weight" {
 					a.Weight = number(t, level)

@@ -106,6 +106,10 @@ func refuse(cmd Command) {
 		if cmd.Answer.Leg != nil {
 			cmd.Answer.Leg.Hangup(CauseBye)
 		}
+	case Supervise:
+		cmd.Reply(ErrNotTalking)
+	case SetMode:
+		cmd.Reply(ErrEngaged)
 	}
 }
 
@@ -134,7 +138,7 @@ func (c *Call) handle(cmd Command) (next Next, moved bool) {
 		c.referred(cmd)
 	case LetGo:
 		return c.letGo(cmd)
-	case LetGone:
+	case LetGone, Supervise, SetMode:
 		refuse(cmd)
 	case Annotated:
 		c.annotate()

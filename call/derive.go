@@ -116,9 +116,11 @@ const unrecordedAgents = "between agents"
 
 // betweenAgents reports whether all that was talked was talked between agents, of nobody's call.
 func (r *Record) betweenAgents() bool {
-	private := func(t TalkRecord) bool { return t.Queue == "" && t.Agent != "" }
-	return r.agentMade() && r.wasJoined() && !slices.ContainsFunc(r.Talks, func(t TalkRecord) bool { return !private(t) })
+	return r.agentMade() && r.wasJoined() && !slices.ContainsFunc(r.Talks, func(t TalkRecord) bool { return !t.private() })
 }
+
+// private reports whether in a call that an agent made a talk was with a colleague, for no queue.
+func (t *TalkRecord) private() bool { return t.Queue == "" && t.Agent != "" }
 
 // wasJoined reports whether an agent, or somebody else who was called, and the caller ever heard each other.
 func (r *Record) wasJoined() bool {
@@ -162,6 +164,7 @@ func (r *Record) clone() Record {
 	c.Talks = slices.Clone(r.Talks)
 	c.Decisions = slices.Clone(r.Decisions) // what is in one never changes
 	c.Transfers = slices.Clone(r.Transfers)
+	c.Supervisions = slices.Clone(r.Supervisions)
 	c.Survey = slices.Clone(r.Survey)
 	c.Diverted = slices.Clone(r.Diverted)
 	c.Answers = maps.Clone(r.Answers)

@@ -42,7 +42,8 @@ const (
 	ReasonMenu         Reason = "menu"           // a menu ended the call
 	ReasonCallback     Reason = "callback"       // to be called back
 	ReasonCode         Reason = "code"           // a feature code was acted on
-	ReasonWithdrawn    Reason = "withdrawn"      // a callback that was taken back
+	ReasonSupervised   Reason = "supervised"     // a supervisor heard another call
+	ReasonWithdrawn    Reason = "withdrawn"      // a callback, or a supervisor, that was taken back
 )
 
 // reasonOf is why a call ended whose one try at somebody came to nothing.

@@ -50,11 +50,14 @@ type Options struct {
 	Shifts   Shifts // nil: feature codes do nothing
 	Callback CallbackOptions
 	Survey   SurveyOptions
-	Bridge   Bridger
-	Listener Listener // nil: no messages are taken
-	Recorder Recorder // nil: nothing is recorded, and nothing is said of recording
-	Records  Records
-	Prompts  Prompts
+	// Supervision is how supervisors hear talks, and Supervisors are the ids of their phones.
+	Supervision SuperviseOptions
+	Supervisors map[string]bool
+	Bridge      Bridger
+	Listener    Listener // nil: no messages are taken
+	Recorder    Recorder // nil: nothing is recorded, and nothing is said of recording
+	Records     Records
+	Prompts     Prompts
 	// Languages are prompts by the tags of the languages that a menu may choose, each complete by itself.
 	Languages map[string]Prompts
 	// Alarm is the key that leads to the gas alarm from everywhere in menus.
@@ -93,6 +96,8 @@ type Exchange struct {
 	calls map[string]*Call
 	cut   bool      // no call may go on
 	idle  sync.Cond // signalled when calls becomes empty
+
+	supervisors supervisors
 
 	legMu sync.Mutex // guards legs; nothing is called while it is held
 	legs  map[LegID]owner
@@ -268,7 +273,8 @@ func (x *Exchange) remove(c *Call) {
 	}
 }
 
-// Bridger joins two streams. media.Engine is one.
+// Bridger joins streams: two, or several. media.Engine is one.
 type Bridger interface {
 	Bridge(a, b media.Stream, tap media.Tap) (unbridge func(), err error)
+	Mix(tap media.Tap, parties ...media.Party) (media.Room, error)
 }

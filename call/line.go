@@ -23,7 +23,7 @@ func NeededPrompts() []string {
 		noticePrompt, holdMusic, lostApology, lateApology, numberBefore, numberAfter,
 		positionBefore, positionAfter, expectedBefore, expectedAfter, expectedSoon,
 		callbackConfirm, callbackDone, callbackNot, callbackAgent, callbackUnanswered, callbackGreeting,
-		numberUnreached,
+		numberUnreached, superviseNot,
 	}
 }
 

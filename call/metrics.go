@@ -13,7 +13,7 @@ import (
 type metrics struct {
 	calls, answerTarget, talkTarget *prometheus.CounterVec
 	agentCalls, transfers           *prometheus.CounterVec
-	hangups, level                  *prometheus.CounterVec
+	hangups, level, supervisions    *prometheus.CounterVec
 	active                          *prometheus.GaugeVec
 	rings, wait, talk, scores       *prometheus.HistogramVec
 }
@@ -53,6 +53,9 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			Help: "Talks of queues that the agent ended first; handing a caller on is not that.",
 		}, []string{byQueue}),
 		level: newLevel(), scores: newScores(),
+		supervisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_supervisions_total", Help: "Times that a supervisor was on the line of a talk, by mode.",
+		}, []string{"mode"}),
 		active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hotline_calls_active", Help: "Calls in progress, by stage.",
 		}, []string{"state"}),
@@ -88,6 +91,9 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			m.transfers.WithLabelValues(kind, outcome)
 		}
 	}
+	for _, mode := range Modes() {
+		m.supervisions.WithLabelValues(string(mode))
+	}
 	m.begin(queues)
 	return m, m.register(reg)
 }
@@ -98,7 +104,7 @@ func (m *metrics) register(reg prometheus.Registerer) error {
 		return nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget, m.scores} {
+	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.supervisions, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget, m.scores} {
 		errs = append(errs, reg.Register(c))
 	}
 	return errors.Join(errs...)
@@ -135,6 +141,9 @@ func (m *metrics) move(from, to Kind) {
 func (m *metrics) finished(r *Record, within time.Duration) {
 	for _, t := range r.Transfers {
 		m.transfers.WithLabelValues(t.Kind, t.How).Inc()
+	}
+	for _, s := range r.Supervisions {
+		m.supervisions.WithLabelValues(string(s.Mode)).Inc()
 	}
 	for _, t := range r.Talks {
 		if t.hungUpByAgent() {

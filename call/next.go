@@ -19,7 +19,9 @@ const (
 	Dial     Kind = "dial"     // a number outside is being called
 	Talk     Kind = "talk"     // an agent and the caller hear each other
 	Code     Kind = "code"     // an agent's phone dialled a feature code
-	Done     Kind = "done"     // nothing follows but the record
+	// Supervising: a supervisor's own call, in which they hear the talk of another.
+	Supervising Kind = "supervise"
+	Done        Kind = "done" // nothing follows but the record
 )
 
 // Next says where a call goes next. It is data, never a func, so that it can be journalled and taken
@@ -39,6 +41,9 @@ type Next struct {
 	Number string `json:"number,omitempty"`
 	// Code is what an agent's phone dialled (Code), such as *22.
 	Code string `json:"code,omitempty"`
+	// Call is the call whose talk is heard, and Mode how the supervisor takes part in it at first (Supervising).
+	Call string `json:"call,omitempty"`
+	Mode Mode   `json:"mode,omitempty"`
 	// Leg is the agent's leg (Talk, Reach); the call's own table of legs has it.
 	Leg LegID `json:"leg,omitempty"`
 	// Entered is when the queue was entered (Wait); zero means now. It keeps a place over a restart, and (Dial,
@@ -66,8 +71,11 @@ var moves = map[Kind][]Kind{
 	Reach:    {Wait, Talk, Done},
 	Dial:     {Menu, Wait, Dial, Talk, Done},
 	Talk:     {Menu, Wait, Dial, Talk, Done},
-	Code:     {Done},
-	Done:     {},
+	Code:     {Supervising, Done},
+
+	Supervising: {Done},
+
+	Done: {},
 }
 
 // Allowed reports whether a call may go from one stage to another.

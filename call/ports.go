@@ -63,6 +63,8 @@ type Desk interface {
 	// Moved tells that an agent's leg, which the desk knows already, talks for another call now, found
 	// through a queue ("" for none): a party who was handed over. It does not block.
 	Moved(agent string, leg LegID, callID, queue string)
+	// Engaged tells that a phone of the desk's has a leg which did not come from the desk. It does not block.
+	Engaged(agent string, leg Leg)
 }
 
 // Dialer calls numbers outside, where the dial rules allow it. Package sip.

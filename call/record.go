@@ -22,8 +22,8 @@ type Record struct {
 	// Language is the one that a menu was told to go on in; empty for the service's.
 	Language string `json:"language,omitempty"`
 
-	// Kind is [KindCallback] for a call that was made to call somebody back, who is then its From; empty for all
-	// others. Callback names what was booked, in that call and in the one, Origin, in which it was asked for.
+	// Kind is [KindCallback] for a call that was made to call somebody back, who is then its From; [KindSupervision] for a
+	// supervisor's, who hears the one that Origin names; empty for all others. Callback names what was booked, in that call and in the one, Origin, in which it was asked for.
 	Kind     string `json:"kind,omitempty"`
 	Callback string `json:"callback,omitempty"`
 	Origin   string `json:"origin,omitempty"`
@@ -46,6 +46,9 @@ type Record struct {
 	Survey []Score `json:"survey,omitempty"`
 	// Transfers are what agents' phones asked for by REFER, in order.
 	Transfers []Transfer `json:"transfers,omitempty"`
+
+	// Supervisions are the times that a supervisor was on the line, in order.
+	Supervisions []Supervision `json:"supervisions,omitempty"`
 
 	Release   Release `json:"release"`
 	Result    Result  `json:"result"`

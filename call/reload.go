@@ -9,6 +9,8 @@ type Settings struct {
 	Shed      map[string]ShedMenu
 	Queues    map[string]QueueOptions
 	Targets   Targets
+
+	Supervisors map[string]bool
 }
 
 // generations are the settings in force, and those before them; nil before the first reload.
@@ -22,6 +24,7 @@ func (x *Exchange) Reload(s Settings) {
 	next := x.Options
 	next.Menus, next.Prompts, next.Languages = s.Menus, s.Prompts, s.Languages
 	next.Alarm, next.Shed, next.Queues, next.Targets = s.Alarm, s.Shed, s.Queues, s.Targets
+	next.Supervisors = s.Supervisors
 	x.reloads.Lock()
 	defer x.reloads.Unlock()
 	now, _ := x.settings()

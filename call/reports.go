@@ -244,6 +244,7 @@ func (r *Record) CloseCrashed(last time.Time) {
 			t.Ended, t.How = &end, string(ReasonCrash)
 		}
 	}
+	r.closeSupervisions(end)
 	for i := range r.Talks {
 		t := &r.Talks[i]
 		for j := range t.Holds {
@@ -275,6 +276,9 @@ func (r *Record) latest(last time.Time) time.Time {
 	}
 	for _, t := range r.Transfers {
 		see(&t.At, t.Ended)
+	}
+	for _, s := range r.Supervisions {
+		see(&s.From, s.To)
 	}
 	for _, t := range r.Talks {
 		see(&t.Answered, t.Joined, t.Ended)

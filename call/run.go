@@ -25,6 +25,8 @@ var stages = map[Kind]stage{
 
 	Callback: askCallback,
 	Reach:    reach,
+
+	Supervising: supervise,
 }
 
 // Run is the way of a call, whatever began it: it moves from stage to stage until Done, and then

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"strings"
 
 	"go.uber.org/zap"
 )
@@ -13,6 +14,12 @@ const codeUnknown = "code-unknown"
 func code(ctx context.Context, c *Call, at Next) Next {
 	if err := c.answer(); err != nil {
 		return c.failed(ctx, err, ReasonCallerLost)
+	}
+	if agent, ok := c.listens(at.Code); ok {
+		if id := c.x.talkOf(agent); id != "" {
+			return Next{Kind: Supervising, Call: id, Mode: ModeListen}
+		}
+		return supervisedNot(ctx, c, ErrNotTalking)
 	}
 	c.Own(c.now.Alarm.Key) // an agent who presses more keys has no alarm
 	defer c.Own()
@@ -28,4 +35,10 @@ func code(ctx context.Context, c *Call, at Next) Next {
 	}
 	c.release(BySystem)
 	return DoneWith(Informed, ReasonCode)
+}
+
+// listens is the agent whose talk a supervisor wants to hear by a code, if it is that code and a supervisor's.
+func (c *Call) listens(dialled string) (agent string, ok bool) {
+	agent, ok = strings.CutPrefix(dialled, c.x.Supervision.Code)
+	return agent, ok && c.x.Supervision.Code != "" && c.now.Supervisors[c.by]
 }

@@ -20,6 +20,8 @@ type dialling struct {
 	// by is the agent for whom it is done, and limit how long the number may take to answer.
 	by    string
 	limit time.Duration
+	// try calls the number.
+	try func(ctx context.Context) (Leg, error)
 }
 
 // dial calls a number outside: for an agent who dialled it and hears ringing meanwhile, or as the target of
@@ -47,9 +49,20 @@ func dial(ctx context.Context, c *Call, at Next) (next Next) {
 }
 
 func newDialling(c *Call, at Next, by string, limit time.Duration) *dialling {
-	return &dialling{
+	d := &dialling{
 		c: c, at: at, by: by, limit: limit, rang: make(chan struct{}, 1), done: make(chan struct{}), hush: func() {},
 	}
+	r := DialRequest{Number: at.Number, CallID: c.id, Prefer: c.codec(), Progress: func(int, time.Time) {
+		select {
+		case d.rang <- struct{}{}:
+		default:
+		}
+	}}
+	d.try = func(ctx context.Context) (Leg, error) {
+		r.Agent = d.by
+		return c.x.Dialer.Dial(ctx, r)
+	}
+	return d
 }
 
 // dialLimit is how long a number outside may take to answer: longer than carriers let it ring, and within what the
@@ -60,18 +73,12 @@ const dialLimit = 2 * time.Minute
 func (d *dialling) begin(ctx context.Context) {
 	c := d.c
 	ctx, d.cancel = context.WithCancelCause(ctx)
-	r := DialRequest{Number: d.at.Number, Agent: d.by, CallID: c.id, Prefer: c.codec(), Progress: func(int, time.Time) {
-		select {
-		case d.rang <- struct{}{}:
-		default:
-		}
-	}}
 	go func() {
 		defer close(d.done)
 		ctx, stop := context.WithTimeoutCause(ctx, d.limit, CancelCause{Why: CauseNoAnswer})
 		defer stop()
 		d.err = errFault // unless the function below returns
-		c.contained("dial", func() { d.leg, d.err = c.x.Dialer.Dial(ctx, r) })
+		c.contained("dial", func() { d.leg, d.err = d.try(ctx) })
 	}()
 }
 

@@ -24,8 +24,11 @@ type talking struct {
 	left bool
 	// agentHolds and makerHolds tell who holds the other. A caller has no such power, but the agent who made a call has.
 	agentHolds, makerHolds bool
-	// apart takes down what the parties hear: the bridge, or music for a caller on hold.
+	// apart takes down what the parties hear: the bridge or room, or music for a caller on hold.
 	apart func()
+	// watch is the supervisor on the line, nil while there is none; room joins them with the parties, who may be apart.
+	watch *Supervise
+	room  media.Room
 }
 
 // talk speaks the agent's number to both parties, joins them, and watches until one of them leaves. An
@@ -50,10 +53,10 @@ func talk(ctx context.Context, c *Call, at Next) (next Next) {
 	return t.run(ctx)
 }
 
-// internal reports whether this is a talk between two agents, of nobody's call, or an agent's feature code:
+// internal reports whether this is a talk between two agents, of nobody's call, an agent's feature code, or a supervisor's ear:
 // nothing is said to them of recording, and they are not recorded.
 func (c *Call) internal() bool {
-	return c.by != "" && c.at.Queue == "" && (c.at.Agent != "" || c.at.Kind == Code)
+	return c.by != "" && c.at.Queue == "" && (c.at.Agent != "" || c.at.Kind == Code || c.at.Kind == Supervising)
 }
 
 func (t *talking) record() *TalkRecord { return &t.c.rec.Talks[t.talk] }
@@ -80,6 +83,10 @@ func (t *talking) run(ctx context.Context) Next {
 				return t.agentEnd()
 			}
 			if err := t.connect(ctx); err != nil {
+				return t.broken(ctx, err)
+			}
+		case <-t.watcherGone():
+			if err := t.watched(ctx); err != nil {
 				return t.broken(ctx, err)
 			}
 		case <-ctx.Done():
@@ -174,6 +181,8 @@ func (t *talking) handle(cmd Command) (changed bool, next Next, moved bool) {
 		return t.letGo(cmd)
 	case LetGone:
 		return t.letGone(cmd)
+	case Supervise:
+		return t.supervise(cmd), Next{}, false
 	case KeyPressed:
 		if cmd.Leg == t.agent.ID() {
 			next, moved = t.keyed(cmd)
@@ -226,7 +235,7 @@ func (t *talking) connect(ctx context.Context) error {
 // takeDown ends what the parties hear.
 func (t *talking) takeDown() {
 	t.apart()
-	t.apart = func() {}
+	t.apart, t.room = func() {}, nil
 }
 
 // join has the parties hear each other.
@@ -275,6 +284,9 @@ func (t *talking) recorder(now time.Time) media.Tap {
 }
 
 func (t *talking) bridge(tap media.Tap) error {
+	if t.mix(tap) {
+		return nil
+	}
 	unbridge, err := t.c.x.Bridge.Bridge(t.c.caller.Audio(), t.agent.Audio(), tap)
 	if err != nil {
 		return fmt.Errorf("join caller and agent: %w", err)
@@ -316,6 +328,7 @@ func (t *talking) agentEnd() Next {
 func (t *talking) part(next Next) {
 	c := t.c
 	t.takeDown()
+	t.unwatch()
 	stays := c.transfer != nil && (next.Kind == Wait || next.Kind == Dial)
 	if !stays { // before the BYE, so that the phone hears what became of its wish
 		c.endTransfer(next.End.transferCause())

@@ -63,7 +63,8 @@ type town struct {
 	legNames  []string
 	referrals []string
 	told      map[string]*calltest.Referral
-	second    *calltest.Referral // of a phone that asked on another goroutine
+	second    *calltest.Referral                    // of a phone that asked on another goroutine
+	also      func(what string, args []string) bool // does what no other doing is; nil: nothing more
 	wg        sync.WaitGroup
 }
 
@@ -90,7 +91,15 @@ func (w *town) play(script string) string {
 		w.line(doings)
 	}
 	w.wg.Wait()
+	w.requireOver()
 	return w.tell()
+}
+
+// requireOver: calls that nobody called for have ended too.
+func (w *town) requireOver() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	require.Zero(w.t, w.x.Drain(ctx))
 }
 
 // line does what is done in one instant.
@@ -129,7 +138,9 @@ func (w *town) do(what string, args []string) {
 	case "joined":
 		require.Equal(w.t, args[0], fmt.Sprint(w.bridge.Joined()))
 	default:
-		w.t.Fatalf("no such doing: %s", what)
+		if w.also == nil || !w.also(what, args) {
+			w.t.Fatalf("no such doing: %s", what)
+		}
 	}
 }
 
@@ -254,6 +265,12 @@ func (w *town) tellCall(p func(string, ...any), name string, r call.Record) {
 		p("  talk %s%s %q %s..%s joined %s released by %s holds%s", k.Agent, k.Number, k.Queue, w.sec(&k.Answered),
 			w.sec(k.Ended), w.sec(k.Joined), k.Release, holds)
 	}
+	if r.Kind != "" {
+		p("  %s of %s", r.Kind, w.nameOf(r.Origin))
+	}
+	for _, k := range r.Supervisions {
+		p("  supervised by %s %s %s..%s", k.By, k.Mode, w.sec(&k.From), w.sec(k.To))
+	}
 	for _, k := range r.Transfers {
 		p("  transfer %s by %s to %s %s..%s %s", k.Kind, k.By, k.To, w.sec(&k.At), w.sec(k.Ended), k.How)
 	}
@@ -338,6 +355,9 @@ func (k *books) finished(t *testing.T, id string) call.Record {
 		for _, h := range talk.Holds {
 			require.NotNil(t, h.To)
 		}
+	}
+	for _, s := range r.Supervisions {
+		require.NotNil(t, s.To)
 	}
 	for _, x := range r.Transfers {
 		require.NotNil(t, x.Ended)

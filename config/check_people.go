@@ -63,7 +63,7 @@ func (r *reader) checkHA1(path string, a Agent) {
 	}
 }
 
-// checkAgents: ids once, skills that are queues.
+// checkAgents: ids once, skills that are queues, and none of a supervisor.
 func (r *reader) checkAgents() {
 	ids := map[string]int{}
 	queues := sortedKeys(r.cfg.Queues)
@@ -75,6 +75,9 @@ func (r *reader) checkAgents() {
 			ids[a.ID] = i
 		}
 		r.checkHA1(path, a)
+		if a.Role == Supervisor && len(a.Skills) > 0 {
+			r.report(path+".skills", "skills of a supervisor", "none: supervisors get no calls of queues")
+		}
 		if r.gaps[keyQueues] {
 			continue
 		}

@@ -28,12 +28,13 @@ func codeKeys(c *Codes) []struct {
 		{"extend", &c.Extend},
 		{"end", &c.End},
 		{keySurvey, &c.Survey},
+		{keyListen, &c.Listen},
 	}
 }
 
 func codesDefaults() Codes {
 	return Codes{
-		Login: "*11", Logout: "*12", Pause: "*21", Ready: "*22", WrapUp: "*31", Extend: "*32", End: "*33", Survey: "*9",
+		Login: "*11", Logout: "*12", Pause: "*21", Ready: "*22", WrapUp: "*31", Extend: "*32", End: "*33", Survey: "*9", Listen: "*41",
 		Reasons: map[string]string{},
 	}
 }

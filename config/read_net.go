@@ -23,7 +23,7 @@ const (
 func (r *reader) sip(v value) {
 	s := &r.cfg.SIP
 	v.fields(
-		field{"listen", r.listeners},
+		field{keyListen, r.listeners},
 		field{"realm", func(v value) { v.text(&s.Realm, realmShape) }},
 		field{"digest", func(v value) { listOf(v, &s.Digest, MD5, SHA256, SHA512256) }},
 		field{"max_calls", func(v value) { v.integer(&s.MaxCalls, 0, 1<<15) }},
@@ -178,7 +178,7 @@ func (v value) ports(dst *PortRange) {
 func (r *reader) http(v value) {
 	const want = "ADDRESS:PORT, such as 127.0.0.1:8080"
 	v.fields(
-		field{"listen", func(v value) {
+		field{keyListen, func(v value) {
 			if text, ok := v.scalar(want); ok {
 				v.addrPort(&r.cfg.HTTP.Listen, text, want)
 			}

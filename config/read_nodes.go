@@ -22,6 +22,7 @@ const (
 	keyTries  = "tries"
 	keyMax    = "max"
 	keySurvey = "survey"
+	keyListen = "listen"
 )
 
 // nodeKind is how one kind of menu is read: its keys, and those that it cannot do without.

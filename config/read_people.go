@@ -58,7 +58,7 @@ func (v value) require(key, want string) {
 
 func (r *reader) agents(v value) {
 	v.items("a list of {id, name, password, skills}", func(_ int, item value) {
-		a := Agent{Weight: 1, SRTP: SRTPOff}
+		a := Agent{Weight: 1, Role: AgentRole, SRTP: SRTPOff}
 		item.fields(
 			field{"id", func(v value) { v.text(&a.ID, idShape) }},
 			field{keyName, func(v value) { v.text(&a.Name, titleShape) }},
@@ -69,6 +69,7 @@ func (r *reader) agents(v value) {
 			}},
 			field{keyHA1, func(v value) { a.HA1 = v.ha1() }},
 			field{"skills", func(v value) { a.Skills = r.skills(v) }},
+			field{"role", func(v value) { oneOf(v, &a.Role, AgentRole, Supervisor) }},
 			field{"weight", func(v value) { v.integer(&a.Weight, 1, 100) }},
 			field{"digest", func(v value) { listOf(v, &a.Digest, MD5, SHA256, SHA512256) }},
 			field{keySRTP, func(v value) { oneOf(v, &a.SRTP, SRTPOff, SRTPOptional, SRTPRequired) }},

@@ -250,6 +250,8 @@ type Agent struct {
 	Skills map[string]int
 	// Weight is the share of calls where the strategy is weighted, 1 to 100, default 1.
 	Weight int
+	// Role is Supervisor for who hears talks and gets no calls of queues; key `role`, default agent.
+	Role Role
 	// Digest is this agent's own list, in order; empty means that of SIP, or, where there is HA1, the algorithms
 	// of that.
 	Digest []Digest

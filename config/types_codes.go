@@ -12,13 +12,14 @@ type Codes struct {
 	Extend  string // key `extend`, default *32: the wrap-up again
 	End     string // key `end`, default *33: of the wrap-up
 	Survey  string // key `survey`, default *9: the caller is handed over to it
+	Listen  string // key `listen`, default *41: a supervisor hears the talk of the agent whose id follows
 	Reasons map[string]string
 }
 
 // All are the codes that are not off.
 func (c Codes) All() []string {
 	var all []string
-	for _, code := range []string{c.Login, c.Logout, c.Pause, c.Ready, c.WrapUp, c.Extend, c.End, c.Survey} {
+	for _, code := range []string{c.Login, c.Logout, c.Pause, c.Ready, c.WrapUp, c.Extend, c.End, c.Survey, c.Listen} {
 		if code != "" {
 			all = append(all, code)
 		}

@@ -13,6 +13,8 @@ type bridgeEnd struct {
 	side Side
 	line *line
 	far  *line // where its packets go; nil: not joined yet, or parted
+	// chair is the line's place where it is in a room in place of a bridge; nil: it is not.
+	chair *chair
 }
 
 // Bridge implements Engine. Errors: ErrForeign, ErrBridged, ErrClosed.
@@ -77,6 +79,9 @@ func (e *bridgeEnd) part() {
 	}
 	e.line.bridged = nil
 	e.line.out.keys.hangUp()
+	if e.chair != nil {
+		e.chair.leave()
+	}
 	if e.far != nil { // then its end is the other one of this bridge
 		e.far.out.keys.hangUp()
 		e.far.bridged.far = nil
@@ -87,6 +92,10 @@ func (e *bridgeEnd) part() {
 
 // pass sends one packet to the other line and lets the tap hear it.
 func (e *bridgeEnd) pass(p *rtp.Packet, kind payloadKind, scratch []byte, at time.Time) {
+	if e.chair != nil {
+		e.chair.pass(p, kind, scratch, at)
+		return
+	}
 	if e.far == nil {
 		return
 	}

@@ -92,6 +92,9 @@ func (l *line) far() *line {
 	if l.bridged == nil {
 		return nil
 	}
+	if l.bridged.chair != nil {
+		return l.bridged.chair.opposite()
+	}
 	return l.bridged.far
 }
 

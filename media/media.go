@@ -48,6 +48,10 @@ type Engine interface {
 	// A key that comes by another method than the far end can take reaches it once: as a telephone-event
 	// if it agreed to them, else as tones.
 	Bridge(a, b Stream, tap Tap) (unbridge func(), err error)
+	// Mix has several parties hear each other until the room is closed, as Room says; tap may be nil. Whatever was
+	// playing on their streams is stopped. A stream that closes leaves the room, and the others go on. Errors:
+	// ErrParties, ErrForeign, ErrBridged, ErrClosed; nothing is changed then.
+	Mix(tap Tap, parties ...Party) (Room, error)
 	// Listen has tap hear what comes on one stream, as SideA, until stop is called or the stream closes, whatever
 	// else is done with it. A stream has one such tap at a time. stop waits until no more packet can reach tap.
 	Listen(s Stream, tap Tap) (stop func(), err error)

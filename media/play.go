@@ -73,6 +73,8 @@ func (l *line) turn(due time.Time, frame []byte) {
 	case l.out.keys.n > 0:
 		l.out.keys.step(l.out, due, frame)
 		l.deafen(due)
+	case l.bridged != nil && l.bridged.chair != nil:
+		l.bridged.chair.turn(due, frame)
 	case l.bridged != nil:
 		l.out.carry(due, frame)
 	case l.reel != nil && l.reel.press != nil:

@@ -40,10 +40,11 @@ type sender struct {
 	next    uint32    // timestamp that follows the audio sent so far
 	talking bool      // the last frame of ours was of a clip
 
-	relay relay
-	pack  pack
-	over  overlay
-	keys  dialled
+	relay  relay
+	pack   pack
+	over   overlay
+	keys   dialled
+	passed passedEvent
 
 	packets, octets uint64
 	buf             [rtpHeaderSize + maxDatagram + sealRoom]byte
@@ -85,6 +86,9 @@ func (o *sender) close() {
 func (o *sender) open() bool {
 	return !o.closed && o.agreed != nil && o.agreed.send && o.target.Port() != 0
 }
+
+// held reports whether the far end wants nothing of us.
+func (o *sender) held() bool { return o.agreed != nil && !o.agreed.send }
 
 // clock returns the timestamp of what is said now, and whether it comes after a pause.
 func (o *sender) clock(now time.Time) (timestamp uint32, paused bool) {

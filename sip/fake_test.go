@@ -34,6 +34,8 @@ func (e *fakeEngine) Bridge(media.Stream, media.Stream, media.Tap) (func(), erro
 	return func() {}, nil
 }
 
+func (e *fakeEngine) Mix(media.Tap, ...media.Party) (media.Room, error) { return nil, media.ErrForeign }
+
 func (e *fakeEngine) Listen(media.Stream, media.Tap) (func(), error) { return func() {}, nil }
 
 func (e *fakeEngine) Close() error { return nil }

@@ -88,6 +88,8 @@ type callDTO struct {
 	Private   bool           `json:"private"`
 	Diverted  []diversionDTO `json:"diverted"`
 	Transfers []transferDTO  `json:"transfers"`
+
+	Supervisions []supervisionDTO `json:"supervisions"`
 }
 
 // leftDTO is what a caller left word of.
@@ -128,6 +130,17 @@ type transferDTO struct {
 	To    string `json:"to"`
 	Ended *stamp `json:"ended"`
 	How   string `json:"how"`
+}
+
+type supervisionDTO struct {
+	By   string    `json:"by"`
+	Mode call.Mode `json:"mode"`
+	From stamp     `json:"from"`
+	To   *stamp    `json:"to"`
+}
+
+func (z zone) supervision(s call.Supervision) supervisionDTO {
+	return supervisionDTO{By: s.By, Mode: s.Mode, From: z.at(s.From), To: z.maybe(s.To)}
 }
 
 type visitDTO struct {
@@ -200,6 +213,7 @@ func (z zone) call(r call.Record) callDTO {
 		Release: r.Release, Result: r.Result, Reason: r.Reason, Recording: r.Recording, Unrecorded: r.Unrecorded,
 		Visits: each(r.Visits, z.visit), Offers: each(r.Offers, z.offer), Talks: each(r.Talks, z.talk),
 		Private: r.Private, Diverted: each(r.Diverted, diversion), Transfers: each(r.Transfers, z.transfer),
+		Supervisions: each(r.Supervisions, z.supervision),
 	}
 }
 

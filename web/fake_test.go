@@ -114,8 +114,9 @@ func answered(id string, started time.Time) call.Record {
 		}},
 		Answers: map[string]string{"account": "12345678"}, Language: "en",
 		Private: true, Diverted: []call.Diversion{{From: "02888886666", Reason: "no-answer", Header: "diversion"}},
-		Transfers: []call.Transfer{{At: *at(30), By: "8002", Kind: "blind", To: "agent:8003", Ended: at(31), How: "busy"}},
-		Release:   call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
+		Transfers:    []call.Transfer{{At: *at(30), By: "8002", Kind: "blind", To: "agent:8003", Ended: at(31), How: "busy"}},
+		Supervisions: []call.Supervision{{By: "9001", Mode: call.ModeWhisper, From: *at(32), To: at(40)}},
+		Release:      call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
 		PromiseClock: at(5.1), Queue: "repair", Agent: "8002", Queued: at(5), Answered: at(12.25), Joined: at(14),
 		Rings: 2, RingsMet: &yes, WaitSeconds: 7.250499, TalkSeconds: 47.75, HoldSeconds: 5, Holds: 1, LongestHoldSeconds: 5, TalkMet: &no,
 	}

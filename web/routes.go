@@ -39,6 +39,7 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/calls/{id}", roles: []Role{Auditor}, handle: s.call},
 		{pattern: "/api/v1/calls/{id}/routing", roles: []Role{Auditor}, handle: s.routing},
 		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.trace},
+		{pattern: "/api/v1/calls/{id}/supervise", method: "POST, DELETE", handle: s.supervise},
 		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
 		{pattern: "/api/v1/events", roles: []Role{Auditor}, handle: s.recent},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
@@ -209,14 +210,18 @@ type status struct {
 	Status string `json:"status"`
 }
 
-// writeJSON answers 200; what was asked of the API is nobody's to keep.
-func writeJSON(w http.ResponseWriter, v any) error {
+// writeJSON answers 200.
+func writeJSON(w http.ResponseWriter, v any) error { return writeStatus(w, http.StatusOK, v) }
+
+// writeStatus answers with a status and an object; what was asked of the API is nobody's to keep.
+func writeStatus(w http.ResponseWriter, status int, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
 	_, err = w.Write(append(body, '\n'))
 	return sent(err)
 }

@@ -64,6 +64,8 @@ type Options struct {
 	Agents func() ([]call.AgentView, error)
 	// Shifts change what agents do; nil: the paths for that are not there.
 	Shifts func() Shifts
+	// Supervision has supervisors hear talks; nil: the path for that is not there.
+	Supervision func() Supervision
 	// Outages keeps planned outages; nil: there are none, and none can be put.
 	Outages call.Outages
 	// Reload reads the configuration anew; nil: it cannot be.

@@ -12,10 +12,11 @@ import (
 type Desk struct {
 	Queues map[string]bool
 
-	mu    sync.Mutex
-	seats []*Seat
-	left  []call.Cause
-	moves []Move
+	mu      sync.Mutex
+	seats   []*Seat
+	left    []call.Cause
+	moves   []Move
+	engaged []string
 }
 
 // Join implements call.Desk.
@@ -42,6 +43,20 @@ type Move struct {
 	Agent       string
 	Leg         call.LegID
 	Call, Queue string
+}
+
+// Engaged implements call.Desk.
+func (d *Desk) Engaged(agent string, _ call.Leg) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.engaged = append(d.engaged, agent)
+}
+
+// EngagedOf are those who were told to have a leg of their own, in order.
+func (d *Desk) EngagedOf() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]string(nil), d.engaged...)
 }
 
 // Moves are the legs that went to another call, in order.

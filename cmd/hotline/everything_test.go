@@ -32,7 +32,7 @@ func TestEverything(t *testing.T) {
 	).Replace(string(text)))
 	code, out, complaints := command(t, "check", file)
 	require.Zero(t, code, complaints)
-	require.Contains(t, out, "good: 2 numbers, 12 menus, 3 queues, 2 agents")
+	require.Contains(t, out, "good: 2 numbers, 12 menus, 3 queues, 3 agents")
 
 	code, out, complaints = command(t, "menu", file, "--try", "2,5", "--at", "2026-11-23 15:00") // 13:00 in Urumqi: closed
 	require.Zero(t, code, complaints)

@@ -49,7 +49,7 @@ func deskOptions(cfg *config.Config) acd.Options {
 		})
 	}
 	for _, g := range cfg.Agents {
-		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills, Weight: g.Weight})
+		o.Agents = append(o.Agents, acd.Agent{ID: g.ID, Name: g.Name, Skills: g.Skills, Weight: g.Weight, Supervisor: g.Role == config.Supervisor})
 	}
 	return o
 }
@@ -77,6 +77,7 @@ func (a *app) callOptions() call.Options {
 		OnPlaceLeft: func(p call.LeftPlace) { a.center.Remember(p.Queue, p.Number, p.Entered, p.Left) },
 		OnEvent:     a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 		Survey: call.SurveyOptions{Code: a.cfg.Codes.Survey}, Callback: a.callbackOptions(),
+		Supervision: call.SuperviseOptions{Phones: a.ua, Code: a.cfg.Codes.Listen}, Supervisors: s.Supervisors,
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
 		o.Recorder = a.recorder
@@ -98,6 +99,12 @@ func (a *app) callSettings() call.Settings {
 	}
 	for name, q := range a.cfg.Queues {
 		s.Queues[name] = waitingIn(q)
+	}
+	s.Supervisors = make(map[string]bool)
+	for _, g := range a.cfg.Agents {
+		if g.Role == config.Supervisor {
+			s.Supervisors[g.ID] = true
+		}
 	}
 	return s
 }

@@ -12,31 +12,32 @@ import (
 // Record is a call as the API gives it. It is the tests' own reading of the contract: a field whose
 // name changed in the hotline is missed here.
 type Record struct {
-	ID          string     `json:"id"`
-	From        string     `json:"from"`
-	To          string     `json:"to"`
-	MenuPath    string     `json:"menu_path"`
-	Queue       string     `json:"queue"`
-	Agent       string     `json:"agent"`
-	Started     time.Time  `json:"started"`
-	Queued      *time.Time `json:"queued"`
-	Answered    *time.Time `json:"answered"`
-	Joined      *time.Time `json:"joined"`
-	Ended       *time.Time `json:"ended"`
-	Rings       int        `json:"rings"`
-	WaitSeconds float64    `json:"wait_seconds"`
-	TalkSeconds float64    `json:"talk_seconds"`
-	HoldSeconds float64    `json:"hold_seconds"`
-	Release     string     `json:"release"`
-	Result      string     `json:"result"`
-	Reason      string     `json:"reason"`
-	Recording   string     `json:"recording"`
-	Unrecorded  string     `json:"unrecorded"`
-	Visits      []Visit    `json:"visits"`
-	Offers      []Offer    `json:"offers"`
-	Talks       []Talk     `json:"talks"`
-	Transfers   []Transfer `json:"transfers"`
-	Trunk       string     `json:"trunk"`
+	ID           string        `json:"id"`
+	From         string        `json:"from"`
+	To           string        `json:"to"`
+	MenuPath     string        `json:"menu_path"`
+	Queue        string        `json:"queue"`
+	Agent        string        `json:"agent"`
+	Started      time.Time     `json:"started"`
+	Queued       *time.Time    `json:"queued"`
+	Answered     *time.Time    `json:"answered"`
+	Joined       *time.Time    `json:"joined"`
+	Ended        *time.Time    `json:"ended"`
+	Rings        int           `json:"rings"`
+	WaitSeconds  float64       `json:"wait_seconds"`
+	TalkSeconds  float64       `json:"talk_seconds"`
+	HoldSeconds  float64       `json:"hold_seconds"`
+	Release      string        `json:"release"`
+	Result       string        `json:"result"`
+	Reason       string        `json:"reason"`
+	Recording    string        `json:"recording"`
+	Unrecorded   string        `json:"unrecorded"`
+	Visits       []Visit       `json:"visits"`
+	Offers       []Offer       `json:"offers"`
+	Talks        []Talk        `json:"talks"`
+	Transfers    []Transfer    `json:"transfers"`
+	Supervisions []Supervision `json:"supervisions"`
+	Trunk        string        `json:"trunk"`
 
 	Answers map[string]string `json:"answers"`
 
@@ -55,6 +56,14 @@ type Record struct {
 	Kind     string `json:"kind"`
 	Callback string `json:"callback"`
 	Origin   string `json:"origin"`
+}
+
+// Supervision is one time that a supervisor was on the line.
+type Supervision struct {
+	By   string     `json:"by"`
+	Mode string     `json:"mode"`
+	From time.Time  `json:"from"`
+	To   *time.Time `json:"to"`
 }
 
 // Transfer is one wish of an agent's phone to hand the caller on.

@@ -31,6 +31,7 @@ type RTPScript struct {
 
 // Payload types of a script, as the scenarios' SDP has them.
 const (
+	payloadMuLaw = 0
 	payloadALaw  = 8
 	payloadEvent = 101
 )

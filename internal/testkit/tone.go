@@ -10,11 +10,18 @@ const window = sampleRate / 20
 
 // Tone reports how much of the samples is a tone of so many hertz: the share of 50 ms windows, from
 // 0 to 1, in which most of the energy is in that tone. Silence has none.
-func Tone(samples []float64, hertz float64) float64 {
+func Tone(samples []float64, hertz float64) float64 { return shareOf(samples, hertz, 0.5) }
+
+// Carries is Tone for several voices at once: it reports the share of windows in which at least a tenth of the energy is
+// in that tone.
+func Carries(samples []float64, hertz float64) float64 { return shareOf(samples, hertz, 0.1) }
+
+// shareOf is the share of windows in which more than a part of the energy is in a tone.
+func shareOf(samples []float64, hertz, part float64) float64 {
 	windows, with := 0, 0
 	for at := 0; at+window <= len(samples); at += window {
 		windows++
-		if dominates(samples[at:at+window], hertz) {
+		if has(samples[at:at+window], hertz, part) {
 			with++
 		}
 	}
@@ -40,8 +47,11 @@ func FirstTone(samples []float64, hertz float64) (time.Duration, bool) {
 	return 0, false
 }
 
-// dominates measures one window by Goertzel's algorithm: the energy at one frequency against all of it.
-func dominates(samples []float64, hertz float64) bool {
+// dominates reports whether most of the energy of a window is at one frequency.
+func dominates(samples []float64, hertz float64) bool { return has(samples, hertz, 0.5) }
+
+// has measures one window by Goertzel's algorithm: the energy at one frequency against all of it.
+func has(samples []float64, hertz, part float64) bool {
 	coefficient := 2 * math.Cos(2*math.Pi*hertz/sampleRate)
 	var s1, s2, total float64
 	for _, x := range samples {
@@ -54,5 +64,5 @@ func dominates(samples []float64, hertz float64) bool {
 		return false
 	}
 	power := (s1*s1 + s2*s2 - coefficient*s1*s2) * 2 / n
-	return power > total/2
+	return power > total*part
 }

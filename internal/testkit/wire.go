@@ -61,14 +61,15 @@ type RTPPacket struct {
 	Payload []byte
 }
 
-// Samples of the audio, if it is A-law, from −1 to 1.
+// Samples of the audio, if it is A-law or µ-law, from −1 to 1.
 func (p RTPPacket) Samples() []float64 {
-	if p.Event >= 0 || p.PayloadType != payloadALaw {
+	decode := map[int]func(byte) float64{payloadMuLaw: muLaw, payloadALaw: aLaw}[p.PayloadType]
+	if p.Event >= 0 || decode == nil {
 		return nil
 	}
 	samples := make([]float64, len(p.Payload))
 	for i, code := range p.Payload {
-		samples[i] = aLaw(code)
+		samples[i] = decode(code)
 	}
 	return samples
 }

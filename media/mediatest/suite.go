@@ -40,6 +40,7 @@ func Run(t *testing.T, newEngine Make) {
 		"bridge ends with a stream":              bridgeClosed,
 		"one stream from play to bridge to play": continuity,
 		"gaps and order survive a bridge":        bridgeGaps,
+		"rooms":                                  rooms,
 		"a tap on one stream":                    listen,
 		"source is locked":                       sourceLocked,
 		"source by signalling":                   sourceSignalling,
