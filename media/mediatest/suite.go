@@ -22,7 +22,16 @@ type Make func(t *testing.T, o media.Options) media.Engine
 // Run runs the suite.
 func Run(t *testing.T, newEngine Make) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, Make){
+	for _, tests := range []map[string]func(*testing.T, Make){audioTests(), qualityTests(), secureTests()} {
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) { test(t, newEngine) })
+		}
+	}
+}
+
+// audioTests are of what is played, passed and taken.
+func audioTests() map[string]func(*testing.T, Make) {
+	return map[string]func(*testing.T, Make){
 		"play is paced":                          playPaced,
 		"play joins clips":                       playJoins,
 		"play is cut short by its context":       playBargeIn,
@@ -72,25 +81,26 @@ func Run(t *testing.T, newEngine Make) {
 		"ports of others are passed over":        portsTaken,
 		"rubbish is counted":                     rubbish,
 		"loss is counted":                        loss,
-		"reports go where they are wanted":       reports,
-		"reports are read":                       reportsRead,
-		"reports share the port":                 reportsMuxed,
-		"silence is told":                        silentTold,
-		"nothing comes at all":                   oneWayIn,
-		"nothing arrives at the far end":         oneWayOut,
-		"no fact of what is held":                heldNotTold,
-		"the far end is told goodbye":            goodbye,
 		"a fault costs one stream":               faults,
 		"close at any time":                      closeAnyTime,
 		"a stream goes on after a restart":       resume,
 		"a flood costs nobody else anything":     flood,
 		"streams come and go":                    comeAndGo,
 		"metrics":                                metrics,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, newEngine) })
 	}
-	for name, test := range secureTests() {
-		t.Run(name, func(t *testing.T) { test(t, newEngine) })
+}
+
+// qualityTests are of reports, and of what is told of a stream's audio.
+func qualityTests() map[string]func(*testing.T, Make) {
+	return map[string]func(*testing.T, Make){
+		"reports go where they are wanted": reports,
+		"reports are read":                 reportsRead,
+		"reports share the port":           reportsMuxed,
+		"silence is told":                  silentTold,
+		"nothing comes at all":             oneWayIn,
+		"nothing arrives at the far end":   oneWayOut,
+		"no fact of what is held":          heldNotTold,
+		"the far end is told goodbye":      goodbye,
 	}
 }
 
