@@ -90,6 +90,8 @@ func (c *Call) closeRecording(ended time.Time) {
 	}
 	if !c.rec.wasJoined() { // joining failed: there is nothing in it
 		c.rec.Recording, c.rec.Unrecorded = "", "not joined"
+		c.discard(c.recording)
+		return
 	}
 	for _, t := range slices.Backward(c.rec.Talks) {
 		if t.Joined != nil && t.Ended != nil {

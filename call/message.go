@@ -154,7 +154,7 @@ func (c *Call) keepMessage(recording Recording, left MessageRecord, ended time.T
 // discard takes a recording away that nothing names any more.
 func (c *Call) discard(r Recording) {
 	if err := r.Discard(); err != nil {
-		c.log.Error("message not taken away", zap.String("recording", r.Name()), zap.Error(err))
+		c.log.Error("recording not taken away", zap.String("recording", r.Name()), zap.Error(err))
 	}
 }
 

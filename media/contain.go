@@ -16,10 +16,10 @@ func (l *line) contain(where string) {
 	}
 }
 
-// fail ends a line for a fault of ours.
+// fail ends a line for a fault of ours, without another word: it may have been in what would be said.
 func (l *line) fail(where string, v any) {
 	s, stack := l.stream, debug.Stack()
-	err := l.shut()
+	err := l.cut()
 	s.core.teller.tell(func() { s.fault(where, v, stack, err) })
 }
 

@@ -39,3 +39,54 @@ func TestTurnContained(t *testing.T) {
 	require.NoError(t, other.Play(t.Context(), Tone(500, 5*FrameDuration)))
 	require.Equal(t, []*stream{other.(*stream)}, e.(*core).streams)
 }
+
+// faultyReports are sockets that RTCP cannot be sent from without a fault.
+type faultyReports struct{ sockets }
+
+func (faultyReports) report([]byte, netip.AddrPort) { panic("a fault") }
+
+// A fault in sending a report ends one line, though its end would send another.
+func TestReportContained(t *testing.T) {
+	faults := make(chan string, 1)
+	e, err := NewPortable(Options{
+		Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{18000, 18999},
+		OnPanic: func(where string, _ any) { faults <- where },
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, e.Close()) }()
+	told := make(chan struct{})
+	opened, err := e.Open(StreamOptions{OnFault: func() { close(told) }})
+	require.NoError(t, err)
+	s := opened.(*stream)
+	s.do(func() {
+		s.line.sockets = faultyReports{s.line.sockets}
+		s.line.out.agree(&agreement{codec: PCMA, audio: 8, send: true, rtcp: anywhere})
+		s.line.out.packets, s.line.untilReport = 1, 1
+	})
+	require.Equal(t, "media: turn", <-faults)
+	<-told
+	require.ErrorIs(t, s.Play(t.Context(), Tone(500, time.Minute)), ErrClosed)
+	require.Empty(t, e.(*core).streams)
+}
+
+// A fault in what is asked of a line ends that line, on either engine.
+func TestCommandContained(t *testing.T) {
+	for name, newEngine := range map[string]func(Options) (Engine, error){"portable": NewPortable, "best": New} {
+		t.Run(name, func(t *testing.T) {
+			faults := make(chan string, 1)
+			e, err := newEngine(Options{
+				Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{18000, 18999},
+				OnPanic: func(where string, _ any) { faults <- where },
+			})
+			require.NoError(t, err)
+			defer func() { require.NoError(t, e.Close()) }()
+			told := make(chan struct{})
+			s, err := e.Open(StreamOptions{OnFault: func() { close(told) }})
+			require.NoError(t, err)
+			require.NotPanics(t, func() { s.(*stream).do(func() { panic("a fault") }) })
+			require.Equal(t, "media: command", <-faults)
+			<-told
+			require.ErrorIs(t, s.Play(t.Context(), Tone(500, time.Minute)), ErrClosed)
+		})
+	}
+}

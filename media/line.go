@@ -133,13 +133,21 @@ func (l *line) shut() error {
 	if l.closed {
 		return nil
 	}
+	l.goodbye()
+	return l.cut()
+}
+
+// cut is shut without a goodbye.
+func (l *line) cut() error {
+	if l.closed {
+		return nil
+	}
 	l.closed = true
 	l.unload(ErrClosed)
 	if l.bridged != nil {
 		l.bridged.part()
 	}
 	l.listened = nil
-	l.goodbye()
 	l.out.close()
 	return l.sockets.close()
 }

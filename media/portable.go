@@ -130,10 +130,11 @@ func (t *portable) turn(ctx context.Context) {
 	}
 }
 
-// do implements transport.
-func (t *portable) do(_ *line, f func()) bool {
+// do implements transport. A fault in f is the line's.
+func (t *portable) do(l *line, f func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	defer l.contain("media: command")
 	f()
 	return true
 }

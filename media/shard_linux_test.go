@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -251,4 +252,39 @@ func TestRawSockets(t *testing.T) {
 		require.NoError(t, unix.Close(fd))
 		require.NoError(t, phone.Close())
 	}
+}
+
+// A line that is closed on its way to another shard is never that one's: no socket of its own is left to read, and the
+// numbers of those it had may be others' by then.
+func TestClosedOnTheWay(t *testing.T) {
+	var panics atomic.Int32
+	e, err := newCore(Options{
+		Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{18400, 18499},
+		OnPanic: func(string, any) { panics.Add(1) },
+	}, func(c *core) (transport, error) { return newEpoll(c, 2) })
+	require.NoError(t, err)
+	shards := e.(*core).transport.(*epoll).shards
+	s := openStream(t, e.(*core))
+	from, to := homeOf(s), shards[0]
+	if from == to {
+		to = shards[1]
+	}
+	busy, held := make(chan struct{}), make(chan struct{})
+	to.mail.post(command{f: func() { close(busy); <-held }}, nil)
+	<-busy
+	// As is left behind by one who looked for the line there when it was there before.
+	closed := make(chan bool, 1)
+	to.mail.post(command{line: s.line, f: func() { _ = s.line.shut() }, done: closed}, nil)
+	s.do(func() { from.move(s.line.sockets.(*descriptors), to) })
+	close(held)
+	require.True(t, <-closed)
+	arrived := make(chan bool, 1)
+	to.mail.post(command{f: func() {}, done: arrived}, nil)
+	require.True(t, <-arrived)
+	for _, s := range shards {
+		require.Zero(t, s.lines.Load())
+	}
+	require.NoError(t, s.Close())
+	require.NoError(t, e.Close())
+	require.Zero(t, panics.Load())
 }

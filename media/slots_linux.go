@@ -84,8 +84,13 @@ func (s *shard) move(d *descriptors, to *shard) {
 	to.mail.post(command{line: d.line, f: func() { to.arrive(d) }}, func() { d.home.Store(to) })
 }
 
-// arrive adopts a line that was moved here. One that cannot be is closed.
+// arrive adopts a line that was moved here. One that cannot be is closed. One that was closed on its way, by who had
+// been waiting here since it was last this shard's, has no sockets any more.
 func (s *shard) arrive(d *descriptors) {
+	if d.line.closed {
+		s.lines.Add(-1)
+		return
+	}
 	if err := s.adopt(d); err != nil {
 		d.line.fail("media: move", err)
 	}
