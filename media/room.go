@@ -161,7 +161,9 @@ func (r *room) Set(hears ...[]int) error {
 func (r *room) Close() {
 	r.do(func() {
 		for _, seat := range r.chairs {
-			seat.end.part()
+			if seat.here { // else its line may be another shard's by now
+				seat.end.part()
+			}
 		}
 	})
 }
