@@ -175,7 +175,7 @@ func (s *stage) act(what string, args []string) {
 		cancel()
 		require.Equal(s.t, 1, s.x.Drain(ctx))
 	default:
-		s.t.Fatalf("no such act: %s", what)
+		require.True(s.t, s.audioAct(what, args), "no such act: %s", what)
 	}
 }
 
@@ -226,6 +226,7 @@ func (s *stage) tell() string {
 	for _, k := range r.Talks {
 		p("talk %s %s..%s joined %s released by %s, holds %d", k.Agent+k.Number, s.sec(&k.Answered), s.sec(k.Ended), s.sec(k.Joined), k.Release, len(k.Holds))
 	}
+	s.tellLegs(&r, p)
 	p("recorded %s", s.rec.tell(s))
 	p("caller heard %s", strings.Join(s.caller.Stream().Played(), " "))
 	for _, id := range slices.Sorted(maps.Keys(s.agents)) {
