@@ -74,6 +74,12 @@ func (l *SimLeg) Answer() (time.Time, error) { return l.answered, nil }
 // Hangup implements [call.Leg].
 func (l *SimLeg) Hangup(why call.Cause) { l.End(call.System, why) }
 
+// Ask implements [call.Leg]: it lives until it is ended.
+func (*SimLeg) Ask() {}
+
+// Mend implements [call.Leg]: there is no audio.
+func (*SimLeg) Mend() {}
+
 // Belongs implements [call.Leg].
 func (*SimLeg) Belongs(string) {}
 

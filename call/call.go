@@ -134,6 +134,8 @@ func (c *Call) handle(cmd Command) (next Next, moved bool) {
 		c.heldBy(cmd.Leg, held, cmd.At)
 	case MediaChanged:
 		c.heldBy(cmd.Leg, cmd.Held, cmd.At)
+	case AudioFact:
+		c.heard(cmd)
 	case Referred:
 		c.referred(cmd)
 	case LetGo:
@@ -192,6 +194,9 @@ func (c *Call) callerEnd() Next {
 	if end.Why == CauseBye || end.Why == CauseCancel {
 		return c.over(ReasonCallerHangup)
 	}
+	if end.Why == CauseNoMedia {
+		return c.over(ReasonNoMedia)
+	}
 	return c.over(ReasonCallerLost)
 }
 
@@ -200,7 +205,7 @@ func (c *Call) over(why Reason) Next {
 	switch came := c.rec.came(); {
 	case came != "":
 		return DoneWith(came, why)
-	case why == ReasonCallerHangup || why == ReasonCallerLost || why == ReasonTransferred:
+	case why.isCallers() || why == ReasonTransferred:
 		return DoneWith(Abandoned, why)
 	default:
 		return DoneWith(Failed, why)
@@ -240,6 +245,7 @@ func (c *Call) drop(l Leg, why Cause) LegEnd {
 	l.Attach(nil)
 	l.Hangup(why)
 	end, _ := EndOf(l)
+	c.lastOf(l)
 	delete(c.legs, l.ID())
 	c.x.disown(l.ID(), c)
 	return end
@@ -262,6 +268,7 @@ func (c *Call) enter(at Next) Next {
 // publish shows the call as it is now to the store, so that a crash loses nothing that was known, and then to those who
 // watch: what is seen is on its way to the disk.
 func (c *Call) publish() {
+	c.measureLegs()
 	r := c.rec.clone()
 	Derive(&r, c.now.Targets)
 	c.x.Records.Update(r)

@@ -35,6 +35,13 @@ type MediaChanged struct {
 	At   time.Time
 }
 
+// AudioFact says what was found out about a party's audio.
+type AudioFact struct {
+	Leg  LegID
+	Fact media.Fact
+	At   time.Time
+}
+
 // Referred says that an agent's phone asked by REFER (RFC 3515) for the other party to be connected with
 // somebody else. The owner answers the Referral, once, and tells it what becomes of the transfer.
 type Referred struct {
@@ -98,6 +105,7 @@ type AlarmWaits struct{}
 func (KeyPressed) command()   {}
 func (Reoffered) command()    {}
 func (MediaChanged) command() {}
+func (AudioFact) command()    {}
 func (Referred) command()     {}
 func (LetGo) command()        {}
 func (LetGone) command()      {}

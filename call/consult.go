@@ -145,6 +145,7 @@ func (c *Call) give(to LetGo, a Answer, talk int) (taken bool) {
 		c.adopt(a.Leg)
 		return false
 	}
+	c.lastOf(a.Leg)
 	c.closeTalk(talk, time.Now())
 	return true
 }

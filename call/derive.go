@@ -50,6 +50,7 @@ func Derive(r *Record, t Targets) {
 	r.FirstWaitSeconds = waited(r, r.Answered).Seconds()
 	r.TalkSeconds, r.HoldSeconds = talked.Seconds(), held.Seconds()
 	r.LongestHoldSeconds = longest.Seconds()
+	r.MOS = r.worstMOS()
 	deriveRings(r, t)
 	r.TalkMet = nil
 	if r.Joined != nil && r.Ended != nil && !r.agentMade() {
@@ -166,6 +167,7 @@ func (r *Record) clone() Record {
 	c.Transfers = slices.Clone(r.Transfers)
 	c.Supervisions = slices.Clone(r.Supervisions)
 	c.Survey = slices.Clone(r.Survey)
+	c.Legs = slices.Clone(r.Legs) // what they point to never changes
 	c.Diverted = slices.Clone(r.Diverted)
 	c.Answers = maps.Clone(r.Answers)
 	for i := range c.Talks {

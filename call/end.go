@@ -21,7 +21,8 @@ type Reason string
 const (
 	ReasonCallerHangup Reason = "caller-hangup"  // the caller's BYE or CANCEL
 	ReasonAgentHangup  Reason = "agent-hangup"   // the agent's BYE after talk
-	ReasonCallerLost   Reason = "caller-lost"    // the caller's leg broke: no ACK, no media, transport gone
+	ReasonCallerLost   Reason = "caller-lost"    // the caller's leg broke: no ACK, transport gone
+	ReasonNoMedia      Reason = "no-media"       // nothing was heard of the caller, whose phone was asked and did not answer
 	ReasonNoPrompt     Reason = "no-prompt"      // what had to be said could not be played
 	ReasonNoMenu       Reason = "no-menu"        // the menu named does not exist
 	ReasonNoQueue      Reason = "no-queue"       // the queue named does not exist
@@ -45,6 +46,11 @@ const (
 	ReasonSupervised   Reason = "supervised"     // a supervisor heard another call
 	ReasonWithdrawn    Reason = "withdrawn"      // a callback, or a supervisor, that was taken back
 )
+
+// isCallers reports whether the end of the caller's leg was why.
+func (r Reason) isCallers() bool {
+	return r == ReasonCallerHangup || r == ReasonCallerLost || r == ReasonNoMedia
+}
 
 // reasonOf is why a call ended whose one try at somebody came to nothing.
 func reasonOf(why Cause) Reason {

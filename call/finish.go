@@ -117,6 +117,6 @@ func (c *Call) logLine() {
 		zap.String("result", string(r.Result)), zap.String("reason", string(r.Reason)),
 		zap.String("release", string(r.Release)), zap.Int("rings", r.Rings),
 		zap.Float64("wait", r.WaitSeconds), zap.Float64("talk", r.TalkSeconds),
-		zap.Float64("hold", r.HoldSeconds), zap.Int("offers", CountOffers(r.Offers)),
+		zap.Float64("hold", r.HoldSeconds), zap.Float64("mos", r.MOS), zap.Int("offers", CountOffers(r.Offers)),
 		zap.Bool("recorded", r.Recording != "" && r.Unrecorded == ""))
 }

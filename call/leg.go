@@ -34,6 +34,12 @@ type Leg interface {
 	// table in sip/reply.go says by cause), CANCEL if we are still ringing it, BYE otherwise. It
 	// cancels Context with a *LegEnd{By: System} and does not wait for the far end. Idempotent.
 	Hangup(why Cause)
+	// Ask has the far end prove, within its dialog and in the background, that it is there: one that gives no sign of
+	// that in 64·T1, or does not know of the dialog any more, loses its leg with CauseNoMedia. Any other answer is life.
+	// While it is being asked, before the leg is answered, and when it has ended, Ask does nothing.
+	Ask()
+	// Mend has audio agreed on anew, in the background, by a re-INVITE with a fresh offer. It is Ask besides.
+	Mend()
 	// Belongs names the call that the leg belongs to from now on: what is sent and received is kept
 	// under it.
 	Belongs(callID string)
@@ -65,7 +71,7 @@ const (
 	CauseCancel      Cause = "cancel"      // the caller gave up before an answer
 	CauseNoAck       Cause = "no-ack"      // no ACK to our 200, or no PRACK to our reliable 18x, in 64·T1
 	CauseTransport   Cause = "transport"   // the flow or connection is gone
-	CauseNoMedia     Cause = "no-media"    // nothing heard for too long
+	CauseNoMedia     Cause = "no-media"    // nothing is heard, and the far end answers nothing in its dialog any more
 	CauseSilent      Cause = "silent"      // the far end answers nothing in its dialog any more
 	CauseExpired     Cause = "expired"     // the far end did not refresh the session in time (RFC 4028)
 	CauseBusy        Cause = "busy"        // 486, 600

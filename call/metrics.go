@@ -16,6 +16,7 @@ type metrics struct {
 	hangups, level, supervisions    *prometheus.CounterVec
 	active                          *prometheus.GaugeVec
 	rings, wait, talk, scores       *prometheus.HistogramVec
+	audio                           *audioMetrics
 }
 
 // byQueue is the label of a call's first queue.
@@ -52,7 +53,7 @@ func newMetrics(reg prometheus.Registerer, queues map[string]QueueOptions) (*met
 			Name: "hotline_agent_hangups_total",
 			Help: "Talks of queues that the agent ended first; handing a caller on is not that.",
 		}, []string{byQueue}),
-		level: newLevel(), scores: newScores(),
+		level: newLevel(), scores: newScores(), audio: newAudioMetrics(),
 		supervisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_supervisions_total", Help: "Times that a supervisor was on the line of a talk, by mode.",
 		}, []string{"mode"}),
@@ -104,7 +105,7 @@ func (m *metrics) register(reg prometheus.Registerer) error {
 		return nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.supervisions, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget, m.scores} {
+	for _, c := range append(m.audio.collectors(), m.calls, m.agentCalls, m.transfers, m.hangups, m.level, m.supervisions, m.active, m.rings, m.answerTarget, m.wait, m.talk, m.talkTarget, m.scores) {
 		errs = append(errs, reg.Register(c))
 	}
 	return errors.Join(errs...)
@@ -139,6 +140,7 @@ func (m *metrics) move(from, to Kind) {
 
 // finished counts a finished call; within is the service level's time.
 func (m *metrics) finished(r *Record, within time.Duration) {
+	m.audio.finished(r.Legs)
 	for _, t := range r.Transfers {
 		m.transfers.WithLabelValues(t.Kind, t.How).Inc()
 	}

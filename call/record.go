@@ -44,6 +44,8 @@ type Record struct {
 	EarlierMessages []MessageRecord `json:"earlier_messages,omitempty"`
 	// Survey is what the caller said of the service, in order.
 	Survey []Score `json:"survey,omitempty"`
+	// Legs are how the audio of those who were on the line was, in order.
+	Legs []LegAudio `json:"legs,omitempty"`
 	// Transfers are what agents' phones asked for by REFER, in order.
 	Transfers []Transfer `json:"transfers,omitempty"`
 
@@ -79,6 +81,8 @@ type Record struct {
 	Holds              int     `json:"holds"`
 	LongestHoldSeconds float64 `json:"longest_hold_seconds"`
 	TalkMet            *bool   `json:"talk_met"`
+	// MOS is that of the leg that was heard worst, 1 to 4.41; 0 when none is known.
+	MOS float64 `json:"mos,omitempty"`
 }
 
 // Visit is one stay in one queue.

@@ -71,6 +71,7 @@ type leg struct {
 
 	attachMu sync.Mutex // held while post runs; a leaf in the order of locks
 	post     func(call.Command) bool
+	untold   *call.AudioFact // that nobody was there to be told of; nil when none
 }
 
 var _ call.Leg = (*leg)(nil)
@@ -110,6 +111,7 @@ func (l *leg) Attach(post func(call.Command) bool) {
 	l.attachMu.Lock()
 	defer l.attachMu.Unlock()
 	l.post = post
+	l.retell()
 }
 
 // Belongs implements call.Leg.

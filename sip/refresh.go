@@ -36,7 +36,7 @@ const movesMost = 4
 // ask has a leg's far end prove that it lives, in the background: by a refresh of the session within its
 // dialog. A far end that gives no sign in 64·T1, or says that it knows of no such dialog, loses its leg with
 // call.CauseSilent. Asking while it is being asked, or has ended, does nothing.
-func (u *UA) ask(l *leg) { u.background("ask", l.prove) }
+func (u *UA) ask(l *leg) { u.background("ask", func() { l.prove(call.CauseSilent) }) }
 
 // flowChanged is the registrar's onFlow. The calls of an agent whose phone cannot be reached any more are asked
 // at once, and those that wait for a way to it are told of the new one.
@@ -57,19 +57,24 @@ func (u *UA) flowChanged(agent string, up bool) {
 	}
 }
 
-// prove is ask in the foreground.
-func (l *leg) prove() {
+// prove is ask in the foreground. why is the cause with which a far end that is not there loses its leg.
+func (l *leg) prove(why call.Cause) {
 	select {
 	case l.turn <- struct{}{}:
 	default:
 		return
 	}
 	defer func() { <-l.turn }()
+	l.ask(why, l.renew)
+}
+
+// ask is prove, by what send sends. The caller has the turn.
+func (l *leg) ask(why call.Cause, send func() (*sipmsg.Response, error)) {
 	before := l.lapses()
-	err := l.refresh()
+	err := l.refresh(send)
 	if errors.Is(err, errSilent) {
 		l.ua.log.Warn("far end is silent", zap.String("leg", string(l.id)), zap.Error(err))
-		l.abandon(call.CauseSilent)
+		l.abandon(why)
 		return
 	}
 	if err != nil {
@@ -89,18 +94,18 @@ func (l *leg) lapses() time.Time {
 	return l.d.Session.Ends
 }
 
-// refresh sends a refresh until it is clear whether the far end lives. It returns an error that wraps errSilent
+// refresh sends a refresh, by send, until it is clear whether the far end lives. It returns an error that wraps errSilent
 // if it does not, another when that could not be asked (the leg ended, the far end's own offer is under way),
 // and nil when it does, whether it took the refresh or not: no refusal but those that deny the dialog ends it
 // (RFC 5057 section 5.1).
-func (l *leg) refresh() error {
+func (l *leg) refresh(send func() (*sipmsg.Response, error)) error {
 	limit := time.NewTimer(ackWithin * l.ua.o.T1)
 	defer limit.Stop()
 	defer l.unchallenged()
 	var tried attempts
 	for moves := 0; ; {
 		way := l.way()
-		res, err := l.renew()
+		res, err := send()
 		if errors.Is(err, errSilent) && moves < movesMost && l.way() != way {
 			moves++ // the phone has registered from elsewhere meanwhile, and cannot have heard
 			limit.Reset(ackWithin * l.ua.o.T1)

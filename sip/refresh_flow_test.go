@@ -18,11 +18,11 @@ func TestNoRefreshBesideTheirOffer(t *testing.T) {
 	k.request("INVITE", sdpHold, sdpHeader)
 	re, ok := next(t, commands).(call.Reoffered)
 	require.True(t, ok)
-	l.prove() // in the foreground: once it returns, nothing more is to come of it
+	l.prove(call.CauseSilent) // in the foreground: once it returns, nothing more is to come of it
 	_, err := re.Accept()
 	require.NoError(t, err)
 	w := k.p.expect("SIP/2.0 200", "INVITE")
-	l.prove() // and nothing before its ACK
+	l.prove(call.CauseSilent) // and nothing before its ACK
 	k.ack(w, "")
 	k.p.silence(20*time.Millisecond, "INVITE")
 	k.bye()

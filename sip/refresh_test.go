@@ -90,7 +90,7 @@ func TestRefresh(t *testing.T) {
 			r, k, l, commands := upWith(t, nil, extra...)
 			r.ask(l)
 			req := k.p.expect(method+" sip:caller@", method)
-			l.prove() // while it is being asked: nothing more
+			l.prove(call.CauseSilent) // while it is being asked: nothing more
 			require.Equal(t, "1800;refresher=uac", req.header("session-expires"))
 			require.Contains(t, req.header("supported"), "timer")
 			require.Contains(t, req.header("allow"), "UPDATE")

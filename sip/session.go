@@ -254,7 +254,7 @@ func (l *leg) due() {
 			l.abandon(call.CauseExpired)
 			return
 		}
-		l.prove()
+		l.prove(call.CauseSilent)
 	})
 }
 

@@ -23,6 +23,8 @@ type Leg struct {
 	post     func(call.Command) bool
 	answered time.Time
 	rung     int
+	asked    int
+	mended   int
 	call     string
 }
 
@@ -115,6 +117,34 @@ func (l *Leg) Answer() (time.Time, error) {
 
 // Hangup implements call.Leg.
 func (l *Leg) Hangup(why call.Cause) { l.End(call.System, why) }
+
+// Ask implements call.Leg. Whether its far end is there the test says, by End.
+func (l *Leg) Ask() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+}
+
+// Asked is how often Ask was called.
+func (l *Leg) Asked() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked
+}
+
+// Mend implements call.Leg.
+func (l *Leg) Mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mended++
+}
+
+// Mended is how often Mend was called.
+func (l *Leg) Mended() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mended
+}
 
 // Belongs implements call.Leg.
 func (l *Leg) Belongs(callID string) {

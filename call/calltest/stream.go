@@ -20,6 +20,7 @@ type Stream struct {
 	tones    []string
 	key      func(media.Key)
 	held     bool
+	stats    media.Stats
 	once     sync.Once
 }
 
@@ -43,6 +44,13 @@ func (s *Stream) SetHeld(held bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held = held
+}
+
+// SetStats sets what Stats answers.
+func (s *Stream) SetStats(stats media.Stats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats = stats
 }
 
 // Playing is the name of the clip being played, empty when none is.
@@ -170,7 +178,11 @@ func (s *Stream) Propose([]byte) ([]byte, func(), error) { return []byte("answer
 func (s *Stream) Codec() media.Codec { return media.PCMA }
 
 // Stats implements media.Stream.
-func (s *Stream) Stats() media.Stats { return media.Stats{} }
+func (s *Stream) Stats() media.Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
 
 // Offsets of nothing that was sent.
 func (s *Stream) Offsets() media.Offsets { return media.Offsets{} }
