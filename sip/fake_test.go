@@ -74,6 +74,7 @@ type fakeStream struct {
 	answer    string
 	// accepting, if not nil, is called by the next Accept.
 	accepting atomic.Pointer[func()]
+	fresh     atomic.Int32 // Offers
 
 	mu       sync.Mutex
 	turns    int // of offers and answers: a commit that is overtaken does nothing
@@ -103,13 +104,16 @@ func (s *fakeStream) take(sdp []byte) {
 }
 
 func (s *fakeStream) Offer() ([]byte, error) {
+	s.fresh.Add(1)
+	return s.Current()
+}
+
+func (s *fakeStream) Current() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turns++
 	return []byte(sdpOurs), nil
 }
-
-func (s *fakeStream) Current() ([]byte, error) { return s.Offer() }
 
 func (s *fakeStream) turn() int {
 	s.mu.Lock()
