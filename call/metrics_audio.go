@@ -38,6 +38,7 @@ func newAudioMetrics() *audioMetrics {
 		}, []string{byRole, byOutcome}),
 	}
 	for _, r := range roles {
+		m.score.WithLabelValues(string(r))
 		for _, healed := range []string{"true", "false"} {
 			m.oneWay.WithLabelValues(string(r), healed)
 		}

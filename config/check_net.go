@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"time"
 )
 
 // listenPath is where a listener stands; those of the default stand nowhere.
@@ -43,6 +44,9 @@ func (r *reader) checkAddresses() {
 	if s := c.SIP; s.SessionExpires < s.MinSE {
 		r.report("sip.session_expires", fmt.Sprintf("session_expires %s, min_se %s",
 			brief(s.SessionExpires), brief(s.MinSE)), "min_se ≤ session_expires")
+	}
+	if t := c.Media.Timeout; t > 0 && t < time.Second {
+		r.report("media.timeout", brief(t), "0s, which is never, or at least 1s: it is looked at once a second")
 	}
 	if most := c.Media.Ports.Pairs() / 2; c.SIP.MaxCalls > most {
 		r.report("sip.max_calls", strconv.Itoa(c.SIP.MaxCalls),

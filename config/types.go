@@ -119,8 +119,8 @@ type Media struct {
 	Codecs []Codec
 	// Rest is how long a port stays unused after a call; key `media.rest`, 0s (not at all) to 5m, default 5s.
 	Rest time.Duration
-	// Timeout is how long nothing may be heard on a leg that is not held before its call is told; key `media.timeout`,
-	// 0s (never) to 10m, default 20s. It is looked at once a second.
+	// Timeout is how long nothing may be heard on a leg that is not held before its phone is asked whether it is
+	// there; key `media.timeout`, 1s to 10m or 0s (never), default 20s. It is looked at once a second.
 	Timeout time.Duration
 	// Inband says whose audio is listened to for keys; key `media.inband`, default auto.
 	Inband Inband

@@ -90,6 +90,8 @@ type callDTO struct {
 	Transfers []transferDTO  `json:"transfers"`
 
 	Supervisions []supervisionDTO `json:"supervisions"`
+	Legs         []legDTO         `json:"legs"`
+	MOS          opinion          `json:"mos"`
 }
 
 // leftDTO is what a caller left word of.
@@ -214,6 +216,7 @@ func (z zone) call(r call.Record) callDTO {
 		Visits: each(r.Visits, z.visit), Offers: each(r.Offers, z.offer), Talks: each(r.Talks, z.talk),
 		Private: r.Private, Diverted: each(r.Diverted, diversion), Transfers: each(r.Transfers, z.transfer),
 		Supervisions: each(r.Supervisions, z.supervision),
+		Legs:         each(r.Legs, z.leg), MOS: opinion(r.MOS),
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hotline/call"
+	"hotline/media"
 	"hotline/store/memstore"
 )
 
@@ -116,7 +117,19 @@ func answered(id string, started time.Time) call.Record {
 		Private: true, Diverted: []call.Diversion{{From: "02888886666", Reason: "no-answer", Header: "diversion"}},
 		Transfers:    []call.Transfer{{At: *at(30), By: "8002", Kind: "blind", To: "agent:8003", Ended: at(31), How: "busy"}},
 		Supervisions: []call.Supervision{{By: "9001", Mode: call.ModeWhisper, From: *at(32), To: at(40)}},
-		Release:      call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
+		Legs: []call.LegAudio{
+			{
+				Role: call.RoleCaller, Codec: media.PCMA, PacketsIn: 2387, PacketsOut: 2390, Lost: 3, Late: 1, Duplicate: 2,
+				JitterMS: 1.2504, RoundTripMS: 40.0004, MOS: 4.2345, MOSIn: 4.2345,
+			},
+			{
+				Role: call.RoleAgent, Agent: "8002", Codec: media.PCMU, PacketsIn: 2000, PacketsOut: 2001, Strangers: 5, FarLost: 7,
+				FarJitterMS: 3, MOS: 4.1, MOSIn: 4.41, MOSOut: 4.1, Silent: 2, NoMedia: true,
+				OneWay: &call.OneWay{At: *at(20), Count: 1, Healed: at(25)},
+			},
+		},
+		MOS:     4.1,
+		Release: call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
 		PromiseClock: at(5.1), Queue: "repair", Agent: "8002", Queued: at(5), Answered: at(12.25), Joined: at(14),
 		Rings: 2, RingsMet: &yes, WaitSeconds: 7.250499, TalkSeconds: 47.75, HoldSeconds: 5, Holds: 1, LongestHoldSeconds: 5, TalkMet: &no,
 	}

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"hotline/call"
+	"hotline/media"
 )
 
 // Store is what a backend does: it takes records from calls and gives them to readers.
@@ -85,6 +86,15 @@ func Full(id string) call.Record {
 			Candidates: []call.Candidate{{Agent: "8003", Level: 5, Key: "idle 31.5 s"}}, More: 2,
 			Excluded: map[string]int{"talking": 3}, Later: 1,
 		}},
+		Legs: []call.LegAudio{
+			{Role: call.RoleCaller, Codec: media.PCMA, PacketsIn: 3510, PacketsOut: 3520, Lost: 12, Late: 3, JitterMS: 1.125, MOS: 4.2, MOSIn: 4.2},
+			{
+				Role: call.RoleAgent, Agent: "8002", Codec: media.PCMU, PacketsIn: 2900, PacketsOut: 2912, Duplicate: 1, Strangers: 4, FarLost: 9,
+				FarJitterMS: 2.5, RoundTripMS: 41.25, MOS: 3.875, MOSIn: 4.4, MOSOut: 3.875, Silent: 2, NoMedia: true, LeftOut: 1,
+				OneWay: &call.OneWay{At: *at(20), Count: 2, Healed: at(26)},
+			},
+		},
+		MOS:     3.875,
 		Release: call.ByCaller, Result: call.Answered, Reason: call.ReasonCallerHangup, Recording: id + ".wav",
 		PromiseClock: at(5.2),
 		Queue:        repair, Agent: "8002", Queued: at(5), Answered: at(12.25), Joined: at(14),
