@@ -53,6 +53,21 @@ type Record struct {
 		Seconds float64 `json:"seconds"`
 	} `json:"message"`
 
+	Legs []struct {
+		Role    string  `json:"role"`
+		Agent   string  `json:"agent"`
+		Codec   string  `json:"codec"`
+		In      uint64  `json:"packets_in"`
+		Out     uint64  `json:"packets_out"`
+		MOS     float64 `json:"mos"`
+		Silent  int     `json:"silent"`
+		NoMedia bool    `json:"no_media"`
+		OneWay  *struct {
+			Count  int        `json:"count"`
+			Healed *time.Time `json:"healed"`
+		} `json:"one_way"`
+	} `json:"legs"`
+
 	Kind     string `json:"kind"`
 	Callback string `json:"callback"`
 	Origin   string `json:"origin"`

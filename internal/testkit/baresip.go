@@ -219,6 +219,9 @@ func (b *Baresip) Quit() { b.process.stop(syscall.SIGTERM) }
 // Vanish kills the phone: it says nothing to anybody any more, as when its cable is pulled.
 func (b *Baresip) Vanish() { b.process.stop(syscall.SIGKILL) }
 
+// Freeze stops it where it stands, as a phone does that hangs: nothing is sent, and nothing answered. It stays so.
+func (b *Baresip) Freeze() { b.process.signal(syscall.SIGSTOP) }
+
 // Heard is the WAV of what the phone heard in its last call, Said of what it said. Both are
 // complete once the call is closed, which they wait for.
 func (b *Baresip) Heard() string { b.tb.Helper(); return b.recording("dec") }

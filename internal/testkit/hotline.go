@@ -29,6 +29,8 @@ type HotlineOptions struct {
 	TryingAtOnce bool
 	// MediaPorts is how many ports RTP may use; 0 is 100.
 	MediaPorts int
+	// MediaTimeout is how long nothing may be heard on a leg, such as "2s"; empty is the default, 20s.
+	MediaTimeout string
 	// NoRest lets RTP use a port again at once, for many short calls.
 	NoRest bool
 	// MaxCalls is how many calls may be in at once; 0 is the default.
@@ -110,6 +112,9 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	rest := ""
 	if o.NoRest {
 		rest = ", rest: 0s"
+	}
+	if o.MediaTimeout != "" {
+		rest += ", timeout: " + o.MediaTimeout
 	}
 	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"], ping: %s%s}
 media: {address: 127.0.0.1, ports: %d-%d%s}
