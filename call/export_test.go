@@ -3,6 +3,9 @@ package call
 import (
 	"context"
 	"maps"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Owners is how many legs the exchange thinks are somebody's.
@@ -35,3 +38,12 @@ func Enter(r *Record, v Visit) { r.enter(v) }
 
 // WaitedSoFar is what was waited, and how many stays go on.
 var WaitedSoFar = waitedSoFar
+
+// CountLegs has the legs of a finished call counted, and returns where.
+func CountLegs(t *testing.T, legs ...LegAudio) prometheus.Gatherer {
+	t.Helper()
+	m, reg := newAudioMetrics(), prometheus.NewPedanticRegistry()
+	reg.MustRegister(m.collectors()...)
+	m.finished(legs)
+	return reg
+}

@@ -53,7 +53,7 @@ func TestFactBeforeTheAnswer(t *testing.T) {
 // told again anyway.
 func TestOneWayWaitsForAnOwner(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
+	for i, c := range []struct {
 		facts []media.Fact
 		waits bool
 	}{
@@ -63,7 +63,7 @@ func TestOneWayWaitsForAnOwner(t *testing.T) {
 		{[]media.Fact{media.FactSilent}, false},
 	} {
 		for _, full := range []bool{false, true} {
-			t.Run(fmt.Sprint(c.facts, full), func(t *testing.T) {
+			t.Run(fmt.Sprint(i, full), func(t *testing.T) {
 				t.Parallel()
 				r, k, l, _ := upWith(t, nil)
 				l.Attach(nil)
