@@ -17,10 +17,12 @@ const (
 	RoleCaller  Role = "caller"
 	RoleAgent   Role = "agent"
 	RoleOutside Role = "outside" // a number that was called, in an agent's place
+	// RoleSupervisor is in a supervisor's own call, in which they hear another.
+	RoleSupervisor Role = "supervisor"
 )
 
 // roles are all of them.
-var roles = []Role{RoleCaller, RoleAgent, RoleOutside}
+var roles = []Role{RoleCaller, RoleAgent, RoleOutside, RoleSupervisor}
 
 // MaxLegs is how many legs a record keeps: the first half and the last half, as of stays and offers. Agents whose phones
 // break one after the other make more than a call is meant to have.
@@ -33,6 +35,7 @@ type LegAudio struct {
 	Agent  string      `json:"agent,omitempty"`  // whose phone it is
 	Number string      `json:"number,omitempty"` // in place of an agent: a party outside
 	Codec  media.Codec `json:"codec"`
+	Secure bool        `json:"secure"` // SRTP was agreed on
 
 	PacketsIn  uint64 `json:"packets_in"`
 	PacketsOut uint64 `json:"packets_out"`
@@ -155,10 +158,14 @@ func (r *Record) boundLegs() {
 	}
 }
 
-// measure takes the figures of a leg as they are now.
-func (a *LegAudio) measure(s media.Stream) {
+// measure takes the figures of a leg as they are now. That the call is a supervisor's is known only once it has begun.
+func (c *Call) measure(a *LegAudio, l Leg) {
+	if c.rec.Kind == KindSupervision && c.caller == l {
+		a.Role = RoleSupervisor
+	}
+	s := l.Audio()
 	n := s.Stats()
-	a.Codec = s.Codec()
+	a.Codec, a.Secure = s.Codec(), n.Secure
 	a.PacketsIn, a.PacketsOut, a.Lost, a.Late = n.PacketsIn, n.PacketsOut, n.Lost, n.Late
 	a.Duplicate, a.Strangers, a.FarLost = n.Duplicate, n.Strangers, n.FarLost
 	a.JitterMS, a.FarJitterMS, a.RoundTripMS = ms(n.Jitter), ms(n.FarJitter), ms(n.RoundTrip)
@@ -181,7 +188,7 @@ func (c *Call) measureLegs() {
 	for i := range c.rec.Legs {
 		a := &c.rec.Legs[i]
 		if l := c.legs[a.leg]; l != nil && !a.over {
-			a.measure(l.Audio())
+			c.measure(a, l)
 		}
 	}
 }
@@ -193,7 +200,7 @@ func (c *Call) lastOf(l Leg) {
 		return
 	}
 	a := &c.rec.Legs[i]
-	a.measure(l.Audio())
+	c.measure(a, l)
 	a.over = true
 	if e, ended := EndOf(l); ended {
 		a.NoMedia = e.Why == CauseNoMedia

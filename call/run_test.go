@@ -170,64 +170,12 @@ func (s *stage) act(what string, args []string) {
 		require.Equal(s.t, strings.Join(args[2:], " "), s.caller.Stream().Playing())
 	case "joined":
 		require.Equal(s.t, args[0], fmt.Sprint(s.bridge.Joined()))
-	case "fact": // fact caller silent 3: so often
-		n := 1
-		if len(args) > 2 {
-			var err error
-			n, err = strconv.Atoi(args[2])
-			require.NoError(s.t, err)
-		}
-		l := s.leg(args[0])
-		for range n {
-			require.True(s.t, l.Post(call.AudioFact{Leg: l.ID(), Fact: facts[args[1]], At: time.Now()}))
-			synctest.Wait()
-		}
-	case "sounds": // sounds caller 3.9
-		mos, err := strconv.ParseFloat(args[1], 64)
-		require.NoError(s.t, err)
-		s.leg(args[0]).Stream().SetStats(media.Stats{PacketsIn: 100, Lost: 2, MOS: mos, RoundTrip: 1500 * time.Microsecond})
-	case "live-mos": // of the worst leg, as those who watch see it now
-		require.Equal(s.t, args[0], fmt.Sprint(s.x.Live()[0].Record.MOS))
 	case "drain":
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		require.Equal(s.t, 1, s.x.Drain(ctx))
 	default:
-		s.t.Fatalf("no such act: %s", what)
-	}
-}
-
-// facts by name.
-var facts = map[string]media.Fact{
-	media.FactSilent.String(): media.FactSilent, media.FactOneWay.String(): media.FactOneWay, media.FactHeard.String(): media.FactHeard,
-}
-
-// leg is the caller's, or an agent's.
-func (s *stage) leg(name string) *calltest.Leg {
-	if name == "caller" {
-		return s.caller
-	}
-	require.Contains(s.t, s.agents, name)
-	return s.agents[name]
-}
-
-// tellLegs is what the record has of legs of which there is something to tell.
-func (s *stage) tellLegs(r *call.Record, p func(format string, args ...any)) {
-	for _, a := range r.Legs {
-		if a.Silent == 0 && a.OneWay == nil && !a.NoMedia && a.MOS == 0 {
-			continue
-		}
-		name := string(a.Role)
-		if a.Role != call.RoleCaller {
-			name = a.Agent + a.Number
-		}
-		l := s.leg(name)
-		way := "both ways"
-		if w := a.OneWay; w != nil {
-			way = fmt.Sprintf("one way at %s, %d times, healed %s", s.sec(&w.At), w.Count, s.sec(w.Healed))
-		}
-		p("audio %s %s: %s, silent %d, no media %v; asked %d, mended %d; %s mos %g in %d lost %d round trip %g ms",
-			a.Role, a.Agent+a.Number, way, a.Silent, a.NoMedia, l.Asked(), l.Mended(), a.Codec, a.MOS, a.PacketsIn, a.Lost, a.RoundTripMS)
+		require.True(s.t, s.audioAct(what, args), "no such act: %s", what)
 	}
 }
 

@@ -127,6 +127,13 @@ func (o *office) play(script string) string {
 	}
 	rooms, _ := o.bridge.Rooms()
 	require.Empty(o.t, rooms, "room left up")
+	o.books.mu.Lock()
+	defer o.books.mu.Unlock()
+	for _, r := range o.books.closed {
+		for _, a := range r.Legs {
+			require.Equal(o.t, r.Kind == call.KindSupervision, a.Role == call.RoleSupervisor, "%s of %s", a.Role, r.From)
+		}
+	}
 	return told
 }
 

@@ -28,6 +28,7 @@ type legDTO struct {
 	Agent      string      `json:"agent"`
 	Number     string      `json:"number"`
 	Codec      media.Codec `json:"codec"`
+	Secure     bool        `json:"secure"`
 	PacketsIn  uint64      `json:"packets_in"`
 	PacketsOut uint64      `json:"packets_out"`
 	Lost       uint64      `json:"lost"`
@@ -56,7 +57,7 @@ type oneWayDTO struct {
 
 func (z zone) leg(a call.LegAudio) legDTO {
 	d := legDTO{
-		Role: a.Role, Agent: a.Agent, Number: a.Number, Codec: a.Codec, PacketsIn: a.PacketsIn, PacketsOut: a.PacketsOut,
+		Role: a.Role, Agent: a.Agent, Number: a.Number, Codec: a.Codec, Secure: a.Secure, PacketsIn: a.PacketsIn, PacketsOut: a.PacketsOut,
 		Lost: a.Lost, Late: a.Late, Duplicate: a.Duplicate, Strangers: a.Strangers, FarLost: a.FarLost,
 		Jitter: millis(a.JitterMS), FarJitter: millis(a.FarJitterMS), RoundTrip: millis(a.RoundTripMS),
 		MOS: opinion(a.MOS), MOSIn: opinion(a.MOSIn), MOSOut: opinion(a.MOSOut), Silent: a.Silent, NoMedia: a.NoMedia, LeftOut: a.LeftOut,

@@ -123,7 +123,7 @@ func answered(id string, started time.Time) call.Record {
 				JitterMS: 1.2504, RoundTripMS: 40.0004, MOS: 4.2345, MOSIn: 4.2345,
 			},
 			{
-				Role: call.RoleAgent, Agent: "8002", Codec: media.PCMU, PacketsIn: 2000, PacketsOut: 2001, Strangers: 5, FarLost: 7,
+				Role: call.RoleAgent, Agent: "8002", Codec: media.PCMU, Secure: true, PacketsIn: 2000, PacketsOut: 2001, Strangers: 5, FarLost: 7,
 				FarJitterMS: 3, MOS: 4.1, MOSIn: 4.41, MOSOut: 4.1, Silent: 2, NoMedia: true,
 				OneWay: &call.OneWay{At: *at(20), Count: 1, Healed: at(25)},
 			},

@@ -89,7 +89,7 @@ func Full(id string) call.Record {
 		Legs: []call.LegAudio{
 			{Role: call.RoleCaller, Codec: media.PCMA, PacketsIn: 3510, PacketsOut: 3520, Lost: 12, Late: 3, JitterMS: 1.125, MOS: 4.2, MOSIn: 4.2},
 			{
-				Role: call.RoleAgent, Agent: "8002", Codec: media.PCMU, PacketsIn: 2900, PacketsOut: 2912, Duplicate: 1, Strangers: 4, FarLost: 9,
+				Role: call.RoleAgent, Agent: "8002", Codec: media.PCMU, Secure: true, PacketsIn: 2900, PacketsOut: 2912, Duplicate: 1, Strangers: 4, FarLost: 9,
 				FarJitterMS: 2.5, RoundTripMS: 41.25, MOS: 3.875, MOSIn: 4.4, MOSOut: 3.875, Silent: 2, NoMedia: true, LeftOut: 1,
 				OneWay: &call.OneWay{At: *at(20), Count: 2, Healed: at(26)},
 			},
