@@ -51,7 +51,7 @@ func TestTraceOfACall(t *testing.T) {
 	var drawn string
 	testkit.Within(t, patience, "the ladder to be kept", func() bool {
 		code, drawn, complaints = trace(id)
-		return code == exitOK && strings.Count(drawn, "BYE") == 4 // of both legs, with their answers
+		return code == exitOK && strings.Count(drawn, "200 OK (BYE)") >= 2 // of both legs; one may be sent again
 	})
 	rungs := strings.Split(drawn, "\n")
 	require.Equal(t, "call "+id, rungs[0])
