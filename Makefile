@@ -19,8 +19,8 @@ peers:
 # Everything, with the race detector, and with the peers required rather than skipped. Whole calls come last and one
 # package at a time: real phones keep real time, and must not share two cores with what only computes.
 test: peers
-	HOTLINE_PEERS=required $(GO) test -race -timeout 14m $$($(GO) list ./... | grep -v '^hotline/test')
-	HOTLINE_PEERS=required $(GO) test -race -timeout 14m -p 1 ./test/...
+	HOTLINE_PEERS=required $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '^hotline/test')
+	HOTLINE_PEERS=required $(GO) test -race -timeout 30m -p 1 ./test/...
 
 lint: $(GOLANGCI)
 	$(GOLANGCI) run ./...

@@ -102,7 +102,7 @@ for name in ${parts//,/ }; do
 		part race "All unit tests five times, with the race detector and goleak." \
 			go test -race -count=5 -timeout 20m "${units[@]}"
 		;;
-	calls) part calls "Whole calls with real phones, three times." go test -race -count=3 -timeout 30m ./test ;;
+	calls) part calls "Whole calls with real phones, three times." go test -race -count=3 -timeout 60m ./test ;;
 	matrix)
 		part matrix "The loss matrix in full: phones that share no code with the hotline, behind relays that lose, double, delay (0 to 2·T1) or swap messages; T1 = 500 ms." \
 			go test -race -tags proof -run '^TestLossMatrixInFull$' -count=1 -timeout 30m ./test/matrix
