@@ -3,15 +3,12 @@ package call_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 
 	"hotline/call"
@@ -28,23 +25,10 @@ import (
 //	key LEG KEY | deaf LEG
 //	room HEARS | room none             who hears whom: 1|0|0,1 is a supervisor who listens
 func TestSupervised(t *testing.T) {
-	files, err := filepath.Glob("testdata/supervised/*.txtar")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			a, err := txtar.ParseFile(file)
-			require.NoError(t, err)
-			require.Len(t, a.Files, 2, "a case has the files script and want")
-			var got string
-			synctest.Test(t, func(t *testing.T) { got = newOffice(t).play(string(a.Files[0].Data)) })
-			if *update {
-				a.Files[1].Data = []byte(got)
-				require.NoError(t, os.WriteFile(file, txtar.Format(a), 0o600))
-			}
-			require.Equal(t, string(a.Files[1].Data), got)
-		})
-	}
+	playCases(t, "supervised", func(t *testing.T, script string) string {
+		t.Helper()
+		return newOffice(t).play(script)
+	})
 }
 
 // office is a town with supervisors.

@@ -33,7 +33,16 @@ import (
 //
 // Doings parted by a semicolon are done in the same instant, with the calls' owners in between.
 func TestTransfers(t *testing.T) {
-	files, err := filepath.Glob("testdata/transfers/*.txtar")
+	playCases(t, "transfers", func(t *testing.T, script string) string {
+		t.Helper()
+		return newTown(t).play(script)
+	})
+}
+
+// playCases plays the script of each case of a folder in testdata, in a bubble, and compares what it says in the end.
+func playCases(t *testing.T, folder string, play func(t *testing.T, script string) string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.txtar"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {
@@ -42,7 +51,7 @@ func TestTransfers(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, a.Files, 2, "a case has the files script and want")
 			var got string
-			synctest.Test(t, func(t *testing.T) { got = newTown(t).play(string(a.Files[0].Data)) })
+			synctest.Test(t, func(t *testing.T) { got = play(t, string(a.Files[0].Data)) })
 			if *update {
 				a.Files[1].Data = []byte(got)
 				require.NoError(t, os.WriteFile(file, txtar.Format(a), 0o600))
