@@ -93,18 +93,21 @@ func (p *pair) inOrder(events []event) []event {
 }
 
 // later is in which order the model is told what happened in one instant: the phones taken back, the claims refused,
-// the ring of an agent whom a caller waits for, which decides before others may be rung for them, and the others.
+// the ring of an agent whom a caller waits for, which decides before others may be rung for them, and the others, of
+// whom a caller who waited was refused one only then.
 func (p *pair) later(e event) int {
 	words := strings.Fields(e.what)
 	switch {
 	case words[0] == "cancel":
 		return 0
+	case words[0] == "refused" && p.model.WaitsForAnother(words[2], words[1]):
+		return 3
 	case words[0] == "refused":
 		return 1
 	case words[0] == "ring" && p.model.Prefers(words[2], words[1]):
 		return 2
 	default:
-		return 3
+		return 4
 	}
 }
 

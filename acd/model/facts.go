@@ -124,6 +124,12 @@ func (d *Desk) Prefers(name, agent string) bool {
 	return c != nil && c.regular != nil && c.regular.ID == agent
 }
 
+// WaitsForAnother reports whether a caller waits for an agent who talked to them before, and who is not this one.
+func (d *Desk) WaitsForAnother(name, agent string) bool {
+	c := d.caller(name)
+	return c != nil && c.regular != nil && c.regular.ID != agent
+}
+
 // Move takes in that an agent's newest leg talks for a queue's call now.
 func (d *Desk) Move(id, queue string) {
 	a := d.agent(id)
