@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
 )
 
 // agentsShown is how many agents the banner lists.
