@@ -58,9 +58,9 @@ func TestPickedInTheInstantOfTheAnswer(t *testing.T) {
 			w := newTown(t)
 			w.line("call M 13912345678 queue:repair; ring M 8001")
 			told := make(chan error, 1)
-			seat := w.seatOf("M")
-			go func() { told <- w.x.Pick(context.Background(), w.id("M"), "8003") }()
-			answered := seat.Answer("8001", w.leg("8001@M"))
+			seat, id, leg := w.seatOf("M"), w.id("M"), w.leg("8001@M")
+			go func() { told <- w.x.Pick(context.Background(), id, "8003") }()
+			answered := seat.Answer("8001", leg)
 			synctest.Wait()
 			err := <-told
 			if !answered { // the wish was first, and the desk hangs up who answers
