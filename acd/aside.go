@@ -22,12 +22,13 @@ type set struct {
 }
 
 // pair pairs callers and agents. A panic over one caller costs the others nothing: that caller is set aside, and the
-// match begun anew without. Where nobody is at fault, it is tried again after a while.
+// match begun anew without. Where nobody is at fault, or more matches failed than there are callers to set aside, it is
+// tried again after a while.
 func (c *Center) pair() {
 	d := c.desk
-	for c.handle(d.match) {
+	for left := d.most(); c.handle(d.match); left-- {
 		culprit := d.at
-		if culprit == nil || culprit.aside || c.contain(func() { d.setAside(culprit) }) {
+		if left == 0 || culprit == nil || culprit.aside || c.contain(func() { d.setAside(culprit) }) {
 			d.again.at = d.now.Add(minDelay)
 			d.alarms.add(&d.again)
 			return

@@ -106,8 +106,10 @@ func newChanging(t *testing.T, o acd.Options) *changing {
 	t.Helper()
 	c := &changing{o: o, claims: &taking{MemoryClaims: acd.NewMemoryClaims(1), elsewhere: map[string]bool{}, held: map[string]bool{}}}
 	o.Claims = c.claims
+	b := keepBooks(&o)
 	c.pair = newPair(t, o, 0)
-	c.claims.lab = c.lab
+	c.claims.lab, b.lab = c.lab, c.lab
+	c.look = b.check
 	c.more = c.change
 	c.gone.agents = []acd.Agent{{ID: "5", Skills: map[string]int{"sales": 1, "gas": 1}}}
 	c.gone.queues = []acd.Queue{{Name: "sales", Priority: 11, WrapUp: 2 * time.Second}}

@@ -67,6 +67,9 @@ func newLab(t *testing.T, o acd.Options) *lab {
 			l.logf("alarm %s %s waited %s, talking:%s", s.Call, s.Step, s.Waited, talking)
 		}
 	}
+	if o.OnPanic == nil {
+		o.OnPanic = func(where string, v any) { l.logf("PANIC %s: %v", where, v) }
+	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(e call.Event) { l.logf("event %s %s %s %s", e.Kind, e.Agent, e.Queue, e.Call) }
 	}

@@ -95,7 +95,11 @@ func (d *desk) shareOut() {
 		return
 	}
 	d.settleBooked()
-	for again := l.queue.waiting.len() > 0; again; {
+	left := d.most() + 1 // the last finds nothing left to share
+	for again := l.queue.waiting.len() > 0; again; left-- {
+		if left == 0 {
+			panic(errEndless)
+		}
 		again = d.shareRound()
 	}
 	l.touched = false // what this did itself, it has seen

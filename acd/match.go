@@ -1,6 +1,7 @@
 package acd
 
 import (
+	"errors"
 	"slices"
 
 	"hotline/call"
@@ -24,17 +25,33 @@ type touched struct {
 	unpaired []*caller
 }
 
+// errEndless is what a match panics with that comes to no end: a fault of ours, which costs the caller whom it is at.
+var errEndless = errors.New("a match goes on though nobody can be left to be paired")
+
+// most is how many steps a match can come to: each takes an agent out of those who can be rung, or a caller out of
+// those who wait.
+func (d *desk) most() int {
+	n := len(d.agents) + d.people.waiting.len()
+	for _, q := range d.queues {
+		n += q.waiting.len()
+	}
+	return n
+}
+
 // match rings, for the first caller of all, the first agent of its queue, until nobody is left to be
 // paired. One pairing is O(log n) in agents and callers.
 func (d *desk) match() {
 	d.round++
 	d.at = nil
 	d.shareOut()
-	for !d.closing {
+	for left := d.most(); !d.closing; left-- {
 		d.at = nil
 		c, a := d.touched.first()
 		if c == nil {
 			break
+		}
+		if d.at = c; left == 0 {
+			panic(errEndless)
 		}
 		d.start(c, a)
 	}

@@ -36,14 +36,17 @@ func (p *pair) compare() error {
 			return fmt.Errorf("agent %s: phone rings: %t", a.ID, rings)
 		}
 	}
-	return p.compareSeats()
+	if err := p.compareSeats(); err != nil || p.look == nil {
+		return err
+	}
+	return p.look()
 }
 
 // tell has the model take in what the desk did.
 func (p *pair) tell(e event) error {
 	words := strings.Fields(e.what)
 	switch {
-	case words[0] == "RUNG" || words[0] == "ring" && e.at != time.Since(p.lab.start):
+	case words[0] == "RUNG" || words[0] == "PANIC" || words[0] == "ring" && e.at != time.Since(p.lab.start):
 		return fmt.Errorf("unexpected: %v %s", e.at, e.what)
 	case words[0] == "cancel":
 		if err := p.model.TakenBack(words[1], words[2]); err != nil {

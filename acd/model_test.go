@@ -136,6 +136,8 @@ type pair struct {
 	// serves the queue, which is known where nothing is reloaded and no alarm climbs.
 	more  func(s step) bool
 	exact bool
+	// look is called after each event and at each deadline, see books; nil: nobody keeps any.
+	look  func() error
 	seen  int // events of the lab compared
 	joins int
 	rings map[string]int // by caller

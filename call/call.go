@@ -108,6 +108,8 @@ func refuse(cmd Command) {
 		}
 	case Supervise:
 		cmd.Reply(ErrNotTalking)
+	case Picked:
+		cmd.Reply(ErrNotWaiting)
 	case SetMode:
 		cmd.Reply(ErrEngaged)
 	}
@@ -140,7 +142,7 @@ func (c *Call) handle(cmd Command) (next Next, moved bool) {
 		c.referred(cmd)
 	case LetGo:
 		return c.letGo(cmd)
-	case LetGone, Supervise, SetMode:
+	case LetGone, Supervise, SetMode, Picked:
 		refuse(cmd)
 	case Annotated:
 		c.annotate()

@@ -30,6 +30,8 @@ type Targets struct {
 // QueueOptions are what a waiting call needs to know of a queue.
 type QueueOptions struct {
 	WaitPrompt string // said while waiting, again and again
+	// Alarm: it is the alarms', whose callers are rung for by their ladder.
+	Alarm bool
 	// Whisper: agents hear the queue and the wait before they are joined with a caller of it.
 	Whisper bool
 	// Survey is the menu that callers go to whom the agent hands over to it; empty: there is none. With

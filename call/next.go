@@ -54,7 +54,7 @@ type Next struct {
 	// Lost says that an agent was lost (Wait): the caller hears an apology.
 	Lost bool `json:"lost,omitempty"`
 	// Else is where the call goes when the number cannot be reached (Dial); nil: to the place that Entered keeps, else
-	// it ends.
+	// it ends. Of one try (Wait) it is the queue in which the caller then waits, in the place that was kept.
 	Else *Next `json:"else,omitempty"`
 	// End is the verdict (Done).
 	End End `json:"end,omitzero"`

@@ -51,7 +51,7 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 	})
 	if err != nil && at.Once && !c.left() && ctx.Err() == nil {
 		c.log.Info("nobody to be asked for by name", zap.String("agent", at.Agent), zap.Error(err))
-		return c.unreached(at, CauseUnreachable)
+		return c.notHad(at, CauseUnreachable)
 	}
 	if err != nil {
 		return c.failed(ctx, err, ReasonNoQueue)
@@ -116,7 +116,7 @@ func (w *waiting) run(ctx context.Context) Next {
 			return w.answered(a)
 		case why := <-w.seat.Failed():
 			w.close()
-			return c.unreached(w.at, why)
+			return w.notHad(why)
 		case why := <-w.seat.Turned():
 			w.close()
 			return w.turned(ctx, why)
@@ -156,6 +156,8 @@ func (w *waiting) handle(cmd Command) (next Next, moved bool) {
 		return w.letGo(cmd)
 	case KeyPressed:
 		return w.keyed(cmd)
+	case Picked:
+		return w.picked(cmd)
 	default:
 		return w.c.handle(cmd)
 	}

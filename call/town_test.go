@@ -23,7 +23,7 @@ import (
 // TestTransfers runs the cases in testdata/transfers: scripts of several calls, with their agents and a
 // number outside. A leg is named PARTY@CALL, the caller's is caller@CALL. Each line is a time and a doing:
 //
-//	call CALL NUMBER|by=AGENT TARGET           TARGET is queue:NAME, menu:NAME, agent:ID or number:NUMBER, nowhere
+//	call CALL NUMBER|by=AGENT TARGET           TARGET is queue:NAME, menu:NAME, agent:ID, first:QUEUE/AGENT or number:NUMBER, nowhere
 //	ring CALL AGENT    answer CALL AGENT       the newest seat of the call; agents' phones
 //	fail CALL CAUSE                            the one try at an agent
 //	rings | answers LEG | fails CAUSE          the number outside called last
@@ -183,6 +183,11 @@ func nextOf(target string) call.Next {
 		return call.Next{Kind: call.Route, Menu: name}
 	case "nowhere":
 		return call.Next{}
+	case "first":
+		queue, agent, _ := strings.Cut(name, "/")
+		next := call.First(queue, agent)
+		next.Kind = call.Route
+		return next
 	default:
 		return call.Next{Kind: call.Wait, Queue: name}
 	}

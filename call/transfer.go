@@ -136,7 +136,7 @@ func resolved(to Next) Next {
 	case to.Menu != "":
 		return Next{Kind: Menu, Menu: to.Menu}
 	default:
-		return Next{Kind: Wait, Queue: to.Queue, Agent: to.Agent, Once: to.Once}
+		return Next{Kind: Wait, Queue: to.Queue, Agent: to.Agent, Once: to.Once, Else: to.Else}
 	}
 }
 

@@ -52,6 +52,7 @@ func (r *reader) checkWay(known map[string][]string, path string, d Destination)
 		r.checkOutside(path, d.Dial)
 		return
 	}
+	r.checkDirect(path, d)
 	_, isMenu := r.cfg.Menus[d.Menu]
 	_, isQueue := r.cfg.Queues[d.Queue]
 	if isMenu || isQueue {

@@ -120,12 +120,15 @@ func (v value) leads(d *Destination, want string, more ...field) (Destination, b
 	v.fields(append([]field{
 		{"menu", func(v value) { v.text(&d.Menu, nameShape) }},
 		{keyQueue, func(v value) { v.text(&d.Queue, nameShape) }},
+		{"agent", func(v value) { v.text(&d.Agent, idShape) }},
 	}, more...)...)
 	if len(v.r.problems) > before {
 		v.lost()
 		return *d, false
 	}
 	switch ways := d.count(); {
+	case ways == 1 && d.Agent != "" && d.Queue == "":
+		v.lose("an agent without a queue", "{queue: NAME, agent: ID}: the queue is for when that agent is not to be had")
 	case ways == 1:
 		return *d, true
 	case ways > 1:

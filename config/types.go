@@ -230,10 +230,11 @@ type TrunkAddress struct {
 	Port uint16 // never 0
 }
 
-// Destination is where a number, a key or a menu's end leads: exactly one field is set. A number of a trunk
-// leads to a menu or a queue.
+// Destination is where a number, a key or a menu's end leads: exactly one field is set, but for Agent. A number of a
+// trunk leads to a menu or a queue.
 type Destination struct {
 	Menu, Queue string
+	Agent       string // with a queue: who is rung first, once
 	Dial        string // a number outside, one that dial allows
 	Hangup      bool
 }

@@ -40,6 +40,7 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/calls/{id}/routing", roles: []Role{Auditor}, handle: s.routing},
 		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.trace},
 		{pattern: "/api/v1/calls/{id}/supervise", method: "POST, DELETE", handle: s.supervise},
+		{pattern: "/api/v1/calls/{id}/pick", method: http.MethodPost, handle: s.pick},
 		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
 		{pattern: "/api/v1/events", roles: []Role{Auditor}, handle: s.recent},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},

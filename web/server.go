@@ -66,6 +66,8 @@ type Options struct {
 	Shifts func() Shifts
 	// Supervision has supervisors hear talks; nil: the path for that is not there.
 	Supervision func() Supervision
+	// Picker has one agent rung for a caller who waits; nil: the path for that is not there.
+	Picker func() Picker
 	// Outages keeps planned outages; nil: there are none, and none can be put.
 	Outages call.Outages
 	// Reload reads the configuration anew; nil: it cannot be.

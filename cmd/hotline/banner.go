@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"hotline/config"
 )
 
 // agentsShown is how many agents the banner lists.
@@ -40,7 +38,7 @@ func banner(a *app, file string) string {
 	for _, t := range a.cfg.Trunks {
 		p("  Ring the hotline from %s (trunk %s; no registration, no password)", list(t.Allow), t.Name)
 		for _, number := range slices.Sorted(maps.Keys(t.Numbers)) {
-			p("    %-36s %s", fmt.Sprintf("sip:%s@%s", number, a.reachedAt(0)), leads(t.Numbers[number]))
+			p("    %-36s %s", fmt.Sprintf("sip:%s@%s", number, a.reachedAt(0)), whereTo(leadsTo(t.Numbers[number])))
 		}
 	}
 	p("")
@@ -72,14 +70,6 @@ func (a *app) reachedAt(i int) netip.AddrPort {
 
 func (a *app) onLoopback() bool {
 	return !slices.ContainsFunc(a.ua.Addrs(), func(l netip.AddrPort) bool { return !l.Addr().IsLoopback() })
-}
-
-// leads says where a number leads.
-func leads(d config.Destination) string {
-	if d.Menu != "" {
-		return "menu " + d.Menu
-	}
-	return "queue " + d.Queue
 }
 
 func list(prefixes []netip.Prefix) string {

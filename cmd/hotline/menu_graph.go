@@ -95,12 +95,12 @@ func sketch(cfg *config.Config, faults config.Problems) *sketched {
 func (s *sketched) joinAll(cfg *config.Config, views []ivr.View, byID map[string]*box, place func(n call.Next, from string) *box) {
 	for _, t := range cfg.Trunks {
 		for _, number := range slices.Sorted(maps.Keys(t.Numbers)) {
-			s.join(byID["number "+number], place(leadsTo(t.Numbers[number]), number), "", false)
+			s.join(byID["number "+number], place(leadsTo(t.Numbers[number]), number), first("", leadsTo(t.Numbers[number])), false)
 		}
 	}
 	for _, v := range views {
 		for _, w := range v.Ways {
-			s.join(byID["menu "+v.Name], place(w.Next, v.Name), strings.TrimPrefix(w.Field, "keys."), w.Silent)
+			s.join(byID["menu "+v.Name], place(w.Next, v.Name), first(strings.TrimPrefix(w.Field, "keys."), w.Next), w.Silent)
 		}
 	}
 	for i := 0; i < len(s.boxes); i++ { // a queue's ways may lead to queues that nothing else does
@@ -110,17 +110,25 @@ func (s *sketched) joinAll(cfg *config.Config, views []ivr.View, byID map[string
 		}
 		q := cfg.Queues[name]
 		for _, why := range slices.Sorted(maps.Keys(q.Overflow)) {
-			s.join(s.boxes[i], place(leadsTo(q.Overflow[why]), s.boxes[i].id), string(why), true)
+			s.join(s.boxes[i], place(leadsTo(q.Overflow[why]), s.boxes[i].id), first(string(why), leadsTo(q.Overflow[why])), true)
 		}
 		if q.Survey != "" {
 			s.join(s.boxes[i], place(call.Next{Kind: call.Menu, Menu: q.Survey}, s.boxes[i].id), "survey", true)
 		}
 		for _, key := range slices.Sorted(maps.Keys(q.Keys)) {
 			if to := q.Keys[key]; !to.Callback {
-				s.join(s.boxes[i], place(leadsTo(to.Destination), s.boxes[i].id), key, false)
+				s.join(s.boxes[i], place(leadsTo(to.Destination), s.boxes[i].id), first(key, leadsTo(to.Destination)), false)
 			}
 		}
 	}
+}
+
+// first adds to a way's label the agent who is rung before the queue's others.
+func first(label string, n call.Next) string {
+	if n.Agent == "" {
+		return label
+	}
+	return strings.TrimSpace(label + " (" + n.Agent + " first)")
 }
 
 // join adds a way.

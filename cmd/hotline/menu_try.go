@@ -61,6 +61,9 @@ func whereTo(n call.Next) string {
 	case call.Menu:
 		return "menu " + n.Menu
 	case call.Wait:
+		if n.Agent != "" {
+			return "queue " + n.Queue + ", agent " + n.Agent + " first"
+		}
 		return "queue " + n.Queue
 	case call.Dial:
 		if n.Else != nil {

@@ -132,6 +132,7 @@ func (a *app) openWeb() (err error) {
 		Agents:      func() ([]call.AgentView, error) { return a.center.Agents() },
 		Shifts:      func() web.Shifts { return a.center },
 		Supervision: func() web.Supervision { return a.exchange },
+		Picker:      func() web.Picker { return a.exchange },
 		Outages:     a.store, Reload: func() web.Reloaded { return a.reload("API") },
 		Callbacks:      func() []call.Booking { return a.exchange.Callbacks() },
 		CancelCallback: func(ctx context.Context, id string) error { return a.exchange.CancelCallback(ctx, id) },

@@ -98,7 +98,9 @@ func (a *app) callSettings() call.Settings {
 		s.Languages[tag] = set
 	}
 	for name, q := range a.cfg.Queues {
-		s.Queues[name] = waitingIn(q)
+		o := waitingIn(q)
+		o.Alarm = name == a.cfg.Alarm.Queue
+		s.Queues[name] = o
 	}
 	s.Supervisors = make(map[string]bool)
 	for _, g := range a.cfg.Agents {

@@ -199,6 +199,8 @@ func leadsTo(d config.Destination) call.Next {
 		return call.Next{Kind: call.Dial, Number: d.Dial}
 	case d.Hangup:
 		return call.DoneWith(call.Informed, call.ReasonMenu)
+	case d.Agent != "":
+		return call.First(d.Queue, d.Agent)
 	case d.Queue != "":
 		return call.Next{Kind: call.Wait, Queue: d.Queue}
 	default:

@@ -54,7 +54,9 @@ func (a *app) doorSettings() (s sip.Settings) {
 	for _, t := range a.cfg.Trunks {
 		numbers := make(map[string]call.Next, len(t.Numbers))
 		for number, to := range t.Numbers {
-			numbers[number] = call.Next{Kind: call.Route, Menu: to.Menu, Queue: to.Queue}
+			next := leadsTo(to)
+			next.Kind = call.Route
+			numbers[number] = next
 		}
 		s.Trunks = append(s.Trunks, sip.TrunkOptions{
 			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Secure: media.Security(t.SRTP),

@@ -104,12 +104,13 @@ type Visit struct {
 
 // Offer is one agent's phone being rung.
 type Offer struct {
-	Agent string     `json:"agent"`
-	Sent  time.Time  `json:"sent"`
-	Rung  *time.Time `json:"rung"`
-	Ended *time.Time `json:"ended"`
-	How   string     `json:"how"`
-	Rings int        `json:"rings"`
+	Agent  string     `json:"agent"`
+	Number string     `json:"number"` // of a party outside, in an agent's place
+	Sent   time.Time  `json:"sent"`
+	Rung   *time.Time `json:"rung"`
+	Ended  *time.Time `json:"ended"`
+	How    string     `json:"how"`
+	Rings  int        `json:"rings"`
 }
 
 // Talk is one agent's part.
