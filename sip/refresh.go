@@ -74,7 +74,7 @@ func (l *leg) prove(why call.Cause) {
 func (l *leg) ask(why call.Cause, send func() (*sipmsg.Response, error)) {
 	before, asked := l.lapses(), time.Now()
 	err := l.refresh(send)
-	if errors.Is(err, errSilent) && !(why == call.CauseNoMedia && !errors.Is(err, errDenied) && l.heardSince(asked)) {
+	if errors.Is(err, errSilent) && (why != call.CauseNoMedia || errors.Is(err, errDenied) || !l.heardSince(asked)) {
 		l.ua.log.Warn("far end is silent", zap.String("leg", string(l.id)), zap.Error(err))
 		l.abandon(why)
 		return
