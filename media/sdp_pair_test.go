@@ -76,8 +76,11 @@ func (p *sdpPair) agree(t *rapid.T) {
 func TestEndsSettleOnTheSame(t *testing.T) {
 	ways := []string{"sendrecv", "sendonly", "recvonly", "inactive"}
 	securities := [][2]Security{
-		{SecurityOff, SecurityOff}, {SecurityOptional, SecurityOptional}, {SecurityRequired, SecurityRequired},
-		{SecurityOptional, SecurityRequired}, {SecurityOff, SecurityOptional},
+		{SecurityOff, SecurityOff},
+		{SecurityOptional, SecurityOptional},
+		{SecurityRequired, SecurityRequired},
+		{SecurityOptional, SecurityRequired},
+		{SecurityOff, SecurityOptional},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		p := &sdpPair{}
