@@ -150,6 +150,13 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 	return a, found
 }
 
+// without is the agreement without its audio: nobody sends.
+func (a *agreement) without() *agreement {
+	off := *a
+	off.send, off.sends = false, false
+	return &off
+}
+
 // negotiator carries one stream's offers and answers (RFC 3264). Not safe for concurrent use.
 type negotiator struct {
 	local    netip.AddrPort // where we receive, as the far end is to know it
@@ -239,7 +246,7 @@ func (n *negotiator) again() []byte {
 }
 
 // accept takes the answer to our offer. Its payload types are those to send with; we receive those
-// that we offered (RFC 3264 section 6.1).
+// that we offered (RFC 3264 section 6.1). It may switch off audio that there was; the first must be on.
 func (n *negotiator) accept(answer []byte) (*agreement, error) {
 	if !n.offering {
 		return nil, badSDP("an answer to no offer")
@@ -255,6 +262,10 @@ func (n *negotiator) accept(answer []byte) (*agreement, error) {
 		return n.agreed, nil // we offered nothing, and nothing is what there is (RFC 3264 section 6)
 	}
 	m := &d.media[n.ours.line]
+	if m.kind == kindAudio && m.port == 0 && n.agreed != nil {
+		n.agreed, n.standing = n.agreed.without(), n.ours
+		return n.agreed, nil
+	}
 	if !m.usable(n.local.Addr()) {
 		return nil, fmt.Errorf("%w: answer m=%s %d %s", ErrNotAcceptable, m.kind, m.port, m.proto)
 	}
@@ -323,13 +334,12 @@ func (n *negotiator) settle(w written, a *agreement) {
 // remove answers an offer that takes the audio out of a session that had it (RFC 3264 section 8.2), as some
 // phones hold: nobody sends any more, until a later offer puts it back in its place (section 8.1).
 func (n *negotiator) remove(d *description) ([]byte, *agreement) {
-	a := *n.agreed
-	a.send, a.sends = false, false
+	a := n.agreed.without()
 	line := min(n.ours.line, len(d.media)-1)
 	n.settle(written{
 		lines: d.declined(), line: line, off: true, receive: a.receive, profile: n.ours.profile, crypto: n.ours.crypto,
-	}, &a)
-	return n.ours.body, &a
+	}, a)
+	return n.ours.body, a
 }
 
 func (n *negotiator) choose(d *description) (line int, a *agreement, err error) {
