@@ -35,7 +35,8 @@ type Leg interface {
 	// cancels Context with a *LegEnd{By: System} and does not wait for the far end. Idempotent.
 	Hangup(why Cause)
 	// Ask has the far end prove, within its dialog and in the background, that it is there: one that gives no sign of
-	// that in 64·T1, or does not know of the dialog any more, loses its leg with CauseNoMedia. Any other answer is life.
+	// that in 64·T1, be it audio, or does not know of the dialog any more, loses its leg with CauseNoMedia. Any other
+	// answer is life.
 	// While it is being asked, before the leg is answered, and when it has ended, Ask does nothing.
 	Ask()
 	// Mend has audio agreed on anew, in the background, by a re-INVITE with a fresh offer. It is Ask besides.

@@ -150,6 +150,13 @@ func (m *mediaLine) agree(codec Codec) (*agreement, bool) {
 	return a, found
 }
 
+// without is the agreement without its audio: nobody sends.
+func (a *agreement) without() *agreement {
+	off := *a
+	off.send, off.sends = false, false
+	return &off
+}
+
 // negotiator carries one stream's offers and answers (RFC 3264). Not safe for concurrent use.
 type negotiator struct {
 	local    netip.AddrPort // where we receive, as the far end is to know it
@@ -162,6 +169,7 @@ type negotiator struct {
 	ours             written
 	offering         bool // ours was offered, and may be answered; an answer may come again (183, then 200)
 	agreed           *agreement
+	standing         written // that of ours which agreed is about; zero before there is one
 }
 
 // written is the last description of ours that the far end was given, and what an answer to it means.
@@ -170,6 +178,7 @@ type written struct {
 	lines   []writtenMedia   // its m-lines: all but the audio are declined
 	line    int              // which is, or was, the audio
 	off     bool             // the audio is declined too
+	way     direction        // of the audio
 	receive [128]payloadKind // what each payload type carries that it names
 	mux     bool             // it has a=rtcp-mux
 	profile string           // of the audio
@@ -197,7 +206,9 @@ func preferring(first Codec, codecs []Codec) []Codec {
 // offer describes what we can do: all our codecs, both ways. The m-lines that the session had stay in their places
 // (RFC 3264 section 8), and the audio in its own, from which it may have been taken meanwhile.
 func (n *negotiator) offer() []byte {
-	w := written{lines: slices.Clone(n.ours.lines), line: n.ours.line, mux: n.agreed != nil && n.agreed.mux}
+	w := written{
+		lines: slices.Clone(n.ours.lines), line: n.ours.line, way: directions["sendrecv"], mux: n.agreed != nil && n.agreed.mux,
+	}
 	if w.lines == nil {
 		w.lines = make([]writtenMedia, 1)
 	}
@@ -214,15 +225,19 @@ func (n *negotiator) offer() []byte {
 	}
 	add(payloadEvent, offeredEvent)
 	w.profile, w.crypto = n.toOffer()
-	w.lines[w.line] = writtenAudio(n.local, w.profile, formats, directions["sendrecv"], w.crypto) + n.agreed.writtenMux()
+	w.lines[w.line] = writtenAudio(n.local, w.profile, formats, w.way, w.crypto) + n.agreed.writtenMux()
 	w.body = n.write(w.lines)
 	n.ours, n.offering = w, true
 	return w.body
 }
 
-// again offers our last description as it is, its version too: the far end then knows that nothing is to
-// change (RFC 3264 section 8). Without one it is offer.
+// again offers our description as it stands, its version too: the far end then knows that nothing is to change (RFC
+// 3264 section 8). An offer of ours that was refused since has changed nothing. Before anything was agreed on it is the
+// first offer, and without one it is offer.
 func (n *negotiator) again() []byte {
+	if n.standing.body != nil {
+		n.ours = n.standing
+	}
 	if n.ours.body == nil {
 		return n.offer()
 	}
@@ -231,7 +246,7 @@ func (n *negotiator) again() []byte {
 }
 
 // accept takes the answer to our offer. Its payload types are those to send with; we receive those
-// that we offered (RFC 3264 section 6.1).
+// that we offered (RFC 3264 section 6.1). It may switch off audio that there was; the first must be on.
 func (n *negotiator) accept(answer []byte) (*agreement, error) {
 	if !n.offering {
 		return nil, badSDP("an answer to no offer")
@@ -247,6 +262,10 @@ func (n *negotiator) accept(answer []byte) (*agreement, error) {
 		return n.agreed, nil // we offered nothing, and nothing is what there is (RFC 3264 section 6)
 	}
 	m := &d.media[n.ours.line]
+	if m.kind == kindAudio && m.port == 0 && n.agreed != nil {
+		n.agreed, n.standing = n.agreed.without(), n.ours
+		return n.agreed, nil
+	}
 	if !m.usable(n.local.Addr()) {
 		return nil, fmt.Errorf("%w: answer m=%s %d %s", ErrNotAcceptable, m.kind, m.port, m.proto)
 	}
@@ -260,10 +279,13 @@ func (n *negotiator) accept(answer []byte) (*agreement, error) {
 		}
 		a, _ := m.agree(f.kind.codec())
 		a.receive, a.secure = n.ours.receive, secure
+		// An answer cannot have us do what we did not offer (RFC 3264 section 6.1). Phones that hold us answer a refresh
+		// as if they did not.
+		a.send, a.sends = a.send && n.ours.way.send, a.sends && n.ours.way.receive
 		if a.mux && !n.ours.mux { // not offered, so not agreed (RFC 5761 section 5.1.1)
 			a.mux, a.rtcp = false, m.control()
 		}
-		n.agreed = a
+		n.agreed, n.standing = a, n.ours
 		return a, nil
 	}
 	return nil, fmt.Errorf("%w: no codec of our offer in the answer", ErrNotAcceptable)
@@ -292,11 +314,10 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 		return nil, nil, fmt.Errorf("%w: no audio over RTP/AVP in %v that we can reach", ErrNotAcceptable, n.codecs)
 	}
 	w := written{
-		lines: d.declined(), line: line, receive: a.receive, mux: a.mux,
+		lines: d.declined(), line: line, way: direction{send: a.send, receive: a.sends}, receive: a.receive, mux: a.mux,
 		profile: d.media[line].proto, crypto: a.secure.crypto(),
 	}
-	w.lines[line] = writtenAudio(n.local, w.profile, a.formats(), direction{send: a.send, receive: a.sends}, w.crypto) +
-		a.writtenMux()
+	w.lines[line] = writtenAudio(n.local, w.profile, a.formats(), w.way, w.crypto) + a.writtenMux()
 	n.settle(w, a)
 	return n.ours.body, a, nil
 }
@@ -307,19 +328,18 @@ func (n *negotiator) settle(w written, a *agreement) {
 	if w.body = n.ours.body; !slices.Equal(w.lines, n.ours.lines) {
 		w.body = n.write(w.lines)
 	}
-	n.ours, n.agreed, n.offering = w, a, false
+	n.ours, n.standing, n.agreed, n.offering = w, w, a, false
 }
 
 // remove answers an offer that takes the audio out of a session that had it (RFC 3264 section 8.2), as some
 // phones hold: nobody sends any more, until a later offer puts it back in its place (section 8.1).
 func (n *negotiator) remove(d *description) ([]byte, *agreement) {
-	a := *n.agreed
-	a.send, a.sends = false, false
+	a := n.agreed.without()
 	line := min(n.ours.line, len(d.media)-1)
 	n.settle(written{
 		lines: d.declined(), line: line, off: true, receive: a.receive, profile: n.ours.profile, crypto: n.ours.crypto,
-	}, &a)
-	return n.ours.body, &a
+	}, a)
+	return n.ours.body, a
 }
 
 func (n *negotiator) choose(d *description) (line int, a *agreement, err error) {

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,6 +25,7 @@ var update = flag.Bool("update", false, "write what came out into the cases")
 //	they offer         we answer it
 //	we offer           we offer; "we offer again" is the refresh that changes nothing
 //	they answer        we take the answer to our offer
+//	they refuse        our offer
 //	we answer          what we wrote
 //	agreed             what holds after the step
 //	refused            "bad" (SIP 400) or "not acceptable" (488) is what comes of the step instead
@@ -59,6 +61,8 @@ type sdpPlay struct {
 	newline string
 
 	wrote   string     // by us, in the last step
+	last    string     // of our descriptions, that of a refused offer not counted
+	stood   string     // when something was agreed on last
 	agreed  *agreement // by it
 	refused error      // what came of it, until that is asked for
 }
@@ -86,10 +90,12 @@ func (p *sdpPlay) step(f *txtar.File) {
 		p.same(f, p.wrote)
 	case "we offer again":
 		p.quiet()
-		before, version := p.n.ours.body, p.n.version
+		last, version := p.last, p.n.version
 		p.came(*p.n, p.n.again(), p.n.agreed, nil)
-		require.Equal(p.t, string(before), p.wrote, "to the letter")
+		require.Equal(p.t, last, p.wrote, "to the letter")
 		require.Equal(p.t, version, p.n.version)
+	case "they refuse":
+		p.last = p.stood
 	case "we answer":
 		p.same(f, p.wrote)
 	case "agreed":
@@ -110,8 +116,12 @@ func (p *sdpPlay) came(before negotiator, wrote []byte, a *agreement, err error)
 	if err != nil {
 		require.Empty(p.t, wrote)
 		require.Equal(p.t, before, *p.n)
-	} else {
-		require.Equal(p.t, a, p.n.agreed)
+		return
+	}
+	require.Equal(p.t, a, p.n.agreed)
+	p.last = cmp.Or(p.wrote, p.last)
+	if !p.n.offering || p.wrote == "" {
+		p.stood = p.last
 	}
 }
 

@@ -40,6 +40,10 @@ func (l *leg) offerAnew() (*sipmsg.Response, error) {
 	}
 }
 
+// heardSince reports whether audio came since the far end was asked. Who talks is there, whatever has become of the way of
+// the signalling; and should the audio cease, the far end is asked again.
+func (l *leg) heardSince(asked time.Time) bool { return l.stream.Stats().LastPacket.After(asked) }
+
 // learned has the owner of a stream's leg know of a fact. What is found out before there is a leg concerns nobody: it
 // is about a phone that has not answered.
 func (u *UA) learned(s media.Stream, f media.Fact) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"hotline/media"
 )
@@ -74,7 +75,8 @@ type fakeStream struct {
 	answer    string
 	// accepting, if not nil, is called by the next Accept.
 	accepting atomic.Pointer[func()]
-	fresh     atomic.Int32 // Offers
+	fresh     atomic.Int32              // Offers
+	heard     atomic.Pointer[time.Time] // when a packet came last; nil when none did
 
 	mu       sync.Mutex
 	turns    int // of offers and answers: a commit that is overtaken does nothing
@@ -197,7 +199,13 @@ func (s *fakeStream) Press(k media.Key) {
 	s.keys <- k
 }
 
-func (s *fakeStream) Stats() media.Stats     { return media.Stats{} }
+func (s *fakeStream) Stats() (stats media.Stats) {
+	if at := s.heard.Load(); at != nil {
+		stats.LastPacket = *at
+	}
+	return stats
+}
+
 func (s *fakeStream) Offsets() media.Offsets { return media.Offsets{} }
 func (s *fakeStream) Local() netip.AddrPort  { return netip.AddrPort{} }
 

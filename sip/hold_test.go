@@ -84,6 +84,8 @@ func TestHoldInAllForms(t *testing.T) {
 		{described("0.0.0.0", 4004, "8", "", ""), true},
 		{described(here, 4004, "8", "", "a=inactive\r\n"), true},
 		{described(here, 4004, "8", "", ""), false},
+		{described(here, 0, "8", "", ""), true}, // switched off is no answer that cannot be used
+		{described(here, 4004, "8", "", ""), false},
 	} {
 		k.request("INVITE", "")
 		_, err := next(t, commands).(call.Reoffered).Accept()

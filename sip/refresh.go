@@ -20,6 +20,8 @@ import (
 var (
 	// errSilent: the far end does not have the dialog any more, or cannot be reached in it.
 	errSilent = errors.New("sip: far end is silent")
+	// errDenied, with errSilent: the far end says so itself.
+	errDenied = errors.New("sip: far end does not know the dialog")
 	// errTheirs: a request of the far end's is under way, which is proof enough.
 	errTheirs = errors.New("sip: the far end's offer is under way")
 )
@@ -70,9 +72,9 @@ func (l *leg) prove(why call.Cause) {
 
 // ask is prove, by what send sends. The caller has the turn.
 func (l *leg) ask(why call.Cause, send func() (*sipmsg.Response, error)) {
-	before := l.lapses()
+	before, asked := l.lapses(), time.Now()
 	err := l.refresh(send)
-	if errors.Is(err, errSilent) {
+	if errors.Is(err, errSilent) && (why != call.CauseNoMedia || errors.Is(err, errDenied) || !l.heardSince(asked)) {
 		l.ua.log.Warn("far end is silent", zap.String("leg", string(l.id)), zap.Error(err))
 		l.abandon(why)
 		return
@@ -120,8 +122,11 @@ func (l *leg) refresh(send func() (*sipmsg.Response, error)) error {
 		if err != nil {
 			return err
 		}
-		if code := res.StatusCode; code == sipmsg.StatusCallTransactionDoesNotExists || code == sipmsg.StatusRequestTimeout {
-			return fmt.Errorf("%w: %d", errSilent, code) // RFC 3261 section 12.2.1.2
+		switch res.StatusCode { // RFC 3261 section 12.2.1.2
+		case sipmsg.StatusCallTransactionDoesNotExists:
+			return fmt.Errorf("%w: %w", errSilent, errDenied)
+		case sipmsg.StatusRequestTimeout:
+			return fmt.Errorf("%w: 408", errSilent)
 		}
 		if !l.mended(res, &tried) {
 			return nil

@@ -18,6 +18,9 @@ import (
 // 5.2).
 const retryMost = 10
 
+// unackedMost bounds the 200s of one leg that wait for their ACK: each is kept, and resent, for 64·T1.
+const unackedMost = 8
+
 // errSettled: the offer was answered already, or withdrawn, or its leg ended.
 var errSettled = errors.New("sip: offer already settled")
 
@@ -92,10 +95,10 @@ func (r *reoffer) begun() bool {
 // mayReoffer returns 0 when the far end may offer now, else the status that it is owed: 500 while an offer of its
 // own before has no answer (RFC 3261 section 14.2, RFC 3311 section 5.2), 491 while one of ours has none, be it in
 // a re-INVITE (the same sections) or in a 200 (RFC 5407 section 3.1.4). A missing ACK alone is no obstacle: it
-// may be on its way, or lost. The caller holds l.mu.
+// may be on its way, or lost; but many are. The caller holds l.mu.
 func (l *leg) mayReoffer(method sipmsg.RequestMethod) int {
 	switch {
-	case l.ctx.Err() != nil, l.reoffering.Load() != nil:
+	case l.ctx.Err() != nil, l.reoffering.Load() != nil, len(l.acks) >= unackedMost:
 		return sipmsg.StatusInternalServerError
 	case l.inviting:
 		return sipmsg.StatusRequestPending

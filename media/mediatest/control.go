@@ -32,8 +32,7 @@ type control struct {
 // newControl opens a port for a phone's RTCP, named by line, which belongs into its description.
 func newControl(t *testing.T, p *Phone) *control {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
+	conn := listenAt(t, p.Address().Addr())
 	t.Cleanup(func() { _ = conn.Close() })
 	return &control{t: t, phone: p, conn: conn}
 }

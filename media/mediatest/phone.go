@@ -66,8 +66,12 @@ type Phone struct {
 // taken down with the test.
 func NewPhone(t *testing.T, codec media.Codec) *Phone {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
+	return newPhoneAt(t, loopback, codec)
+}
+
+func newPhoneAt(t *testing.T, host netip.Addr, codec media.Codec) *Phone {
+	t.Helper()
+	conn := listenAt(t, host)
 	p := &Phone{
 		Codec: codec, Number: 8, Event: 101,
 		SSRC: uint32(conn.LocalAddr().(*net.UDPAddr).Port), Sequence: 65530, Timestamp: 4294967000,
@@ -86,6 +90,18 @@ func NewPhone(t *testing.T, codec media.Codec) *Phone {
 		<-done
 	})
 	return p
+}
+
+// listenAt opens a socket of an address's family.
+func listenAt(t *testing.T, host netip.Addr) *net.UDPConn {
+	t.Helper()
+	network := "udp4"
+	if host.Is6() {
+		network = "udp6"
+	}
+	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(host, 0)))
+	require.NoError(t, err)
+	return conn
 }
 
 func (p *Phone) listen() {
@@ -147,8 +163,12 @@ func describe(at netip.AddrPort, formats, lines []string) []byte {
 	for _, line := range lines {
 		maps.WriteString(line + "\r\n")
 	}
-	return fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP%s\r\n%s",
-		at.Addr(), at.Addr(), at.Port(), numbers.String(), maps.String())
+	address := "IN IP4 " + at.Addr().String()
+	if at.Addr().Is6() {
+		address = "IN IP6 " + at.Addr().String()
+	}
+	return fmt.Appendf(nil, "v=0\r\no=- 1 1 %s\r\ns=-\r\nc=%s\r\nt=0 0\r\nm=audio %d RTP/AVP%s\r\n%s",
+		address, address, at.Port(), numbers.String(), maps.String())
 }
 
 // Call offers the phone's description to a stream, and sends to it from then on. It returns the answer.

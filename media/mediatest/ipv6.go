@@ -1,0 +1,57 @@
+package mediatest
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/media"
+)
+
+// ipv6: all of a call over IPv6, whatever the engine does by itself with addresses: descriptions (RFC 8866 section 5.7),
+// audio both ways, a stranger, a hold without an address, and reports.
+func ipv6(t *testing.T, newEngine Make) {
+	t.Helper()
+	e := open(t, newEngine, func(o *media.Options) { o.Address = netip.IPv6Loopback() })
+	called, caller := newPhoneAt(t, netip.IPv6Loopback(), media.PCMA), newPhoneAt(t, netip.IPv6Loopback(), media.PCMU)
+	a, err := e.Open(media.StreamOptions{})
+	require.NoError(t, err)
+	b, err := e.Open(media.StreamOptions{})
+	require.NoError(t, err)
+	reports := newControl(t, caller)
+	require.Contains(t, caller.Call(a, reports.line()), "c=IN IP6 ::1\r\n")
+	offer, err := b.Offer()
+	require.NoError(t, err)
+	require.Contains(t, string(offer), " IN IP6 ::1\r\n")
+	require.NoError(t, b.Accept(called.Describe()))
+	called.Aim(b)
+
+	unbridge, err := e.Bridge(a, b, nil)
+	require.NoError(t, err)
+	defer unbridge()
+	const packets = 25
+	stranger := newPhoneAt(t, netip.IPv6Loopback(), media.PCMU)
+	stranger.Aim(a)
+	stranger.SSRC = caller.SSRC
+	said := media.Tone(700, media.FrameDuration).ALaw
+	caller.Send(coded(said, media.PCMU))
+	for range packets - 1 {
+		stranger.Sequence, stranger.Timestamp = caller.Sequence, caller.Timestamp
+		stranger.Send(coded(media.Tone(1900, media.FrameDuration).ALaw, media.PCMU))
+		caller.Send(coded(said, media.PCMU))
+	}
+	called.Say(media.Tone(1300, packets*media.FrameDuration))
+	atCalled, atCaller := called.Take(packets), caller.Take(packets)
+	require.True(t, Has(called.Heard(atCalled), 700))
+	require.False(t, Has(called.Heard(atCalled), 1900))
+	require.True(t, Has(caller.Heard(atCaller), 1300))
+	require.Equal(t, a.Local(), atCaller[0].From)
+	eventually(t, a, func(s media.Stats) bool { return s.Strangers == packets-1 && s.PacketsIn == packets })
+	reports.until(func(packets map[byte][]byte) bool { return packets[senderReport] != nil })
+
+	nowhere := describe(netip.AddrPortFrom(netip.IPv6Unspecified(), caller.Address().Port()), []string{"0 PCMU"}, nil)
+	_, err = a.Answer(nowhere)
+	require.NoError(t, err)
+	require.True(t, a.Held())
+}
