@@ -35,10 +35,10 @@ const networkPackets = 60
 
 // speak has a phone say something by a relay under a rule, after a word that came through as it was, and waits until so
 // many packets have been heard and recorded.
-func speak(t *testing.T, rule testkit.Rule, come int) *network {
+func speak(t *testing.T, newEngine func(media.Options) (media.Engine, error), rule testkit.Rule, come int) *network {
 	t.Helper()
 	loopback := netip.MustParseAddr("127.0.0.1")
-	e, err := media.NewPortable(media.Options{
+	e, err := newEngine(media.Options{
 		Address: loopback, Ports: media.PortRange{Lo: 9400, Hi: 9499}, Rest: time.Millisecond,
 	})
 	require.NoError(t, err)
@@ -95,25 +95,32 @@ func (n *network) requireInPlace(t *testing.T) {
 	}
 }
 
-// What a network does to packets costs those that it loses, and no other.
+// What a network does to packets costs those that it loses, and no other; by either engine.
 func TestNetwork(t *testing.T) {
+	for name, newEngine := range engines {
+		t.Run(name, func(t *testing.T) { badNetwork(t, newEngine) })
+	}
+}
+
+func badNetwork(t *testing.T, newEngine func(media.Options) (media.Engine, error)) {
+	t.Helper()
 	every := func(n int) func(int) bool {
 		count := 0
 		return func(int) bool { count++; return count%n == n/2 }
 	}
 	t.Run("loss", func(t *testing.T) {
-		n := speak(t, testkit.Rule{Drop: every(10)}, networkPackets-6)
+		n := speak(t, newEngine, testkit.Rule{Drop: every(10)}, networkPackets-6)
 		n.requireInPlace(t)
 		require.Equal(t, uint64(6), n.from.Stats().Lost)
 	})
 	t.Run("duplication", func(t *testing.T) {
-		n := speak(t, testkit.Rule{Twice: true}, networkPackets)
+		n := speak(t, newEngine, testkit.Rule{Twice: true}, networkPackets)
 		n.requireInPlace(t)
 		require.Eventually(t, func() bool { return n.from.Stats().Duplicate == networkPackets }, testkit.Patience, time.Millisecond)
 		require.Zero(t, n.from.Stats().Late)
 	})
 	t.Run("reordering", func(t *testing.T) {
-		n := speak(t, testkit.Rule{Swap: true, Hold: testkit.Patience}, networkPackets)
+		n := speak(t, newEngine, testkit.Rule{Swap: true, Hold: testkit.Patience}, networkPackets)
 		n.requireInPlace(t)
 		st := n.from.Stats()
 		require.Equal(t, []uint64{networkPackets / 2, 0, 0}, []uint64{st.Late, st.Lost, st.Duplicate})
@@ -121,7 +128,7 @@ func TestNetwork(t *testing.T) {
 	t.Run("jitter", func(t *testing.T) {
 		turn := 0
 		delay := func() time.Duration { turn++; return time.Duration(turn%4) * 10 * time.Millisecond }
-		n := speak(t, testkit.Rule{Delay: delay}, networkPackets)
+		n := speak(t, newEngine, testkit.Rule{Delay: delay}, networkPackets)
 		n.requireInPlace(t)
 		st := n.from.Stats()
 		require.Equal(t, []uint64{networkPackets + 1, 0, 0}, []uint64{st.PacketsIn, st.Lost, st.Duplicate})

@@ -72,6 +72,9 @@ func newSender(write func([]byte, netip.AddrPort) bool) *sender {
 func (o *sender) agree(a *agreement) {
 	o.agreed = a
 	o.pack = pack{} // it was for what was agreed before
+	if a == nil || !a.send {
+		o.relay.on = false // what is not sent on a hold must not count as lost after it
+	}
 }
 
 func (o *sender) follow(target netip.AddrPort) {

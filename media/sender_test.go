@@ -51,7 +51,7 @@ func TestSenderProperties(t *testing.T) {
 		var ssrc, timestamp uint32
 		var frame [frameSamples]byte
 		for range rapid.IntRange(1, 60).Draw(t, "acts") {
-			switch rapid.IntRange(0, 7).Draw(t, "act") {
+			switch rapid.IntRange(0, 8).Draw(t, "act") {
 			case 0, 1:
 				if o.keys.n > 0 { // as the wheel does
 					o.keys.step(o, now, frame[:])
@@ -74,6 +74,10 @@ func TestSenderProperties(t *testing.T) {
 				timestamp += uint32(rapid.IntRange(1, 50).Draw(t, "frames") * frameSamples)
 			case 7:
 				o.dial(Key(eventKeys[rapid.IntRange(0, 15).Draw(t, "key")]))
+			case 8: // on hold, or no longer
+				a.send = !a.send
+				agreed := a
+				o.agree(&agreed)
 			case 5:
 				ssrc, timestamp = rapid.Uint32Range(0, 2).Draw(t, "ssrc"), rapid.Uint32().Draw(t, "timestamp")
 			}
@@ -149,6 +153,35 @@ func TestSenderClock(t *testing.T) {
 	// The unevenness of 40 ms is not passed on, the pause of half a second is (with those 40 ms).
 	require.Equal(t, []uint32{160, 160, 160, 160, 160 + 480*8 + 40*8, 160}, steps)
 	require.Equal(t, []bool{true, false, false, false, false, true, false}, markers)
+}
+
+// A hold takes time and no numbers, so that the far end counts nothing as lost; whoever holds, and whether the other leg's
+// packets go on coming or not.
+func TestSenderHeld(t *testing.T) {
+	for _, frames := range []int{10, 50, 5000} {
+		o, sent := captured()
+		now, number := time.Now(), uint16(65530)
+		said := func(n int) {
+			for range n {
+				number++
+				now = now.Add(FrameDuration)
+				o.forward(now, audioPacket(1, number, uint32(number)*uint32(frameSamples)), payloadPCMA)
+			}
+		}
+		said(3)
+		talk, held := *o.agreed, *o.agreed
+		held.send = false
+		o.agree(&held)
+		said(frames)
+		o.agree(&talk)
+		said(3)
+		require.Len(t, *sent, 6)
+		for i, p := range *sent {
+			require.Equal(t, (*sent)[0].SequenceNumber+uint16(i), p.SequenceNumber)
+			require.Equal(t, i == 0 || i == 3, p.Marker, "packet %d", i)
+		}
+		require.Equal(t, (*sent)[2].Timestamp+uint32((frames+1)*frameSamples), (*sent)[3].Timestamp)
+	}
 }
 
 func TestSenderSendsNothing(t *testing.T) {

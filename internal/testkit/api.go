@@ -59,6 +59,7 @@ type Record struct {
 		Codec   string  `json:"codec"`
 		In      uint64  `json:"packets_in"`
 		Out     uint64  `json:"packets_out"`
+		FarLost uint64  `json:"far_lost"`
 		MOS     float64 `json:"mos"`
 		Silent  int     `json:"silent"`
 		NoMedia bool    `json:"no_media"`

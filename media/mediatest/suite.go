@@ -47,6 +47,7 @@ func audioTests() map[string]func(*testing.T, Make) {
 		"bridge makes events of keys":            bridgeEvents,
 		"bridge passes tones on as they are":     bridgePassesTones,
 		"bridge ends with a stream":              bridgeClosed,
+		"bridge on hold leaves no gap":           bridgeHeld,
 		"one stream from play to bridge to play": continuity,
 		"gaps and order survive a bridge":        bridgeGaps,
 		"rooms":                                  rooms,
