@@ -3,6 +3,7 @@ package media
 import (
 	"errors"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,14 +39,16 @@ func servedBy(t *testing.T, port uint16, take func(serve func() error, l *line) 
 // own end waits for it.
 func TestOpenApart(t *testing.T) {
 	var calls atomic.Int32
-	held, release := make(chan struct{}), make(chan struct{})
+	held, over := make(chan struct{}), make(chan struct{})
 	c := servedBy(t, 18930, func(serve func() error, _ *line) error {
 		if calls.Add(1) == 1 {
 			close(held)
-			<-release
+			<-over
 		}
 		return serve()
 	})
+	release := sync.OnceFunc(func() { close(over) })
+	t.Cleanup(release) // before the engine is closed, which waits for it
 	opened, closed, ended := make(chan error, 1), make(chan error, 1), make(chan error, 1)
 	go func() {
 		_, err := c.Open(StreamOptions{})
@@ -60,14 +63,14 @@ func TestOpenApart(t *testing.T) {
 	case err := <-closed:
 		require.NoError(t, err)
 	case <-time.After(testWait):
-		t.Error("another stream waits for it")
+		require.FailNow(t, "another stream waits for it")
 	}
 	go func() { ended <- c.Close() }()
 	require.Eventually(t, func() bool {
 		_, err := c.Open(StreamOptions{})
 		return errors.Is(err, ErrClosed)
 	}, testWait, time.Millisecond, "none is opened any more")
-	close(release)
+	release()
 	require.NoError(t, <-opened)
 	require.NoError(t, <-ended)
 	require.Empty(t, c.streams, "it was closed with the engine")

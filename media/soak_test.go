@@ -1,51 +1,123 @@
 package media_test
 
 import (
+	"context"
+	"fmt"
 	"net/netip"
 	"os"
 	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"hotline/internal/testkit"
 	"hotline/media"
 	"hotline/media/mediatest"
 )
 
-// TestSoak: calls come and go for a while, and at the end there are as many descriptors, and not more memory, than after
-// the first of them; that there are no more goroutines is seen by TestMain.
-func TestSoak(t *testing.T) {
-	for name, newEngine := range engines {
-		t.Run(name, func(t *testing.T) {
-			phone := mediatest.NewPhone(t, media.PCMA)
-			o := media.Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: media.PortRange{Lo: 9000, Hi: 9399}}
-			round := func() {
-				e, err := newEngine(o)
-				require.NoError(t, err)
-				mediatest.Churn(t, e, phone.Describe(), 20, 10)
-				require.NoError(t, e.Close())
-			}
-			round()
-			descriptors, memory := held(t)
-			for began := time.Now(); time.Since(began) < soakFor; {
-				round()
-			}
-			now, grown := held(t)
-			require.Equal(t, descriptors, now, "descriptors")
-			require.Less(t, grown, memory+1<<20, "octets of heap: a line is about ten thousand")
-		})
-	}
+const (
+	// soakAtOnce is how many calls are on each engine at a time, and soakRest how long a port rests: the range holds few
+	// enough that all are used again and again.
+	soakAtOnce = 6
+	soakRest   = 300 * time.Millisecond
+	soakPairs  = 40
+	// soakMargin is how many octets the heap may have more at the end: a stream is ten thousand.
+	soakMargin = 1 << 20
+)
+
+// held is what the process holds: goroutines, descriptors, and octets in use on the heap.
+type held struct {
+	goroutines, descriptors int
+	heap                    uint64
 }
 
-// held is how many descriptors are open, and how many octets are in use on the heap.
-func held(t *testing.T) (descriptors int, memory uint64) {
+// look waits until the process holds no more goroutines and descriptors than it should, and returns what it does; those of
+// a socket that was closed end by themselves. A nil limit is none.
+func look(t *testing.T, limit *held) (h held) {
 	t.Helper()
-	list, err := os.ReadDir("/dev/fd")
-	require.NoError(t, err)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(testkit.Patience); ; <-tick.C {
+		list, err := os.ReadDir("/dev/fd")
+		require.NoError(t, err)
+		h.goroutines, h.descriptors = runtime.NumGoroutine(), len(list)
+		if limit == nil || h.goroutines <= limit.goroutines && h.descriptors <= limit.descriptors || time.Now().After(deadline) {
+			break
+		}
+	}
 	runtime.GC()
 	runtime.GC() // what finalizers and pools held
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return len(list), m.HeapAlloc
+	h.heap = m.HeapAlloc
+	return h
+}
+
+// TestSoak: on both engines, side by side, calls of every kind come and go. At the end the process holds the goroutines,
+// descriptors and memory that it did after the first of them, and the engines hold no line, port or anything else of a call.
+func TestSoak(t *testing.T) {
+	var engines []media.Engine
+	var soaked []*mediatest.Soaker
+	for lo, newEngine := range map[uint16]func(media.Options) (media.Engine, error){9000: media.NewPortable, 9200: media.New} {
+		e, err := newEngine(media.Options{
+			Address: netip.MustParseAddr("127.0.0.1"), Ports: media.PortRange{Lo: lo, Hi: lo + 2*soakPairs - 1},
+			Rest: soakRest, Timeout: mediatest.SoakTimeout,
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, e.Close()) })
+		engines = append(engines, e)
+		soaked = append(soaked, mediatest.NewSoaker(e, soakRest))
+	}
+	run := func(length time.Duration) {
+		ctx, cancel := context.WithTimeout(t.Context(), length)
+		defer cancel()
+		var all sync.WaitGroup
+		for _, k := range soaked {
+			all.Go(func() { k.Run(ctx, t, soakAtOnce) })
+		}
+		all.Wait()
+	}
+	run(0) // each kind once, which makes what is made once and kept
+	before := look(t, nil)
+	run(soakFor)
+	after := look(t, &before)
+	publish(t, soaked, before, after)
+	require.LessOrEqual(t, after.goroutines, before.goroutines)
+	require.LessOrEqual(t, after.descriptors, before.descriptors)
+	require.Less(t, after.heap, before.heap+soakMargin)
+	for i, e := range engines {
+		require.NotZero(t, soaked[i].Reused.Load(), "ports were used again")
+		requireNothingHeld(t, e)
+	}
+}
+
+// requireNothingHeld checks that an engine holds nothing of calls that are over.
+func requireNothingHeld(t *testing.T, e media.Engine) {
+	t.Helper()
+	var now [4]int
+	require.Eventually(t, func() bool {
+		now[0], now[1], now[2], now[3] = media.Held(e)
+		return now == [4]int{}
+	}, testkit.Patience, 10*time.Millisecond, "streams, ports, streams of which there is something to tell, lines")
+}
+
+// publish says what the soak was, where that is wanted, and in the test's log.
+func publish(t *testing.T, soaked []*mediatest.Soaker, before, after held) {
+	t.Helper()
+	var calls []string
+	for _, k := range soaked {
+		calls = append(calls, fmt.Sprintf("%d calls, %d of whose ports had been another's", k.Calls.Load(), k.Reused.Load()))
+	}
+	row := func(name string, h held) string {
+		return fmt.Sprintf("| %s | %d | %d | %.2f |\n", name, h.goroutines, h.descriptors, float64(h.heap)/(1<<20))
+	}
+	text := fmt.Sprintf("%s on both engines, side by side: %s.\n\n| | goroutines | descriptors | heap, MiB |\n|---|---|---|---|\n%s%s",
+		soakFor, strings.Join(calls, "; "), row("before", before), row("after", after))
+	t.Log("\n" + text)
+	if path := os.Getenv("HOTLINE_PROOF"); path != "" {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
 }

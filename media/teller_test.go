@@ -32,11 +32,12 @@ func TestTellerApart(t *testing.T) {
 	slow := keyed(t, 18950)
 	other, err := slow.core.Open(StreamOptions{})
 	require.NoError(t, err)
-	held, release := make(chan struct{}), make(chan struct{})
+	held, over := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(over) }) // before the engine is closed, which waits for it
 	slow.OnKey(func(k Key) {
 		if k == '1' {
 			close(held)
-			<-release
+			<-over
 		}
 	})
 	told := make(chan Key, 1)
@@ -49,10 +50,8 @@ func TestTellerApart(t *testing.T) {
 	case k := <-told:
 		require.Equal(t, Key('3'), k)
 	case <-time.After(testWait):
-		close(release)
-		t.Fatal("it waits for the other stream's function")
+		require.FailNow(t, "it waits for the other stream's function")
 	}
-	close(release)
 }
 
 // keyed is a stream of an engine of its own, whose keys nobody but the test presses.
