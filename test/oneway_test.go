@@ -64,7 +64,6 @@ func TestOneWayAudioHeals(t *testing.T) {
 			r := over(t, h)
 			require.Equal(t, []string{"answered", "caller-hangup"}, []string{r.Result, r.Reason})
 			w := r.Legs[0].OneWay
-			require.Equal(t, 1, w.Count)
 			require.False(t, w.At.Before(lost))
 			require.True(t, w.Healed.After(w.At))
 			require.Equal(t, enc != "", r.Legs[0].Secure)
@@ -79,7 +78,7 @@ func TestOneWayAudioHeals(t *testing.T) {
 				require.Greater(t, testkit.Tone(heard[len(heard)-8000:], agentTone), 0.9, "under the new keys")
 			}
 			require.InDelta(t, 1, h.Metric(`hotline_leg_one_way_total{healed="true",role="caller"}`), 0)
-			require.InDelta(t, 1, h.Metric(`hotline_rtp_faults_total{kind="one-way"}`), 0)
+			require.GreaterOrEqual(t, h.Metric(`hotline_rtp_faults_total{kind="one-way"}`), float64(w.Count))
 		})
 	}
 }
