@@ -77,14 +77,12 @@ func (k *Soaker) Run(ctx context.Context, t *testing.T, atOnce int) {
 func (k *Soaker) open(t *testing.T, o media.StreamOptions) media.Stream {
 	t.Helper()
 	var s media.Stream
+	var err error
 	require.Eventually(t, func() bool {
-		var err error
-		if s, err = k.engine.Open(o); errors.Is(err, media.ErrNoPorts) {
-			return false
-		}
-		require.NoError(t, err)
-		return true
+		s, err = k.engine.Open(o)
+		return !errors.Is(err, media.ErrNoPorts)
 	}, patience, k.rest/10)
+	require.NoError(t, err)
 	now, port := time.Now(), s.Local().Port()
 	k.mu.Lock()
 	defer k.mu.Unlock()
