@@ -20,7 +20,7 @@ func (l *line) contain(where string) {
 func (l *line) fail(where string, v any) {
 	s, stack := l.stream, debug.Stack()
 	err := l.cut()
-	s.core.teller.tell(func() { s.fault(where, v, stack, err) })
+	s.core.teller.tell(s, func() { s.fault(where, v, stack, err) })
 }
 
 // contain, deferred by the teller, does the same for what is told.

@@ -129,7 +129,7 @@ func (l *line) judge(now time.Time) {
 		s.core.metrics.quality.faults.WithLabelValues(fact.String()).Inc()
 	}
 	if s.onFact != nil {
-		s.core.teller.tell(func() { s.tellFact(fact) })
+		s.core.teller.tell(s, func() { s.tellFact(fact) })
 	}
 }
 

@@ -229,8 +229,7 @@ func TestVerdict(t *testing.T) {
 
 // Facts are told in order, and counted: silence when it begins, not each time it is told again.
 func TestFactsAreToldAndCounted(t *testing.T) {
-	m, err := newMetrics(nil)
-	require.NoError(t, err)
+	m := newMetrics()
 	facts := make(chan Fact, 8)
 	teller := newTeller()
 	l, _ := lined(agreement{rtcp: theirControl})

@@ -29,8 +29,9 @@ type core struct {
 	teller    *teller
 	transport transport
 
-	mu      sync.Mutex // guards the following
+	mu      sync.Mutex // guards the following; nobody waits for a shard who holds it
 	closed  bool
+	opening sync.WaitGroup // streams that are to be served, begun before closed is set
 	streams []*stream
 
 	closing  sync.Once
@@ -62,15 +63,16 @@ func newCore(o Options, start func(c *core) (transport, error)) (Engine, error) 
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(o.Registry)
-	if err != nil {
-		return nil, err
+	c := &core{
+		o: o, log: o.Logger, metrics: newMetrics(), ports: newPortPool(o.Ports, o.Rest), teller: newTeller(),
 	}
-	c := &core{o: o, log: o.Logger, metrics: m, ports: newPortPool(o.Ports, o.Rest)}
 	if c.transport, err = start(c); err != nil {
 		return nil, fmt.Errorf("start media engine: %w", err)
 	}
-	c.teller = newTeller()
+	if err := c.metrics.register(o.Registry); err != nil { // last, so that no metrics are left of an engine that is not
+		c.transport.end()
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -85,19 +87,30 @@ func (c *core) Open(o StreamOptions) (Stream, error) {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
 	s.begin(o, port)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		err = ErrClosed
-	} else {
-		err = c.transport.serve(s.line)
+	if err := c.serve(s); err != nil {
+		err = errors.Join(err, s.line.sockets.close())
+		c.ports.release(port) // no sooner, or another stream could be given what is still bound
+		return nil, fmt.Errorf("open stream: %w", err)
 	}
-	if err != nil {
-		c.ports.release(port)
-		return nil, fmt.Errorf("open stream: %w", errors.Join(err, s.line.sockets.close()))
-	}
-	c.streams = append(c.streams, s)
 	return s, nil
+}
+
+// serve has a stream served, unless the engine is closed. Errors: ErrClosed, the transport's.
+func (c *core) serve(s *stream) error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	c.opening.Add(1)
+	c.streams = append(c.streams, s) // at once: a fault may close it before this is over
+	c.mu.Unlock()
+	defer c.opening.Done()
+	if err := c.transport.serve(s.line); err != nil {
+		c.forget(s)
+		return err
+	}
+	return nil
 }
 
 // forget takes a closed stream from those that are open.
@@ -113,9 +126,12 @@ func (c *core) forget(s *stream) {
 func (c *core) Close() error {
 	c.mu.Lock()
 	c.closed = true
-	streams := slices.Clone(c.streams)
 	c.mu.Unlock()
 	c.closing.Do(func() {
+		c.opening.Wait()
+		c.mu.Lock()
+		streams := slices.Clone(c.streams)
+		c.mu.Unlock()
 		var errs []error
 		for _, s := range streams {
 			errs = append(errs, s.Close())

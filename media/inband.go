@@ -117,5 +117,5 @@ func (l *line) withheld(kind payloadKind, far *line) bool {
 	if kind == payloadEvent {
 		return !l.keys.may(byRTP)
 	}
-	return l.inband != nil && l.inband.tones.sounding && far.out.hasEvents()
+	return l.inband != nil && l.keys.wants(byTone) && l.inband.tones.sounding && far.out.hasEvents()
 }

@@ -101,6 +101,30 @@ func TestInbandEchoThroughBridge(t *testing.T) {
 	require.Equal(t, "7", *toldB)
 }
 
+// A tone that nobody listens to any more, in the middle of it, is a tone like others: what follows is heard at the other
+// end, which has events.
+func TestInbandForgottenInATone(t *testing.T) {
+	c := &core{teller: newTeller()}
+	defer c.teller.end()
+	a, _ := deskLine(c, toneless())
+	events := toneless()
+	events.hasEvent, events.event = true, 101
+	b, _ := deskLine(c, events)
+	ends := [2]*bridgeEnd{{side: SideA, line: a}, {side: SideB, line: b}}
+	for _, e := range ends {
+		require.NoError(t, e.line.claim(e))
+	}
+	require.NoError(t, join(ends))
+	phone := &caller{l: a, bench: new(workbench)}
+	now := phone.say(time.Now(), sound{}.dual(770, 1336, -10, -10, 100).alaw())
+	require.True(t, a.inband.tones.sounding)
+	a.keys.tell = nil
+	b.out.keys = dialled{} // what was passed on has been sent
+	before := b.out.packets
+	phone.say(now, make([]byte, 10*frameSamples))
+	require.Equal(t, before+10, b.out.packets)
+}
+
 // A line listens only as long as it is worth the time: to a far end without events, for somebody who wants to know,
 // and while no other method was seen.
 func TestInbandOnlyWhereNeeded(t *testing.T) {

@@ -68,7 +68,7 @@ func (l *line) press(k Key, by keyMethod) {
 		s.untold.Add(-1)
 		return
 	}
-	s.core.teller.tell(func() { s.tellKey(k, tell, turn) })
+	s.core.teller.tell(s, func() { s.tellKey(k, tell, turn) })
 }
 
 // tellKey tells of a key, unless the stream was closed or another function set meanwhile. Called by the teller.

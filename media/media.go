@@ -6,9 +6,10 @@
 // package recorder implements [Tap].
 //
 // Goroutines: every method of [Engine] and [Stream] may be called from any goroutine, but not by a [Tap]: that is
-// called on the packet's way, by whoever owns the stream's line (its shard), which must not wait for itself. Key,
-// fact and fault functions are called one after another by one goroutine of the engine, and may call the stream. None
-// of them may block. One that panics costs its stream, which is closed, and no other.
+// called on the packet's way, by whoever owns the stream's line (its shard), which must not wait for itself; it must
+// not block. The key, fact and fault functions of one stream are called one after another, by a goroutine of the
+// engine that is that stream's alone, and may call the stream; while one of them lasts no other is told that stream's.
+// What panics costs its stream, which is closed, and no other.
 package media
 
 import (

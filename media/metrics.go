@@ -11,12 +11,13 @@ import (
 type metrics struct {
 	lost    prometheus.Counter
 	quality *qualityMetrics
+	packets [2]prometheus.Collector // in, out
 
 	mu      sync.Mutex
 	tallies []*tally // one a shard
 }
 
-func newMetrics(registry prometheus.Registerer) (*metrics, error) {
+func newMetrics() *metrics {
 	m := &metrics{quality: newQualityMetrics(), lost: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "hotline_rtp_lost_total",
 		Help: "RTP packets that never came, by sequence numbers (RFC 3550 A.3); counted when a stream closes.",
@@ -28,19 +29,29 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			ConstLabels: prometheus.Labels{"direction": direction},
 		}, func() float64 { return m.sum(of) })
 	}
-	if registry == nil {
-		return m, nil
-	}
-	for _, c := range append(m.quality.collectors(),
+	m.packets = [2]prometheus.Collector{
 		packets("in", func(t *tally) uint64 { return t.in.Load() }),
 		packets("out", func(t *tally) uint64 { return t.out.Load() }),
-		m.lost,
-	) {
+	}
+	return m
+}
+
+// register has a registry show the metrics: all of them, or, with an error, none. A nil registry is silent. Errors: the
+// registry's.
+func (m *metrics) register(registry prometheus.Registerer) error {
+	if registry == nil {
+		return nil
+	}
+	all := append(m.quality.collectors(), m.packets[0], m.packets[1], m.lost)
+	for i, c := range all {
 		if err := registry.Register(c); err != nil {
-			return nil, fmt.Errorf("register RTP metrics: %w", err)
+			for _, before := range all[:i] {
+				registry.Unregister(before)
+			}
+			return fmt.Errorf("register RTP metrics: %w", err)
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // tally is one more shard's.

@@ -4,7 +4,8 @@ package media
 type openers struct {
 	now *opener // nil: it is not encrypted
 	// before is the opener that now has taken the place of, until a packet comes that is of now: the far end goes on
-	// under its old key until our answer has reached it.
+	// under its old key until our answer has reached it. Where plain audio has taken the place, it is there to tell what
+	// is not plain yet.
 	before *opener
 }
 
@@ -22,7 +23,7 @@ func (o *openers) agree(p *protection) {
 // rtp decrypts an RTP packet of less than maxDatagram octets. What it returns is valid until it is called again.
 func (o *openers) rtp(b []byte) ([]byte, authenticity) {
 	if o.now == nil {
-		return b, authentic
+		return o.plain(b)
 	}
 	plain, what := o.now.rtp(b)
 	if what == authentic {
@@ -35,6 +36,18 @@ func (o *openers) rtp(b []byte) ([]byte, authenticity) {
 		}
 	}
 	return nil, what
+}
+
+// plain takes an RTP packet where nothing is encrypted any more, or never was. What was on its way under the key before
+// would be noise, and is refused, until the first plain packet has come.
+func (o *openers) plain(b []byte) ([]byte, authenticity) {
+	if o.before != nil {
+		if _, late := o.before.rtp(b); late == authentic {
+			return nil, notAuthentic
+		}
+		o.before = nil
+	}
+	return b, authentic
 }
 
 // rtcp decrypts RTCP, likewise. A report under an old key tells nothing that the next does not.

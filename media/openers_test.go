@@ -65,6 +65,9 @@ func TestOpenersChange(t *testing.T) {
 		require.Equal(t, authentic, arrives(sealed(t, newer, 7, 5)))
 		require.Equal(t, notAuthentic, arrives(sealed(t, s, 7, 6)))
 		both.agree(nil)
-		require.Equal(t, authentic, arrives(unsealed(7, 7)), "and plain again")
+		require.Equal(t, notAuthentic, arrives(sealed(t, newer, 7, 7)), "what was on its way would be noise")
+		require.Equal(t, notAuthentic, arrives(sealed(t, newer, 7, 8)))
+		require.Equal(t, authentic, arrives(unsealed(7, 9)), "and plain again")
+		require.Nil(t, both.before, "the old key is forgotten")
 	})
 }

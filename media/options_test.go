@@ -37,9 +37,7 @@ func TestOptions(t *testing.T) {
 
 func TestMetricsTwice(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	_, err := newMetrics(registry)
-	require.NoError(t, err)
-	_, err = newMetrics(registry)
+	require.NoError(t, newMetrics().register(registry))
 	var already prometheus.AlreadyRegisteredError
-	require.ErrorAs(t, err, &already)
+	require.ErrorAs(t, newMetrics().register(registry), &already)
 }

@@ -162,7 +162,7 @@ type negotiator struct {
 	local    netip.AddrPort // where we receive, as the far end is to know it
 	codecs   []Codec        // in the order of preference of this stream
 	security Security
-	keys     []cryptoLine // that we offered when nothing was agreed yet
+	keys     []cryptoLine // that we offered last
 	sealers  []*sealer    // of such keys as were chosen
 
 	session, version uint64 // of our o= line

@@ -57,6 +57,9 @@ func (n *negotiator) offered(m *mediaLine, encrypted bool) (line *cryptoLine, ok
 // isOurs reports whether a key of the far end's is one that it has from us. Each side encrypts with its own: under one
 // for both, what we send would be taken when it is sent back to us.
 func (n *negotiator) isOurs(k *masterKey) bool {
+	if n.agreed != nil && n.agreed.secure != nil && *n.agreed.secure.out.key == *k {
+		return true
+	}
 	return slices.ContainsFunc(n.ours.crypto, func(l cryptoLine) bool { return *l.key == *k })
 }
 
@@ -104,21 +107,25 @@ func (p *protection) crypto() []cryptoLine {
 	return []cryptoLine{{tag: p.tag, key: p.out.key}}
 }
 
-// toOffer is the profile of an offer of ours, and the keys in it: those in use, so that nothing begins anew, or one for
-// each suite. What was agreed to be plain stays so, until the far end offers otherwise.
+// toOffer is the profile of an offer of ours, and the keys in it, one for each suite. Where something encrypted is agreed
+// they are new ones: who answers may be another phone than the one that talks, and could not know how often our numbers
+// have rolled over under the key in use (RFC 3711 section 3.3.1). What was agreed to be plain stays so, until the far end
+// offers otherwise.
 func (n *negotiator) toOffer() (profile string, lines []cryptoLine) {
-	switch {
-	case n.agreed != nil && n.agreed.secure != nil:
-		return n.ours.profile, n.agreed.secure.crypto()
-	case n.security != SecurityRequired && (n.agreed != nil || n.security != SecurityOptional):
+	encrypted := n.agreed != nil && n.agreed.secure != nil
+	if !encrypted && n.security != SecurityRequired && (n.agreed != nil || n.security != SecurityOptional) {
 		return profilePlain, nil
 	}
-	if n.keys == nil {
+	if encrypted || n.keys == nil {
+		n.keys, n.sealers = nil, nil
 		for i := range suites {
 			n.keys = append(n.keys, cryptoLine{tag: i + 1, key: newMasterKey(&suites[i])})
 		}
 	}
-	if n.security == SecurityRequired {
+	switch {
+	case encrypted:
+		return n.ours.profile, n.keys
+	case n.security == SecurityRequired:
 		return profileSecure, n.keys
 	}
 	return profilePlain, n.keys

@@ -162,6 +162,24 @@ func TestOpenStrangers(t *testing.T) {
 			require.Equal(t, notAuthentic, what)
 		}
 		require.Zero(t, o.sources)
+		for ssrc := range uint32(3 * maxSources) {
+			_, known := o.context.ROC(ssrc)
+			require.False(t, known, "nor within the context")
+		}
+		plain, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{}})
+		require.NoError(t, err)
+		for ssrc := range uint32(3 * maxSources) {
+			stranger, err := newSealer(newMasterKey(s.key.suite))
+			require.NoError(t, err)
+			binary.BigEndian.PutUint32(plain[4:], ssrc)
+			b, ok := stranger.rtcp(append(make([]byte, 0, len(plain)+sealRoom), plain...))
+			require.True(t, ok)
+			_, what := o.rtcp(b)
+			require.Equal(t, notAuthentic, what)
+			_, known := o.context.Index(ssrc)
+			require.False(t, known, "nor for reports")
+		}
+		require.Zero(t, o.reporters)
 		_, what := o.rtp(sealed(t, s, 7, 1))
 		require.Equal(t, authentic, what)
 	})

@@ -128,7 +128,13 @@ func (o *sender) frame(now time.Time, alaw []byte, talk bool) {
 // forward sends a packet of the other leg's at once. Gaps and late packets stay what they are, so that
 // the far end's jitter buffer judges the whole way.
 func (o *sender) forward(now time.Time, p *rtp.Packet, kind payloadKind) {
-	if !o.open() || len(p.Payload) > maxDatagram {
+	if !o.open() {
+		if o.held() {
+			o.relay.on = false // what nobody wanted is not lost: after it begins anew what is forwarded
+		}
+		return
+	}
+	if len(p.Payload) > maxDatagram {
 		return
 	}
 	if o.keys.n > 0 {
@@ -145,6 +151,7 @@ func (o *sender) forward(now time.Time, p *rtp.Packet, kind payloadKind) {
 	if fresh {
 		timestamp, _ := o.clock(now)
 		if int32(timestamp-o.due(now)) > maxSkew {
+			o.skip(p)
 			return // a flood: more audio than time has passed
 		}
 		o.relay = relay{
@@ -210,8 +217,8 @@ func (o *sender) relays(now time.Time, p *rtp.Packet, event bool) bool {
 	return step <= 0 || int32(timestamp-o.relay.newest) >= 0
 }
 
-// skip closes the gap that a packet leaves which the far end has no payload type for, so that it does
-// not count as lost.
+// skip closes the gap that a packet leaves which is not sent on (the far end has no payload type for it, or it is one too
+// many), so that it does not count as lost.
 func (o *sender) skip(p *rtp.Packet) {
 	if o.relay.on && o.relay.ssrc == p.SSRC && p.SequenceNumber+o.relay.number == o.number+1 {
 		o.relay.number--

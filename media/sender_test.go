@@ -134,6 +134,52 @@ func TestSenderFlood(t *testing.T) {
 	require.Len(t, *sent, maxSkew/frameSamples+2, "and it heals")
 }
 
+// A flood that is cut leaves no gap in the numbers, which the far end would take for loss: not while it lasts, and not when
+// it is over.
+func TestSenderFloodLeavesNoGap(t *testing.T) {
+	o, sent := captured()
+	now := time.Now()
+	const flood = 300
+	for i := range flood {
+		o.forward(now, audioPacket(1, uint16(i), uint32(i*frameSamples)), payloadPCMA)
+	}
+	require.Less(t, len(*sent), flood)
+	cut := len(*sent)
+	now = now.Add(4 * time.Second)
+	for i := range 10 {
+		o.forward(now, audioPacket(1, uint16(flood+i), uint32((flood+i)*frameSamples)), payloadPCMA)
+		now = now.Add(FrameDuration)
+	}
+	require.Len(t, *sent, cut+10)
+	for i, p := range (*sent)[1:] {
+		require.Equal(t, (*sent)[i].SequenceNumber+1, p.SequenceNumber, "packet %d", i)
+	}
+}
+
+// What is said to a far end that holds us is not sent, and not counted as lost by it afterwards: the numbers go on where
+// they were, and time where it is by then.
+func TestSenderHoldLeavesNoGap(t *testing.T) {
+	o, sent := captured()
+	now, both := time.Now(), o.agreed
+	say := func(from, n int) {
+		for i := range n {
+			o.forward(now, audioPacket(1, uint16(from+i), uint32((from+i)*frameSamples)), payloadPCMA)
+			now = now.Add(FrameDuration)
+		}
+	}
+	say(0, 10)
+	o.agree(&agreement{codec: PCMA, audio: 8})
+	say(10, 100)
+	o.agree(both)
+	say(110, 10)
+	require.Len(t, *sent, 20)
+	for i, p := range (*sent)[1:] {
+		require.Equal(t, (*sent)[i].SequenceNumber+1, p.SequenceNumber, "packet %d", i)
+	}
+	require.Equal(t, (*sent)[9].Timestamp+101*uint32(frameSamples), (*sent)[10].Timestamp, "the pause is told")
+	require.True(t, (*sent)[10].Marker)
+}
+
 func TestSenderClock(t *testing.T) {
 	o, sent := captured()
 	now := time.Now()

@@ -14,9 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// testWait is how long a test waits for what must come.
-const testWait = 20 * time.Second
-
 // epollEngine is an engine with so many shards.
 func epollEngine(t *testing.T, lo uint16, shards int) (*core, *epoll) {
 	t.Helper()

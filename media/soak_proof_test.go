@@ -4,5 +4,5 @@ package media_test
 
 import "time"
 
-// soakFor is how long each engine is soaked.
-const soakFor = 15 * time.Minute
+// soakFor is how long the engines are soaked.
+const soakFor = 30 * time.Minute

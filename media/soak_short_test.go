@@ -4,5 +4,5 @@ package media_test
 
 import "time"
 
-// soakFor is how long each engine is soaked.
-const soakFor = 8 * time.Second
+// soakFor is how long the engines are soaked.
+const soakFor = time.Minute

@@ -2,68 +2,55 @@ package media
 
 import "sync"
 
-// teller tells the outside of keys and faults, in the order in which they came, on a goroutine of its own: whoever is
-// told may call the stream, which on the line's shard would wait for itself. Safe for any goroutine.
+// teller tells the outside of keys, facts and faults, those of one stream in the order in which they came: away from the
+// shard, since whoever is told may call the stream, which there would wait for itself. A stream has a goroutine only while
+// there is something to tell, so that one whose function is slow delays no other. Safe for any goroutine.
 type teller struct {
-	mu    sync.Mutex
-	queue []func()
-	ended bool
+	running sync.WaitGroup
 
-	wake chan struct{}
-	done chan struct{}
+	mu sync.Mutex
+	// untold is what waits, by stream: one that is in it has a goroutine.
+	untold map[*stream][]func()
 }
 
-func newTeller() *teller {
-	t := &teller{wake: make(chan struct{}, 1), done: make(chan struct{})}
-	go t.run()
-	return t
-}
+func newTeller() *teller { return &teller{untold: make(map[*stream][]func())} }
 
-// tell queues what is to be told. What can be queued for one line is bounded by the line.
-func (t *teller) tell(f func()) {
+// tell queues what is to be told of a stream. What can be queued for one is bounded by its line.
+func (t *teller) tell(s *stream, f func()) {
 	t.mu.Lock()
-	t.queue = append(t.queue, f)
-	t.mu.Unlock()
-	t.ring()
-}
-
-// end returns when all that was queued has been told.
-func (t *teller) end() {
-	t.mu.Lock()
-	t.ended = true
-	t.mu.Unlock()
-	t.ring()
-	<-t.done
-}
-
-func (t *teller) ring() {
-	select {
-	case t.wake <- struct{}{}:
-	default: // it is awake, and looks once more before it sleeps
+	defer t.mu.Unlock()
+	waiting, telling := t.untold[s]
+	t.untold[s] = append(waiting, f)
+	if !telling {
+		t.running.Go(func() { t.run(s) })
 	}
 }
 
-func (t *teller) run() {
-	defer close(t.done)
-	for range t.wake {
-		for {
-			queue, ended := t.take()
-			if len(queue) == 0 && ended {
-				return
-			}
-			if len(queue) == 0 {
-				break
-			}
-			for _, f := range queue {
-				f()
-			}
+// end returns when all that was queued has been told.
+func (t *teller) end() { t.running.Wait() }
+
+// run tells what is queued for a stream until nothing is.
+func (t *teller) run(s *stream) {
+	for {
+		queue := t.take(s)
+		if len(queue) == 0 {
+			return
+		}
+		for _, f := range queue {
+			f()
 		}
 	}
 }
 
-func (t *teller) take() (queue []func(), ended bool) {
+// take empties a stream's queue; one that was empty is none any more.
+func (t *teller) take(s *stream) []func() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	queue, t.queue = t.queue, nil
-	return queue, t.ended
+	queue := t.untold[s]
+	if len(queue) == 0 {
+		delete(t.untold, s)
+		return nil
+	}
+	t.untold[s] = nil
+	return queue
 }

@@ -3,22 +3,54 @@ package media
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// What is told is told in order, by one goroutine, and nothing is left over at the end.
+// testWait is how long a test waits for what must come.
+const testWait = 20 * time.Second
+
+// What is told of a stream is told in order, by one goroutine at a time, and nothing is left over at the end.
 func TestTeller(t *testing.T) {
-	teller := newTeller()
-	var told []int // written by the teller's goroutine alone, and read when that has ended
+	teller, s := newTeller(), new(stream)
+	var told []int // written by the stream's goroutine alone, and read when that has ended
 	for i := range 1000 {
-		teller.tell(func() { told = append(told, i) })
+		teller.tell(s, func() { told = append(told, i) })
 	}
-	teller.tell(func() { teller.tell(func() { told = append(told, 1000) }) })
+	teller.tell(s, func() { teller.tell(s, func() { told = append(told, 1000) }) })
 	teller.end()
 	require.Len(t, told, 1001)
 	for i, n := range told {
 		require.Equal(t, i, n)
+	}
+	require.Empty(t, teller.untold, "a stream that is gone is not remembered")
+}
+
+// A function that is slow delays what is told of its own stream, and of no other.
+func TestTellerApart(t *testing.T) {
+	slow := keyed(t, 18950)
+	other, err := slow.core.Open(StreamOptions{})
+	require.NoError(t, err)
+	held, over := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(over) }) // before the engine is closed, which waits for it
+	slow.OnKey(func(k Key) {
+		if k == '1' {
+			close(held)
+			<-over
+		}
+	})
+	told := make(chan Key, 1)
+	other.OnKey(func(k Key) { told <- k })
+	slow.Press('1')
+	<-held
+	slow.Press('2')
+	other.Press('3')
+	select {
+	case k := <-told:
+		require.Equal(t, Key('3'), k)
+	case <-time.After(testWait):
+		require.FailNow(t, "it waits for the other stream's function")
 	}
 }
 

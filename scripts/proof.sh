@@ -4,15 +4,15 @@
 # three times), matrix (every kind of message lost, late or out of order, with the timers of RFC 3261), alarm (every
 # schedule of a small world), bench (how soon the desk rings, what signalling costs), media (what audio costs), wire (how soon a key rings an
 # agent's phone, by the wire's own clock), model (the desk's code against the formulas of
-# Erlang), soak (calls for ten minutes). Each part writes
-# docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
+# Erlang), mediasoak (calls of every kind on both media engines for half an hour), soak (calls for ten minutes).
+# Each part writes docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
 #
 #   PROOF=soak,fuzz   some parts only
 #   FUZZTIME, SOAKTIME   how long, 1m and 10m if not set
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOFLAGS=-buildvcs=false
-parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,bench,media,wire,model,soak}
+parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,bench,media,wire,model,mediasoak,soak}
 fuzztime=${FUZZTIME:-1m}
 soaktime=${SOAKTIME:-10m}
 folder=docs/proof
@@ -100,7 +100,7 @@ for name in ${parts//,/ }; do
 	race)
 		mapfile -t units < <(go list ./... | grep -vE '/test(/|$)')
 		part race "All unit tests five times, with the race detector and goleak." \
-			go test -race -count=5 -timeout 20m "${units[@]}"
+			go test -race -count=5 -timeout 40m "${units[@]}"
 		;;
 	calls) part calls "Whole calls with real phones, three times." go test -race -count=3 -timeout 60m ./test ;;
 	matrix)
@@ -124,12 +124,16 @@ for name in ${parts//,/ }; do
 	model)
 		part model "The desk's own code in simulated time against Erlang C and A: loads 0.5 to 0.95, 10 and 50 agents." erlang
 		;;
+	mediasoak)
+		part mediasoak "Calls of every kind on both media engines, side by side, for 30 minutes, with the race detector." \
+			go test -race -tags proof -run '^TestSoak$' -count=1 -timeout 60m ./media
+		;;
 	soak)
 		part soak "Calls at 30 a minute for $soaktime to one hotline process (built without the race detector), by simulated people." \
 			go test -tags proof -run '^TestSoak$' -count=1 -timeout 2h -v ./sim
 		;;
 	*)
-		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, bench, media, wire, model, soak" >&2
+		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, bench, media, wire, model, mediasoak, soak" >&2
 		exit 2
 		;;
 	esac

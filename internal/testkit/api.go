@@ -63,7 +63,9 @@ type Record struct {
 		MOS     float64 `json:"mos"`
 		Silent  int     `json:"silent"`
 		NoMedia bool    `json:"no_media"`
+		Secure  bool    `json:"secure"`
 		OneWay  *struct {
+			At     time.Time  `json:"at"`
 			Count  int        `json:"count"`
 			Healed *time.Time `json:"healed"`
 		} `json:"one_way"`

@@ -31,6 +31,8 @@ type HotlineOptions struct {
 	MediaPorts int
 	// MediaTimeout is how long nothing may be heard on a leg, such as "2s"; empty is the default, 20s.
 	MediaTimeout string
+	// Wall has all audio pass a Wall, which can lose it.
+	Wall bool
 	// NoRest lets RTP use a port again at once, for many short calls.
 	NoRest bool
 	// MaxCalls is how many calls may be in at once; 0 is the default.
@@ -62,6 +64,8 @@ type Hotline struct {
 	// SIPPort is the port of SIP, and MediaPorts are those of RTP.
 	SIPPort    int
 	MediaPorts PortRange
+	// Wall is what its audio passes, if that was asked for.
+	Wall *Wall
 	// Data is its data folder.
 	Data string
 
@@ -115,6 +119,10 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	}
 	if o.MediaTimeout != "" {
 		rest += ", timeout: " + o.MediaTimeout
+	}
+	if o.Wall {
+		rest += ", advertise: " + wallHost
+		h.Wall = startWall(tb, h.MediaPorts)
 	}
 	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"], ping: %s%s}
 media: {address: 127.0.0.1, ports: %d-%d%s}

@@ -70,13 +70,19 @@ type Relay struct {
 // from, host:port of loopback, port 0 for a free one: hosts by which it knows a trunk should be no phones'.
 func StartRelay(tb testing.TB, hotline, from string) *Relay {
 	tb.Helper()
+	return startRelay(tb, hotline, from, loopback)
+}
+
+// startRelay is StartRelay where the phone sends to an address of its own.
+func startRelay(tb testing.TB, hotline, from, inner string) *Relay {
+	tb.Helper()
 	to, err := netip.ParseAddrPort(hotline)
 	if err != nil {
 		tb.Fatalf("relay to %s: %v", hotline, err)
 	}
 	r := &Relay{hotline: to, closed: make(chan struct{})}
 	r.Obey()
-	r.outer, r.inner = openUDP(tb, from), openUDP(tb, loopback)
+	r.outer, r.inner = openUDP(tb, from), openUDP(tb, inner)
 	r.running.Go(func() { r.pump(r.inner, ToHotline) })
 	r.running.Go(func() { r.pump(r.outer, ToPhone) })
 	tb.Cleanup(r.close)

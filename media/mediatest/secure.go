@@ -19,6 +19,7 @@ func secureTests() map[string]func(*testing.T, Make) {
 		"encrypted and plain are bridged": secureBridge,
 		"only what is authentic is heard": secureStrangers,
 		"keys stay, and change":           secureRekeyed,
+		"another phone answers":           secureAnother,
 		"our keys are taken":              secureOffered,
 		"encryption is required":          secureRequired,
 		"reports are encrypted":           secureReports,
@@ -286,4 +287,34 @@ func secureReports(t *testing.T, newEngine Make) {
 		eventually(t, s, func(st media.Stats) bool { return st.FarLost == 3 })
 		require.Equal(t, uint64(1), s.Stats().Unauthentic)
 	})
+}
+
+// secureAnother: a fresh offer of ours that is answered by another phone than before is under keys that begin with it: what
+// has rolled over under those before, which it cannot know, does not matter (RFC 3711 section 3.3.1).
+func secureAnother(t *testing.T, newEngine Make) {
+	t.Helper()
+	e := open(t, newEngine)
+	s, err := e.Open(media.StreamOptions{
+		Secure: media.SecurityRequired, Resume: &media.Offsets{At: time.Now(), SSRC: 7, Number: 65530},
+	})
+	require.NoError(t, err)
+	answers := func() *Phone {
+		offer, err := s.Offer()
+		require.NoError(t, err)
+		ours := KeysOf(string(offer))[0]
+		p, k := NewPhone(t, media.PCMA), NewKey(ours.Tag, ours.Suite)
+		p.Secure(k, ours)
+		require.NoError(t, s.Accept(p.DescribeSecure(k)))
+		p.Aim(s)
+		require.NoError(t, s.Play(t.Context(), media.Tone(500, 20*media.FrameDuration)))
+		return p
+	}
+	p := answers()
+	p.Until(func(packet Packet) bool { return packet.Sequence < 100 && audible(packet) }) // they have rolled over
+	require.Zero(t, p.Unread())
+	q := answers()
+	q.Until(audible)
+	q.Send(media.Tone(700, media.FrameDuration).ALaw)
+	eventually(t, s, func(st media.Stats) bool { return st.PacketsIn == 1 })
+	require.Zero(t, q.Unread())
 }
