@@ -36,7 +36,7 @@ func (c *core) Bridge(a, b Stream, tap Tap) (unbridge func(), err error) {
 		}
 	}
 	err = ErrClosed
-	if c.transport.gather(right.line, left.line) {
+	if c.transport.gather(left.line, right.line) {
 		left.do(func() { err = join(ends) })
 	}
 	if err != nil {

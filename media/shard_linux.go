@@ -150,7 +150,7 @@ func (s *shard) commands() {
 	for _, c := range s.mail.take() {
 		home := s
 		if c.line != nil {
-			home = c.line.sockets.(*descriptors).home.Load()
+			home = homeOf(c.line)
 		}
 		switch {
 		case home == s:
