@@ -79,11 +79,13 @@ func (e *bridgeEnd) part() {
 	}
 	e.line.bridged = nil
 	e.line.out.keys.hangUp()
+	e.line.stir()
 	if e.chair != nil {
 		e.chair.leave()
 	}
 	if e.far != nil { // then its end is the other one of this bridge
 		e.far.out.keys.hangUp()
+		e.far.stir()
 		e.far.bridged.far = nil
 		e.far.bridged = nil
 		e.far = nil
