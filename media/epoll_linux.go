@@ -19,7 +19,7 @@ type epoll struct {
 }
 
 // fullShard is how many lines a shard has before the next one gets any: those of 300 calls. The more packets come per wake,
-// the less each costs; but what a shard has beyond a third of a processor comes late (docs/media-engine.md).
+// the less each costs; but with all that one processor can do, they wait (docs/media-engine.md).
 const fullShard = 600
 
 // New starts the engine that is best on this system, here NewEpoll; it must be closed. Errors: as there.

@@ -63,8 +63,8 @@ func (l *line) unload(why error) {
 
 // turn sends the frame that is due: of what is played, else silence, so that phones which wait for
 // our first packet, and the NATs before them, have it; and a report now and then. Called by the wheel: passed is how
-// many turns of its there were since the last time, this one included, and rest after how many it must call again. Whoever
-// gives a line something to send that is bridged must stir it.
+// many of its turns there were since the last call, this one included, rest after how many it is to call again. Whoever
+// gives a bridged line something to send must stir it.
 func (l *line) turn(due time.Time, passed int, frame []byte) (rest int) {
 	if l.untilReport -= passed; l.untilReport <= 0 {
 		l.untilReport = reportTurns()
