@@ -36,7 +36,7 @@ func (c *core) Bridge(a, b Stream, tap Tap) (unbridge func(), err error) {
 		}
 	}
 	err = ErrClosed
-	if c.transport.gather(right.line, left.line) {
+	if c.transport.gather(left.line, right.line) {
 		left.do(func() { err = join(ends) })
 	}
 	if err != nil {
@@ -79,11 +79,13 @@ func (e *bridgeEnd) part() {
 	}
 	e.line.bridged = nil
 	e.line.out.keys.hangUp()
+	e.line.stir()
 	if e.chair != nil {
 		e.chair.leave()
 	}
 	if e.far != nil { // then its end is the other one of this bridge
 		e.far.out.keys.hangUp()
+		e.far.stir()
 		e.far.bridged.far = nil
 		e.far.bridged = nil
 		e.far = nil

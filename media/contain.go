@@ -45,9 +45,9 @@ func (s *stream) fault(where string, v any, stack []byte, err error) {
 }
 
 // turnContained is turn for the wheel, which turns for all lines of a shard.
-func (l *line) turnContained(due time.Time, frame []byte) {
+func (l *line) turnContained(due time.Time, passed int, frame []byte) (rest int) {
 	defer l.contain("media: turn")
-	l.turn(due, frame)
+	return l.turn(due, passed, frame)
 }
 
 // controlContained is control for whoever reads the RTCP port.

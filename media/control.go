@@ -113,9 +113,10 @@ func (l *line) reportTo() (to netip.AddrPort, ok bool) {
 	return to, to.Port() != 0 && !to.Addr().IsUnspecified()
 }
 
-// judge looks once a second at whether the line is heard as it should be, and has told what it finds.
-func (l *line) judge(now time.Time) {
-	if l.monitor.untilJudged--; l.monitor.untilJudged > 0 {
+// judge looks once a second at whether the line is heard as it should be, and has told what it finds. passed is how many
+// turns of the wheel there were since it was called last, this one included.
+func (l *line) judge(now time.Time, passed int) {
+	if l.monitor.untilJudged -= passed; l.monitor.untilJudged > 0 {
 		return
 	}
 	l.monitor.untilJudged = judgeEvery

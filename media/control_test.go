@@ -246,7 +246,7 @@ func TestFactsAreToldAndCounted(t *testing.T) {
 				l.in.source.heard = now
 			}
 			for range judgeEvery {
-				l.judge(now)
+				l.judge(now, 1)
 			}
 		}
 	}

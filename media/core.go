@@ -50,9 +50,9 @@ type transport interface {
 	// do has f done on the line's shard, and waits for it; f must neither block nor call do. It reports false when the
 	// engine has ended and f was not done: every line is closed then.
 	do(l *line, f func()) bool
-	// gather brings a line to the shard of another, so that packets between the two change hands without a lock.
-	// It reports false when it cannot, because the line is closed.
-	gather(l, to *line) bool
+	// gather brings lines to one shard, so that packets between them change hands without a lock. They are claimed for one
+	// bridge or room, so that nobody else moves them meanwhile. It reports false when it cannot, because one is closed.
+	gather(lines ...*line) bool
 	// end waits until nothing of this engine runs. All its lines are closed.
 	end()
 }

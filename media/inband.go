@@ -109,6 +109,7 @@ func (l *line) passOn(k Key, by keyMethod) {
 		return
 	}
 	far.out.dial(k)
+	far.stir()
 }
 
 // withheld reports whether a packet is not to reach the other end of the bridge: an event of a key that has been passed

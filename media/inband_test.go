@@ -70,7 +70,7 @@ func TestInbandEcho(t *testing.T) {
 	l.reel = &reel{press: &press{event: 5}, done: make(chan error, 1)}
 	for range keyTurns + endTurns {
 		now = now.Add(FrameDuration)
-		l.turn(now, frame[:])
+		l.turn(now, 1, frame[:])
 	}
 	require.Nil(t, l.reel, "the key was sent")
 	over := phone.say(now.Add(echoTail-170*time.Millisecond), key5())

@@ -18,7 +18,8 @@ type line struct {
 	name    string  // of ours in reports (RFC 3550 section 6.5.1)
 	sockets sockets
 	tally   *tally // of the shard
-	seat    int    // in the shard's wheel, or nowhere
+	wheel   *wheel // the shard's
+	seat    int    // in it, or nowhere
 	closed  bool
 
 	in       *receiver

@@ -20,7 +20,13 @@ type overlay struct {
 // Tone implements Stream.
 func (s *stream) Tone(c Clip) {
 	now := time.Now()
-	s.do(func() { s.line.out.overlay(now, c.ALaw) })
+	s.do(func() { s.line.overlay(now, c.ALaw) })
+}
+
+// overlay is the sender's; the wheel turns for the line until it is over.
+func (l *line) overlay(now time.Time, alaw []byte) {
+	l.out.overlay(now, alaw)
+	l.stir()
 }
 
 // overlay adds a clip to the audio from now on, in place of one that still sounds.

@@ -11,10 +11,10 @@ const mostSamples = int(mostPacket * SampleRate / time.Second)
 
 // pack gathers audio of our own until it fills a packet of the length that the far end wants. In bytes it is A-law.
 type pack struct {
-	audio  [mostSamples + frameSamples]byte
 	n      int
 	from   uint32 // timestamp of the first sample
 	marker bool   // a talkspurt begins in it (RFC 3551 section 4.1)
+	audio  [mostSamples + frameSamples]byte
 }
 
 // gather sends as many packets as a frame completes.

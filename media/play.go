@@ -62,19 +62,23 @@ func (l *line) unload(why error) {
 }
 
 // turn sends the frame that is due: of what is played, else silence, so that phones which wait for
-// our first packet, and the NATs before them, have it; and a report now and then. Called by the wheel.
-func (l *line) turn(due time.Time, frame []byte) {
-	if l.untilReport--; l.untilReport <= 0 {
+// our first packet, and the NATs before them, have it; and a report now and then. Called by the wheel: passed is how
+// many of its turns there were since the last call, this one included, rest after how many it is to call again. Whoever
+// gives a bridged line something to send must stir it.
+func (l *line) turn(due time.Time, passed int, frame []byte) (rest int) {
+	if l.untilReport -= passed; l.untilReport <= 0 {
 		l.untilReport = reportTurns()
 		l.report(time.Now())
 	}
-	l.judge(due)
+	l.judge(due, passed)
 	switch {
 	case l.out.keys.n > 0:
 		l.out.keys.step(l.out, due, frame)
 		l.deafen(due)
 	case l.bridged != nil && l.bridged.chair != nil:
 		l.bridged.chair.turn(due, frame)
+	case l.bridged != nil && l.out.over.alaw == nil:
+		return min(l.untilReport, l.monitor.untilJudged)
 	case l.bridged != nil:
 		l.out.carry(due, frame)
 	case l.reel != nil && l.reel.press != nil:
@@ -92,4 +96,5 @@ func (l *line) turn(due time.Time, frame []byte) {
 		silence(frame)
 		l.out.frame(due, frame, false)
 	}
+	return 1
 }

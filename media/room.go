@@ -93,19 +93,19 @@ func (c *core) Mix(tap Tap, parties ...Party) (Room, error) {
 
 // seat claims the lines of a room, brings them to one shard, and opens it. Errors: ErrBridged, ErrClosed.
 func (c *core) seat(r *room) error {
-	first := r.chairs[0].end.line
-	for _, seat := range r.chairs {
+	lines := make([]*line, len(r.chairs))
+	for i, seat := range r.chairs {
 		l, err := seat.end.line, ErrClosed
 		l.stream.do(func() { err = l.claim(&seat.end) })
 		if err != nil {
 			return err
 		}
-		if l != first && !c.transport.gather(l, first) {
-			return ErrClosed
-		}
+		lines[i] = l
 	}
 	err := ErrClosed
-	first.stream.do(func() { err = r.open() })
+	if c.transport.gather(lines...) {
+		r.do(func() { err = r.open() })
+	}
 	return err
 }
 

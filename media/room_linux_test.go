@@ -15,7 +15,7 @@ func TestRoomClosedTwice(t *testing.T) {
 		r, err := c.Mix(nil, Party{Stream: a, Hears: []int{1}}, Party{Stream: b, Hears: []int{0}})
 		require.NoError(t, err)
 		r.Close()
-		if homeOf(other) == homeOf(a) {
+		if homeOf(other.line) == homeOf(a.line) {
 			other.do(func() {
 				d := other.line.sockets.(*descriptors)
 				from := d.home.Load()

@@ -137,7 +137,7 @@ func (s *shard) turn() {
 // arm sets the timer to the wheel's deadline, or stops it when there is nobody to turn for.
 func (s *shard) arm() {
 	var when unix.ItimerSpec
-	if s.armed = len(s.wheel.lines) > 0; s.armed {
+	if s.armed = len(s.wheel.places) > 0; s.armed {
 		when.Value = unix.NsecToTimespec(max(1, int64(time.Until(s.wheel.due))))
 	}
 	if err := unix.TimerfdSettime(s.timer, 0, &when, nil); err != nil {
@@ -150,7 +150,7 @@ func (s *shard) commands() {
 	for _, c := range s.mail.take() {
 		home := s
 		if c.line != nil {
-			home = c.line.sockets.(*descriptors).home.Load()
+			home = homeOf(c.line)
 		}
 		switch {
 		case home == s:

@@ -33,8 +33,6 @@ func openStream(t *testing.T, c *core) *stream {
 	return s.(*stream)
 }
 
-func homeOf(s *stream) *shard { return s.line.sockets.(*descriptors).home.Load() }
-
 // An event of a socket that was closed, or has moved, reaches nobody, though its slot has a new owner.
 func TestSlotsStale(t *testing.T) {
 	var table slots
@@ -55,7 +53,7 @@ func TestSlotsStale(t *testing.T) {
 func TestEventOfAClosedLine(t *testing.T) {
 	c, _ := epollEngine(t, 18800, 1)
 	s := openStream(t, c)
-	shard, taken := homeOf(s), slot{}
+	shard, taken := homeOf(s.line), slot{}
 	s.do(func() { taken = shard.slots.all[s.line.sockets.(*descriptors).slot] })
 	require.NoError(t, s.Close())
 	next := openStream(t, c)
@@ -67,29 +65,51 @@ func TestEventOfAClosedLine(t *testing.T) {
 	})
 }
 
-// Lines go to the emptiest shard; bridged ones to one.
+// Lines go to the first shard that is not full, and to the emptiest when all are; bridged ones to one, and not to one
+// that is full while there is another.
 func TestPlaces(t *testing.T) {
 	c, e := epollEngine(t, 18700, 3)
+	e.full = 4
+	has := func(lines ...int64) {
+		t.Helper()
+		for i, s := range e.shards {
+			require.Equal(t, lines[i], s.lines.Load(), "shard %d", i)
+		}
+	}
 	var streams []*stream
-	for range 9 {
-		streams = append(streams, openStream(t, c))
+	open := func(n int) {
+		for range n {
+			streams = append(streams, openStream(t, c))
+		}
 	}
+	bridge := func(a, b int) {
+		t.Helper()
+		unbridge, err := c.Bridge(streams[a], streams[b], nil)
+		require.NoError(t, err)
+		require.Same(t, homeOf(streams[a].line), homeOf(streams[b].line))
+		unbridge()
+	}
+	open(4)
+	has(4, 0, 0)
+	bridge(0, 1)
+	has(4, 0, 0) // they need not move to be together
+	open(2)
+	has(4, 2, 0)
+	bridge(0, 4)
+	has(3, 3, 0)
+	bridge(1, 0)
+	has(4, 2, 0)
+	open(7)
+	has(5, 4, 4)
+	bridge(0, 12)
+	open(1)
 	for _, s := range e.shards {
-		require.Equal(t, int64(3), s.lines.Load())
+		require.LessOrEqual(t, s.lines.Load(), int64(6))
 	}
-	require.NotSame(t, homeOf(streams[0]), homeOf(streams[1]))
-	unbridge, err := c.Bridge(streams[0], streams[1], nil)
-	require.NoError(t, err)
-	require.Same(t, homeOf(streams[0]), homeOf(streams[1]))
-	unbridge()
-	next := openStream(t, c)
-	require.NotSame(t, homeOf(streams[0]), homeOf(next), "it has one more than the others")
-	for _, s := range append(streams, next) {
+	for _, s := range streams {
 		require.NoError(t, s.Close())
 	}
-	for _, s := range e.shards {
-		require.Zero(t, s.lines.Load())
-	}
+	has(0, 0, 0)
 }
 
 // A line that moves to and fro loses no packet, has none twice or out of order, and does all that it is told, while
@@ -262,7 +282,7 @@ func TestClosedOnTheWay(t *testing.T) {
 	require.NoError(t, err)
 	shards := e.(*core).transport.(*epoll).shards
 	s := openStream(t, e.(*core))
-	from, to := homeOf(s), shards[0]
+	from, to := homeOf(s.line), shards[0]
 	if from == to {
 		to = shards[1]
 	}

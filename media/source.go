@@ -42,18 +42,18 @@ const (
 //
 // Not safe for concurrent use.
 type sourceLock struct {
-	signalling netip.Addr
-	described  netip.AddrPort // by the SDP
-	known      netip.AddrPort // locked under the same description
-
 	locked netip.AddrPort // zero: open
 	heard  time.Time      // when a packet last came from it
 	ssrc   uint32         // of its newest packet
 	number uint16         // of it
+	trying bool           // somebody is on trial
 	target netip.AddrPort // where we send to
 
+	signalling netip.Addr
+	described  netip.AddrPort // by the SDP
+	known      netip.AddrPort // locked under the same description
+
 	trials [maxTrials]trial
-	trying bool
 	oldest int // of trials
 }
 

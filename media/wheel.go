@@ -1,9 +1,6 @@
 package media
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // maxArrears is how far the wheel may fall behind and still make up for it, frame by frame: half a second.
 // A loaded machine, or a hypervisor, takes the processor away for a few hundred milliseconds, and phones hold
@@ -16,16 +13,25 @@ const maxArrears = 25 * FrameDuration
 const nowhere = -1
 
 // wheel has the lines of one shard send whatever is theirs to send by the clock: every FrameDuration, by deadlines
-// counted from the first so that nothing drifts. Not safe for concurrent use; owned by its shard.
+// counted from the first so that nothing drifts. A line that has nothing to do for some turns, as most in bridges, is left
+// alone for so long, or until it is stirred. Not safe for concurrent use; owned by its shard.
 type wheel struct {
-	lines []*line
-	due   time.Time // of the next turn
+	places []place
+	count  uint64    // of turns so far
+	due    time.Time // of the next turn
+}
+
+// place is a line's on a wheel.
+type place struct {
+	line *line
+	last uint64 // turn that the line had
+	next uint64 // turn that is its again
 }
 
 // add has the wheel turn for a line.
 func (w *wheel) add(l *line) {
-	l.seat = len(w.lines)
-	w.lines = append(w.lines, l)
+	l.wheel, l.seat = w, len(w.places)
+	w.places = append(w.places, place{line: l, last: w.count})
 }
 
 // remove is the opposite, for a line that may not have been added; a line may be removed in its own turn.
@@ -33,19 +39,36 @@ func (w *wheel) remove(l *line) {
 	if l.seat == nowhere {
 		return
 	}
-	last := len(w.lines) - 1
-	w.lines[l.seat] = w.lines[last]
-	w.lines[l.seat].seat = l.seat
-	w.lines[last] = nil
-	w.lines = w.lines[:last]
-	l.seat = nowhere
+	last := len(w.places) - 1
+	w.places[l.seat] = w.places[last]
+	w.places[l.seat].line.seat = l.seat
+	w.places[last] = place{}
+	w.places = w.places[:last]
+	l.wheel, l.seat = nil, nowhere
+}
+
+// stir has the line's turn come with the next turn of the wheel, however long it was to be left alone.
+func (l *line) stir() {
+	if l.seat != nowhere {
+		l.wheel.places[l.seat].next = 0
+	}
 }
 
 // turn sends one frame on each line that has something of its own to send, and moves the deadline on. now is asked
 // for the time when that has been done.
 func (w *wheel) turn(frame []byte, now func() time.Time) {
-	for _, l := range slices.Backward(w.lines) { // whoever is removed leaves its seat to one who had its turn
-		l.turnContained(w.due, frame)
+	w.count++
+	for i := len(w.places) - 1; i >= 0; i-- { // whoever is removed leaves its seat to one who had its turn
+		k := &w.places[i]
+		if k.next > w.count {
+			continue
+		}
+		l, passed := k.line, int(w.count-k.last)
+		k.last = w.count
+		rest := l.turnContained(w.due, passed, frame)
+		if l.wheel == w {
+			w.places[l.seat].next = w.count + uint64(rest)
+		}
 	}
 	w.due = w.due.Add(FrameDuration)
 	if n := now(); n.Sub(w.due) > maxArrears {

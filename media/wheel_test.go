@@ -52,3 +52,73 @@ func TestWheelArrears(t *testing.T) {
 		})
 	}
 }
+
+// restless is two lines of a bench on a wheel, whose next reports and judgements are far.
+func restless(t *testing.T) (w *wheel, b *bench, turn func(turns int) (sent uint64)) {
+	t.Helper()
+	w, b = &wheel{due: time.Now()}, newBench(t, PCMA, PCMA, nil)
+	for _, l := range []*line{b.near, b.far} {
+		l.untilReport, l.monitor.untilJudged = 1000, 500
+		w.add(l)
+	}
+	return w, b, func(turns int) uint64 {
+		before := b.far.out.packets
+		for range turns {
+			w.turn(b.frame[:], func() time.Time { return w.due })
+		}
+		return b.far.out.packets - before
+	}
+}
+
+// A bridged line is left alone by the wheel until its next report or judgement, neither of which comes later for it.
+func TestBridgedRests(t *testing.T) {
+	w, b, turn := restless(t)
+	require.Zero(t, turn(1))
+	require.Equal(t, w.count+499, w.places[b.far.seat].next)
+	require.Zero(t, turn(498))
+	require.Equal(t, 499, b.far.monitor.untilJudged, "it had no turn")
+	require.Zero(t, turn(1))
+	require.Equal(t, judgeEvery, b.far.monitor.untilJudged, "judged in the 500th turn")
+	require.Equal(t, 500, b.far.untilReport)
+	require.Zero(t, turn(499))
+	require.Equal(t, judgeEvery, b.far.untilReport, "as the last judgement left it")
+	require.Zero(t, turn(1))
+	require.Greater(t, b.far.untilReport, judgeEvery, "reported in the 1000th turn")
+	require.Equal(t, judgeEvery, b.far.monitor.untilJudged)
+}
+
+// A line that rests has its turn at once when it has something to send.
+func TestStirred(t *testing.T) {
+	for name, stir := range map[string]func(b *bench){
+		"a tone": func(b *bench) { b.far.overlay(b.now, make([]byte, 10*frameSamples)) },
+		"a key of the other party's": func(b *bench) {
+			b.near.press('5', byINFO)
+		},
+		"the bridge ends":               func(b *bench) { b.near.bridged.part() },
+		"the bridge ends at this party": func(b *bench) { b.far.bridged.part() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, b, turn := restless(t)
+			require.Zero(t, turn(3))
+			stir(b)
+			require.Equal(t, uint64(1), turn(1))
+			require.Equal(t, uint64(5), turn(5), "and every one that follows")
+		})
+	}
+}
+
+// Whoever leaves the wheel in its turn, or rests, takes no turn from another.
+func TestWheelSeats(t *testing.T) {
+	w, b, turn := restless(t)
+	require.Zero(t, turn(1))
+	other := newBench(t, PCMA, PCMA, nil)
+	other.near.bridged.part()
+	w.add(other.near)
+	w.remove(b.near)
+	require.Zero(t, turn(1))
+	require.Equal(t, uint64(1), other.near.out.packets)
+	w.remove(b.far)
+	require.Zero(t, turn(1))
+	require.Equal(t, uint64(2), other.near.out.packets)
+	require.Len(t, w.places, 1)
+}

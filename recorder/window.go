@@ -105,8 +105,13 @@ func (w *window) run(pos, n int64) []byte {
 	return w.ring[at:min(at+int(n)*pairBytes, len(w.ring))]
 }
 
+// hush fills b with silence, each time as much as there is already: octet by octet took half of a tap's time.
 func hush(b []byte) {
-	for i := range b {
-		b[i] = silence
+	if len(b) == 0 {
+		return
+	}
+	b[0] = silence
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 }
