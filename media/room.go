@@ -91,10 +91,15 @@ func (c *core) Mix(tap Tap, parties ...Party) (Room, error) {
 	return r, nil
 }
 
-// seat claims the lines of a room, brings them to one shard, and opens it. Errors: ErrBridged, ErrClosed.
+// seat claims the lines of a room, brings them to one shard, and opens it. The first two may be in a bridge until then.
+// Errors: ErrBridged, ErrClosed.
 func (c *core) seat(r *room) error {
 	first := r.chairs[0].end.line
-	for _, seat := range r.chairs {
+	before := c.joined(first, r.chairs[1].end.line, false)
+	for i, seat := range r.chairs {
+		if i <= int(SideB) && !before.none() {
+			continue
+		}
 		l, err := seat.end.line, ErrClosed
 		l.stream.do(func() { err = l.claim(&seat.end) })
 		if err != nil {
@@ -105,16 +110,22 @@ func (c *core) seat(r *room) error {
 		}
 	}
 	err := ErrClosed
-	first.stream.do(func() { err = r.open() })
+	first.stream.do(func() { err = r.open(before) })
 	return err
 }
 
-// open lets the parties hear each other. Errors: ErrClosed.
-func (r *room) open() error {
+// open lets the parties hear each other, in place of a bridge if there was one. Errors: ErrClosed.
+func (r *room) open(before pair) error {
+	if !before.none() && !before.stand() {
+		return ErrClosed
+	}
 	for _, seat := range r.chairs {
 		if seat.end.line.closed {
 			return ErrClosed
 		}
+	}
+	if !before.none() {
+		before.giveUp(pair{&r.chairs[SideA].end, &r.chairs[SideB].end})
 	}
 	for _, seat := range r.chairs {
 		seat.here = true
