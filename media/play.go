@@ -71,6 +71,9 @@ func (l *line) turn(due time.Time, frame []byte) {
 	l.judge(due)
 	switch {
 	case l.out.keys.n > 0:
+		if l.bridged != nil && l.bridged.chair != nil {
+			l.bridged.chair.next(due, frame)
+		}
 		l.out.keys.step(l.out, due, frame)
 		l.deafen(due)
 	case l.bridged != nil && l.bridged.chair != nil:
