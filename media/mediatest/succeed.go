@@ -29,27 +29,8 @@ func succeeded(t *testing.T, newEngine Make) {
 	tap.side(t, media.SideA, 1)
 	tap.side(t, media.SideB, 1)
 	tap.clear()
-	stop, turned := make(chan struct{}), make(chan int, 1)
-	go func() {
-		turns := 0
-		defer func() { turned <- turns }()
-		for err == nil {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			var r media.Room
-			if r, err = e.Mix(tap, parties(listening, a, b, c)...); err != nil {
-				return
-			}
-			unbridge()
-			if unbridge, err = e.Bridge(a, b, tap); err == nil {
-				r.Close()
-				turns++
-			}
-		}
-	}()
+	stop, turned := make(chan struct{}), make(chan turning, 1)
+	go func() { turned <- turn(e, tap, unbridge, stop, a, b, c) }()
 	const packets, size = 400, 16 // of 2 ms
 	var said []byte
 	beat := time.NewTicker(size * time.Second / media.SampleRate)
@@ -63,8 +44,9 @@ func succeeded(t *testing.T, newEngine Make) {
 		<-beat.C
 	}
 	close(stop)
-	require.Positive(t, <-turned)
-	require.NoError(t, err)
+	end := <-turned
+	require.NoError(t, end.err)
+	require.Positive(t, end.turns)
 	for _, phone := range []*Phone{p, q} {
 		got := phone.Take(packets)
 		requireOneStream(t, got)
@@ -72,8 +54,35 @@ func succeeded(t *testing.T, newEngine Make) {
 	}
 	require.Len(t, tap.side(t, media.SideA, packets), packets)
 	require.Len(t, tap.side(t, media.SideB, packets), packets)
-	unbridge()
+	end.unbridge()
 	require.NoError(t, c.Play(t.Context(), media.Tone(500, 40*time.Millisecond)), "nobody has it any more")
+}
+
+// turning is how often a bridge became a room and that a bridge, the last one's end, and what went wrong.
+type turning struct {
+	turns    int
+	unbridge func()
+	err      error
+}
+
+// turn has a bridge become a room of three, and that a bridge, until stop is closed.
+func turn(e media.Engine, tap media.Tap, unbridge func(), stop <-chan struct{}, three ...media.Stream) turning {
+	for turns := 0; ; turns++ {
+		select {
+		case <-stop:
+			return turning{turns: turns, unbridge: unbridge}
+		default:
+		}
+		r, err := e.Mix(tap, parties(listening, three...)...)
+		if err != nil {
+			return turning{err: err}
+		}
+		unbridge()
+		if unbridge, err = e.Bridge(three[0], three[1], tap); err != nil {
+			return turning{err: err}
+		}
+		r.Close()
+	}
 }
 
 // succeededOnlyByTheSame: what has a stream gives it to none but the two that it joins, in their order.
