@@ -101,9 +101,9 @@ func (d *desk) refresh(a *agent) {
 	}
 	state := a.state(d.now)
 	if state != a.shown {
-		d.states[a.shown]--
-		d.states[state]++
+		d.count(a, -1)
 		a.shown, a.since = state, d.now
+		d.count(a, 1)
 	}
 	d.alarms.remove(&a.wake)
 	if a.wake.at = soonest(d.now, a.wrapUntil, a.restUntil, a.alarmRest); !a.wake.at.IsZero() {

@@ -221,7 +221,7 @@ func TestMetrics(t *testing.T) {
 		<-time.After(1500 * time.Millisecond)
 		synctest.Wait()
 		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP hotline_agents Agents by what they are doing.
+# HELP hotline_agents Agents by what they are doing; supervisors are none of them.
 # TYPE hotline_agents gauge
 hotline_agents{state="logged-out"} 0
 hotline_agents{state="offline"} 1

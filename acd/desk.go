@@ -128,8 +128,16 @@ func (d *desk) newAgent(settings Agent) *agent {
 	a := &agent{Agent: settings, direct: wantOrder(), shown: call.AgentOffline, since: d.now}
 	d.seq++
 	a.wake = alarm{seq: d.seq, fire: func() { d.refresh(a) }}
-	d.states[a.shown]++
+	d.count(a, 1)
 	return a
+}
+
+// count counts an agent in or out, by n, of those who do what they do. A supervisor is none of them: gauge and wall tell
+// how many there are to serve callers.
+func (d *desk) count(a *agent, n int) {
+	if !a.Supervisor {
+		d.states[a.shown] += n
+	}
 }
 
 // due takes the first deadline that has come, if one has.

@@ -58,7 +58,7 @@ func newFigures(l *load) *figures {
 		longest: prometheus.NewDesc("hotline_queue_longest_wait_seconds",
 			"How long the caller who entered first has waited; 0 when nobody waits.", queue, nil),
 		agents: prometheus.NewDesc("hotline_agents",
-			"Agents by what they are doing.", []string{"state"}, nil),
+			"Agents by what they are doing; supervisors are none of them.", []string{"state"}, nil),
 		saturation: prometheus.NewDesc("hotline_desk_saturation_ratio",
 			"Share of the last 5 s in which the one goroutine that owns all queues was at work.", nil, nil),
 	}

@@ -136,7 +136,9 @@ func (d *desk) reloadAgents(o *Options) (removed []*agent) {
 		a, there := d.byAgent[settings.ID]
 		if there {
 			settings.Skills = maps.Clone(settings.Skills)
+			d.count(a, -1)
 			a.Agent, a.removed = settings, false
+			d.count(a, 1)
 		} else {
 			a = d.newAgent(settings)
 		}
@@ -178,11 +180,11 @@ func (d *desk) enrol(a *agent) {
 	a.slots = slots
 }
 
-// serveByAll has every agent serve a queue that is no more and that nobody is left of: its callers are not to
-// wait for ever.
+// serveByAll has every agent, but no supervisor, serve a queue that is no more and that nobody is left of: its callers are
+// not to wait for ever.
 func (d *desk) serveByAll(q *queue) {
 	for _, a := range d.agents {
-		if !a.removed {
+		if !a.removed && !a.Supervisor {
 			q.serving = append(q.serving, a)
 			a.slots = append(a.slots, &slot{
 				agent: a, queue: q, level: max(1, q.Level), number: len(q.serving), away: a.loggedOut(),
@@ -215,7 +217,7 @@ func (d *desk) forget(a *agent) {
 	a.forgotten = true
 	d.alarms.remove(&a.wake)
 	d.letGo(a)
-	d.states[a.shown]--
+	d.count(a, -1)
 	others := make([]*agent, 0, len(d.agents))
 	byID := make(map[string]*agent, len(d.agents))
 	for _, x := range d.agents {

@@ -58,7 +58,7 @@ func (q *queue) view(now time.Time) call.QueueView {
 
 func (a *agent) view(now time.Time, today date) call.AgentView {
 	v := call.AgentView{
-		ID: a.ID, Name: a.Name, State: a.shown, Since: a.since,
+		ID: a.ID, Name: a.Name, Supervisor: a.Supervisor, State: a.shown, Since: a.since,
 		Skills: maps.Clone(a.Skills), Calls: a.calls, Shift: a.shift(), Queues: []string{}, LastCode: a.lastCode,
 	}
 	if a.today.of == today {

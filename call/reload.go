@@ -18,7 +18,7 @@ type generations struct{ now, before *Options }
 
 // Reload puts settings in force, whole. Calls take them up as they enter their next stage that is not a menu:
 // a caller who is in menus goes on with the graph and the prompts that they have heard so far, and one who
-// waits with the queue they came to.
+// waits with the queue they came to. Who is a supervisor no more is taken off the line at once.
 func (x *Exchange) Reload(s Settings) {
 	x.metrics.begin(s.Queues)
 	next := x.Options
@@ -29,6 +29,7 @@ func (x *Exchange) Reload(s Settings) {
 	defer x.reloads.Unlock()
 	now, _ := x.settings()
 	x.generations.Store(&generations{now: &next, before: now})
+	x.dismissSupervisors(&next)
 }
 
 // settings are those in force, and those that were before the last reload, if there was one.

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,9 +23,11 @@ type supervising struct {
 	c    *Call
 	at   Next
 	done bool // they were on the line
-	// verdicts are the answers to what was asked of the other call; over is closed when that has ended it.
+	// verdicts are the answers to what was asked of the other call; over is closed when that has ended it, by end: once,
+	// though a wish that met the end may have had the other call begin anew.
 	verdicts chan verdict
 	over     chan struct{}
+	end      func()
 }
 
 // verdict is the answer to a wish for a mode.
@@ -43,8 +46,12 @@ func supervise(ctx context.Context, c *Call, at Next) Next {
 	c.rec.Kind, c.rec.Origin = KindSupervision, at.Call
 	c.Own(c.now.Alarm.Key) // who presses more keys has no alarm
 	defer c.Own()
+	if now, _ := c.x.settings(); !now.Supervisors[c.by] { // by a reload after they were let in, and before the claim
+		return supervisedNot(ctx, c, ErrNoSupervisor)
+	}
+	over := make(chan struct{})
 	s := &supervising{
-		c: c, at: at, verdicts: make(chan verdict, mailboxSize), over: make(chan struct{}),
+		c: c, at: at, verdicts: make(chan verdict, mailboxSize), over: over, end: sync.OnceFunc(func() { close(over) }),
 	}
 	if c.caller == nil {
 		if next, ok := s.ring(ctx); !ok {
@@ -100,7 +107,7 @@ func (s *supervising) ask(mode Mode, tell func(error)) {
 	}
 	if !c.x.Post(s.at.Call, Supervise{
 		By: c.by, Leg: c.caller.ID(), Audio: c.caller.Audio(), Gone: c.caller.Context().Done(), Mode: mode,
-		Reply: reply, Over: func() { close(s.over) },
+		Reply: reply, Over: s.end,
 	}) {
 		reply(ErrNotTalking)
 	}

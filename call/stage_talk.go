@@ -24,8 +24,10 @@ type talking struct {
 	left bool
 	// agentHolds and makerHolds tell who holds the other. A caller has no such power, but the agent who made a call has.
 	agentHolds, makerHolds bool
-	// apart takes down what the parties hear: the bridge or room, or music for a caller on hold.
-	apart func()
+	// apart takes down what the parties hear: the bridge or room, or music for a caller on hold. joined: it is a bridge or
+	// room, which give way to one another without a gap.
+	apart  func()
+	joined bool
 	// watch is the supervisor on the line, nil while there is none; room joins them with the parties, who may be apart.
 	watch *Supervise
 	room  media.Room
@@ -217,12 +219,16 @@ func (t *talking) holds(leg LegID, held bool, at time.Time) (changed bool) {
 // waits music.
 func (t *talking) connect(ctx context.Context) error {
 	c := t.c
-	t.takeDown()
 	defer c.publish()
-	if !t.deserted() && !t.agentHolds && !t.makerHolds {
+	together := !t.deserted() && !t.agentHolds && !t.makerHolds
+	if !together || !t.joined {
+		t.takeDown()
+	}
+	if together {
 		if err := t.join(); err == nil || !t.deserted() {
 			return err
 		}
+		t.takeDown()
 	}
 	waits := c.caller
 	if t.makerHolds && !t.agentHolds && !t.left {
@@ -235,7 +241,7 @@ func (t *talking) connect(ctx context.Context) error {
 // takeDown ends what the parties hear.
 func (t *talking) takeDown() {
 	t.apart()
-	t.apart, t.room = func() {}, nil
+	t.apart, t.room, t.joined = func() {}, nil, false
 }
 
 // join has the parties hear each other.
@@ -283,15 +289,17 @@ func (t *talking) recorder(now time.Time) media.Tap {
 	return c.recording
 }
 
+// bridge joins them in a bridge, or in a room with who listens. What it takes the place of is over then.
 func (t *talking) bridge(tap media.Tap) error {
-	if t.mix(tap) {
+	if t.mix(tap) || t.joined && t.room == nil { // the room could not be had, and their bridge stands as it did
 		return nil
 	}
 	unbridge, err := t.c.x.Bridge.Bridge(t.c.caller.Audio(), t.agent.Audio(), tap)
 	if err != nil {
 		return fmt.Errorf("join caller and agent: %w", err)
 	}
-	t.apart = unbridge
+	t.apart()
+	t.apart, t.room, t.joined = unbridge, nil, true
 	return nil
 }
 

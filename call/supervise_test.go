@@ -23,6 +23,7 @@ import (
 //	picks-up CALL | stays-away CAUSE   the supervisor's phone that is being rung; CALL is the supervisor's own
 //	listen CALL SUPERVISOR AGENT       the supervisor's phone dials the code
 //	key LEG KEY | deaf LEG
+//	supervisors [ID…]                  a reload: who is one from now on
 //	room HEARS | room none             who hears whom: 1|0|0,1 is a supervisor who listens
 func TestSupervised(t *testing.T) {
 	playCases(t, "supervised", func(t *testing.T, script string) string {
@@ -49,9 +50,18 @@ func newOffice(t *testing.T) *office {
 	t.Helper()
 	o := &office{town: newTown(t), phones: &phones{}}
 	o.x.Supervision = call.SuperviseOptions{Phones: o.phones, Code: "*41"}
-	o.x.Supervisors = map[string]bool{"9001": true, "9002": true}
+	o.x.Supervisors = ids("9001", "9002")
 	o.also = o.act
 	return o
+}
+
+// ids are supervisors.
+func ids(all ...string) map[string]bool {
+	set := make(map[string]bool)
+	for _, id := range all {
+		set[id] = true
+	}
+	return set
 }
 
 func (o *office) act(what string, args []string) bool {
@@ -75,6 +85,10 @@ func (o *office) act(what string, args []string) bool {
 		o.wg.Go(func() { o.x.Serve(context.Background(), in) })
 	case "deaf": // its stream fails
 		require.NoError(o.t, o.legs[args[0]].Stream().Close())
+	case "supervisors":
+		o.x.Reload(call.Settings{
+			Menus: o.x.Menus, Prompts: o.x.Prompts, Queues: o.x.Queues, Targets: o.x.Targets, Supervisors: ids(args...),
+		})
 	case "key":
 		o.legs[args[0]].Stream().Press(media.Key(args[1][0]))
 	case "room":
@@ -153,6 +167,29 @@ func TestSupervisionsAreBounded(t *testing.T) {
 		}
 		require.Contains(t, o.said[0], call.ErrSupervisedOften.Error())
 	})
+}
+
+// A key that meets the end of the supervision may be taken for a new wish, where the talk has gone on meanwhile (the agent's
+// transfer came to nothing): that one ends too, and costs the caller nothing. Which of the two the supervisor's call sees
+// first is chance, so it is tried often.
+func TestSupervisorsKeyMeetsTheEnd(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOffice(t)
+			o.x.Supervisors = ids("8001") // whose calls the books can hold up
+			o.line("call M 13912345678 queue:repair; answer M 8002")
+			<-time.After(7 * time.Second)
+			o.line("listen S 8001 8002; room 1|0|0,1")
+			open := o.books.shut()
+			require.True(t, o.x.Post(o.id("S"), call.Annotated{}))
+			o.line("key caller@S 2; refer r 8002@M agent:8003; fail M busy; joined 1")
+			open()
+			o.line("joined 1; end caller@M bye")
+			o.wg.Wait()
+			require.Equal(t, call.Answered, o.books.finished(t, o.id("M")).Result)
+			o.requireRest()
+		})
+	}
 }
 
 // What a crash left open in a record is closed.

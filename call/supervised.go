@@ -119,7 +119,8 @@ func (t *talking) mix(tap media.Tap) (joined bool) {
 		t.unwatch()
 		return false
 	}
-	t.room, t.apart = room, room.Close
+	t.apart()
+	t.apart, t.room, t.joined = room.Close, room, true
 	return true
 }
 

@@ -64,6 +64,17 @@ func (s *supervisors) at(target string) (all []*Call) {
 	return all
 }
 
+// all are the supervisors' own calls, by their ids.
+func (s *supervisors) all() map[string]*Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]*Call, len(s.by))
+	for id, w := range s.by {
+		all[id] = w.call
+	}
+	return all
+}
+
 // Supervise has a supervisor come on the line of a talk. Their phone is rung, and rung is true; what becomes of it is in
 // the records of that call and of the one begun for it. One who is on that line already gets another mode instead, and
 // it returns when that is so. Errors: ErrBadMode, ErrNoSupervisor, ErrNotFound (no such call in progress),
@@ -112,6 +123,17 @@ func (x *Exchange) Unsupervise(id string) error {
 		return ErrNotFound
 	}
 	return nil
+}
+
+// dismissSupervisors takes those off the line who are none by the settings now in force. One who comes on it meanwhile has
+// claimed it before, and is seen here, or goes by these settings; see [supervise].
+func (x *Exchange) dismissSupervisors(now *Options) {
+	for id, c := range x.supervisors.all() {
+		if !now.Supervisors[id] {
+			c.log.Info("audit: supervisor no more", zap.String("by", id))
+			c.post(HangUp{Why: ReasonWithdrawn})
+		}
+	}
 }
 
 // setMode asks a supervisor's call for another mode, and waits for the answer.

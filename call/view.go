@@ -31,13 +31,15 @@ const (
 
 // AgentView is an agent as people watching see it.
 type AgentView struct {
-	ID     string         `json:"id"`
-	Name   string         `json:"name"`
-	State  AgentState     `json:"state"`
-	Since  time.Time      `json:"since"`
-	Skills map[string]int `json:"skills"`
-	Call   string         `json:"call,omitempty"` // the call talked to or rung for
-	Calls  int            `json:"calls"`          // answered since the start
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Supervisor: it is the phone of one who hears talks, and gets no calls of queues.
+	Supervisor bool           `json:"supervisor"`
+	State      AgentState     `json:"state"`
+	Since      time.Time      `json:"since"`
+	Skills     map[string]int `json:"skills"`
+	Call       string         `json:"call,omitempty"` // the call talked to or rung for
+	Calls      int            `json:"calls"`          // answered since the start
 	// Shift is what the agent chose: a pause, with its reason and since when, and the queues logged out of.
 	Shift Shift `json:"shift"`
 	// Queues are those the agent serves and is logged in to, in the order of the configuration.

@@ -24,7 +24,13 @@ func (c *core) Bridge(a, b Stream, tap Tap) (unbridge func(), err error) {
 		return nil, err
 	}
 	left, right := streams[0], streams[1]
-	ends := [2]*bridgeEnd{{tap: tap, side: SideA, line: left.line}, {tap: tap, side: SideB, line: right.line}}
+	ends := pair{{tap: tap, side: SideA, line: left.line}, {tap: tap, side: SideB, line: right.line}}
+	unbridge = func() { left.do(ends[0].part) }
+	if before := c.joined(left.line, right.line, true); !before.none() {
+		err = ErrClosed
+		left.do(func() { err = succeed(before, ends) })
+		return unbridge, err
+	}
 	for i, s := range streams {
 		err := ErrClosed
 		s.do(func() { err = s.line.claim(ends[i]) })
@@ -36,7 +42,7 @@ func (c *core) Bridge(a, b Stream, tap Tap) (unbridge func(), err error) {
 		}
 	}
 	err = ErrClosed
-	if c.transport.gather(left.line, right.line) {
+	if c.transport.gather(false, left.line, right.line) {
 		left.do(func() { err = join(ends) })
 	}
 	if err != nil {
@@ -44,7 +50,16 @@ func (c *core) Bridge(a, b Stream, tap Tap) (unbridge func(), err error) {
 		right.do(ends[1].part)
 		return nil, err
 	}
-	return func() { left.do(ends[0].part) }, nil
+	return unbridge, nil
+}
+
+// succeed has a bridge take the place of a room. Errors: ErrClosed.
+func succeed(before, ends pair) error {
+	if !before.stand() {
+		return ErrClosed
+	}
+	before.giveUp(ends)
+	return join(ends)
 }
 
 // claim stops what is played on a line and keeps it for a bridge, which is joined next.
@@ -62,7 +77,7 @@ func (l *line) claim(e *bridgeEnd) error {
 }
 
 // join lets packets pass between two lines that are claimed, and are of one shard. Errors: ErrClosed.
-func join(ends [2]*bridgeEnd) error {
+func join(ends pair) error {
 	for _, e := range ends {
 		if e.line.closed {
 			return ErrClosed

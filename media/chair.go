@@ -79,11 +79,20 @@ func (s *chair) turn(due time.Time, frame []byte) {
 	case 1:
 		out.carry(due, frame)
 	default:
-		s.mix.frame(frame)
-		if s.place == int(SideA) {
-			s.room.tapMix(due, frame)
-		}
+		s.next(due, frame)
 		out.frame(due, frame, true)
+	}
+}
+
+// next makes the next frame of the mix, and has the tap hear it, if this party hears several. While the party is sent
+// something else in its place, nobody may be heard later for it.
+func (s *chair) next(due time.Time, frame []byte) {
+	if !s.here || s.count < 2 {
+		return
+	}
+	s.mix.frame(frame)
+	if s.place == int(SideA) {
+		s.room.tapMix(due, frame)
 	}
 }
 

@@ -51,8 +51,9 @@ type transport interface {
 	// engine has ended and f was not done: every line is closed then.
 	do(l *line, f func()) bool
 	// gather brings lines to one shard, so that packets between them change hands without a lock. They are claimed for one
-	// bridge or room, so that nobody else moves them meanwhile. It reports false when it cannot, because one is closed.
-	gather(lines ...*line) bool
+	// bridge or room, so that nobody else moves them meanwhile. With stay the first is where the others come to, since
+	// packets pass between it and one that is not told of. It reports false when it cannot, because one is closed.
+	gather(stay bool, lines ...*line) bool
 	// end waits until nothing of this engine runs. All its lines are closed.
 	end()
 }

@@ -90,10 +90,10 @@ func (t *epoll) do(l *line, f func()) bool {
 }
 
 // gather implements transport: on the shard of the first, or, if that has more than enough, where a new line would go.
-func (t *epoll) gather(lines ...*line) bool {
+func (t *epoll) gather(stay bool, lines ...*line) bool {
 	target := homeOf(lines[0])
 	apart := slices.ContainsFunc(lines, func(l *line) bool { return homeOf(l) != target })
-	if apart && target.lines.Load() >= t.full {
+	if apart && !stay && target.lines.Load() >= t.full {
 		target = t.place()
 	}
 	for _, l := range lines {

@@ -11,7 +11,7 @@ const (
 )
 
 // keypad knows which keys of one leg are to be told, and to whom. A phone may send each key by several methods; the
-// first one seen wins for the life of the leg. Not safe for concurrent use; owned by the line's shard.
+// first one seen wins for the life of the leg, or until it is agreed that keys come by it no more. Not safe for concurrent use; owned by the line's shard.
 type keypad struct {
 	method keyMethod
 	tell   func(Key)
@@ -30,6 +30,14 @@ func (p *keypad) press(by keyMethod) bool {
 		p.method = by
 	}
 	return p.method == by
+}
+
+// agree takes in whether the far end has telephone-events: then nobody listens for tones any more, and without them none
+// come. A method that is gone is no reason to refuse the other.
+func (p *keypad) agree(events bool) {
+	if p.method == byTone && events || p.method == byRTP && !events {
+		p.method = noMethod
+	}
 }
 
 // maxUntold is how many keys of a stream may wait to be told: a person presses a few in a second, and a flood of

@@ -126,6 +126,7 @@ func (l *line) agree(a *agreement, now time.Time) {
 	l.in.agree(a)
 	l.monitor.agree(a, l.in.source.heard, l.out.packets, now)
 	l.tuneIn(a)
+	l.keys.agree(a.hasEvent)
 }
 
 // shut stops everything on the line, for good: when it returns nothing more is sent, and no tap hears the line.

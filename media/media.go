@@ -47,10 +47,12 @@ type Engine interface {
 	// called or either stream closes; tap, if not nil, hears both sides. Whatever was playing on
 	// either stream is stopped. The returned function waits until no more packet can reach tap.
 	// A key that comes by another method than the far end can take reaches it once: as a telephone-event
-	// if it agreed to them, else as tones.
+	// if it agreed to them, else as tones. Of a room's first two parties it takes the place: that is over then, and no
+	// packet between them is lost.
 	Bridge(a, b Stream, tap Tap) (unbridge func(), err error)
 	// Mix has several parties hear each other until the room is closed, as Room says; tap may be nil. Whatever was
-	// playing on their streams is stopped. A stream that closes leaves the room, and the others go on. Errors:
+	// playing on their streams is stopped. A stream that closes leaves the room, and the others go on. If the first two
+	// are in a bridge with each other, in that order, the room takes its place, and no packet between them is lost. Errors:
 	// ErrParties, ErrForeign, ErrBridged, ErrClosed; nothing is changed then.
 	Mix(tap Tap, parties ...Party) (Room, error)
 	// Listen has tap hear what comes on one stream, as SideA, until stop is called or the stream closes, whatever

@@ -73,6 +73,9 @@ func (l *line) turn(due time.Time, passed int, frame []byte) (rest int) {
 	l.judge(due, passed)
 	switch {
 	case l.out.keys.n > 0:
+		if l.bridged != nil && l.bridged.chair != nil {
+			l.bridged.chair.next(due, frame)
+		}
 		l.out.keys.step(l.out, due, frame)
 		l.deafen(due)
 	case l.bridged != nil && l.bridged.chair != nil:

@@ -140,7 +140,7 @@ func (t *portable) do(l *line, f func()) bool {
 }
 
 // gather implements transport: there is but one shard.
-func (t *portable) gather(...*line) bool { return true }
+func (t *portable) gather(bool, ...*line) bool { return true }
 
 // end implements transport.
 func (t *portable) end() {

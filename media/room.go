@@ -91,30 +91,44 @@ func (c *core) Mix(tap Tap, parties ...Party) (Room, error) {
 	return r, nil
 }
 
-// seat claims the lines of a room, brings them to one shard, and opens it. Errors: ErrBridged, ErrClosed.
+// seat claims the lines of a room, brings them to one shard, and opens it. The first two may be in a bridge until then.
+// Errors: ErrBridged, ErrClosed.
 func (c *core) seat(r *room) error {
-	lines := make([]*line, len(r.chairs))
+	first := r.chairs[0].end.line
+	before := c.joined(first, r.chairs[1].end.line, false)
+	lines := []*line{first}
 	for i, seat := range r.chairs {
+		if i <= int(SideB) && !before.none() {
+			continue // they are together, and move no more
+		}
 		l, err := seat.end.line, ErrClosed
 		l.stream.do(func() { err = l.claim(&seat.end) })
 		if err != nil {
 			return err
 		}
-		lines[i] = l
+		if l != first {
+			lines = append(lines, l)
+		}
 	}
 	err := ErrClosed
-	if c.transport.gather(lines...) {
-		r.do(func() { err = r.open() })
+	if c.transport.gather(!before.none(), lines...) {
+		r.do(func() { err = r.open(before) })
 	}
 	return err
 }
 
-// open lets the parties hear each other. Errors: ErrClosed.
-func (r *room) open() error {
+// open lets the parties hear each other, in place of a bridge if there was one. Errors: ErrClosed.
+func (r *room) open(before pair) error {
+	if !before.none() && !before.stand() {
+		return ErrClosed
+	}
 	for _, seat := range r.chairs {
 		if seat.end.line.closed {
 			return ErrClosed
 		}
+	}
+	if !before.none() {
+		before.giveUp(pair{&r.chairs[SideA].end, &r.chairs[SideB].end})
 	}
 	for _, seat := range r.chairs {
 		seat.here = true

@@ -253,6 +253,7 @@ func (z zone) hold(h call.Hold) holdDTO { return holdDTO{From: z.at(h.From), To:
 type agentDTO struct {
 	ID     string          `json:"id"`
 	Name   string          `json:"name"`
+	Role   Role            `json:"role"` // agent or supervisor
 	State  call.AgentState `json:"state"`
 	Since  stamp           `json:"since"`
 	Skills map[string]int  `json:"skills"`
@@ -276,8 +277,11 @@ func (z zone) agent(a call.AgentView) agentDTO {
 		a.Skills = map[string]int{}
 	}
 	d := agentDTO{
-		ID: a.ID, Name: a.Name, State: a.State, Since: z.at(a.Since), Skills: a.Skills, Call: a.Call, Calls: a.Calls,
+		ID: a.ID, Name: a.Name, Role: AgentRole, State: a.State, Since: z.at(a.Since), Skills: a.Skills, Call: a.Call, Calls: a.Calls,
 		Queues: append([]string{}, a.Queues...), WrapUpUntil: z.maybe(a.WrapUpUntil), LastCode: a.LastCode, Today: a.Today,
+	}
+	if a.Supervisor {
+		d.Role = Supervisor
 	}
 	if a.Shift.Paused {
 		d.Pause = &pauseDTO{Reason: a.Shift.Reason, Since: z.at(a.Shift.Since)}

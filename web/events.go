@@ -189,12 +189,14 @@ func (s *Server) board(now time.Time, today call.Summaries) (boardDTO, error) {
 	slices.SortStableFunc(b.Queues, func(a, b queueCard) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Name, b.Name))
 	})
+	agents = without(agents, func(a call.AgentView) bool { return a.Supervisor })
 	b.Agents = each(agents, func(a call.AgentView) agentCard {
 		b.States[string(a.State)]++
 		return agentCard{ID: a.ID, State: a.State, Since: z.at(a.Since), Calls: a.Calls}
 	})
 	slices.SortFunc(b.Agents, func(a, b agentCard) int { return cmp.Compare(a.ID, b.ID) })
-	b.Calls = each(s.o.Live(), func(l call.Live) liveCard { return z.live(l, alarms) })
+	live := without(s.o.Live(), func(l call.Live) bool { return l.Record.Kind == call.KindSupervision })
+	b.Calls = each(live, func(l call.Live) liveCard { return z.live(l, alarms) })
 	slices.SortStableFunc(b.Calls, func(a, b liveCard) int {
 		if a.Alarm != b.Alarm {
 			return map[bool]int{true: -1, false: 1}[a.Alarm]
@@ -209,6 +211,12 @@ func (s *Server) board(now time.Time, today call.Summaries) (boardDTO, error) {
 	}
 	b.Calls = b.Calls[:min(len(b.Calls), maxLiveShown)]
 	return b, nil
+}
+
+// without is what is left of some things when those are taken out that the wall, which everybody sees, does not show: who
+// hears whom, and the phones they hear it by, which serve no caller.
+func without[T any](all []T, hidden func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(all), hidden)
 }
 
 // live is one call in progress: where it stands is its last visit or talk, not its first.

@@ -110,17 +110,16 @@ func TestEventsGoOnAndEnd(t *testing.T) {
 	o.Clock = nil
 	url, stop := serve(t, o, func(s *Server) { s.timeout = 100 * time.Millisecond })
 	lines := watch(t, url).lines
-	var seen []any
-	for range 3 {
+	seen := make(map[any]bool)
+	for len(seen) < 3 { // one that was made late may be sent twice
 		b, _, ok := nextEvent(t, lines)
 		require.True(t, ok)
-		seen = append(seen, b["now"])
+		seen[b["now"]] = true
 	}
-	require.NotEqual(t, seen[0], seen[1])
-	require.NotEqual(t, seen[1], seen[2])
 	require.NoError(t, stop())
-	_, _, ok := nextEvent(t, lines)
-	require.False(t, ok)
+	for ok := true; ok; { // but for what was under way
+		_, _, ok = nextEvent(t, lines)
+	}
 }
 
 // Watchers are bounded; one that leaves makes room.

@@ -23,9 +23,9 @@ var assetTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 }
 
-// page is /.
-func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
-	return serveAsset(w, r, "index.html")
+// page is a page by itself.
+func page(name string) handle {
+	return func(w http.ResponseWriter, r *http.Request) error { return serveAsset(w, r, name) }
 }
 
 // asset is /assets/{name}.

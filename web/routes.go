@@ -29,7 +29,8 @@ type route struct {
 
 func (s *Server) table() []route {
 	return []route{
-		{pattern: "/{$}", open: true, handle: s.page},
+		{pattern: "/{$}", open: true, handle: page("index.html")},
+		{pattern: "/supervise", open: true, handle: page("supervise.html")}, // what it shows, it asks the API for
 		{pattern: "/assets/{name}", open: true, handle: s.asset},
 		{pattern: "/events", open: true, handle: s.events},
 		{pattern: "/healthz", open: true, handle: s.healthz},

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -87,4 +88,30 @@ func TestSuperviseRefused(t *testing.T) {
 		require.Equal(t, want, supervise(t, h, supervisorToken, `{"phone":"9001","mode":"listen"}`).Code, err)
 		require.Equal(t, want, ask(t, h, http.MethodDelete, "/api/v1/calls/c1/supervise", supervisorToken).Code, err)
 	}
+}
+
+// The wall, which callers' agents see as everybody does, shows neither supervisors nor that they hear somebody; the API says
+// who is one.
+func TestSupervisorsAreNotOnTheWall(t *testing.T) {
+	o := fakeHotline(t)
+	o.Agents = func() ([]call.AgentView, error) {
+		return []call.AgentView{{ID: "8001", State: call.AgentReady}, {ID: "9001", State: call.AgentTalking, Supervisor: true}}, nil
+	}
+	o.Live = func() []call.Live {
+		return []call.Live{
+			{At: call.Talk, Record: call.Record{ID: "c1", From: "13912345678", Talks: []call.TalkRecord{{Agent: "8001"}}}},
+			{At: call.Supervising, Record: call.Record{ID: "c2", From: "9001", Kind: call.KindSupervision, Origin: "c1"}},
+		}
+	}
+	s := New(o)
+	b, err := s.board(o.Clock(), nil)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"ready": 1}, b.States)
+	require.Len(t, b.Agents, 1)
+	require.Len(t, b.Calls, 1)
+	require.Equal(t, 1, b.Total)
+	w := ask(t, s.Handler(), http.MethodGet, "/api/v1/agents", supervisorToken)
+	var got struct{ Agents []struct{ Role Role } }
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+	require.Equal(t, []struct{ Role Role }{{AgentRole}, {Supervisor}}, got.Agents)
 }

@@ -38,7 +38,7 @@ var apiRoutes = map[string][]string{
 	"/api/v1/outages":          {supervisorToken, auditorToken, agentToken},
 }
 
-var openRoutes = []string{"/", "/assets/board.js", "/assets/board.css", "/assets/icon.svg", "/healthz", "/readyz", "/metrics"}
+var openRoutes = []string{"/", "/supervise", "/assets/board.js", "/assets/supervise.js", "/assets/board.css", "/assets/icon.svg", "/healthz", "/readyz", "/metrics"}
 
 // isProblem asserts an answer by RFC 9457 with this status, and returns its detail.
 func isProblem(t *testing.T, w interface {

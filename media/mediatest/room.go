@@ -21,6 +21,8 @@ func rooms(t *testing.T, newEngine Make) {
 		"a room refuses what it cannot join": roomRefuses,
 		"a room loses a party":               roomLeft,
 		"from bridge to room and back":       roomContinuity,
+		"one takes the place of the other":   succeeded,
+		"and of no other":                    succeededOnlyByTheSame,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newEngine) })
 	}
@@ -263,7 +265,7 @@ func roomRefuses(t *testing.T, newEngine Make) {
 	unbridge()
 	r, err := e.Mix(nil, parties(listening, a, b, c)...)
 	require.NoError(t, err)
-	_, err = e.Bridge(a, b, nil)
+	_, err = e.Bridge(b, a, nil)
 	require.ErrorIs(t, err, media.ErrBridged)
 	require.ErrorIs(t, a.Play(t.Context(), loop(500)), media.ErrReplaced, "the room has the stream")
 	require.ErrorIs(t, r.Set(listening[:2]...), media.ErrParties)

@@ -4,7 +4,10 @@
 
 const queueNames = { consult: "业务咨询", repair: "故障报修", "gas-alarm": "燃气报警", complaint: "投诉建议" };
 const agentStates = { ready: "空闲", ringing: "振铃", talking: "通话", "wrap-up": "整理", paused: "暂停", "logged-out": "签出", offline: "离线" };
-const stages = { route: "接入", menu: "选择菜单", wait: "等待", talk: "通话", done: "结束" };
+const stages = {
+  route: "接入", menu: "选择菜单", shed: "选择菜单", wait: "等待", callback: "预约回拨", reach: "正在回拨", dial: "外呼", talk: "通话",
+  code: "功能码", done: "结束",
+};
 const alertNames = {
   "ring-half": "振铃过半", "ring-broken": "三声未接", "talk-half": "通话过半", "talk-broken": "通话超时",
   "hold-long": "保持过久", "wait-long": "等待过久", alarm: "燃气报警", "alarm-step": "报警升级",
