@@ -38,7 +38,8 @@ func playPaced(t *testing.T, newEngine Make) {
 			require.False(t, packet.Silent())
 		}
 		lasted := time.Duration(packets[20].Timestamp-packets[0].Timestamp) * time.Second / media.SampleRate
-		require.LessOrEqual(t, lasted, took+2*media.FrameDuration, "no more is left out than was lost")
+		// One that is in arrears when the clip begins may send its 400 ms in less.
+		require.LessOrEqual(t, lasted, max(took, 400*time.Millisecond)+2*media.FrameDuration, "no more is left out than was lost")
 		require.Equal(t, s.Local(), packets[0].From)
 		heard := p.Heard(packets)
 		require.True(t, Has(heard, 1000))
