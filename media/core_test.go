@@ -67,9 +67,12 @@ func TestOpenApart(t *testing.T) {
 	}
 	go func() { ended <- c.Close() }()
 	require.Eventually(t, func() bool {
-		_, err := c.Open(StreamOptions{})
-		return errors.Is(err, ErrClosed)
-	}, testWait, time.Millisecond, "none is opened any more")
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.closed
+	}, testWait, time.Millisecond)
+	_, err := c.Open(StreamOptions{})
+	require.ErrorIs(t, err, ErrClosed, "none is opened any more")
 	release()
 	require.NoError(t, <-opened)
 	require.NoError(t, <-ended)
