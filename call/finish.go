@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -116,7 +117,10 @@ func (c *Call) logLine() {
 		zap.String("queue", r.Queue), zap.String("agent", r.Agent),
 		zap.String("result", string(r.Result)), zap.String("reason", string(r.Reason)),
 		zap.String("release", string(r.Release)), zap.Int("rings", r.Rings),
-		zap.Float64("wait", r.WaitSeconds), zap.Float64("talk", r.TalkSeconds),
-		zap.Float64("hold", r.HoldSeconds), zap.Float64("mos", r.MOS), zap.Int("offers", CountOffers(r.Offers)),
+		zap.Float64("wait", rounded(r.WaitSeconds)), zap.Float64("talk", rounded(r.TalkSeconds)),
+		zap.Float64("hold", rounded(r.HoldSeconds)), zap.Float64("mos", r.MOS), zap.Int("offers", CountOffers(r.Offers)),
 		zap.Bool("recorded", r.Recording != "" && r.Unrecorded == ""))
 }
+
+// rounded is seconds to the millisecond, for whoever reads the log.
+func rounded(seconds float64) float64 { return math.Round(seconds*1000) / 1000 }

@@ -5,17 +5,21 @@ import (
 	"slices"
 )
 
-// The profiles of RTP that we have (RFC 3551, RFC 3711). That of RTP/SAVPF is taken from others and answered in kind: the
-// feedback that it allows (RFC 5124) is nowhere compulsory.
+// The profiles of RTP that we have (RFC 3551, RFC 3711). Those with feedback are taken from others and answered in kind
+// (RFC 4585 section 4.4): what they allow (RFC 4585, RFC 5124) is nowhere compulsory.
 const (
 	profilePlain          = "RTP/AVP"
+	profileFeedback       = "RTP/AVPF"
 	profileSecure         = "RTP/SAVP"
 	profileSecureFeedback = "RTP/SAVPF"
 )
 
+// isPlain reports whether a profile is one without encryption.
+func isPlain(profile string) bool { return profile == profilePlain || profile == profileFeedback }
+
 // hasProfile reports whether we have an m-line's profile.
 func (m *mediaLine) hasProfile() bool {
-	return m.proto == profilePlain || m.proto == profileSecure || m.proto == profileSecureFeedback
+	return isPlain(m.proto) || m.proto == profileSecure || m.proto == profileSecureFeedback
 }
 
 // addCrypto takes the value of an a=crypto line. Tags are to be unique (RFC 4568 section 4.1): one that comes again is
@@ -44,7 +48,7 @@ func (s Security) protections() []bool {
 // where that will do.
 func (n *negotiator) offered(m *mediaLine, encrypted bool) (line *cryptoLine, ok bool) {
 	if !encrypted {
-		return nil, m.proto == profilePlain
+		return nil, isPlain(m.proto)
 	}
 	for i := range m.crypto {
 		if !n.isOurs(m.crypto[i].key) {
@@ -113,7 +117,11 @@ func (p *protection) crypto() []cryptoLine {
 // offers otherwise.
 func (n *negotiator) toOffer() (profile string, lines []cryptoLine) {
 	encrypted := n.agreed != nil && n.agreed.secure != nil
-	if !encrypted && n.security != SecurityRequired && (n.agreed != nil || n.security != SecurityOptional) {
+	switch {
+	case encrypted || n.security == SecurityRequired:
+	case n.agreed != nil && isPlain(n.ours.profile): // with feedback, say
+		return n.ours.profile, nil
+	case n.agreed != nil || n.security != SecurityOptional:
 		return profilePlain, nil
 	}
 	if encrypted || n.keys == nil {
@@ -135,7 +143,7 @@ func (n *negotiator) toOffer() (profile string, lines []cryptoLine) {
 // and one key of the far end's (RFC 4568 section 7.1.3). Nil where there is none, and none is needed.
 func (n *negotiator) accepted(m *mediaLine) (*protection, error) {
 	if m.cryptos == 0 || len(n.ours.crypto) == 0 {
-		if m.proto != profilePlain || n.ours.profile != profilePlain || n.security == SecurityRequired {
+		if !isPlain(m.proto) || !isPlain(n.ours.profile) || n.security == SecurityRequired {
 			return nil, fmt.Errorf("%w: answer m=%s %d %s without one", ErrNotSecure, m.kind, m.port, m.proto)
 		}
 		return nil, nil
