@@ -1,6 +1,10 @@
 package recorder
 
-import "hotline/media"
+import (
+	"bytes"
+
+	"hotline/media"
+)
 
 const (
 	// minPairs is what a window begins with, 2 s in 32 KiB: a second that waits for the flusher, and
@@ -105,13 +109,12 @@ func (w *window) run(pos, n int64) []byte {
 	return w.ring[at:min(at+int(n)*pairBytes, len(w.ring))]
 }
 
-// hush fills b with silence, each time as much as there is already: octet by octet took half of a tap's time.
+// quiet is silence to copy from, as much as a packet of 20 ms takes on both sides: it stays in the nearest cache.
+var quiet = bytes.Repeat([]byte{silence}, 320)
+
+// hush fills b with silence. It copies: octet by octet took half of a tap's time.
 func hush(b []byte) {
-	if len(b) == 0 {
-		return
-	}
-	b[0] = silence
-	for n := 1; n < len(b); n *= 2 {
-		copy(b[n:], b[:n])
+	for n := 0; n < len(b); {
+		n += copy(b[n:], quiet)
 	}
 }
