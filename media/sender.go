@@ -129,13 +129,7 @@ func (o *sender) frame(now time.Time, alaw []byte, talk bool) {
 // forward sends a packet of the other leg's at once. Gaps and late packets stay what they are, so that
 // the far end's jitter buffer judges the whole way.
 func (o *sender) forward(now time.Time, p *rtp.Packet, kind payloadKind) {
-	if !o.open() {
-		if o.held() {
-			o.relay.on = false // what nobody wanted is not lost: after it begins anew what is forwarded
-		}
-		return
-	}
-	if len(p.Payload) > maxDatagram {
+	if !o.open() || len(p.Payload) > maxDatagram {
 		return
 	}
 	if o.keys.n > 0 {

@@ -107,6 +107,17 @@ func TestStirred(t *testing.T) {
 	}
 }
 
+// Two who are brought from a bridge into a room rest no more: from then on what they hear may be mixed.
+func TestStirredIntoARoom(t *testing.T) {
+	w, b, turn := restless(t)
+	require.Zero(t, turn(3))
+	before := pair{b.near.bridged, b.far.bridged}
+	before.giveUp(pair{{line: b.near}, {line: b.far}})
+	for _, l := range []*line{b.near, b.far} {
+		require.LessOrEqual(t, w.places[l.seat].next, w.count+1, "its turn is the next")
+	}
+}
+
 // Whoever leaves the wheel in its turn, or rests, takes no turn from another.
 func TestWheelSeats(t *testing.T) {
 	w, b, turn := restless(t)
