@@ -31,8 +31,9 @@ func (f Fact) String() string {
 
 const (
 	// oneWayAfter is how long audio may go one way only; a shorter Options.Timeout counts here too. Phones report about
-	// every 5 s, so twice that long will have brought a report that says why (RFC 3550 section 6.2).
-	oneWayAfter = 5 * time.Second
+	// every 5 s (RFC 3550 section 6.2), so this long brings a report that says why; and a far end that has no audio at
+	// all, as a load generator may, is not asked about it in a short call.
+	oneWayAfter = 8 * time.Second
 	// heardFor is how many judgements in a row must find everything well before FactHeard is told.
 	heardFor = 2
 	// standstill is how long the machine must have stood still (asleep, or moved to another host) for a watch to begin

@@ -29,7 +29,8 @@ func TestSippOwnScenarios(t *testing.T) {
 	t.Run("uas", func(t *testing.T) {
 		phone := testkit.StartOwnAgent(t, "uas", h.SIP, "8002", passwords["8002"], 1)
 		h.AwaitAgent("8002", "ready")
-		c := testkit.StartOwnCaller(t, "uac", "96110", h.SIP, 1, 1, 8*time.Second)
+		// Neither of them has audio, and sipp fails over a re-INVITE: the call ends before the hotline asks about it.
+		c := testkit.StartOwnCaller(t, "uac", "96110", h.SIP, 1, 1, 6*time.Second)
 		require.Zero(t, c.Wait(), c.Messages())
 		require.Zero(t, phone.Wait(), phone.Messages())
 		finished++
