@@ -20,6 +20,7 @@ type books struct {
 	mu    sync.Mutex
 	deeds []acd.Deed // since the last look
 
+	rung  map[string]int          // how often agents' phones were rung, by caller
 	ended map[string][]call.Offer // the offers that had ended at the last look, by caller
 	legs  map[call.Leg]string     // by whom each leg was had for an answer
 }
@@ -27,7 +28,7 @@ type books struct {
 // keepBooks has the desk of these options spied on; lab is set once there is one.
 func keepBooks(o *acd.Options) *books {
 	b := &books{
-		registry: prometheus.NewRegistry(), ended: map[string][]call.Offer{}, legs: map[call.Leg]string{},
+		registry: prometheus.NewRegistry(), rung: map[string]int{}, ended: map[string][]call.Offer{}, legs: map[call.Leg]string{},
 	}
 	o.Registry = b.registry
 	o.Spy(func(d acd.Deed) {
@@ -65,8 +66,7 @@ func (b *books) check() error {
 			}
 		}
 		if visit.Queue != "" { // calls between people are in no figures
-			ended += call.CountOffers(offers)
-			ended -= count(offers, func(o call.Offer) bool { return o.Ended == nil || o.Number != "" })
+			ended += b.toAgents(c, offers) - count(offers, func(o call.Offer) bool { return o.Ended == nil && o.Number == "" })
 		}
 	}
 	if err := b.checkAgents(open); err != nil {
@@ -79,6 +79,15 @@ func (b *books) check() error {
 	return err
 }
 
+// toAgents is how many offers of a caller were to agents, and not to numbers outside. Of those that a record leaves out it
+// does not say which they were.
+func (b *books) toAgents(c string, offers []call.Offer) int {
+	if call.CountOffers(offers) > len(offers) {
+		return b.rung[c]
+	}
+	return count(offers, func(o call.Offer) bool { return o.Number == "" })
+}
+
 // checkDeeds: no phone is rung for one call and taken back for another within one match.
 func (b *books) checkDeeds() error {
 	b.mu.Lock()
@@ -89,6 +98,7 @@ func (b *books) checkDeeds() error {
 	for _, d := range deeds {
 		if d.Rung {
 			rung[d.Agent] = d
+			b.rung[d.Call]++
 			continue
 		}
 		if d.Match > 0 && rung[d.Agent].Match == d.Match && d.For != d.Call {
