@@ -34,13 +34,16 @@ var allowed = map[string][]string{
 	"acd/erlang":       {},
 	"acd/forecast":     {"acd", "acd/erlang", "call", "media"},
 	"recorder":         {"call", "media"},
+	"site":             {"call", "media"},
 	"store/sqlstore":   {"call", "media"},
-	"store/memstore":   {"call", "media"},
-	"store/storetest":  {"call", "media"},
+	"store/redisstore": {"call", "media", "site"},
+	"store/memstore":   {"call", "media", "site"},
+	"store/storetest":  {"call", "media", "site"},
 	"web":              {"call", "media"},
 	"sim":              {"call", "media", "sip"},
 	"internal/testkit": {"*"},
 	"test":             {"*"},
+	"test/claims":      {"*"},
 	"test/matrix":      {"*"},
 	"cmd/hotline":      {"*"},
 }
@@ -50,6 +53,7 @@ var only = map[string][]string{
 	"github.com/emiago/sipgo": {"sip"},
 	"github.com/pion/":        {"media", "media/mediaload"},
 	"modernc.org/sqlite":      {"store/sqlstore"},
+	"github.com/redis/":       {"store/redisstore"},
 	"go.yaml.in/yaml":         {"config"},
 }
 

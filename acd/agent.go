@@ -35,7 +35,7 @@ type agent struct {
 	// talked is how long, today, for queues.
 	talked time.Duration
 	// claim is by what the agent was taken for the offer or the talk that goes on.
-	claim Token
+	claim call.Token
 
 	// slots are the places in the queues served, one for each.
 	slots []*slot

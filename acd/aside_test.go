@@ -23,7 +23,7 @@ type cursed struct {
 	healed atomic.Bool
 }
 
-func (c *cursed) Claim(agent, call string) (Token, bool) {
+func (c *cursed) Claim(agent, call string) (call.Token, bool) {
 	if strings.HasPrefix(call, "bad") && !c.healed.Load() {
 		panic("cursed")
 	}

@@ -1,25 +1,10 @@
 package acd
 
 import (
-	"cmp"
 	"sync"
 
 	"hotline/call"
 )
-
-// Token is what a claim on an agent is known by. The greater one is the later: of two nodes that both believe
-// they have the agent, the phone's edge goes with the greater (design, section 6).
-type Token struct {
-	// Epoch rises whenever claims are begun anew, so that no token from before is ever the greater.
-	Epoch uint64
-	// N rises with each claim in an epoch, and is never 0.
-	N uint64
-}
-
-// Compare is below 0 when t is the earlier token, 0 when both are the same, else above 0.
-func (t Token) Compare(x Token) int {
-	return cmp.Or(cmp.Compare(t.Epoch, x.Epoch), cmp.Compare(t.N, x.N))
-}
 
 // Claims decides which call an agent is for: the strategy proposes, the claims dispose. Everything that shares
 // the agents shares them. The desk's goroutine calls them and waits, so they answer within a millisecond or so
@@ -27,31 +12,31 @@ func (t Token) Compare(x Token) int {
 type Claims interface {
 	// Claim takes an agent for a call, and returns a token greater than any before; false when the agent is
 	// taken, for the same call too: an agent has one phone.
-	Claim(agent, call string) (Token, bool)
+	Claim(agent, call string) (call.Token, bool)
 	// Release gives an agent back who was taken with this token; with any other it does nothing.
-	Release(agent string, t Token)
+	Release(agent string, t call.Token)
 }
 
 // MemoryClaims are claims for a node that shares its agents with nobody. They may be used from any goroutine.
 type MemoryClaims struct {
 	mu    sync.Mutex
-	last  Token
-	taken map[string]Token // by agent; one entry for each who is rung or talks
+	last  call.Token
+	taken map[string]call.Token // by agent; one entry for each who is rung or talks
 }
 
 var _ Claims = (*MemoryClaims)(nil)
 
 // NewMemoryClaims makes claims of an epoch, of which nobody is taken.
 func NewMemoryClaims(epoch uint64) *MemoryClaims {
-	return &MemoryClaims{last: Token{Epoch: epoch}, taken: map[string]Token{}}
+	return &MemoryClaims{last: call.Token{Epoch: epoch}, taken: map[string]call.Token{}}
 }
 
 // Claim implements [Claims].
-func (m *MemoryClaims) Claim(agent, _ string) (Token, bool) {
+func (m *MemoryClaims) Claim(agent, _ string) (call.Token, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, taken := m.taken[agent]; taken {
-		return Token{}, false
+		return call.Token{}, false
 	}
 	m.last.N++
 	m.taken[agent] = m.last
@@ -59,7 +44,7 @@ func (m *MemoryClaims) Claim(agent, _ string) (Token, bool) {
 }
 
 // Release implements [Claims].
-func (m *MemoryClaims) Release(agent string, t Token) {
+func (m *MemoryClaims) Release(agent string, t call.Token) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.taken[agent] == t {
@@ -88,8 +73,8 @@ func (d *desk) claim(c *caller, a *agent) bool {
 // letGo gives the claim on an agent back once nothing rings and nobody talks any more: like what the agent is
 // doing, it follows from the facts.
 func (d *desk) letGo(a *agent) {
-	if a.claim != (Token{}) && a.offer == nil && len(a.legs) == 0 {
+	if a.claim != (call.Token{}) && a.offer == nil && len(a.legs) == 0 {
 		d.o.Claims.Release(a.ID, a.claim)
-		a.claim = Token{}
+		a.claim = call.Token{}
 	}
 }

@@ -28,13 +28,13 @@ type elsewhere struct {
 	log []string
 }
 
-func (e *elsewhere) Claim(agent, id string) (acd.Token, bool) {
+func (e *elsewhere) Claim(agent, id string) (call.Token, bool) {
 	token, ok := e.MemoryClaims.Claim(agent, id)
 	e.note("claim", agent, ok)
 	return token, ok
 }
 
-func (e *elsewhere) Release(agent string, t acd.Token) {
+func (e *elsewhere) Release(agent string, t call.Token) {
 	e.MemoryClaims.Release(agent, t)
 	e.note("release", agent, true)
 }
@@ -156,7 +156,7 @@ type faulty struct {
 	once sync.Once
 }
 
-func (f *faulty) Claim(agent, id string) (acd.Token, bool) {
+func (f *faulty) Claim(agent, id string) (call.Token, bool) {
 	f.once.Do(func() { panic("a fault") })
 	return f.MemoryClaims.Claim(agent, id)
 }

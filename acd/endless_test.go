@@ -20,12 +20,12 @@ type undoing struct {
 	healed atomic.Bool
 }
 
-func (u *undoing) Claim(agent, call string) (Token, bool) {
-	if strings.HasPrefix(call, "bad") && !u.healed.Load() {
-		u.spoil(u.desk, agent, call)
-		return Token{}, false
+func (u *undoing) Claim(agent, id string) (call.Token, bool) {
+	if strings.HasPrefix(id, "bad") && !u.healed.Load() {
+		u.spoil(u.desk, agent, id)
+		return call.Token{}, false
 	}
-	return u.MemoryClaims.Claim(agent, call)
+	return u.MemoryClaims.Claim(agent, id)
 }
 
 // endlessDesk is a desk of two agents for alarms and repair, and one for consult. panics counts those contained.

@@ -140,12 +140,12 @@ type taking struct {
 }
 
 // Claim implements acd.Claims.
-func (k *taking) Claim(agent, id string) (acd.Token, bool) {
+func (k *taking) Claim(agent, id string) (call.Token, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.elsewhere[agent] {
 		k.lab.logf("refused %s %s", agent, id)
-		return acd.Token{}, false
+		return call.Token{}, false
 	}
 	token, ok := k.MemoryClaims.Claim(agent, id)
 	if !ok {
@@ -156,7 +156,7 @@ func (k *taking) Claim(agent, id string) (acd.Token, bool) {
 }
 
 // Release implements acd.Claims.
-func (k *taking) Release(agent string, t acd.Token) {
+func (k *taking) Release(agent string, t call.Token) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.MemoryClaims.Release(agent, t)

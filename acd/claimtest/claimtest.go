@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hotline/acd"
+	"hotline/call"
 )
 
 // Run holds claims against what the port says; open makes some of which nobody is taken, for each part anew.
@@ -42,7 +43,7 @@ func releasedByToken(t *testing.T, c acd.Claims) {
 	other, ok := c.Claim("8002", "c1")
 	require.True(t, ok)
 	c.Release("8001", other)
-	c.Release("8001", acd.Token{})
+	c.Release("8001", call.Token{})
 	c.Release("8003", first)
 	_, ok = c.Claim("8001", "c2")
 	require.False(t, ok, "none of those was the token")
@@ -59,7 +60,7 @@ func releasedByToken(t *testing.T, c acd.Claims) {
 
 func tokensRise(t *testing.T, c acd.Claims) {
 	t.Helper()
-	last := acd.Token{}
+	last := call.Token{}
 	for i := range 100 {
 		agent := fmt.Sprint(8000 + i%7)
 		token, ok := c.Claim(agent, fmt.Sprint(i))
@@ -75,9 +76,9 @@ func tokensRise(t *testing.T, c acd.Claims) {
 func oneOfMany(t *testing.T, c acd.Claims) {
 	t.Helper()
 	const claimers, rounds = 8, 50
-	var all []acd.Token
+	var all []call.Token
 	for round := range rounds {
-		got := make(chan acd.Token, claimers)
+		got := make(chan call.Token, claimers)
 		var wg sync.WaitGroup
 		for i := range claimers {
 			wg.Go(func() {
@@ -92,6 +93,6 @@ func oneOfMany(t *testing.T, c acd.Claims) {
 		all = append(all, token)
 		c.Release("8001", token)
 	}
-	require.True(t, slices.IsSortedFunc(all, acd.Token.Compare))
-	require.Len(t, slices.CompactFunc(all, func(a, b acd.Token) bool { return a == b }), rounds)
+	require.True(t, slices.IsSortedFunc(all, call.Token.Compare))
+	require.Len(t, slices.CompactFunc(all, func(a, b call.Token) bool { return a == b }), rounds)
 }
