@@ -31,6 +31,7 @@ func TestRingAllOfThree(t *testing.T) {
 		phones[id].Await(testkit.CallClosed)
 	}
 	h.AwaitCall("answered", func(r testkit.Record) bool { return len(r.Talks) == 1 })
+	c.Await(testkit.CallEstablished) // else it hangs up by CANCEL
 	c.Hangup()
 	r := over(t, h)
 	require.Equal(t, "8003", r.Agent)

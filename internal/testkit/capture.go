@@ -31,7 +31,8 @@ type Capture struct {
 func StartCapture(tb testing.TB, sip, rtp []PortRange) *Capture {
 	tb.Helper()
 	Require(tb, "dumpcap", "tshark")
-	port := FreePorts(tb, 1)
+	marker := listenMarker(tb)
+	port := marker.LocalAddr().(*net.UDPAddr).Port //nolint:forcetypeassert // of a UDP socket it is one
 	c := &Capture{tb: tb, file: filepath.Join(tb.TempDir(), "wire.pcapng"), sip: sip, rtp: rtp}
 	filter := []string{fmt.Sprintf("udp port %d", port)}
 	for _, r := range sip {
@@ -40,12 +41,8 @@ func StartCapture(tb testing.TB, sip, rtp []PortRange) *Capture {
 	for _, r := range rtp {
 		filter = append(filter, fmt.Sprintf("udp portrange %d-%d", r.First, r.Last))
 	}
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-	if err != nil {
-		tb.Fatalf("open the capture's marker: %v", err)
-	}
-	c.marker = conn
-	tb.Cleanup(func() { _ = conn.Close() }) // a second close is of no harm
+	c.marker = marker
+	tb.Cleanup(func() { _ = marker.Close() }) // a second close is of no harm
 
 	// It ends by its group, in cleanup, so that it can write what it has.
 	cmd := exec.Command("dumpcap", "-q", "-i", "lo", "-B", "32", //nolint:noctx // see above
@@ -56,6 +53,21 @@ func StartCapture(tb testing.TB, sip, rtp []PortRange) *Capture {
 		skip(tb, "needs the right to capture packets: "+tail(c.process.output.String(), 400))
 	}
 	return c
+}
+
+// listenMarker opens the marker's socket. A phone that chooses ports by chance may have come to one that was free.
+func listenMarker(tb testing.TB) *net.UDPConn {
+	tb.Helper()
+	var err error
+	for range 5 {
+		var conn *net.UDPConn
+		conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: FreePorts(tb, 1)})
+		if err == nil {
+			return conn
+		}
+	}
+	tb.Fatalf("open the capture's marker: %v", err)
+	return nil
 }
 
 // Stop ends the capture when everything sent before is in the file. Idempotent.
