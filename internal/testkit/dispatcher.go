@@ -57,10 +57,16 @@ func StartDispatcher(tb testing.TB, nodes ...string) *Dispatcher {
 
 // Out waits until it has told so many times in all that a node is out of rotation, In that it is back. Its output comes through a
 // pipe, so a little after what it tells.
-func (d *Dispatcher) Out(node string, times int) { d.tb.Helper(); d.told("node out of rotation: sip:"+node, times) }
+func (d *Dispatcher) Out(node string, times int) {
+	d.tb.Helper()
+	d.told("node out of rotation: sip:"+node, times)
+}
 
 // In is the other way round.
-func (d *Dispatcher) In(node string, times int) { d.tb.Helper(); d.told("node in rotation: sip:"+node, times) }
+func (d *Dispatcher) In(node string, times int) {
+	d.tb.Helper()
+	d.told("node in rotation: sip:"+node, times)
+}
 
 func (d *Dispatcher) told(what string, times int) {
 	d.tb.Helper()
