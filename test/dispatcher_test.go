@@ -35,6 +35,7 @@ menus:
   main: {prompt: welcome, wait: 2s, tries: 2, keys: {"1": {queue: repair}}, otherwise: {queue: repair}}
 targets:
   ring: {on: 200ms, off: 300ms}
+recorder: {enabled: false}
 `
 
 // balanced is two nodes behind the dispatcher of deploy, with a phone for each agent registered through it.
@@ -156,7 +157,6 @@ func TestBehindDispatcher(t *testing.T) {
 		for _, h := range b.nodes {
 			h.AwaitCalls(calls/2, "its half", testkit.Finished)
 		}
-		require.NotEqual(t, b.call("96110", first, second), b.call("96110", first, second))
 	})
 	t.Run("agents call", func(t *testing.T) {
 		for _, id := range []string{"8001", "8004"} { // over TCP, over UDP
@@ -177,9 +177,7 @@ func TestBehindDispatcher(t *testing.T) {
 		old.Signal(syscall.SIGTERM)
 		b.proxy.Out(old.SIP, 1)
 		require.Same(t, other, b.call("96119", first, second))
-		for range 2 {
-			require.Same(t, other, b.call("96110", first, second))
-		}
+		require.Same(t, other, b.call("96110", first, second))
 		for id := range b.phones {
 			if !b.talking(old, id) {
 				b.home(id, other)
@@ -197,9 +195,7 @@ func TestBehindDispatcher(t *testing.T) {
 		}
 		old.Kill()
 		require.Same(t, other, b.call("96119", other))
-		for range 2 {
-			require.Same(t, other, b.call("96110", other))
-		}
+		require.Same(t, other, b.call("96110", other))
 		b.proxy.Out(old.SIP, 2)
 		for id := range b.phones {
 			b.home(id, other)

@@ -36,7 +36,7 @@ type app struct {
 	registry *prometheus.Registry
 	panics   prometheus.Counter
 	steps    steps
-	failed   chan error // of a part that ended by itself; it has room for all
+	failed   chan error  // of a part that ended by itself; it has room for all
 	started  atomic.Bool // everything that serves runs
 	draining atomic.Bool
 
