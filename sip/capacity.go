@@ -57,7 +57,7 @@ func (c *capacity) total() int {
 func (c *capacity) occupy(at call.Next, agent bool) (free func(), shed, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	sure := !agent && c.o.Queue != "" && at.Queue == c.o.Queue
+	sure := c.sureLocked(at, agent)
 	may := !agent && slices.Contains(c.o.Menus, at.Menu)
 	left := c.most == 0 || c.ordinary+c.shed+c.sure < c.most
 	kind := &c.ordinary
@@ -78,4 +78,15 @@ func (c *capacity) occupy(at call.Next, agent bool) (free func(), shed, ok bool)
 		defer c.mu.Unlock()
 		*kind--
 	}), shed, true
+}
+
+// leadsToAlarm tells whether a call is let in as one of the alarms' own number; an agent's never is.
+func (c *capacity) leadsToAlarm(at call.Next, agent bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sureLocked(at, agent)
+}
+
+func (c *capacity) sureLocked(at call.Next, agent bool) bool {
+	return !agent && c.o.Queue != "" && at.Queue == c.o.Queue
 }

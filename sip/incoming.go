@@ -81,11 +81,11 @@ func (u *UA) agentRoute(from netip.Addr, number string) (call.Next, bool) {
 // 13.3.1).
 func (u *UA) incoming(x *exchange) {
 	received := arrivedAt(x.req)
-	if u.draining.Load() {
+	in, refused := u.door(x)
+	if u.unready() != nil && (refused != nil || !u.alarmUnready(&in)) {
 		x.reply(statusOf(call.CauseShutdown))
 		return
 	}
-	in, refused := u.door(x)
 	if refused != nil {
 		u.limited(zap.InfoLevel, "call refused at the door", zap.Int("code", refused.StatusCode),
 			zap.Stringer("source", x.src.addr), zap.String("to", masked(in.To)))

@@ -72,6 +72,9 @@ type Options struct {
 	// OnFlow, if not nil, is told when an agent's phone becomes reachable and when it no longer is, in
 	// order, on one goroutine at a time; it must not block.
 	OnFlow func(agent string, up bool)
+	// Ready, if not nil, returns why new calls are not to be taken, or nil: while it does, they are refused and OPTIONS
+	// answered as after Drain. It is asked for each of them, on any goroutine, and must not block.
+	Ready func() error
 	// Trace, if not nil, is given what the legs and rings of a call said by SIP, some seconds after each
 	// ended, and at once when the UA closes or a leg moves to another call; a call is named several times.
 	// It must not block, and may be called from any goroutine. The slice is Trace's from then on.
@@ -121,6 +124,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.OnFlow == nil {
 		o.OnFlow = func(string, bool) {}
+	}
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}

@@ -212,19 +212,6 @@ func (u *UA) dispatch(x *exchange) {
 	}
 }
 
-// options answers what we can do, and 503 while draining (RFC 3261 section 11.2: as an INVITE would be).
-func (u *UA) options(x *exchange) {
-	switch {
-	case x.inDialog && u.legs.find(x) == nil:
-		x.reply(sipmsg.StatusCallTransactionDoesNotExists)
-	case u.draining.Load() && !x.inDialog:
-		x.reply(sipmsg.StatusServiceUnavailable)
-	default:
-		x.reply(sipmsg.StatusOK, sipmsg.NewHeader("Allow", allowed),
-			sipmsg.NewHeader("Accept", accepted), supportedHeader())
-	}
-}
-
 // reply sends a response without a body.
 func (x *exchange) reply(code int, headers ...sipmsg.Header) {
 	_ = x.send(x.response(code, nil, headers...)) // logged there; there is nobody else to tell

@@ -192,10 +192,6 @@ func (u *UA) listen(l *listener) error {
 	}
 }
 
-// Drain refuses new calls with 503 from now on; those that are in go on. OPTIONS are answered 503 too,
-// which takes us out of a trunk's rotation.
-func (u *UA) Drain() { u.draining.Store(true) }
-
 // hurryAfter is how long after Close began the far ends are still waited for, in T1: a BYE is sent
 // three times by then.
 const hurryAfter = 8

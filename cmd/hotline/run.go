@@ -36,7 +36,8 @@ type app struct {
 	registry *prometheus.Registry
 	panics   prometheus.Counter
 	steps    steps
-	failed   chan error // of a part that ended by itself; it has room for all
+	failed   chan error  // of a part that ended by itself; it has room for all
+	started  atomic.Bool // everything that serves runs
 	draining atomic.Bool
 
 	reloads   *reloadMetrics
@@ -113,6 +114,7 @@ func (a *app) start() {
 	a.steps.background("queues", fail, a.center.Run)
 	a.steps.background("callbacks", fail, func(ctx context.Context) error { return a.exchange.RunCallbacks(ctx) })
 	a.steps.background("SIP", fail, a.ua.Run)
+	a.started.Store(true)
 }
 
 // serve waits for a signal that ends it, or for a part to fail, and takes everything down in order.
@@ -175,14 +177,22 @@ func (a *app) drain(signals <-chan os.Signal, within time.Duration) (failure err
 	return failure
 }
 
-// errDraining is what /readyz says from the first signal on.
-var errDraining = errors.New("draining: no new calls are taken")
+// What /readyz says, and what keeps OPTIONS and new calls at 503.
+var (
+	errStarting = errors.New("starting")
+	errDraining = errors.New("draining: no new calls are taken")
+)
 
+// ready is the one source of whether new calls are taken, of the pages and of SIP.
 func (a *app) ready() error {
-	if a.draining.Load() {
+	switch {
+	case a.draining.Load():
 		return errDraining
+	case !a.started.Load():
+		return errStarting
+	default:
+		return nil
 	}
-	return nil
 }
 
 // panicked counts a fault that a part contained. The part has logged it, with its stack.

@@ -24,7 +24,7 @@ func (a *app) openSIP() (err error) {
 		// The desk and the exchange are wired after the user agent, and before it runs.
 		OnIncoming: func(ctx context.Context, in call.Incoming) { a.incoming(ctx, in) },
 		OnFlow:     func(agent string, up bool) { a.center.Flow(agent, up) },
-		OnPanic:    a.panicked, Logger: a.log.Named("sip"), Registry: a.registry,
+		OnPanic:    a.panicked, Ready: a.ready, Logger: a.log.Named("sip"), Registry: a.registry,
 	}
 	if s.TraceKeep > 0 {
 		o.Trace = a.store.Trace

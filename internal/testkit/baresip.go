@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -24,6 +25,8 @@ type BaresipOptions struct {
 	Register  bool
 	// RegisterFails: it tries to register, and was refused when StartBaresip returns.
 	RegisterFails bool
+	// Lasts is how long its registrations are to last, in seconds; it renews them a little before. 0 is 60.
+	Lasts int
 	// Transport is udp (also when empty) or tcp.
 	Transport string
 	// Auto: it answers every call at once. Otherwise it rings until Accept or Hangup.
@@ -62,6 +65,9 @@ const (
 	rtpOffset     = 10
 	rtpPorts      = 40
 )
+
+// usualLasts is how long a phone registers for, in seconds.
+const usualLasts = 60
 
 // toneSeconds is how long a phone has something to say: longer than any test's call.
 const toneSeconds = 120
@@ -151,7 +157,7 @@ func (b *Baresip) account() string {
 		parts[3] = "answermode=auto"
 	}
 	if o.Register || o.RegisterFails {
-		parts[4] = "regint=60"
+		parts[4] = fmt.Sprintf("regint=%d", cmp.Or(o.Lasts, usualLasts))
 	}
 	if o.MediaEnc != "" {
 		parts = append(parts, "mediaenc="+o.MediaEnc)

@@ -81,9 +81,9 @@ func build(race bool) (string, error) {
 		}
 		binaries.dir = dir
 	}
-	mod, err := exec.Command("go", "env", "GOMOD").Output() //nolint:noctx // outlives the test that asks first
+	root, err := module()
 	if err != nil {
-		return "", fmt.Errorf("find the module: %w", err)
+		return "", err
 	}
 	path := filepath.Join(binaries.dir, fmt.Sprintf("hotline-race-%t", race))
 	args := []string{"build", "-buildvcs=false", "-o", path, "./cmd/hotline"}
@@ -91,11 +91,29 @@ func build(race bool) (string, error) {
 		args = append(args[:1:1], append([]string{"-race"}, args[1:]...)...)
 	}
 	cmd := exec.Command("go", args...) //nolint:noctx // outlives the test that asks first
-	cmd.Dir = filepath.Dir(strings.TrimSpace(string(mod)))
+	cmd.Dir = root
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, problems.String())
 	}
 	return path, nil
+}
+
+// Module is the module's folder.
+func Module(tb testing.TB) string {
+	tb.Helper()
+	root, err := module()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return root
+}
+
+func module() (string, error) {
+	mod, err := exec.Command("go", "env", "GOMOD").Output() //nolint:noctx // outlives the test that asks first
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(mod))), nil
 }

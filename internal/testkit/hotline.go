@@ -37,6 +37,8 @@ type HotlineOptions struct {
 	NoRest bool
 	// MaxCalls is how many calls may be in at once; 0 is the default.
 	MaxCalls int
+	// Expires is how long a registration lasts, such as "4s", whatever a phone asks for; empty is the default.
+	Expires string
 	// Data is the data folder; empty: one that goes with the test.
 	Data string
 }
@@ -112,6 +114,9 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	}
 	if o.TryingAtOnce {
 		more += ", trying_after: 0s"
+	}
+	if o.Expires != "" {
+		more += fmt.Sprintf(", expires: {min: 1s, max: %s, default: %s}", o.Expires, o.Expires)
 	}
 	rest := ""
 	if o.NoRest {

@@ -1,0 +1,180 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"hotline/internal/testkit"
+)
+
+// compose is what the checks need of deploy/compose.yaml.
+type compose struct {
+	Services map[string]struct {
+		Volumes []string `yaml:"volumes"`
+		Command []string `yaml:"command"`
+		Secrets []string `yaml:"secrets"`
+		EnvFile []string `yaml:"env_file"`
+		Grace   string   `yaml:"stop_grace_period"`
+		Health  struct {
+			Test []string `yaml:"test"`
+		} `yaml:"healthcheck"`
+	} `yaml:"services"`
+	Secrets map[string]struct {
+		File string `yaml:"file"`
+	} `yaml:"secrets"`
+	Volumes map[string]any `yaml:"volumes"`
+}
+
+// node is what the checks need of deploy/nodes.
+type node struct {
+	SIP   struct{ Listen []string } `yaml:"sip"`
+	Media struct{ Ports string }    `yaml:"media"`
+	HTTP  struct{ Listen string }   `yaml:"http"`
+	Drain time.Duration             `yaml:"drain"`
+
+	text string
+}
+
+// deployed reads what deploy has: the compose file, and the configuration of each node.
+func deployed(t *testing.T) (dir string, c compose, nodes map[string]node) {
+	t.Helper()
+	dir = filepath.Join(testkit.Module(t), "deploy")
+	text, err := os.ReadFile(filepath.Join(dir, "compose.yaml"))
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(text, &c))
+	nodes = make(map[string]node)
+	for name := range c.Services {
+		if !strings.HasPrefix(name, "node") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "nodes", name+".yaml"))
+		require.NoError(t, err)
+		n := node{text: string(text)}
+		require.NoError(t, yaml.Unmarshal(text, &n))
+		nodes[name] = n
+	}
+	require.Len(t, nodes, 3)
+	return dir, c, nodes
+}
+
+// TestComposeFile: it is what the Compose specification says, by the schema that is published with it
+// (compose-spec/compose-go v2.16.2, Apache 2.0), and whatever it names is there.
+func TestComposeFile(t *testing.T) {
+	t.Parallel()
+	dir, c, nodes := deployed(t)
+	text, err := os.ReadFile(filepath.Join(dir, "compose.yaml"))
+	require.NoError(t, err)
+	var file any
+	require.NoError(t, yaml.Unmarshal(text, &file)) // with what it merges
+	asJSON, err := json.Marshal(file)
+	require.NoError(t, err)
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(asJSON)))
+	require.NoError(t, err)
+	schema, err := jsonschema.NewCompiler().Compile("testdata/compose-spec.json")
+	require.NoError(t, err)
+	require.NoError(t, schema.Validate(document))
+
+	exists := func(path string) {
+		require.FileExists(t, filepath.Join(dir, strings.Replace(path, "secrets/", "secrets.example/", 1)))
+	}
+	for name, s := range c.Services {
+		require.NotEmpty(t, s.Health.Test, name)
+		for _, v := range s.Volumes {
+			if from, _, _ := strings.Cut(v, ":"); strings.HasPrefix(from, ".") {
+				exists(from)
+			} else {
+				require.Contains(t, c.Volumes, from, name)
+			}
+		}
+		for _, f := range s.EnvFile {
+			exists(f)
+		}
+		for _, secret := range s.Secrets {
+			exists(c.Secrets[secret].File)
+		}
+	}
+	for name, n := range nodes {
+		s := c.Services[name]
+		grace, err := time.ParseDuration(s.Grace)
+		require.NoError(t, err)
+		require.Greater(t, grace, n.Drain, "%s is killed while it drains", name)
+		require.Contains(t, s.Volumes, fmt.Sprintf("./nodes/%s.yaml:/etc/hotline/hotline.yaml:ro", name))
+		require.Contains(t, strings.Join(s.Health.Test, " "), strings.Replace(n.HTTP.Listen, ":", "/", 1), name)
+	}
+}
+
+// shared are the lines by which nodes find each other, and what they name is reached when a node starts.
+var shared = regexp.MustCompile(`(?m)^(records|state): .*$`)
+
+// TestNodesOfCompose: each node's configuration passes `hotline check`; they differ in their ports alone; and the
+// proxy's list names exactly them, in both sets.
+func TestNodesOfCompose(t *testing.T) {
+	t.Parallel()
+	dir, _, nodes := deployed(t)
+	list, err := os.ReadFile(filepath.Join(dir, "kamailio", "dispatcher.list"))
+	require.NoError(t, err)
+	secrets, err := os.ReadFile(filepath.Join(dir, "secrets.example", "node.env"))
+	require.NoError(t, err)
+	var wanted, ports []string
+	alike := make(map[string]bool)
+	for name, n := range nodes {
+		require.Len(t, n.SIP.Listen, 1)
+		listen := strings.TrimPrefix(n.SIP.Listen[0], "udp://")
+		wanted = append(wanted, "1 sip:"+listen+" 8", "2 sip:"+listen+" 0")
+		ports = append(ports, listen, n.Media.Ports, n.HTTP.Listen)
+		same := strings.NewReplacer(listen, "", n.Media.Ports, "", n.HTTP.Listen, "", strings.Replace(name, "node", "Node ", 1), "")
+		alike[same.Replace(n.text)] = true
+
+		require.Len(t, shared.FindAllString(n.text, -1), 2)
+		file := filepath.Join(t.TempDir(), name+".yaml")
+		require.NoError(t, os.WriteFile(file, shared.ReplaceAll([]byte(n.text), nil), 0o600))
+		check := exec.CommandContext(t.Context(), testkit.HotlineBinary(t, true), "check", file)
+		check.Env = append(os.Environ(), strings.Split(string(secrets), "\n")...)
+		said, err := check.CombinedOutput()
+		require.NoError(t, err, string(said))
+	}
+	require.Len(t, alike, 1, "nodes differ in more than their ports")
+	slices.Sort(ports)
+	require.Len(t, slices.Compact(ports), 9)
+	var named []string
+	for line := range strings.Lines(string(list)) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
+			named = append(named, line)
+		}
+	}
+	require.ElementsMatch(t, wanted, named)
+}
+
+// TestKamailioTakesItsFiles: kamailio -c accepts the configuration as compose.yaml starts it, and as it stands without
+// anything said.
+func TestKamailioTakesItsFiles(t *testing.T) {
+	t.Parallel()
+	testkit.Require(t, "kamailio")
+	dir, c, _ := deployed(t)
+	file := func(name string) string { return filepath.Join(dir, "kamailio", name) }
+	args := []string{
+		"-c", "-f", file("kamailio.cfg"),
+		"-A", fmt.Sprintf("NODES=%q", file("dispatcher.list")), "-A", fmt.Sprintf("TRUNKS=%q", file("address.list")),
+	}
+	given := c.Services["kamailio"].Command
+	for i := range given {
+		given[i] = strings.ReplaceAll(given[i], "$$", "$")
+	}
+	for _, more := range [][]string{nil, given} {
+		said, err := exec.CommandContext(t.Context(), "kamailio", append(slices.Clone(args), more...)...).CombinedOutput() //nolint:gosec // of this repository
+		require.NoError(t, err, string(said))
+		require.NotContains(t, string(said), "ERROR")
+	}
+}
