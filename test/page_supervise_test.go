@@ -169,7 +169,7 @@ queues:`)
 	ear.Await(testkit.CallIncoming)
 	page.Shows("#talks .now", "9001 振铃")
 	ear.Hangup()
-	page.Shows("#said.bad", "话机 9001 ")
+	page.Shows("#said.bad", "话机 9001 占线") // what this phone means by it: 486
 	page.Hides("#talks .leave")
 	page.Click("#talks .listen")
 	ear.Await(testkit.CallIncoming)
