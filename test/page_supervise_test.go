@@ -74,10 +74,12 @@ func TestSupervisePage(t *testing.T) {
 	page.Shows("#talks .what", "8002 · 13900001234 · 故障报修")
 	page.Hides("#none")
 	page.Hides("#talks .leave")
+	const places = "JSON.stringify([...document.querySelectorAll('#talks .what ~ button')].map((b) => b.getBoundingClientRect()))"
+	page.Do("window.placed = " + places)
 	for n, mode := range []string{"listen", "whisper", "join"} {
 		page.Click("#talks ." + mode)
-		page.Shows("#said", pageModes[mode]+"：话机 9001")
 		pageHears(page, mode)
+		page.Until("the buttons where they were, so that a second click hits no other", places+" === window.placed")
 		supervised(h, id, mode, n+1)
 	}
 	ear.SendDigit('1')
@@ -168,6 +170,7 @@ queues:`)
 	page.Click("#talks .whisper")
 	ear.Await(testkit.CallIncoming)
 	page.Shows("#talks .now", "9001 振铃")
+	page.Shows("#said", "请接听话机 9001")
 	ear.Hangup()
 	page.Shows("#said.bad", "话机 9001 占线") // what this phone means by it: 486
 	page.Hides("#talks .leave")
@@ -191,10 +194,10 @@ queues:`)
 	other.Dial(h.Number("96110"))
 	page.Shows("#talks .what", "13900005678")
 	page.Click("#talks li:nth-child(2) .listen")
-	page.Shows("#said.bad", "话机正在使用")
+	page.Shows("#said.bad", "所选话机正在使用")
 
 	ear.Hangup()
-	page.Shows("#said.bad", "话机正在使用") // of the last click, until the next
+	page.Shows("#said", "话机 9001 已退出")
 	page.Hides("#talks .leave")
 	page.Do("clearTimeout(timer)") // the page looks no more
 	c.Hangup()

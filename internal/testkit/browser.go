@@ -191,13 +191,13 @@ func (p *Page) Text(selector string) string {
 func (p *Page) Shows(selector, text string) {
 	p.tb.Helper()
 	p.Until(fmt.Sprintf("%s to show %q", selector, text), fmt.Sprintf(
-		"[...document.querySelectorAll(%q)].some((e) => e.checkVisibility() && e.innerText.includes(%q))", selector, text))
+		"[...document.querySelectorAll(%q)].some((e) => e.checkVisibility({visibilityProperty: true}) && e.innerText.includes(%q))", selector, text))
 }
 
 // Hides waits until nothing of a selector is shown.
 func (p *Page) Hides(selector string) {
 	p.tb.Helper()
-	p.Until(selector+" to be hidden", fmt.Sprintf("![...document.querySelectorAll(%q)].some((e) => e.checkVisibility())", selector))
+	p.Until(selector+" to be hidden", fmt.Sprintf("![...document.querySelectorAll(%q)].some((e) => e.checkVisibility({visibilityProperty: true}))", selector))
 }
 
 // Until waits until a JavaScript expression is true in the page, where it sees what the page's own scripts see.

@@ -6,7 +6,7 @@ const modes = { listen: "监听", whisper: "耳语", join: "加入" };
 // What is said of an answer of the API, by its reason or else its status.
 const refusals = {
   401: "令牌无效", 403: "该令牌无权监听", 404: "该通话已结束", 409: "现在不行", 422: "请选择话机",
-  "not-talking": "该通话现在没有人在交谈", engaged: "话机正在使用", supervised: "已有另一位班长在该通话中",
+  "not-talking": "该通话现在没有人在交谈", engaged: "所选话机正在使用", supervised: "已有另一位班长在该通话中",
   "too-often": "该通话的监听记录已满",
 };
 // What became of a phone that was rung, where it never came on the line.
@@ -53,13 +53,13 @@ function say(text, kind) {
 }
 
 async function act(method, id, mode) {
-  const phone = $("phone").value;
+  const phone = $("phone").value, before = asked;
   asked = mode ? { id, phone } : null;
   try {
     await api(method, `calls/${encodeURIComponent(id)}/supervise`, mode && { phone, mode });
-    say(mode ? `${modes[mode]}：话机 ${phone}` : "已退出");
+    say(mode ? "" : "已退出");
   } catch (err) {
-    asked = null;
+    asked = before;
     say(words(err), "bad");
   }
   refresh();
@@ -110,26 +110,26 @@ function draw(calls) {
     for (const mode of Object.keys(modes)) r.item.querySelector("." + mode).ariaPressed = String(Boolean(ear && ear.mode === mode));
   }
   $("none").hidden = going.length > 0;
-  tell(own);
+  tell(own, calls);
+  ended = new Set(own.filter((c) => c.ended !== null).map((c) => c.id));
 }
 
-// Tells what became of the phone that was rung, if that is over since last looked.
-function tell(own) {
-  const over = own.filter((c) => c.ended !== null);
+// Tells how the phone that was rung does, when that has changed since last looked.
+function tell(own, calls) {
   const mine = asked && own.find((c) => c.origin === asked.id && c.from === asked.phone); // the newest
-  if (mine && mine.ended !== null && !ended.has(mine.id)) {
-    const why = outcomes[mine.reason];
-    say(`话机 ${asked.phone} ${why || "已退出"}`, why ? "bad" : "");
-    asked = null;
-  }
-  ended = new Set(over.map((c) => c.id));
+  if (!mine || ended.has(mine.id)) return;
+  const heard = calls.find((c) => c.id === asked.id), why = outcomes[mine.reason];
+  const on = heard && heard.supervisions.some((s) => s.by === asked.phone && s.to === null);
+  const state = mine.ended !== null ? `话机 ${asked.phone} ${why || "已退出"}` : on ? "" : `请接听话机 ${asked.phone}`;
+  if (state !== asked.state) say(state, why && "bad");
+  asked = mine.ended === null ? { ...asked, state } : null;
 }
 
 function drawPhones(agents) {
   const phones = agents.filter((a) => a.role === "supervisor"), known = [...$("phone").options].map((o) => o.value);
   if (phones.map((a) => a.id).join() === known.join()) return;
   const chosen = $("phone").value;
-  $("phone").replaceChildren(...phones.map((a) => Object.assign(el("option", "", [a.id, a.name].filter(Boolean).join(" ")), { value: a.id })));
+  $("phone").replaceChildren(...phones.map((a) => Object.assign(el("option", "", a.name && a.name !== a.id ? `${a.id} ${a.name}` : a.id), { value: a.id })));
   if (phones.some((a) => a.id === chosen)) $("phone").value = chosen;
 }
 
