@@ -28,11 +28,11 @@ const (
 // Browser is a Chromium without a window, with a profile of its own.
 type Browser struct {
 	tb  testing.TB
-	ctx context.Context //nolint:containedctx // it is how chromedp names a browser
+	ctx context.Context // it is how chromedp names a browser
 }
 
 // devTools is where Chromium says that it can be steered, once it can.
-var devTools = regexp.MustCompile(`ws://\S+/devtools/browser/\S+`)
+var devTools = regexp.MustCompile(`(ws://\S+/devtools/browser/\S+)\n`)
 
 // StartBrowser starts a browser, and returns when it can be steered. It is ended with the test.
 func StartBrowser(tb testing.TB) *Browser {
@@ -54,8 +54,12 @@ func StartBrowser(tb testing.TB) *Browser {
 		args = append(args, "--no-sandbox") // there is none for root
 	}
 	p := startProcess(tb, chromium, exec.Command(chromium, append(args, "about:blank")...)) //nolint:noctx // cleanup ends it
-	p.await(tb, "/devtools/browser/")
-	allocator, release := remote.NewAllocator(context.Background(), devTools.FindString(p.output.String()))
+	var at []string
+	Within(tb, 3*Patience, "the browser to say where it can be steered", func() bool {
+		at = devTools.FindStringSubmatch(p.output.String())
+		return at != nil
+	})
+	allocator, release := remote.NewAllocator(context.Background(), at[1])
 	ctx, _ := chromedp.NewContext(allocator)
 	tb.Cleanup(func() {
 		if err := chromedp.Cancel(ctx); err != nil {
@@ -74,7 +78,7 @@ func StartBrowser(tb testing.TB) *Browser {
 // covered cannot be clicked. Elements are named by CSS selectors, and by them the first of several is clicked or typed into.
 type Page struct {
 	tb  testing.TB
-	ctx context.Context //nolint:containedctx // it is how chromedp names a tab
+	ctx context.Context // it is how chromedp names a tab
 
 	mu     sync.Mutex
 	faults []string
@@ -87,24 +91,28 @@ func (b *Browser) Open(address string) *Page {
 	p := &Page{tb: b.tb}
 	ctx, _ := chromedp.NewContext(b.ctx, chromedp.WithListener(p.hear))
 	p.ctx = ctx
-	b.tb.Cleanup(func() {
-		if b.tb.Failed() {
-			b.tb.Logf("--- %s shows:\n%s", address, p.Text("body"))
-		}
-		if err := chromedp.Cancel(ctx); err != nil {
-			b.tb.Errorf("close the tab: %v", err)
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, f := range p.faults {
-			b.tb.Errorf("%s: %s", address, f)
-		}
-	})
+	b.tb.Cleanup(func() { p.close(address) })
 	if err := chromedp.Do(ctx); err != nil { // makes the tab, which lives as long as the context given here
 		b.tb.Fatalf("open a tab: %v", err)
 	}
 	p.run("open "+address, chromedp.Navigate(address))
 	return p
+}
+
+// close closes the tab, and tells what went wrong in it.
+func (p *Page) close(address string) {
+	p.tb.Helper()
+	if p.tb.Failed() {
+		p.tb.Logf("--- %s shows:\n%s", address, p.Text("body"))
+	}
+	if err := chromedp.Cancel(p.ctx); err != nil {
+		p.tb.Errorf("close the tab: %v", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.faults {
+		p.tb.Errorf("%s: %s", address, f)
+	}
 }
 
 // hear notes what goes wrong in the page; the browser's goroutine calls it.
