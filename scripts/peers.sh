@@ -11,6 +11,7 @@ peers=(
 	kamailio:kamailio
 	tshark:tshark
 	dumpcap:wireshark-common
+	chromium:chromium
 	sox:sox
 	ss:iproute2
 	gcc:gcc,libc6-dev

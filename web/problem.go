@@ -16,6 +16,8 @@ type problem struct {
 	Status   int    `json:"status"`
 	Detail   string `json:"detail,omitempty"`
 	Instance string `json:"instance,omitempty"`
+	// Reason tells apart what one status stands for, for a page to put in words of its own; an extension as well.
+	Reason string `json:"reason,omitempty"`
 	// Problems are the lines of what is wrong with a configuration, an extension (RFC 9457 section 3.2).
 	Problems []string `json:"problems,omitempty"`
 

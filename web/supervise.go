@@ -52,25 +52,26 @@ func (s *Server) supervise(w http.ResponseWriter, r *http.Request) error {
 	return writeStatus(w, map[bool]int{true: http.StatusAccepted, false: http.StatusOK}[rung], wish)
 }
 
-// superviseRefusals are what the errors of a wish to hear a call are answered with.
+// superviseRefusals are what the errors of a wish to hear a call are answered with; the reasons are known to the page.
 var superviseRefusals = []struct {
 	err    error
 	status int
+	reason string
 }{
-	{call.ErrNotFound, http.StatusNotFound},
-	{call.ErrNoSupervisor, http.StatusUnprocessableEntity},
-	{call.ErrBadMode, http.StatusUnprocessableEntity},
-	{call.ErrNotTalking, http.StatusConflict},
-	{call.ErrEngaged, http.StatusConflict},
-	{call.ErrSupervised, http.StatusConflict},
-	{call.ErrSupervisedOften, http.StatusConflict},
+	{call.ErrNotFound, http.StatusNotFound, ""},
+	{call.ErrNoSupervisor, http.StatusUnprocessableEntity, "no-supervisor"},
+	{call.ErrBadMode, http.StatusUnprocessableEntity, "bad-mode"},
+	{call.ErrNotTalking, http.StatusConflict, "not-talking"},
+	{call.ErrEngaged, http.StatusConflict, "engaged"},
+	{call.ErrSupervised, http.StatusConflict, "supervised"},
+	{call.ErrSupervisedOften, http.StatusConflict, "too-often"},
 }
 
 // problemOfSupervision is the answer to a wish that was refused; nil for one that was not.
 func problemOfSupervision(err error) error {
 	for _, r := range superviseRefusals {
 		if errors.Is(err, r.err) {
-			return &problem{Status: r.status, Detail: r.err.Error(), cause: err}
+			return &problem{Status: r.status, Detail: r.err.Error(), Reason: r.reason, cause: err}
 		}
 	}
 	return err

@@ -78,15 +78,30 @@ func TestSuperviseRefused(t *testing.T) {
 	port := &hearing{}
 	o.Supervision = func() Supervision { return port }
 	h := New(o).Handler()
-	for err, want := range map[error]int{
-		call.ErrNotFound: http.StatusNotFound, call.ErrNoSupervisor: http.StatusUnprocessableEntity,
-		call.ErrBadMode: http.StatusUnprocessableEntity, call.ErrNotTalking: http.StatusConflict,
-		call.ErrEngaged: http.StatusConflict, call.ErrSupervised: http.StatusConflict,
-		call.ErrSupervisedOften: http.StatusConflict, errors.New("odd"): http.StatusInternalServerError,
+	for _, c := range []struct {
+		err    error
+		status int
+		reason string
+	}{
+		{call.ErrNotFound, http.StatusNotFound, ""},
+		{call.ErrNoSupervisor, http.StatusUnprocessableEntity, "no-supervisor"},
+		{call.ErrBadMode, http.StatusUnprocessableEntity, "bad-mode"},
+		{call.ErrNotTalking, http.StatusConflict, "not-talking"},
+		{call.ErrEngaged, http.StatusConflict, "engaged"},
+		{call.ErrSupervised, http.StatusConflict, "supervised"},
+		{call.ErrSupervisedOften, http.StatusConflict, "too-often"},
+		{errors.New("odd"), http.StatusInternalServerError, ""},
 	} {
-		port.err = fmt.Errorf("hear: %w", err)
-		require.Equal(t, want, supervise(t, h, supervisorToken, `{"phone":"9001","mode":"listen"}`).Code, err)
-		require.Equal(t, want, ask(t, h, http.MethodDelete, "/api/v1/calls/c1/supervise", supervisorToken).Code, err)
+		port.err = fmt.Errorf("hear: %w", c.err)
+		for _, w := range []*httptest.ResponseRecorder{
+			supervise(t, h, supervisorToken, `{"phone":"9001","mode":"listen"}`),
+			ask(t, h, http.MethodDelete, "/api/v1/calls/c1/supervise", supervisorToken),
+		} {
+			require.Equal(t, c.status, w.Code, c.err)
+			var said problem
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &said))
+			require.Equal(t, c.reason, said.Reason, c.err)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package testkit owns what the tests need to meet the hotline as the world does: real telephones
-// (baresip, linphonec, sipp), the wire's own truth (tshark), tones to send and to find again, and the
+// (baresip, linphonec, sipp), a browser (Chromium), the wire's own truth (tshark), tones to send and to find again, and the
 // hotline's program itself, built once and started like an operator starts it. Where a test must have its
 // hand in every message there is a phone of its own (Phone), and a bad network to put before it (Relay).
 // Only tests import it.

@@ -2,7 +2,6 @@
 // text, so nothing that a caller or an agent chose can become markup.
 "use strict";
 
-const queueNames = { consult: "业务咨询", repair: "故障报修", "gas-alarm": "燃气报警", complaint: "投诉建议" };
 const agentStates = { ready: "空闲", ringing: "振铃", talking: "通话", "wrap-up": "整理", paused: "暂停", "logged-out": "签出", offline: "离线" };
 const stages = {
   route: "接入", menu: "选择菜单", shed: "选择菜单", wait: "等待", callback: "预约回拨", reach: "正在回拨", dial: "外呼", talk: "通话",
@@ -39,7 +38,6 @@ function el(tag, className, ...children) {
   return e;
 }
 
-const queueName = (name) => queueNames[name] || name;
 const chinese = (n) => digits[n] || String(n);
 
 function clockTime(seconds) {

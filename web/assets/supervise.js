@@ -3,15 +3,25 @@
 "use strict";
 
 const modes = { listen: "监听", whisper: "耳语", join: "加入" };
+// What is said of an answer of the API, by its reason or else its status.
 const refusals = {
-  401: "令牌无效", 403: "该令牌无权监听", 404: "该通话已结束", 422: "请选择话机",
-  409: "现在不行：没有人在通话、话机占用，或已有班长",
+  401: "令牌无效", 403: "该令牌无权监听", 404: "该通话已结束", 409: "现在不行", 422: "请选择话机",
+  "not-talking": "该通话现在没有人在交谈", engaged: "所选话机正在使用", supervised: "已有另一位班长在该通话中",
+  "too-often": "该通话的监听记录已满",
+};
+// What became of a phone that was rung, where it never came on the line.
+const outcomes = {
+  unreachable: "未注册或无法接通", busy: "占线", declined: "已拒接", "no-answer": "无人接听", code: "接听时已无通话可听",
 };
 // How often the talks are asked for, in milliseconds, and how many calls are looked at.
 const every = 2000, looked = 500;
 
 const $ = (id) => document.getElementById(id);
 let token = sessionStorage.getItem("token") || "";
+// The call and the phone of the last click that had a phone rung, until what becomes of it is told.
+let asked = null;
+// The supervisors' own calls that had ended when last looked.
+let ended = new Set();
 
 function el(tag, className, text) {
   const e = document.createElement(tag);
@@ -20,14 +30,22 @@ function el(tag, className, text) {
   return e;
 }
 
+async function refusal(answer) {
+  const { reason } = await answer.json().catch(() => ({}));
+  return Object.assign(new Error(refusals[reason] || refusals[answer.status] || "出错：" + answer.status), { status: answer.status });
+}
+
 async function api(method, path, body) {
   const answer = await fetch("/api/v1/" + path, {
     method, body: body && JSON.stringify(body), cache: "no-store",
     headers: { Authorization: "Bearer " + token, "Content-Type": "application/json" },
   });
-  if (!answer.ok) throw Object.assign(new Error(refusals[answer.status] || "出错：" + answer.status), { status: answer.status });
+  if (!answer.ok) throw await refusal(answer);
   return answer.status === 204 ? null : answer.json();
 }
+
+// What went wrong, in words; without a status there was no answer.
+const words = (err) => (err.status ? err.message : "连接中断，正在重连");
 
 function say(text, kind) {
   $("said").textContent = text;
@@ -35,12 +53,14 @@ function say(text, kind) {
 }
 
 async function act(method, id, mode) {
-  const phone = $("phone").value;
+  const phone = $("phone").value, before = asked;
+  asked = mode ? { id, phone } : null;
   try {
     await api(method, `calls/${encodeURIComponent(id)}/supervise`, mode && { phone, mode });
-    say(mode ? `${modes[mode]}：话机 ${phone}` : "已退出");
+    say(mode ? "" : "已退出");
   } catch (err) {
-    say(err.message, "bad");
+    asked = before;
+    say(words(err), "bad");
   }
   refresh();
 }
@@ -69,26 +89,47 @@ function row(id) {
   return { item, what, now, leave };
 }
 
+// Who hears a call, and how, or whose phone is being rung for it: the mode is empty then. Null when nobody is.
+function earOf(call, own) {
+  const on = call.supervisions.find((s) => s.to === null), rung = own.find((c) => c.origin === call.id && c.ended === null);
+  if (on) return on;
+  return rung ? { by: rung.from, mode: "" } : null;
+}
+
 function draw(calls) {
-  const going = calls.filter((c) => c.kind !== "supervision" && talkOf(c));
+  const own = calls.filter((c) => c.kind === "supervision"), going = calls.filter((c) => c.kind !== "supervision" && talkOf(c));
   const ids = new Set(going.map((c) => c.id));
   for (const [id, r] of rows) if (!ids.has(id)) { r.item.remove(); rows.delete(id); }
   for (const c of going) {
     if (!rows.has(c.id)) rows.set(c.id, row(c.id));
-    const r = rows.get(c.id), talk = talkOf(c), ear = c.supervisions.find((s) => s.to === null);
-    r.what.textContent = [talk.agent || talk.number, c.from || "未知号码", talk.queue, talk.joined.slice(11, 19)].filter(Boolean).join(" · ");
-    r.now.textContent = ear ? `${ear.by} ${modes[ear.mode]}` : "";
+    const r = rows.get(c.id), talk = talkOf(c), ear = earOf(c, own);
+    const parts = [talk.agent || talk.number, c.from || "未知号码", c.queue && queueName(c.queue), talk.joined.slice(11, 19)];
+    r.what.textContent = parts.filter(Boolean).join(" · ");
+    r.now.textContent = ear ? `${ear.by} ${modes[ear.mode] || "振铃"}` : "";
     r.leave.hidden = !ear;
     for (const mode of Object.keys(modes)) r.item.querySelector("." + mode).ariaPressed = String(Boolean(ear && ear.mode === mode));
   }
   $("none").hidden = going.length > 0;
+  tell(own, calls);
+  ended = new Set(own.filter((c) => c.ended !== null).map((c) => c.id));
+}
+
+// Tells how the phone that was rung does, when that has changed since last looked.
+function tell(own, calls) {
+  const mine = asked && own.find((c) => c.origin === asked.id && c.from === asked.phone); // the newest
+  if (!mine || ended.has(mine.id)) return;
+  const heard = calls.find((c) => c.id === asked.id), why = outcomes[mine.reason];
+  const on = heard && heard.supervisions.some((s) => s.by === asked.phone && s.to === null);
+  const state = mine.ended !== null ? `话机 ${asked.phone} ${why || "已退出"}` : on ? "" : `请接听话机 ${asked.phone}`;
+  if (state !== asked.state) say(state, why && "bad");
+  asked = mine.ended === null ? { ...asked, state } : null;
 }
 
 function drawPhones(agents) {
   const phones = agents.filter((a) => a.role === "supervisor"), known = [...$("phone").options].map((o) => o.value);
   if (phones.map((a) => a.id).join() === known.join()) return;
   const chosen = $("phone").value;
-  $("phone").replaceChildren(...phones.map((a) => Object.assign(el("option", "", [a.id, a.name].filter(Boolean).join(" ")), { value: a.id })));
+  $("phone").replaceChildren(...phones.map((a) => Object.assign(el("option", "", a.name && a.name !== a.id ? `${a.id} ${a.name}` : a.id), { value: a.id })));
   if (phones.some((a) => a.id === chosen)) $("phone").value = chosen;
 }
 
@@ -104,7 +145,7 @@ async function refresh() {
     $("enter").hidden = !($("desk").hidden = false);
     sessionStorage.setItem("token", token);
   } catch (err) {
-    [$("link").textContent, $("link").className] = [err.status ? err.message : "连接中断，正在重连", "link broken"];
+    [$("link").textContent, $("link").className] = [words(err), "link broken"];
     if (err.status === 401 || err.status === 403) { // no token, or not one that may
       sessionStorage.removeItem("token");
       $("desk").hidden = !($("enter").hidden = false);
