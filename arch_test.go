@@ -54,6 +54,7 @@ var only = map[string][]string{
 	"github.com/pion/":        {"media", "media/mediaload"},
 	"modernc.org/sqlite":      {"store/sqlstore"},
 	"github.com/redis/":       {"store/redisstore"},
+	"github.com/jackc/pgx":    {"store/sqlstore"},
 	"go.yaml.in/yaml":         {"config"},
 }
 

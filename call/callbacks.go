@@ -79,7 +79,7 @@ func (x *Exchange) RunCallbacks(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	booked, err := k.x.Callback.Bookings.Bookings(ctx)
+	booked, err := k.booked(ctx)
 	if err != nil {
 		return fmt.Errorf("read the callbacks that are open: %w", err)
 	}
@@ -102,6 +102,25 @@ func (x *Exchange) RunCallbacks(ctx context.Context) error {
 		case <-k.wake:
 			stop()
 		case <-next:
+		}
+	}
+}
+
+// booked are those that the store has, as soon as it can be asked; none when ctx is done before.
+func (k *callbacks) booked(ctx context.Context) ([]Booking, error) {
+	for {
+		all, err := k.x.Callback.Bookings.Bookings(ctx)
+		if ctx.Err() != nil {
+			return nil, nil
+		}
+		if !errors.Is(err, ErrUnavailable) {
+			return all, err
+		}
+		again := time.NewTimer(voidEvery)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
 		}
 	}
 }

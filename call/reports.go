@@ -18,6 +18,8 @@ var (
 	ErrFinished = errors.New("call record is already finished")
 	// ErrBadCursor: a cursor that no listing gave out.
 	ErrBadCursor = errors.New("not a cursor of this listing")
+	// ErrUnavailable: the database cannot be asked now. What calls give to be kept is kept meanwhile.
+	ErrUnavailable = errors.New("call records cannot be read now")
 )
 
 // The bounds of Query.Limit.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"net/url"
 	"time"
 	_ "time/tzdata" // a bare container has no time zones, and the reference must load there
 )
@@ -30,7 +31,7 @@ func (r *reader) root(v value) {
 		field{keyPrompts, r.prompts},
 		field{"codes", r.codes},
 		field{"webhooks", r.webhooks},
-		field{"records", r.later},
+		field{"records", r.records},
 		field{"state", r.later},
 	)
 }
@@ -39,7 +40,25 @@ func (r *reader) root(v value) {
 // and is not shown.
 func (r *reader) later(v value) {
 	r.marks[v.path] = v.key
-	v.problem("not available in this version", "it left out, to use SQLite and files in data/")
+	v.problem("not available in this version", "it left out")
+}
+
+const wantRecords = "postgres://USER:PASSWORD@HOST:PORT/DATABASE, or ${NAME} or file:PATH that has all of it"
+
+// records reads where call records are kept. What is wrong is not shown: it may hold a password.
+func (r *reader) records(v value) {
+	dst := &r.cfg.Records
+	switch given := v.secret(dst); {
+	case !given:
+		v.problem("nothing, or what is not set", wantRecords)
+	case dst.value != "" && !postgresURL(dst.value):
+		v.problem("not such a URL", wantRecords)
+	}
+}
+
+func postgresURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && u.Fragment == ""
 }
 
 func (r *reader) service(v value) {

@@ -16,6 +16,9 @@ type Config struct {
 	HTTP    HTTP
 	// Data is the folder of call records, recordings and state; relative to the working directory.
 	Data string
+	// Records is the URL of the PostgreSQL database that call records are kept in; empty: a SQLite file in Data. Key
+	// `records`. It may have a password.
+	Records Secret
 	// Drain is how long live calls may go on after SIGTERM; key `drain`, default 5m.
 	Drain  time.Duration
 	Dial   []Dial

@@ -14,8 +14,13 @@ peers=(
 	chromium:chromium
 	sox:sox
 	ss:iproute2
+	redis-server:redis-server
+	postgres:postgresql
 	gcc:gcc,libc6-dev
 )
+
+# Debian does not put PostgreSQL's programs on the PATH.
+for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done
 
 missing=() packages=()
 look() {
@@ -51,9 +56,16 @@ echo "installing ${packages[*]}"
 # shellcheck disable=SC2068 # an entry may be several packages
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
 	apt-get install -y -qq --no-install-recommends ${packages[@]} >/dev/null
-# Debian starts a proxy with the package; the tests start their own, on their own ports.
-case " ${missing[*]} " in *" kamailio "*)
-	"${as_root[@]}" systemctl disable --now kamailio >/dev/null 2>&1 || true ;;
-esac
+# Debian starts servers with their packages; the tests start their own, on their own ports.
+stop() { # program service
+	case " ${missing[*]} " in *" $1 "*)
+		"${as_root[@]}" systemctl disable --now "$2" >/dev/null 2>&1 ||
+			"${as_root[@]}" service "$2" stop >/dev/null 2>&1 || true ;;
+	esac
+}
+stop kamailio kamailio
+stop redis-server redis-server
+stop postgres postgresql
+for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done
 look
 [ "${#missing[@]}" -eq 0 ] || complain "They were installed, and are not on the PATH."

@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"hotline/call"
 )
 
 // handle answers one route; an error becomes a problem, a *problem the one it says.
@@ -173,7 +175,14 @@ func (s *Server) contain(w *statusWriter, r *http.Request) {
 // fail answers with what err says, and logs what is our fault.
 func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 	var p *problem
-	if !errors.As(err, &p) {
+	switch {
+	case errors.As(err, &p):
+	case errors.Is(err, call.ErrUnavailable):
+		p = &problem{
+			Status: http.StatusServiceUnavailable, cause: err,
+			Detail: "the database of call records does not answer; calls go on, and their records are kept until it does",
+		}
+	default:
 		p = &problem{Status: http.StatusInternalServerError, Detail: "a fault of ours; it is logged"}
 	}
 	if p.Status == http.StatusInternalServerError && r.Context().Err() == nil {

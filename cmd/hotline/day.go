@@ -10,7 +10,6 @@ import (
 	"hotline/acd/forecast"
 	"hotline/call"
 	"hotline/config"
-	"hotline/store/sqlstore"
 )
 
 // dayFlags say which day's records are read, and where they are.
@@ -49,7 +48,7 @@ func (f *dayFlags) load(ctx context.Context) (d *day, err error) {
 	}
 	d.Day = forecast.ReadDay(records, cfg.Targets.Ring.On+cfg.Targets.Ring.Off)
 	if len(d.Stays) == 0 {
-		return nil, fmt.Errorf("%s: nobody waited in a queue on %s", recordsFile(cfg), d.begin.Format(time.DateOnly))
+		return nil, fmt.Errorf("%s: nobody waited in a queue on %s", recordsName(cfg), d.begin.Format(time.DateOnly))
 	}
 	return d, nil
 }
@@ -73,7 +72,7 @@ func dayOf(text string, now time.Time) (time.Time, error) {
 
 // recordsBetween reads the calls that began in a span, page by page. It writes nothing, also while the hotline runs.
 func recordsBetween(ctx context.Context, cfg *config.Config, from, to time.Time) (records []call.Record, err error) {
-	r, err := sqlstore.OpenReader(ctx, recordsFile(cfg), cfg.SIP.TraceKeep)
+	r, err := openRecords(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has no call records; --config or --data says where they are: %w", cfg.Data, err)
 	}

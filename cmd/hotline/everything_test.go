@@ -51,7 +51,7 @@ func TestEverything(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	p.stop()
 	require.Zero(t, p.code(t))
-	for _, secret := range []string{"the-supervisors", "the-agents", "signing", "token=x", "0123456789abcdef", `"secret"`} {
+	for _, secret := range []string{"the-supervisors", "the-agents", "signing", "token=x", "0123456789abcdef", `"secret"`, "secret-of-records"} {
 		require.NotContains(t, p.err.String()+p.out.String(), secret)
 	}
 	require.NotContains(t, p.err.String(), "takes effect at restart", "nothing changed")

@@ -83,9 +83,15 @@ func serve(t *testing.T) *serving {
 	s := site{data: filepath.Join(t.TempDir(), "data")}
 	p := start(t, "serve", "--config", s.file(t), "--log-format", "json")
 	p.says(t, "Ctrl-C")
+	return servingOf(t, p, s.data)
+}
+
+// servingOf reads from a program's banner where it serves.
+func servingOf(t *testing.T, p *program, data string) *serving {
+	t.Helper()
 	banner := p.out.String()
 	return &serving{
-		program: p, t: t, data: s.data, sip: netip.MustParseAddrPort(serverLine.FindStringSubmatch(banner)[1]),
+		program: p, t: t, data: data, sip: netip.MustParseAddrPort(serverLine.FindStringSubmatch(banner)[1]),
 		http: wallLine.FindStringSubmatch(banner)[1],
 	}
 }

@@ -35,7 +35,7 @@ func (t *traceCmd) Run(con *console) (err error) {
 		return errors.New("sip.trace_keep is 0: no SIP messages are kept")
 	}
 	ctx := context.Background()
-	r, err := sqlstore.OpenReader(ctx, recordsFile(cfg), cfg.SIP.TraceKeep)
+	r, err := openRecords(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s has no call records; --config says where they are: %w", cfg.Data, err)
 	}
@@ -78,9 +78,9 @@ func (t *traceCmd) find(ctx context.Context, r *sqlstore.Reader, cfg *config.Con
 	}
 	if errors.Is(err, call.ErrNotFound) {
 		if t.Call == lastCall {
-			return rec, nil, fmt.Errorf("%s has no call yet", recordsFile(cfg))
+			return rec, nil, fmt.Errorf("%s has no call yet", recordsName(cfg))
 		}
-		return rec, nil, fmt.Errorf("no call's id begins with %q in %s", t.Call, recordsFile(cfg))
+		return rec, nil, fmt.Errorf("no call's id begins with %q in %s", t.Call, recordsName(cfg))
 	}
 	if err != nil {
 		return rec, nil, err

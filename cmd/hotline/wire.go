@@ -26,7 +26,7 @@ func (a *app) openStore() (err error) {
 	}
 	targets := a.targets()
 	a.store, err = sqlstore.Open(context.Background(), sqlstore.Options{
-		Path: recordsFile(a.cfg), LadderKeep: a.cfg.SIP.TraceKeep,
+		Path: recordsFile(a.cfg), URL: a.cfg.Records.Reveal(), LadderKeep: a.cfg.SIP.TraceKeep,
 		Derive:  func(r *call.Record) { call.Derive(r, targets) },
 		OnPanic: a.panicked, Metrics: a.registry, Logger: a.log.Named("store"),
 	})
@@ -40,8 +40,45 @@ func (a *app) openStore() (err error) {
 	return nil
 }
 
-// recordsFile is the database of call records.
+// recordsFile is the database of call records, if that is a file.
 func recordsFile(cfg *config.Config) string { return filepath.Join(cfg.Data, "hotline.db") }
+
+// recordsName tells people where the records are.
+func recordsName(cfg *config.Config) string {
+	if cfg.Records.Reveal() != "" {
+		return "the database that records names"
+	}
+	return recordsFile(cfg)
+}
+
+// openRecords opens the database of call records to be read, also while the hotline writes it.
+func openRecords(ctx context.Context, cfg *config.Config) (*sqlstore.Reader, error) {
+	if url := cfg.Records.Reveal(); url != "" {
+		return sqlstore.OpenURLReader(ctx, url, cfg.SIP.TraceKeep)
+	}
+	return sqlstore.OpenReader(ctx, recordsFile(cfg), cfg.SIP.TraceKeep)
+}
+
+// checkRecords judges where records are to be kept, without asking there.
+func checkRecords(c *config.Config) []config.Finding {
+	url := c.Records.Reveal()
+	if url == "" || sqlstore.CheckURL(url) == nil {
+		return nil
+	}
+	return []config.Finding{{
+		Path: "records", Found: "what PostgreSQL's driver does not take",
+		Want: "postgres://USER:PASSWORD@HOST:PORT/DATABASE, and settings of libpq behind a ?, such as sslmode=verify-full",
+	}}
+}
+
+// withoutRecords has a start go on that wanted to know what was before, while the database does not say.
+func (a *app) withoutRecords(err error) error {
+	if !errors.Is(err, call.ErrUnavailable) {
+		return err
+	}
+	a.log.Warn("starting without what was before: the database of call records does not serve", zap.Error(err))
+	return nil
+}
 
 // ladder is what a call said by SIP: what is kept of it, and what its live legs have not handed over yet.
 func (a *app) ladder(ctx context.Context, id string) ([]call.SIPMessage, error) {

@@ -21,13 +21,13 @@ func (a *app) openDesk() (err error) {
 	o.OnCode = func(id, agent string, code call.WrapUpCode) { a.exchange.Annotate(id, agent, code) }
 	o.OnPanic, o.Logger, o.Registry = a.panicked, a.log.Named("acd"), a.registry
 	ctx := context.Background()
-	if o.Shifts, err = a.store.Shifts(ctx); err != nil {
+	if o.Shifts, err = a.store.Shifts(ctx); a.withoutRecords(err) != nil {
 		return err
 	}
 	if a.center, err = acd.New(o); err != nil {
 		return err
 	}
-	return errors.Join(a.rememberPlaces(), a.remember(ctx))
+	return errors.Join(a.withoutRecords(a.rememberPlaces()), a.withoutRecords(a.remember(ctx)))
 }
 
 // deskOptions are the desk's as the configuration has them: also a simulation goes by them.

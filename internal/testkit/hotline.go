@@ -41,6 +41,8 @@ type HotlineOptions struct {
 	Expires string
 	// Data is the data folder; empty: one that goes with the test.
 	Data string
+	// Records is the URL of a PostgreSQL database; empty: records are in a file.
+	Records string
 }
 
 // referencePeople are the parts of the reference hotline that are no defaults.
@@ -134,6 +136,9 @@ media: {address: 127.0.0.1, ports: %d-%d%s}
 http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
 data: %s
 %s`, h.SIP, h.SIP, orElse(o.Ping, "10s"), more, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
+	if o.Records != "" {
+		h.text += "records: \"" + o.Records + "\"\n"
+	}
 	if err := os.WriteFile(h.config, []byte(h.text), configPermission); err != nil {
 		tb.Fatalf("write the configuration: %v", err)
 	}

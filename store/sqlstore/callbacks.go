@@ -19,13 +19,13 @@ func (s *Store) Book(ctx context.Context, b call.Booking, most call.BookingBound
 	if err != nil {
 		return fmt.Errorf("keep callback %s: %w", b.ID, err)
 	}
-	return s.transact(ctx, "book callback "+b.ID, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM callbacks WHERE how <> '' AND asked < ?`, most.Since.UnixNano()); err != nil {
+	return s.transact(ctx, "book callback "+b.ID, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, s.sql(`DELETE FROM callbacks WHERE how <> '' AND asked < ?`), most.Since.UnixNano()); err != nil {
 			return err
 		}
 		var ofNumber, today, open int
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(SUM(how = '' AND number = ?1), 0),
-			COALESCE(SUM(number = ?1 AND asked >= ?2), 0), COALESCE(SUM(how = ''), 0) FROM callbacks`,
+		if err := tx.QueryRowContext(ctx, s.sql(`SELECT COUNT(*) FILTER (WHERE how = '' AND number = ?1),
+			COUNT(*) FILTER (WHERE number = ?1 AND asked >= ?2), COUNT(*) FILTER (WHERE how = '') FROM callbacks`),
 			b.Number, most.Since.UnixNano()).Scan(&ofNumber, &today, &open); err != nil {
 			return err
 		}
@@ -37,17 +37,26 @@ func (s *Store) Book(ctx context.Context, b call.Booking, most call.BookingBound
 		case open >= most.Open:
 			return call.ErrBookedFull
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO callbacks (id, number, asked, how, booking) VALUES (?, ?, ?, '', ?)`,
-			b.ID, b.Number, b.Asked.UnixNano(), string(text))
+		_, err := tx.ExecContext(ctx, s.sql(`INSERT INTO callbacks (id, number, asked, how, booking, node) VALUES (?, ?, ?, '', ?, ?)`),
+			b.ID, b.Number, b.Asked.UnixNano(), string(text), s.node)
 		return err
 	})
 }
 
-// transact does something in one transaction, and all of it or nothing.
-func (s *Store) transact(ctx context.Context, doing string, do func(tx *sql.Tx) error) error {
+// transact does something in one transaction, and all of it or nothing. No two run at once, on any node: so one whose
+// commit was given up unanswered is over, one way or the other, before the next looks.
+func (s *Store) transact(ctx context.Context, doing string, do func(ctx context.Context, tx *sql.Tx) error) error {
+	ctx, done := s.bounded(ctx)
+	defer done()
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err == nil {
-		if err = do(tx); err == nil {
+		if s.alone != "" {
+			_, err = tx.ExecContext(ctx, s.alone)
+		}
+		if err == nil {
+			err = do(ctx, tx)
+		}
+		if err == nil {
 			err = tx.Commit()
 		}
 		if err != nil {
@@ -55,55 +64,72 @@ func (s *Store) transact(ctx context.Context, doing string, do func(tx *sql.Tx) 
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", doing, s.explained(err))
 	}
 	return nil
 }
 
-// Bookings implements call.Bookings.
+// Bookings implements call.Bookings: those of this node, whose business they stay over its restarts. Errors:
+// call.ErrUnavailable.
 func (s *Store) Bookings(ctx context.Context) (all []call.Booking, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT booking FROM callbacks WHERE how = ''`)
+	err = s.each(ctx, "read callbacks", `SELECT booking FROM callbacks WHERE how = '' AND node = ?`, []any{s.node},
+		func(rows *sql.Rows) error {
+			b, err := booking(rows)
+			all = append(all, b)
+			return err
+		})
 	if err != nil {
-		return nil, fmt.Errorf("find callbacks: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var text []byte
-		var b call.Booking
-		if err := rows.Scan(&text); err != nil {
-			return nil, fmt.Errorf("read callbacks: %w", err)
-		}
-		if err := json.Unmarshal(text, &b); err != nil {
-			return nil, fmt.Errorf("read callbacks: %w", err)
-		}
-		all = append(all, b)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read callbacks: %w", err)
+		return nil, err
 	}
 	call.SortBookings(all)
 	return all, nil
 }
 
+// booking reads a booking from a row.
+func booking(row interface{ Scan(dest ...any) error }) (b call.Booking, err error) {
+	var text []byte
+	if err := row.Scan(&text); err != nil {
+		return b, err
+	}
+	return b, json.Unmarshal(text, &b)
+}
+
 // PutOff implements call.Bookings.
 func (s *Store) PutOff(ctx context.Context, id string, tries int, due time.Time) error {
-	return s.changeBooking(ctx, id, `UPDATE callbacks SET booking = json_set(booking, '$.tries', ?2, '$.due', ?3) WHERE id = ?1 AND how = ''`,
-		tries, due.Format(time.RFC3339Nano))
+	return s.transact(ctx, "put off callback "+id, func(ctx context.Context, tx *sql.Tx) error {
+		b, err := booking(tx.QueryRowContext(ctx, s.sql(`SELECT booking FROM callbacks WHERE id = ? AND how = ''`), id))
+		if errors.Is(err, sql.ErrNoRows) {
+			return call.ErrNoBooking
+		}
+		if err != nil {
+			return err
+		}
+		b.Tries, b.Due = tries, due
+		text, err := json.Marshal(b)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, s.sql(`UPDATE callbacks SET booking = ? WHERE id = ?`), string(text), id)
+		return err
+	})
 }
 
 // Settle implements call.Bookings.
 func (s *Store) Settle(ctx context.Context, id, how string) error {
-	return s.changeBooking(ctx, id, `UPDATE callbacks SET how = ?2 WHERE id = ?1 AND how = ''`, how)
+	return s.transact(ctx, "settle callback "+id, func(ctx context.Context, tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, s.sql(`UPDATE callbacks SET how = ?2 WHERE id = ?1 AND how = ''`), id, how)
+		return changedOne(done, err, call.ErrNoBooking)
+	})
 }
 
-// changeBooking runs a statement that changes one open callback, whose id is its first argument.
-func (s *Store) changeBooking(ctx context.Context, id, statement string, args ...any) error {
-	done, err := s.write.ExecContext(ctx, statement, append([]any{id}, args...)...)
+// changedOne is the error of a statement, or none when it changed nothing.
+func changedOne(done sql.Result, err, none error) error {
 	if err != nil {
-		return fmt.Errorf("change callback %s: %w", id, err)
+		return err
 	}
-	if n, err := done.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, call.ErrNoBooking)
+	n, err := done.RowsAffected()
+	if err == nil && n == 0 {
+		err = none
 	}
-	return nil
+	return err
 }

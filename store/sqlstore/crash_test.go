@@ -19,6 +19,9 @@ import (
 // victimEnv makes the test binary the process that is killed: its value is the database's path.
 const victimEnv = "HOTLINE_TEST_VICTIM"
 
+// victimURL makes it one that spools for a PostgreSQL database.
+const victimURL = "HOTLINE_TEST_VICTIM_URL"
+
 // victim leaves calls open in each state a call can be in, says so, and waits to be killed.
 func victim(path string) error {
 	s, err := Open(context.Background(), Options{

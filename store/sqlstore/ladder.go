@@ -30,7 +30,15 @@ func (s *Store) Trace(callID string, messages []call.SIPMessage) {
 	if s.o.LadderKeep <= 0 || len(messages) == 0 {
 		return
 	}
-	if err := s.queue.putLadder(&row{id: callID, ladder: messages, done: make(chan struct{})}); err != nil {
+	last := messages[0].At
+	for _, m := range messages {
+		if m.At.After(last) {
+			last = m.At
+		}
+	}
+	r := rowOf(entry{Call: callID, At: last.UnixNano()})
+	r.ladder = messages
+	if err := s.queue.putLadder(r); err != nil {
 		s.metrics.laddersDropped.Inc()
 		s.o.Logger.Debug("SIP messages of a call not queued", zap.String("call", callID), zap.Error(err))
 	}
@@ -55,21 +63,18 @@ func (q *queue) putLadder(r *row) error {
 	return nil
 }
 
-// insertLadder writes the messages of a row, compressed. Only the writer calls it.
+// pack makes the messages of a row small, once. Only the writer of the queue calls it.
+func (s *Store) pack(r *row) (err error) {
+	if r.ladder != nil && r.Ladder == nil {
+		r.Ladder, err = s.packer.pack(r.ladder)
+	}
+	return err
+}
+
 func (s *Store) insertLadder(ctx context.Context, tx *sql.Tx, r *row) error {
-	packed, err := s.packer.pack(r.ladder)
+	_, err := tx.ExecContext(ctx, s.sql(`INSERT INTO ladders (call, last, messages) VALUES (?, ?, ?)`), clean(r.Call), r.At, r.Ladder)
 	if err != nil {
-		return err
-	}
-	last := r.ladder[0].At
-	for _, m := range r.ladder {
-		if m.At.After(last) {
-			last = m.At
-		}
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO ladders (call, last, messages) VALUES (?, ?, ?)`, r.id, last.UnixNano(), packed)
-	if err != nil {
-		return fmt.Errorf("write SIP messages of call %s: %w", r.id, err)
+		return fmt.Errorf("write SIP messages of call %s: %w", r.Call, err)
 	}
 	return nil
 }
@@ -107,25 +112,18 @@ func unpack(packed []byte) (messages []call.SIPMessage, err error) {
 // Ladder returns what a call said by SIP, in the order of the wire. Errors: call.ErrNotFound when nothing is
 // kept of it, or not any more.
 func (r Reader) Ladder(ctx context.Context, id string) (all []call.SIPMessage, err error) {
-	rows, err := r.read.QueryContext(ctx, `SELECT messages FROM ladders WHERE call = ? AND last >= ? ORDER BY id`,
-		id, r.keptSince().UnixNano())
+	err = r.each(ctx, "read SIP messages of call "+id, `SELECT messages FROM ladders WHERE call = ? AND last >= ? ORDER BY id`,
+		[]any{clean(id), r.keptSince().UnixNano()}, func(rows *sql.Rows) error {
+			var packed []byte
+			if err := rows.Scan(&packed); err != nil {
+				return err
+			}
+			messages, err := unpack(packed)
+			all = append(all, messages...)
+			return err
+		})
 	if err != nil {
-		return nil, fmt.Errorf("find SIP messages of call %s: %w", id, err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var packed []byte
-		if err := rows.Scan(&packed); err != nil {
-			return nil, fmt.Errorf("read SIP messages of call %s: %w", id, err)
-		}
-		messages, err := unpack(packed)
-		if err != nil {
-			return nil, fmt.Errorf("call %s: %w", id, err)
-		}
-		all = append(all, messages...)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read SIP messages of call %s: %w", id, err)
+		return nil, err
 	}
 	if len(all) == 0 {
 		return nil, call.ErrNotFound
@@ -143,7 +141,7 @@ func (s *Store) expire(ctx context.Context) {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
 	for {
-		for n := int64(expireRows); n == expireRows; {
+		for n := int64(expireRows); n == expireRows && (s.spool == nil || s.prepared.Load()); {
 			var err error
 			if n, err = s.expireSome(ctx); err != nil {
 				s.o.Logger.Warn("old SIP messages not deleted; tried again later", zap.Duration("in", expireEvery), zap.Error(err))
@@ -161,8 +159,10 @@ func (s *Store) expire(ctx context.Context) {
 }
 
 func (s *Store) expireSome(ctx context.Context) (deleted int64, err error) {
+	ctx, over := s.bounded(ctx)
+	defer over()
 	done, err := s.write.ExecContext(ctx,
-		`DELETE FROM ladders WHERE id IN (SELECT id FROM ladders WHERE last < ? ORDER BY last LIMIT ?)`,
+		s.sql(`DELETE FROM ladders WHERE id IN (SELECT id FROM ladders WHERE last < ? ORDER BY last LIMIT ?)`),
 		s.keptSince().UnixNano(), expireRows)
 	if err != nil {
 		return 0, fmt.Errorf("delete old SIP messages: %w", err)

@@ -205,9 +205,12 @@ func TestReaderOfAnotherVersion(t *testing.T) {
 
 // Reader.checkSchema counts them.
 func TestMigrationsAreNumbered(t *testing.T) {
-	files, err := fs.Glob(migrations, "migrations/*.sql")
-	require.NoError(t, err)
-	for i, name := range files {
-		require.True(t, strings.HasPrefix(filepath.Base(name), fmt.Sprintf("%05d_", i+1)), name)
+	for _, d := range []*dialect{&sqliteDialect, &postgresDialect} {
+		files, err := fs.Glob(migrations, d.folder+"/*.sql")
+		require.NoError(t, err)
+		require.NotEmpty(t, files)
+		for i, name := range files {
+			require.True(t, strings.HasPrefix(filepath.Base(name), fmt.Sprintf("%05d_", i+1)), name)
+		}
 	}
 }

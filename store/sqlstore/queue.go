@@ -16,6 +16,7 @@ type queue struct {
 	taken   int             // rows the writer has and may yet fail to write
 	ladders int             // rows of SIP messages among those that wait or are taken
 	closed  bool
+	ended   *recent       // finished calls; nil where the database tells at once
 	wake    chan struct{} // holds one token when there is something new
 }
 
@@ -31,11 +32,14 @@ func (q *queue) put(r *row) (placed *row, waiting int, err error) {
 	if q.closed {
 		return nil, 0, ErrClosed
 	}
-	switch w := q.waiting[r.id]; {
+	if r.Finished && q.ended != nil && !q.ended.add(r.Call) {
+		return nil, 0, call.ErrFinished
+	}
+	switch w := q.waiting[r.Call]; {
 	case w == nil:
 		q.rows = append(q.rows, r)
-		q.waiting[r.id] = r
-	case w.finished:
+		q.waiting[r.Call] = r
+	case w.Finished:
 		return nil, 0, call.ErrFinished
 	default:
 		*w = *r // nobody waits for an unfinished row
@@ -87,4 +91,33 @@ func (q *queue) close() {
 	defer q.mu.Unlock()
 	q.closed = true
 	q.tell()
+}
+
+// manyEnded is how many finished calls are remembered, so that none is finished twice. A call is finished by its one
+// owner; this keeps the promise of the port against mistakes.
+const manyEnded = 10_000
+
+// recent are the ids added last.
+type recent struct {
+	ids  map[string]struct{}
+	ring []string
+	next int
+}
+
+func newRecent() *recent { return &recent{ids: make(map[string]struct{})} }
+
+// add reports false when the id is there already.
+func (r *recent) add(id string) bool {
+	if _, there := r.ids[id]; there {
+		return false
+	}
+	if len(r.ring) < manyEnded {
+		r.ring = append(r.ring, id)
+	} else {
+		delete(r.ids, r.ring[r.next])
+		r.ring[r.next] = id
+	}
+	r.next = (r.next + 1) % manyEnded
+	r.ids[id] = struct{}{}
+	return true
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -11,31 +12,30 @@ import (
 	"hotline/call"
 )
 
-// recover closes the records that a dead process left open, in one transaction, and returns how many.
-func (s *Store) recover(ctx context.Context) (int, error) {
-	open, err := s.leftOpen(ctx)
+// recover closes the records that the process before this one left open, and returns how many. alive is when that was
+// last alive; zero if that is not known.
+func (s *Store) recover(ctx context.Context, tx *sql.Tx, alive time.Time) (int, error) {
+	open, err := s.leftOpen(ctx, tx)
 	if err != nil || len(open) == 0 {
 		return 0, err
 	}
-	rows := make([]*row, 0, len(open))
 	for _, l := range open {
 		r, last := l.record, l.updated
-		if s.lock.alive.After(last) {
-			last = s.lock.alive
+		if alive.After(last) {
+			last = alive
 		}
 		r.CloseCrashed(last.In(r.Started.Location()))
 		s.o.Derive(&r)
-		row, err := newRow(r, true, s.o.Clock())
+		row, err := newRow(r, true, s.node, s.o.Clock())
+		if err == nil {
+			err = s.upsert(ctx, tx, row)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("call %s: %w", r.ID, err)
 		}
-		rows = append(rows, row)
 	}
-	if err := s.commit(ctx, rows); err != nil {
-		return 0, err
-	}
-	s.o.Logger.Warn("call records left open by a crash are closed", zap.Int("calls", len(rows)))
-	return len(rows), nil
+	s.o.Logger.Warn("call records left open by a crash are closed", zap.Int("calls", len(open)))
+	return len(open), nil
 }
 
 // left is a record left open, and when it was last written.
@@ -44,15 +44,15 @@ type left struct {
 	updated time.Time
 }
 
-func (s *Store) leftOpen(ctx context.Context) (open []left, err error) {
-	rows, err := s.write.QueryContext(ctx, `SELECT record, updated FROM calls WHERE finished = 0`)
+func (s *Store) leftOpen(ctx context.Context, tx *sql.Tx) (open []left, err error) {
+	rows, err := tx.QueryContext(ctx, s.sql(`SELECT record, updated FROM calls WHERE finished = 0 AND node = ?`), s.node)
 	if err != nil {
 		return nil, fmt.Errorf("find open records: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var (
-			text    string
+			text    []byte
 			updated int64
 		)
 		if err := rows.Scan(&text, &updated); err != nil {

@@ -12,12 +12,16 @@ import (
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
-
-	"hotline/call"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql migrations/postgres/*.sql
 var migrations embed.FS
+
+var sqliteDialect = dialect{
+	goose: goose.DialectSQLite3, folder: "migrations", covered: "INDEXED BY calls_by_start",
+	tables: `SELECT COUNT(*) FROM sqlite_master WHERE name = ?`,
+	away:   func(error) bool { return false }, refused: sqliteRefused,
+}
 
 // mode is what connections are for.
 type mode struct {
@@ -58,12 +62,12 @@ func openDB(path string, m mode) (*sql.DB, error) {
 }
 
 // migrate brings the schema to this version's. Errors: ErrNewer.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, d.folder)
 	if err != nil {
 		return fmt.Errorf("find migrations: %w", err)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files,
+	p, err := goose.NewProvider(d.goose, db, files,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return fmt.Errorf("load migrations: %w", err)
@@ -91,12 +95,9 @@ func code(err error) int {
 	return e.Code() & 0xff
 }
 
-// ownFault reports whether a row was refused for what it is, so that to try again is useless. SQLite
-// has then undone the statement and the transaction goes on.
-func ownFault(err error) bool {
-	if errors.Is(err, call.ErrFinished) {
-		return true
-	}
+// sqliteRefused reports whether a row was refused for what it is. SQLite has then undone the statement and the
+// transaction goes on.
+func sqliteRefused(err error) bool {
 	c := code(err)
 	return c == sqlite3.SQLITE_CONSTRAINT || c == sqlite3.SQLITE_MISMATCH || c == sqlite3.SQLITE_TOOBIG
 }

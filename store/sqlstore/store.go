@@ -1,17 +1,38 @@
-// Package sqlstore keeps call records, and for a while what calls said by SIP, in SQLite, so that one which was said to be written survives
-// kill -9 and loss of power (WAL, synchronous=FULL), and so that no call ever waits for the disk to
-// begin or to go on.
+// Package sqlstore keeps call records, and for a while what calls said by SIP, in SQLite or in PostgreSQL, so that one
+// which was said to be written survives kill -9 and loss of power, and so that no call ever waits for the database, or
+// for more than a flush of the local disk.
 //
-// It implements call.Records and call.Ladders, and the reading port of package web. While the database
-// cannot be written (disk full, I/O error) rows wait in memory, in order, and are tried again; the
-// calls are not touched. Memory is the only bound of that queue: a spool on disk is not part of this
-// package.
+// It implements call.Records and call.Ladders, call.Bookings and call.Outages, and the reading port of package web.
+// Statements are written once; what differs between the databases is in a dialect.
+//
+// # SQLite
+//
+// One process, one file (WAL, synchronous=FULL). While it cannot be written (disk full, I/O error) rows wait in memory,
+// in order, and are tried again; the calls are not touched. Memory is the only bound of that queue.
+//
+// # PostgreSQL
+//
+// Several nodes write one database. What a node has to write goes into its spool first, a folder of files beside the
+// lock: what is flushed there is durable, and Finish returns. A second goroutine writes the spool's entries to the
+// database, in order and in transactions, and each transaction notes how far it came; so each entry is written exactly once,
+// however often a connection is cut between a commit and its answer. While the database is away, at the start too,
+// entries wait; while the disk is full, rows wait in memory as above. A damaged entry, or one that the database refuses for
+// what it is, is set aside in a file, and those behind it go on.
+//
+// Of several nodes: a call's record is its node's, which a data folder names; so a start closes the calls that its own
+// node left open, and no other's. The record of a call which was finished is never changed by another. Ladders belong
+// to their calls, and any node deletes old ones. An agent's shift is the hotline's: of two choices the later counts,
+// by the clocks of the nodes. Outages are the hotline's, and changed in the database itself, not by the spool: who
+// changes one is told at once that the database is away. Callbacks likewise; but each is the business of the node where
+// it was asked for, also over its restarts, so that nobody is called back by two. Migrations run under a lock.
+// Records that a node left open whose data folder is lost stay open: nobody else can say when its calls ended.
 //
 // Goroutines: every exported method may be called from any goroutine. One goroutine, started by Open
-// and waited for by Close, writes; it takes all rows queued meanwhile into one transaction, so that a
-// hundred calls cost a few flushes of the disk. Readers use read-only connections of their own and
-// wait for nobody; a Reader does so from another process. A second goroutine touches the lock file each
-// second: its time is when the process was last alive. A third deletes SIP messages that are old.
+// and waited for by Close, writes; it takes all rows queued meanwhile into one transaction or flush, so that a
+// hundred calls cost a few flushes of the disk. With PostgreSQL another one writes what is in the spool. Readers use
+// read-only connections of their own and wait for nobody, but for what this process has in its spool; a Reader does so
+// from another process. One more goroutine touches the lock file each second: its time is when the process was last
+// alive. Another deletes SIP messages that are old.
 package sqlstore
 
 import (
@@ -49,6 +70,9 @@ type Options struct {
 	// Path of the database file. Its folder is made if need be, and locked against other processes. The
 	// files are the owner's alone (mode 0600), as they hold telephone numbers.
 	Path string
+	// URL of a PostgreSQL database, to be used instead of a file; what it leaves out is taken from the environment, as
+	// libpq does. The folder of Path is used as before, for the lock and the spool. A secret: it may have a password.
+	URL string
 	// Derive computes a record's derived fields again after a crash closed it; nil leaves them as
 	// they were written last.
 	Derive func(*call.Record)
@@ -98,6 +122,8 @@ type Store struct {
 	crowded   atomic.Bool // it was said, and they still wait
 	recovered int
 	packer    packer // the writer's
+	spool     *spool // nil with SQLite
+	service          // with a spool
 	lost      int    // rows given up; the writer's until it has ended
 
 	giveUp  context.CancelFunc // ends what Close waits for
@@ -107,7 +133,8 @@ type Store struct {
 }
 
 // Open opens or makes the database, brings it to this version's schema, and closes the records that a
-// dead process left open. Errors: ErrLocked, ErrDamaged, ErrNewer, or the system's, naming the file.
+// dead process left open; with PostgreSQL it does so as soon as that serves, and does not wait for it. Errors: ErrLocked,
+// ErrDamaged, ErrNewer, ErrURL, or the system's, naming the file.
 func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	o = o.withDefaults()
 	path, err := filepath.Abs(o.Path)
@@ -116,7 +143,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	}
 	s := &Store{
 		o: o, metrics: newMetrics(), queue: newQueue(), many: manyWaiting,
-		Reader: Reader{ladderKeep: o.LadderKeep, clock: o.Clock},
+		Reader: Reader{dialect: &sqliteDialect, ladderKeep: o.LadderKeep, clock: o.Clock},
 	}
 	defer func() {
 		if err != nil {
@@ -126,16 +153,15 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if s.lock, err = lockFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	if err = keepPrivate(path); err != nil {
+	if o.URL == "" {
+		err = s.openFile(ctx, path)
+	} else {
+		err = s.openURL(ctx, filepath.Join(filepath.Dir(path), spoolFolder))
+	}
+	if err != nil {
 		return nil, err
 	}
-	if err = s.connect(ctx, path); err != nil {
-		return nil, explain(path, err)
-	}
-	if s.recovered, err = s.recover(ctx); err != nil {
-		return nil, explain(path, fmt.Errorf("close records left open: %w", err))
-	}
-	if err = s.metrics.register(o.Metrics, s.queue.len); err != nil {
+	if err = s.metrics.register(o.Metrics, s); err != nil {
 		return nil, err
 	}
 	running, giveUp := context.WithCancel(context.WithoutCancel(ctx)) // what is queued outlives ctx
@@ -143,7 +169,28 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	s.running.Go(func() { s.writeAll(running) })
 	s.running.Go(func() { s.lock.beat(running, o.Logger) })
 	s.running.Go(func() { s.expire(running) })
+	if s.spool != nil {
+		s.running.Go(func() { s.drainAll(running) })
+	}
 	return s, nil
+}
+
+// openFile opens or makes a SQLite database.
+func (s *Store) openFile(ctx context.Context, path string) error {
+	if err := keepPrivate(path); err != nil {
+		return err
+	}
+	err := s.connect(ctx, path)
+	if err == nil {
+		err = s.transact(ctx, "close records left open", func(ctx context.Context, tx *sql.Tx) (err error) {
+			s.recovered, err = s.recover(ctx, tx, s.lock.alive)
+			return err
+		})
+	}
+	if err != nil {
+		return explain(path, err)
+	}
+	return nil
 }
 
 // connect opens the writer's and the readers' connections and migrates between the two.
@@ -151,7 +198,7 @@ func (s *Store) connect(ctx context.Context, path string) (err error) {
 	if s.write, err = openDB(path, writing); err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	if err = migrate(ctx, s.write); err != nil {
+	if err = s.migrate(ctx, s.write); err != nil {
 		return err
 	}
 	if s.read, err = openDB(path, reading); err != nil {
@@ -160,7 +207,8 @@ func (s *Store) connect(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-// Recovered is how many records Open found left open by a dead process, and closed.
+// Recovered is how many records Open found left open by a dead process, and closed; with PostgreSQL they are closed
+// after it, and logged.
 func (s *Store) Recovered() int { return s.recovered }
 
 // Begin implements call.Records.
@@ -170,7 +218,7 @@ func (s *Store) Begin(r call.Record) { s.later(r, "begin") }
 func (s *Store) Update(r call.Record) { s.later(r, "update") }
 
 func (s *Store) later(r call.Record, doing string) {
-	row, err := newRow(r, false, s.o.Clock())
+	row, err := newRow(r, false, s.node, s.o.Clock())
 	if err == nil {
 		_, err = s.put(row)
 	}
@@ -180,9 +228,10 @@ func (s *Store) later(r call.Record, doing string) {
 }
 
 // Finish implements call.Records. Errors besides call.ErrFinished: ctx's (the record is still queued),
-// ErrClosed, ErrFault, and the database's when it refuses this very row.
+// ErrClosed, ErrFault, and the database's when it refuses this very row. With a spool, call.ErrFinished is known of the
+// last finished calls of this process, in their thousands, and what the database refuses is set aside.
 func (s *Store) Finish(ctx context.Context, r call.Record) error {
-	row, err := newRow(r, true, s.o.Clock())
+	row, err := newRow(r, true, s.node, s.o.Clock())
 	if err == nil {
 		row, err = s.put(row)
 	}
@@ -201,7 +250,7 @@ func (s *Store) Finish(ctx context.Context, r call.Record) error {
 }
 
 // Close writes what is queued, for CloseWithin at the longest if the database refuses, and releases
-// the folder. It returns an error that tells how many rows were not written. Idempotent.
+// the folder. What stays in a spool is written after the next start. It returns an error that tells how many rows were not written. Idempotent.
 func (s *Store) Close() error {
 	s.once.Do(func() {
 		s.queue.close()
@@ -210,6 +259,11 @@ func (s *Store) Close() error {
 		s.running.Wait()
 		deadline.Stop()
 		s.giveUp()
+		if s.spool != nil {
+			if waiting, age := s.spool.waiting(); waiting > 0 {
+				s.o.Logger.Warn("entries wait in the spool for the next start", zap.Int("waiting", waiting), zap.Duration("oldest", age))
+			}
+		}
 		if s.lost > 0 {
 			s.closed = fmt.Errorf("close record database: %d rows could not be written", s.lost)
 		}
@@ -228,5 +282,6 @@ func (s *Store) release() error {
 		errs = append(errs, s.write.Close())
 	}
 	s.metrics.unregister(s.o.Metrics)
+	errs = append(errs, s.spool.close())
 	return errors.Join(append(errs, s.lock.release())...)
 }

@@ -24,6 +24,10 @@ import (
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(victimEnv); path != "" {
+		if url := os.Getenv(victimURL); url != "" {
+			fmt.Fprintln(os.Stderr, spooler(path, url))
+			os.Exit(1)
+		}
 		fmt.Fprintln(os.Stderr, victim(path)) // it returns only when it failed
 		os.Exit(1)
 	}
@@ -225,7 +229,7 @@ func TestRowThatPanics(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 	var rows []*row
 	for _, id := range []string{"first", "faulty", "last"} {
-		r, err := newRow(storetest.Full(id), true, time.Now())
+		r, err := newRow(storetest.Full(id), true, "", time.Now())
 		require.NoError(t, err)
 		if id == "faulty" {
 			r.args[6] = bomb{}
@@ -304,6 +308,7 @@ func TestMetricsAreClean(t *testing.T) {
 // The lists and the summary are found by index, however many calls there are.
 func TestQueriesUseIndexes(t *testing.T) {
 	s := open(t, Options{})
+	summary := fmt.Sprintf(summarySQL, s.covered)
 	const newest = " ORDER BY started DESC, id DESC LIMIT 50"
 	for query, index := range map[string]string{
 		`SELECT record FROM calls` + newest:                                        "calls_by_start",
@@ -311,11 +316,12 @@ func TestQueriesUseIndexes(t *testing.T) {
 		`SELECT record FROM calls WHERE queue = 'a' AND started >= 1` + newest:     "calls_by_queue",
 		`SELECT record FROM calls WHERE agent = 'a'` + newest:                      "calls_by_agent",
 		`SELECT record FROM calls WHERE result = 'a' AND (started) < (1)` + newest: "calls_by_result",
-		`SELECT record, updated FROM calls WHERE finished = 0`:                     "calls_open",
-		summarySQL: "COVERING INDEX calls_by_start",
+		`SELECT record, updated FROM calls WHERE finished = 0 AND node = ''`:       "calls_open",
+		`SELECT record FROM calls WHERE message = 1` + newest:                      "calls_with_message",
+		summary: "COVERING INDEX calls_by_start",
 	} {
 		var args []any
-		if query == summarySQL {
+		if query == summary {
 			args = []any{1.0, 1}
 		}
 		var id, parent, unused int
