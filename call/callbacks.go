@@ -111,7 +111,7 @@ func (k *callbacks) booked(ctx context.Context) ([]Booking, error) {
 	for {
 		all, err := k.x.Callback.Bookings.Bookings(ctx)
 		if ctx.Err() != nil {
-			return nil, nil
+			return nil, nil //nolint:nilerr // nobody wants to know any more
 		}
 		if !errors.Is(err, ErrUnavailable) {
 			return all, err

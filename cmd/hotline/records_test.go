@@ -79,10 +79,10 @@ func TestReadersOfPostgres(t *testing.T) {
 func TestCheckRecords(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
-		"postgres://u:hidden@127.0.0.1/db?sslmode=perhaps":         "records: what PostgreSQL's driver does not take",
-		"mysql://u:hidden@127.0.0.1/db":                            "records: not such a URL",
-		"${HOTLINE_NOT_SET}":                                       "records: nothing, or what is not set",
-		"postgresql://u:hidden@127.0.0.1:5432/db?sslmode=require":  "",
+		"postgres://u:hidden@127.0.0.1/db?sslmode=perhaps":              "records: what PostgreSQL's driver does not take",
+		"mysql://u:hidden@127.0.0.1/db":                                 "records: not such a URL",
+		"${HOTLINE_NOT_SET}":                                            "records: nothing, or what is not set",
+		"postgresql://u:hidden@127.0.0.1:5432/db?sslmode=require":       "",
 		"postgres://u:hidden@a:5432,b:5432/db?target_session_attrs=any": "",
 	} {
 		file := site{}.file(t)

@@ -32,7 +32,7 @@ var postgresDialect = dialect{
 	away: pgAway, refused: pgRefused,
 }
 
-// ErrURL: what was given is no URL of a PostgreSQL database.
+// ErrURL is returned for what is no URL of a PostgreSQL database.
 var ErrURL = errors.New("not a URL of a PostgreSQL database, such as postgres://USER:PASSWORD@HOST:5432/DATABASE")
 
 // Most connections to PostgreSQL of one kind: each is a process of its server.

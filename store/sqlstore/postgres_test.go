@@ -34,20 +34,25 @@ func openNode(t *testing.T, url string, o Options) *Store {
 // TestPostgres: what SQLite passes, PostgreSQL does.
 func TestPostgres(t *testing.T) {
 	pg := testkit.StartPostgres(t)
+	open := func(t *testing.T) *Store {
+		t.Helper()
+		return openNode(t, pg.Database(t), Options{})
+	}
 	t.Run("Records", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) storetest.Store { return openNode(t, pg.Database(t), Options{}) })
+		storetest.Run(t, func(t *testing.T) storetest.Store { t.Helper(); return open(t) })
 	})
 	t.Run("Shifts", func(t *testing.T) {
-		storetest.RunShifts(t, func(t *testing.T) storetest.ShiftStore { return openNode(t, pg.Database(t), Options{}) })
+		storetest.RunShifts(t, func(t *testing.T) storetest.ShiftStore { t.Helper(); return open(t) })
 	})
 	t.Run("Outages", func(t *testing.T) {
-		storetest.RunOutages(t, func(t *testing.T) call.Outages { return openNode(t, pg.Database(t), Options{}) })
+		storetest.RunOutages(t, func(t *testing.T) call.Outages { t.Helper(); return open(t) })
 	})
 	t.Run("Bookings", func(t *testing.T) {
-		storetest.RunBookings(t, func(t *testing.T) call.Bookings { return openNode(t, pg.Database(t), Options{}) })
+		storetest.RunBookings(t, func(t *testing.T) call.Bookings { t.Helper(); return open(t) })
 	})
 	t.Run("Ladders", func(t *testing.T) {
 		storetest.RunLadders(t, func(t *testing.T, keep time.Duration, clock func() time.Time) storetest.LadderStore {
+			t.Helper()
 			return openNode(t, pg.Database(t), Options{LadderKeep: keep, Clock: clock})
 		})
 	})
