@@ -171,9 +171,13 @@ func (p *pair) compareSeats() error {
 // serves the queue is accounted for.
 func (p *pair) explained(decisions []call.Decision, offers []call.Offer) error {
 	var chosen, rung []string
-	for _, d := range decisions {
-		if d.Later != 0 && !p.exact {
-			return nil // not all are kept
+	for i, d := range decisions {
+		switch {
+		case d.Later == 0:
+		case i == call.MaxDecisions-1:
+			return nil // those that came later are not kept
+		default:
+			return fmt.Errorf("%d decisions are not kept, though there is room: %+v", d.Later, d)
 		}
 		chosen = append(chosen, d.Chosen...)
 		if !p.exact {
@@ -196,7 +200,7 @@ func (p *pair) explained(decisions []call.Decision, offers []call.Offer) error {
 
 // accounted holds a decision against those who serve the queue.
 func (p *pair) accounted(d call.Decision) error {
-	if len(d.Chosen) > len(d.Candidates)+d.More || d.Later != 0 {
+	if len(d.Chosen) > len(d.Candidates)+d.More {
 		return fmt.Errorf("more were chosen than could be: %+v", d)
 	}
 	serving, counted := p.serving[d.Queue], len(d.Candidates)+d.More
