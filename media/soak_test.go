@@ -66,7 +66,7 @@ func look(t *testing.T, limit *held) (least held) {
 func TestSoak(t *testing.T) {
 	var all []media.Engine
 	var soaked []*mediatest.Soaker
-	lo := uint16(9100)
+	lo := uint16(testkit.FreePorts(t, 2*2*soakPairs)) //nolint:gosec // a port
 	for _, newEngine := range engines {
 		e, err := newEngine(media.Options{
 			Address: netip.MustParseAddr("127.0.0.1"), Ports: media.PortRange{Lo: lo, Hi: lo + 2*soakPairs - 1},
