@@ -19,7 +19,7 @@ func TestReloadUnderCalls(t *testing.T) {
 	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true})
 	old := agent(t, h, "8002", testkit.BaresipOptions{Auto: true})
 	first := testkit.StartCaller(t, testkit.SippCaller{
-		To: h.SIP, Number: "96777", From: "13900001234", Keys: "2", KeyEvery: 4 * time.Second,
+		To: h.SIP, Number: "96777", From: "13900001234", Keys: "2", KeyEvery: 4 * time.Second, Tone: callerTone,
 		HangUpAfter: 12 * time.Second,
 	})
 	h.AwaitCall("the first caller in the menu", func(r testkit.Record) bool { return r.Answered == nil })
