@@ -175,7 +175,7 @@ func TestBehindDispatcher(t *testing.T) {
 	}
 	t.Run("one drains", func(t *testing.T) {
 		old.Signal(syscall.SIGTERM)
-		b.proxy.Out(old.SIP, 1)
+		b.proxy.Out(old.SIP)
 		require.Same(t, other, b.call("96119", first, second))
 		require.Same(t, other, b.call("96110", first, second))
 		for id := range b.phones {
@@ -187,7 +187,7 @@ func TestBehindDispatcher(t *testing.T) {
 		b.over(live, old, from)
 		require.Zero(t, old.ExitCode())
 		old.Start()
-		b.proxy.In(old.SIP, 1)
+		b.proxy.In(old.SIP)
 	})
 	t.Run("one is killed", func(t *testing.T) {
 		for id := range b.phones {
@@ -196,12 +196,12 @@ func TestBehindDispatcher(t *testing.T) {
 		old.Kill()
 		require.Same(t, other, b.call("96119", other))
 		require.Same(t, other, b.call("96110", other))
-		b.proxy.Out(old.SIP, 2)
+		b.proxy.Out(old.SIP)
 		for id := range b.phones {
 			b.home(id, other)
 		}
 		old.Start()
-		b.proxy.In(old.SIP, 2)
+		b.proxy.In(old.SIP)
 	})
 	t.Run("all drain", func(t *testing.T) {
 		for _, h := range b.nodes {
@@ -213,8 +213,8 @@ func TestBehindDispatcher(t *testing.T) {
 		for _, h := range b.nodes {
 			h.Signal(syscall.SIGTERM)
 		}
-		b.proxy.Out(old.SIP, 3)
-		b.proxy.Out(other.SIP, 1)
+		b.proxy.Out(old.SIP)
+		b.proxy.Out(other.SIP)
 		raw := testkit.DialRaw(t, b.proxy.Addr)
 		require.Equal(t, 503, raw.Ask(raw.Request("OPTIONS", nil)).Status)
 		// Not 503, which would be said of all calls, and of the next one as well (RFC 3261 section 16.7, step 6).

@@ -55,20 +55,23 @@ func StartDispatcher(tb testing.TB, nodes ...string) *Dispatcher {
 	return d
 }
 
-// Out waits until it has told so many times in all that a node is out of rotation, In that it is back. Its output comes through a
-// pipe, so a little after what it tells.
-func (d *Dispatcher) Out(node string, times int) {
+// Out waits until the last that it told of a node is that it is out of rotation, In that it is back: it may tell the
+// same twice, by a call that failed and by a ping. Its output comes through a pipe, so a little after what it tells.
+func (d *Dispatcher) Out(node string) {
 	d.tb.Helper()
-	d.told("node out of rotation: sip:"+node, times)
+	d.told("node out of rotation: sip:"+node, "node in rotation: sip:"+node)
 }
 
 // In is the other way round.
-func (d *Dispatcher) In(node string, times int) {
+func (d *Dispatcher) In(node string) {
 	d.tb.Helper()
-	d.told("node in rotation: sip:"+node, times)
+	d.told("node in rotation: sip:"+node, "node out of rotation: sip:"+node)
 }
 
-func (d *Dispatcher) told(what string, times int) {
+func (d *Dispatcher) told(what, before string) {
 	d.tb.Helper()
-	Within(d.tb, Patience, what, func() bool { return strings.Count(d.process.output.String(), what) >= times })
+	Within(d.tb, Patience, what, func() bool {
+		said := d.process.output.String()
+		return strings.LastIndex(said, what+"\n") > strings.LastIndex(said, before+"\n")
+	})
 }
