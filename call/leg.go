@@ -85,6 +85,7 @@ const (
 	CauseForbidden   Cause = "forbidden"
 	CauseShutdown    Cause = "shutdown"
 	CauseOverload    Cause = "overload"
+	CauseTaken       Cause = "taken" // the agent is another call's: another node was first, or the phone's edge says so
 	CauseError       Cause = "error" // a fault of ours
 )
 
@@ -124,13 +125,31 @@ type RingRequest struct {
 	Prefer media.Codec
 	// Progress is told each 18x as it arrives, on any goroutine; it must not block.
 	Progress func(code int, at time.Time)
+	// Claim is the site's word that the agent is for this call; nil where a node is alone.
+	Claim *RingClaim
+}
+
+// RingClaim is a claim as the INVITE that is made under it carries it to the phone's edge (docs/cluster.md).
+type RingClaim struct {
+	Token Token
+	// Owner is the node whose call it is, Edge the one at which the phone is registered; they may be the same.
+	Owner, Edge NodeID
+	// Via is where the edge takes INVITEs of other nodes (host:port); empty when the edge is this node.
+	Via string
+	// Until is the instant, of this node's clock, from which on no INVITE of this claim may reach the phone any more.
+	Until time.Time
 }
 
 // RingError is why an agent's phone did not answer.
 type RingError struct {
-	Why  Cause // CauseBusy, CauseDeclined, CauseUnreachable, CauseWithdrawn, CauseElsewhere, CauseNoAnswer
+	Why  Cause // CauseBusy, CauseDeclined, CauseUnreachable, CauseWithdrawn, CauseElsewhere, CauseNoAnswer, CauseTaken
 	Code int   // the SIP status, 0 when none came
 	At   time.Time
+	// Unsure: it is not certain that the phone neither rings nor talks any more. A claim is then not given back by its
+	// owner, but left to the phone's edge, as an orphan.
+	Unsure bool
+	// Above is the highest token that the phone's edge has seen, where it refused the ring's; zero otherwise.
+	Above Token
 }
 
 func (e *RingError) Error() string { return fmt.Sprintf("ring failed: %s (%d)", e.Why, e.Code) }

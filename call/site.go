@@ -1,6 +1,7 @@
 package call
 
 import (
+	"strings"
 	"time"
 
 	"hotline/media"
@@ -10,8 +11,15 @@ import (
 // its owner, until it says something else or dies. Instants are of the clock of whoever reads them: package site turns
 // them from the book's.
 
-// NodeID names one run of one node: a node that is started again is another.
+// NodeID names one run of one node, PROCESS.RUN: a node that is started again is another process, and one that was
+// declared dead and came back is another run of the same process.
 type NodeID string
+
+// Process is what the runs of one process have in common: its calls, its flows and its memory.
+func (n NodeID) Process() string {
+	process, _, _ := strings.Cut(string(n), ".")
+	return process
+}
 
 // SiteFlow is an agent's phone, as its edge sees it: the node at which it is registered.
 type SiteFlow struct {
@@ -56,9 +64,12 @@ type SiteCallerGone struct {
 
 // SiteClaim is an agent who is taken for a call: rung for it, or in talk.
 type SiteClaim struct {
-	Agent string    `json:"agent"`
-	Call  string    `json:"call"`
-	Owner NodeID    `json:"owner"`
+	Agent string `json:"agent"`
+	Call  string `json:"call"`
+	Owner NodeID `json:"owner"`
+	// Edge is the node that held the agent's flow when it was claimed: if the owner dies it is that one's to see that
+	// the phone is free, and nobody else's while it lives.
+	Edge  NodeID    `json:"edge"`
 	Token Token     `json:"token"`
 	Since time.Time `json:"since"`
 	// Rung and Answered are when the first 18x and the 200 came; zero while they have not.
@@ -68,10 +79,11 @@ type SiteClaim struct {
 	Orphan bool `json:"orphan,omitempty"`
 }
 
-// SiteRest is what a claim that was given back has left on its agent.
+// SiteRest is what a claim that was given back has left on its agent, or, without a token, what has changed of that
+// since: a wrap-up that the agent made longer or ended, or a talk that came from no claim.
 type SiteRest struct {
 	Agent string `json:"agent"`
-	Token Token  `json:"token"`
+	Token Token  `json:"token,omitzero"`
 	// How the offer ended, in the words of [Offer.How]; "answered" for one that became a talk.
 	How string `json:"how"`
 	// Queue and Talked are of the talk, if there was one.
@@ -130,3 +142,19 @@ const (
 	SiteFading  SiteState = "fading" // its lease is about to end: it rings no agent of another edge
 	SiteCut     SiteState = "cut"    // it goes on with the agents whose edge it is
 )
+
+// SiteNews is what package site tells a node's desk, in the order of the log.
+type SiteNews struct {
+	// Self is this node's id from now on, State how it stands.
+	Self  NodeID
+	State SiteState
+	// Whole: Facts are all that is so; whatever is not among them is no more. It comes first, after each gap, and after
+	// each time that the node was cut off.
+	Whole bool
+	Facts []SiteFact
+	// Dead are nodes that left or were declared dead: their flows are gone, their callers have given their places up as
+	// by a cut, and their claims are orphans. Those are told once the facts before have been.
+	Dead []NodeID
+	// Cleared are claims that are no more without a rest, such as orphans whose phones are free.
+	Cleared []SiteClaim
+}
