@@ -120,6 +120,7 @@ func TestClaimForged(t *testing.T) {
 	s.phone.silence(0, "INVITE")
 
 	p := newPeer(t, "udp", s.edge.udp()) // the other doors know no claims
+	o.peer = p
 	p.write(strings.ReplaceAll(o.message("INVITE", newBranch(), sdpGood, sdpHeader, o.claims(nil)), "sip:8001@", "sip:nobody@"))
 	p.status("INVITE", 404)
 }

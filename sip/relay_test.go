@@ -323,7 +323,7 @@ func TestThroughEdgeUnsure(t *testing.T) {
 func TestThroughEdgeInDialog(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, network string) {
-		s := newSiteRig(t, network, nil)
+		s := newSiteRig(t, network, func(o *Options) { o.Queues = []string{"repair"} })
 		inv, leg := s.talks(t)
 		commands := make(chan call.Command, 8)
 		leg.Attach(func(c call.Command) bool { commands <- c; return true })
@@ -346,9 +346,9 @@ func TestThroughEdgeInDialog(t *testing.T) {
 		s.phone.inDialog(inv, "INFO", 4, "Signal=5", "Content-Type: application/dtmf-relay")
 		s.phone.status("INFO", 200)
 		require.Equal(t, "5", next(t, commands).(call.KeyPressed).Key.String())
-		s.phone.inDialog(inv, "REFER", 5, "", "Refer-To: <sip:96777@x>")
+		s.phone.inDialog(inv, "REFER", 5, "", "Refer-To: <sip:repair@hotline>")
 		asked := next(t, commands).(call.Referred)
-		require.Equal(t, call.Next{Kind: call.Menu, Menu: "main"}, asked.To)
+		require.Equal(t, call.Next{Kind: call.Wait, Queue: "repair"}, asked.To)
 		asked.Referral.Accept()
 		s.phone.status("REFER", 202)
 		notify := s.phone.expect("NOTIFY", "NOTIFY")
