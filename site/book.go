@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"hotline/call"
@@ -137,8 +138,8 @@ type Node struct {
 // Check reports what is wrong with a node that is about to enter a book.
 func (n Node) Check() error {
 	switch {
-	case n.ID == "" || n.ID.Process() == "":
-		return fmt.Errorf("enter the book: the node's id %q names no process", n.ID)
+	case n.ID.Process() == "" || len(n.ID) > 128 || strings.ContainsFunc(string(n.ID), func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("enter the book: the node's id %q is not PROCESS.RUN, of at most 128 visible ASCII characters", n.ID)
 	case n.Lease < time.Millisecond || n.Lease > time.Minute:
 		return fmt.Errorf("enter the book as node %s: a lease of %s is not between 1ms and 1m", n.ID, n.Lease)
 	}
