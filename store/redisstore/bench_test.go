@@ -58,7 +58,7 @@ func BenchmarkClaim(b *testing.B) {
 	server := testkit.StartRedis(b)
 	book := open(b, redisstore.Options{URL: server.URL()})
 	ctx := context.Background()
-	enter(b, book, nodeA, time.Minute)
+	enter(b, book, time.Minute)
 	fill(b, book, 1000, 10_000)
 	stop := make(chan struct{})
 	renewed := make(chan struct{})
@@ -108,7 +108,7 @@ func BenchmarkClaim(b *testing.B) {
 func BenchmarkRead(b *testing.B) {
 	server := testkit.StartRedis(b)
 	book := open(b, redisstore.Options{URL: server.URL()})
-	enter(b, book, nodeA, time.Minute)
+	enter(b, book, time.Minute)
 	fill(b, book, 1000, 10_000)
 	for b.Loop() {
 		v, err := book.Read(context.Background())
@@ -124,7 +124,7 @@ func BenchmarkDeath(b *testing.B) {
 	book := open(b, redisstore.Options{URL: server.URL()})
 	for b.Loop() {
 		b.StopTimer()
-		enter(b, book, nodeA, time.Minute)
+		enter(b, book, time.Minute)
 		fill(b, book, 1000, 10_000)
 		b.StartTimer()
 		require.NoError(b, book.Leave(context.Background(), nodeA))

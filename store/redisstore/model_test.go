@@ -23,14 +23,16 @@ import (
 func TestSameAsModel(t *testing.T) {
 	server := testkit.StartRedis(t)
 	bounds := site.Bounds{Log: 1000, LogFor: time.Minute, Places: 3, Regulars: 3, Agents: 3, RegularsFor: 40 * time.Second}
-	real := open(t, redisstore.Options{URL: server.URL(), Bounds: bounds})
+	book := open(t, redisstore.Options{URL: server.URL(), Bounds: bounds})
 	did := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		server.Do(t, "FLUSHALL")
 		clock := newHands()
-		real.SetClock(clock.now)
-		p := &pair{clock: clock, bounds: bounds, model: memstore.NewBook(clock.now, bounds), real: real, did: did,
-			empty: func() { server.Do(t, "FLUSHALL") }}
+		book.SetClock(clock.now)
+		p := &pair{
+			clock: clock, bounds: bounds, model: memstore.NewBook(clock.now, bounds), real: book, did: did,
+			empty: func() { server.Do(t, "FLUSHALL") },
+		}
 		p.tokens = []call.Token{{Epoch: 1, N: 3}, {Epoch: 2, N: 1}, {Epoch: 0, N: 9}}
 		p.reread(rt)
 		for _, id := range []call.NodeID{"a.1", "b.1", "c.1"} {

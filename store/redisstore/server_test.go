@@ -20,12 +20,13 @@ import (
 
 const (
 	nodeA call.NodeID = "a.1"
-	anna              = "8001"
+	anna  string      = "8001"
 )
 
-func enter(tb testing.TB, b site.Book, id call.NodeID, lease time.Duration) site.Lease {
+// enter has node A enter.
+func enter(tb testing.TB, b site.Book, lease time.Duration) site.Lease {
 	tb.Helper()
-	l, err := b.Enter(context.Background(), site.Node{ID: id, Name: "a", Lease: lease}, site.Lease{})
+	l, err := b.Enter(context.Background(), site.Node{ID: nodeA, Name: "a", Lease: lease}, site.Lease{})
 	require.NoError(tb, err)
 	return l
 }
@@ -34,7 +35,7 @@ func enter(tb testing.TB, b site.Book, id call.NodeID, lease time.Duration) site
 func everything(t *testing.T, b site.Book) {
 	t.Helper()
 	ctx := t.Context()
-	now := enter(t, b, nodeA, time.Minute).Now
+	now := enter(t, b, time.Minute).Now
 	require.NoError(t, b.Say(ctx, nodeA,
 		call.SiteFact{Flow: &call.SiteFlow{Agent: anna, Since: now}}, call.SiteFact{Flow: &call.SiteFlow{Agent: "8002", Since: now}},
 		call.SiteFact{Caller: &call.SiteCaller{Call: "c1", Queue: "consult", From: "13800000001"}},
@@ -140,7 +141,7 @@ func TestCluster(t *testing.T) {
 func TestFailoverForgets(t *testing.T) {
 	server := testkit.StartRedis(t)
 	b := open(t, redisstore.Options{URL: server.URL()})
-	enter(t, b, nodeA, time.Minute)
+	enter(t, b, time.Minute)
 	say := func(id string) {
 		t.Helper()
 		require.NoError(t, b.Say(t.Context(), nodeA, call.SiteFact{Caller: &call.SiteCaller{Call: id}}))
@@ -169,7 +170,7 @@ func TestFailoverForgets(t *testing.T) {
 func TestEmptiedServer(t *testing.T) {
 	server := testkit.StartRedis(t)
 	b := open(t, redisstore.Options{URL: server.URL()})
-	last := enter(t, b, nodeA, time.Minute)
+	last := enter(t, b, time.Minute)
 	v, err := b.Read(t.Context())
 	require.NoError(t, err)
 	server.Kill()
@@ -194,7 +195,7 @@ func TestEmptiedServer(t *testing.T) {
 func TestPausedServer(t *testing.T) {
 	server := testkit.StartRedis(t)
 	b := open(t, redisstore.Options{URL: server.URL()})
-	enter(t, b, nodeA, time.Minute)
+	enter(t, b, time.Minute)
 	server.Pause()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -218,7 +219,7 @@ func TestPausedServer(t *testing.T) {
 func TestServersTime(t *testing.T) {
 	server := testkit.StartRedis(t)
 	b := open(t, redisstore.Options{URL: server.URL()})
-	l := enter(t, b, nodeA, 50*time.Millisecond)
+	l := enter(t, b, 50*time.Millisecond)
 	require.Equal(t, l.Now.Add(50*time.Millisecond), l.Until)
 	v, err := b.Read(t.Context())
 	require.NoError(t, err)
@@ -226,7 +227,7 @@ func TestServersTime(t *testing.T) {
 	testkit.Within(t, testkit.Patience, "the lease to be over", func() bool {
 		return errors.Is(b.Say(t.Context(), nodeA), site.ErrDead)
 	})
-	enter(t, b, nodeA, time.Minute)
+	enter(t, b, time.Minute)
 }
 
 // TestKeysEnd: every key has an end, and places go with the last of them, whether or not a node lives.
@@ -246,7 +247,7 @@ func TestKeysEnd(t *testing.T) {
 	require.EqualValues(t, len(b.Keys()), server.Do(t, "DBSIZE"), "there are no others")
 
 	other := open(t, redisstore.Options{URL: server.URL(), Site: "other"})
-	now := enter(t, other, nodeA, time.Minute).Now
+	now := enter(t, other, time.Minute).Now
 	require.NoError(t, other.Say(t.Context(), nodeA, call.SiteFact{Place: &call.SitePlace{Number: "13800000001", Until: now.Add(300 * time.Millisecond)}}))
 	testkit.Within(t, testkit.Patience, "the place to be gone by itself", func() bool {
 		return server.Do(t, "EXISTS", other.Keys()[11], other.Keys()[12]) == int64(0)
@@ -261,7 +262,7 @@ func TestKeysEnd(t *testing.T) {
 func TestScriptsForgotten(t *testing.T) {
 	server := testkit.StartRedis(t)
 	b := open(t, redisstore.Options{URL: server.URL()})
-	enter(t, b, nodeA, time.Minute)
+	enter(t, b, time.Minute)
 	server.Do(t, "SCRIPT", "FLUSH")
 	_, err := b.Renew(t.Context(), nodeA)
 	require.NoError(t, err)
@@ -272,7 +273,7 @@ func TestUnreadable(t *testing.T) {
 	server := testkit.StartRedis(t)
 	registry := prometheus.NewRegistry()
 	b := open(t, redisstore.Options{URL: server.URL(), Registry: registry})
-	enter(t, b, nodeA, time.Minute)
+	enter(t, b, time.Minute)
 	v, err := b.Read(t.Context())
 	require.NoError(t, err)
 	keys := b.Keys()
@@ -304,7 +305,7 @@ func TestUnreadable(t *testing.T) {
 func TestFollowersDoNotStarveDeeds(t *testing.T) {
 	server := testkit.StartRedis(t)
 	b := open(t, redisstore.Options{URL: server.URL()})
-	enter(t, b, nodeA, time.Minute)
+	enter(t, b, time.Minute)
 	v, err := b.Read(t.Context())
 	require.NoError(t, err)
 	began, ended := make(chan struct{}), make(chan struct{}, 20)
