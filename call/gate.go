@@ -8,6 +8,8 @@ import (
 
 // GateLeg is a leg at an agent's phone, as the phone's edge knows it: of those that came by a claim at most one lives.
 type GateLeg struct {
+	// Agent is whose phone it is, where legs of several are told.
+	Agent string `json:"agent,omitempty"`
 	// Dialog is the SIP Call-ID, Call the hotline's call (empty for a leg that came from no claim, such as a call that
 	// the agent dialled).
 	Dialog string    `json:"dialog"`

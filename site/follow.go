@@ -17,7 +17,8 @@ const followWithin = 3 * time.Second
 func (m *Member) follows(ctx context.Context) {
 	for ctx.Err() == nil {
 		m.mu.Lock()
-		ready, generation, changed, settled := !m.dead && !m.left, m.generation, m.changed, m.settled
+		silent := m.cut && !m.silent.IsZero() && time.Since(m.silent) >= m.o.CutAfter
+		ready, generation, changed, settled := !m.dead && !m.left && !silent, m.generation, m.changed, m.settled
 		limited, stop := context.WithCancel(ctx)
 		m.reread = stop
 		m.mu.Unlock()
@@ -63,11 +64,13 @@ func (m *Member) read(ctx context.Context, generation uint64) bool {
 		return false
 	}
 	m.remind(&next)
+	m.regain()
 	if m.cut { // tokens that gates handed out meanwhile are not to be the book's
-		m.raise(m.handed)
+		m.raise("", m.handed)
 		m.handed = call.Token{}
 	}
 	m.view, m.whole, m.cut = next, true, false
+	m.publish()
 	if _, fresh := m.stand(now); !fresh {
 		m.moved()
 	}
@@ -85,6 +88,21 @@ func (m *Member) afterwards(f func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.start("afterwards", func(context.Context) { f() })
+}
+
+// regain closes the gates of all phones here until the others have told of them again: this node was declared dead, and the
+// phones may have been elsewhere since. It needs mu.
+func (m *Member) regain() {
+	if !m.buriedAlive {
+		return
+	}
+	m.buriedAlive = false
+	now := time.Now()
+	for agent := range m.arrivals.open {
+		m.arrivals.left(agent)
+		m.arrivals.came(agent, now)
+		m.o.Edge.Hold(agent)
+	}
 }
 
 // remind says again what was known of the site when the book was lost, and is not in the new one. It needs mu.
@@ -124,14 +142,14 @@ func (m *Member) trail(ctx context.Context, generation uint64) {
 		if len(entries) > 0 {
 			at = entries[len(entries)-1].At
 		}
-		if !m.take(entries, generation) {
+		if !m.takeIn(entries, generation) {
 			return
 		}
 	}
 }
 
-// take takes entries in and tells them, in their order.
-func (m *Member) take(entries []Entry, generation uint64) bool {
+// takeIn takes entries in and tells them, in their order.
+func (m *Member) takeIn(entries []Entry, generation uint64) bool {
 	m.tell.Lock()
 	defer m.tell.Unlock()
 	m.mu.Lock()
@@ -162,6 +180,7 @@ func (m *Member) take(entries []Entry, generation uint64) bool {
 	}
 	flush()
 	m.view.at = entries[len(entries)-1].At
+	m.publish()
 	id := m.node.ID
 	m.moved()
 	m.mu.Unlock()
@@ -183,8 +202,8 @@ func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) 
 		if f.Claim != nil {
 			m.claimed(*f.Claim)
 		}
-		if f.Flow != nil && !m.self(f.Flow.Edge) {
-			m.arrivals.left(f.Flow.Agent)
+		if f.Flow != nil {
+			m.elsewhere(*f.Flow)
 		}
 	}
 	if e.Node != nil {
@@ -205,6 +224,14 @@ func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) 
 		news.Cleared = append(news.Cleared, c)
 	}
 	return e.Dead != "" && e.Dead == m.node.ID
+}
+
+// elsewhere gives a phone up that the book has at another edge, unless it came here since. It needs mu.
+func (m *Member) elsewhere(f call.SiteFlow) {
+	mine, here := m.own.flows[f.Agent]
+	if here && !m.self(f.Edge) && !mine.Since.After(f.Since) {
+		m.yield(f.Agent)
+	}
 }
 
 // claimed looks at a claim that the log tells of: one that is this node's and that nobody here waits for any more is
@@ -235,7 +262,7 @@ func (m *Member) stray(c call.SiteClaim) {
 	}
 	m.o.Logger.Info("a claim that nobody waits for is given back", zap.String("agent", c.Agent), zap.String("call", c.Call),
 		zap.Stringer("token", c.Token))
-	m.out.release(m, c.Agent, call.SiteRest{Agent: c.Agent, Token: c.Token, How: howStray}, false)
+	m.out.release(m, c.Agent, call.SiteRest{Agent: c.Agent, Token: c.Token, How: howStray})
 }
 
 // howStray is how a claim ends by which nothing was rung, in the words of acd's offers.

@@ -39,6 +39,9 @@ func (m *Member) asked(sent time.Time, err error) {
 	defer m.mu.Unlock()
 	if err == nil || errors.Is(err, ErrDead) || errors.Is(err, ErrTaken) || errors.Is(err, ErrRange) {
 		m.heard, m.silent = time.Now(), time.Time{}
+		if m.cut {
+			m.moved() // the follower waits for that
+		}
 	} else if m.silent.IsZero() {
 		m.silent = sent
 	}
@@ -81,6 +84,7 @@ func (m *Member) renew(ctx context.Context) error {
 	m.mu.Lock()
 	m.clock.heard(sent, time.Now(), lease.Now)
 	m.lease, m.leaseEnd = lease, sent.Add(m.o.Lease)
+	m.publish()
 	m.mu.Unlock()
 	m.assess()
 	return nil
@@ -112,6 +116,7 @@ func (m *Member) enter(ctx context.Context) error {
 	}
 	m.clock.heard(sent, now, lease.Now)
 	m.node, m.lease, m.leaseEnd, m.dead, m.whole = n, lease, sent.Add(m.o.Lease), false, false
+	m.publish()
 	m.again()
 	m.mu.Unlock()
 	m.assess()
@@ -155,8 +160,9 @@ func (m *Member) died(id call.NodeID) {
 		m.mu.Unlock()
 		return
 	}
-	m.dead, m.whole, m.leaseEnd = true, false, time.Time{}
+	m.dead, m.whole, m.leaseEnd, m.buriedAlive = true, false, time.Time{}, true
 	m.figures.deaths.Inc()
+	m.publish()
 	m.again()
 	m.mu.Unlock()
 	m.assess()
@@ -229,12 +235,4 @@ func (m *Member) stand(now time.Time) (call.SiteNews, bool) {
 	m.moved()
 	wake(m.wakeAsk)
 	return call.SiteNews{Self: m.node.ID, State: state}, true
-}
-
-// Admits reports whether this node's edge may admit INVITEs of other nodes: its own lease is not over by its own clock. One
-// that was stopped for longer than its lease may hold flows of phones that are registered elsewhere by now.
-func (m *Member) Admits() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return time.Now().Before(m.leaseEnd)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,8 +30,10 @@ type Member struct {
 	lease    Lease     // the process's last one
 	leaseEnd time.Time // by this node's clock, reckoned from when the renewal was sent
 	dead     bool      // it is to be entered: never was, or was found dead
-	left     bool
-	clock    clock
+	// buriedAlive: a run was found dead while the process lives, and the phones here are to be asked about anew.
+	buriedAlive bool
+	left        bool
+	clock       clock
 	// heard is when the book last answered, silent since when it has not though it was asked; zero: it answers.
 	heard, silent time.Time
 	complained    time.Time
@@ -49,9 +52,13 @@ type Member struct {
 	out           outbox
 	arrivals      arrivals
 	judged        map[string]*judgement // orphans at work, by key
+	forsaken      map[string]time.Time  // claims that were abandoned, by key: when
 	doubts        uint64
 	abandoned     uint64
 	cutFor        time.Duration // in states that are over
+
+	// face is what may be asked without a lock, by those whom the edge's own locks hold up.
+	face atomic.Pointer[face]
 
 	wakeRenew, wakeOut, wakeAsk, wakeCheck chan struct{}
 	ctx                                    context.Context //nolint:containedctx // Run's, for goroutines that calls start
@@ -78,13 +85,14 @@ func New(o Options) (*Member, error) {
 	now := time.Now()
 	m := &Member{
 		o: o, process: hex.EncodeToString(random), dead: true, state: call.SiteJoining, since: now, heard: now, silent: now,
-		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{},
+		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, forsaken: map[string]time.Time{},
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
 		wakeRenew: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
 		wakeAsk: make(chan struct{}, 1), wakeCheck: make(chan struct{}, 1),
 	}
 	m.out = newOutbox()
+	m.face.Store(&face{})
 	m.node = Node{Name: o.Name, SIP: o.SIP, HTTP: o.HTTP, Lease: o.Lease}
 	var err error
 	if m.figures, err = newFigures(m, o.Registry); err != nil {

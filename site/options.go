@@ -30,7 +30,7 @@ type Options struct {
 	// Deliver is until when after its claim an INVITE may reach the phone, at most; 2 s where it is 0. It is the same at all
 	// nodes.
 	Deliver time.Duration
-	// Rings is for how long an offer may ring, at most; 1 min where it is 0. It is the same at all nodes.
+	// Rings is for how long an offer may ring, at most; 3 min where it is 0. It is the same at all nodes.
 	Rings time.Duration
 	// Doubt is for how long a phone that is new here waits for nodes that do not answer, while the book does not say
 	// whether they live; 8 s where it is 0.
@@ -51,6 +51,8 @@ const (
 	askWithin = time.Second
 	// endWithin is for how long an orphan's leg is waited for: a transaction's 32 s (RFC 3261, 64·T1) and some.
 	endWithin = 40 * time.Second
+	// settleWithin is how long the answer to a BYE is waited for before a claim is given back.
+	settleWithin = 2 * time.Second
 	// settle is how long claims wait after the book was begun anew: the others write theirs meanwhile.
 	settle = time.Second
 	// stale is how old a claim, a leg or a hold must be to be held against a view that may lag behind.
@@ -74,7 +76,7 @@ func (o *Options) complete() error {
 	set(&o.ClaimWithin, 250*time.Millisecond)
 	set(&o.CutAfter, 700*time.Millisecond)
 	set(&o.Deliver, 2*time.Second)
-	set(&o.Rings, time.Minute)
+	set(&o.Rings, 3*time.Minute)
 	set(&o.Doubt, 8*time.Second)
 	if o.Lease < time.Second || o.Lease > time.Minute {
 		return fmt.Errorf("a lease of %v: it is 1 s to 1 min", o.Lease)
