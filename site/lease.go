@@ -173,9 +173,9 @@ func (m *Member) watches(ctx context.Context) {
 	tick := m.o.CutAfter / 14
 	last := time.Now()
 	for pause(ctx, tick) {
-		now := time.Now()
 		m.tell.Lock()
 		m.mu.Lock()
+		now := time.Now()
 		if now.Sub(last) > m.o.CutAfter/2 && !m.silent.IsZero() {
 			m.silent = now // the process was stopped meanwhile: the book is asked first
 		}
