@@ -170,7 +170,7 @@ func (m *Member) died(id call.NodeID) {
 
 // watches looks at the clock: what happens by nothing else than time passing.
 func (m *Member) watches(ctx context.Context) {
-	tick := m.o.CutAfter / 14
+	tick := min(m.o.CutAfter/14, m.o.Lease/100)
 	last := time.Now()
 	for pause(ctx, tick) {
 		m.tell.Lock()
