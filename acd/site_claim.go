@@ -174,7 +174,7 @@ func (d *desk) joinClaim(a *agent, c *caller) {
 
 // follow has the strategy go on from an agent whom another node chose, as if it had been chosen here.
 func (d *desk) follow(c *caller, a *agent) {
-	if s := a.serves(c.queue); s != nil && s.place != 0 && c.wanted() == nil {
+	if s := a.serves(c.queue); s != nil && s.place != 0 && c.wanted() == nil && c.climb == nil {
 		c.queue.cursors[s.level] = s.key.cursor
 	}
 }
