@@ -28,13 +28,20 @@ type world struct {
 	events []worldEvent
 	seq    int
 
-	flows  map[string]*call.SiteFlow
-	claims map[string]*call.SiteClaim
-	n      uint64
-	phones map[string]*worldPhone
-	calls  map[string]*worldCall
-	names  []string
-	engage map[string]*acd.SimLeg
+	flows map[string]*call.SiteFlow
+	// callers, rests and shifts are what the book holds besides.
+	callers map[string]*call.SiteCaller
+	rests   map[string]*call.SiteRest
+	shifts  map[string]*call.Shift
+	claims  map[string]*call.SiteClaim
+	n       uint64
+	phones  map[string]*worldPhone
+	calls   map[string]*worldCall
+	names   []string
+	engage  map[string]*acd.SimLeg
+	home    map[string]int // the node at which the phone is, -1: none
+	// broken: a node has died or was cut off, so that the book does not know all.
+	broken bool
 
 	lines   []worldLine
 	refused int // claims
@@ -60,6 +67,8 @@ type worldNode struct {
 	// up and down are until when words on the way to the book, and from it, take: neither overtakes another.
 	up, down  time.Time
 	dead, cut bool
+	// said are its callers who wait, which it says again in another run.
+	said map[string]*call.SiteCaller
 }
 
 // worldPhone rings, or talks.
@@ -83,12 +92,13 @@ type worldCall struct {
 func newWorld(t testing.TB, nodes int, o acd.Options) *world {
 	w := &world{
 		t: t, start: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), delay: func() time.Duration { return 0 },
+		callers: map[string]*call.SiteCaller{}, rests: map[string]*call.SiteRest{}, shifts: map[string]*call.Shift{},
 		flows: map[string]*call.SiteFlow{}, claims: map[string]*call.SiteClaim{}, phones: map[string]*worldPhone{},
-		calls: map[string]*worldCall{}, engage: map[string]*acd.SimLeg{}, refusedAt: map[time.Duration]bool{},
+		calls: map[string]*worldCall{}, engage: map[string]*acd.SimLeg{}, home: map[string]int{}, refusedAt: map[time.Duration]bool{},
 	}
 	w.now = w.start
 	for i := range nodes {
-		n := &worldNode{w: w, id: call.NodeID(fmt.Sprintf("n%d.1", i)), runs: 1}
+		n := &worldNode{w: w, said: map[string]*call.SiteCaller{}, id: call.NodeID(fmt.Sprintf("n%d.1", i)), runs: 1}
 		o := o
 		if nodes > 1 {
 			o.Site = n
@@ -277,6 +287,14 @@ func (n *worldNode) deed(do func()) {
 // Say implements acd.Site.
 func (n *worldNode) Say(facts ...call.SiteFact) {
 	facts = slices.Clone(facts)
+	for _, f := range facts {
+		switch {
+		case f.Caller != nil:
+			n.said[f.Caller.Call] = f.Caller
+		case f.Gone != nil:
+			delete(n.said, f.Gone.Call)
+		}
+	}
 	n.deed(func() {
 		for i := range facts {
 			n.stamp(&facts[i])
@@ -299,10 +317,15 @@ func (n *worldNode) stamp(f *call.SiteFact) {
 		}
 	case f.Caller != nil:
 		f.Caller.Owner = n.id
+		n.w.callers[f.Caller.Call] = f.Caller
 	case f.Gone != nil:
 		f.Gone.Owner = n.id
+		delete(n.w.callers, f.Gone.Call)
 	case f.Rest != nil:
 		f.Rest.By = n.id
+		n.w.rests[f.Rest.Agent] = f.Rest
+	case f.Shift != nil:
+		n.w.shifts[f.Shift.Agent] = f.Shift
 	}
 }
 
@@ -318,6 +341,7 @@ func (n *worldNode) Release(agent, id string, rest call.SiteRest) {
 		}
 		delete(n.w.claims, agent)
 		rest.Token, rest.By = c.Token, n.id
+		n.w.rests[agent] = &rest
 		n.w.traced("  book: %s gives %s back for %s: %s", n.id, agent, id, rest.How)
 		n.w.append(call.SiteNews{Facts: []call.SiteFact{{Rest: &rest}}})
 	})
@@ -336,8 +360,8 @@ func (n *worldNode) Ring(r call.RingRequest, tell func(call.Leg, *call.RingError
 			fail(call.CauseWithdrawn)
 			return
 		case w.alone(n):
-			if w.phones[r.Agent] != nil {
-				fail(call.CauseTaken)
+			if at := w.home[r.Agent]; w.phones[r.Agent] != nil || n.cut && (at < 0 || w.nodes[at] != n) {
+				fail(call.CauseTaken) // the gate, or there is none here
 				return
 			}
 		case flow == nil || w.claims[r.Agent] != nil:
@@ -355,7 +379,11 @@ func (n *worldNode) Ring(r call.RingRequest, tell func(call.Leg, *call.RingError
 			w.claimed(c)
 		}
 		if other := w.phones[r.Agent]; other != nil {
-			w.fault("%s is rung for %s and for %s", r.Agent, other.call, r.CallID)
+			if !w.broken {
+				w.fault("%s is rung for %s and for %s", r.Agent, other.call, r.CallID)
+			}
+			fail(call.CauseTaken) // the gate refuses, for what the book does not know
+			return
 		}
 		w.phones[r.Agent] = p
 		w.line("ring %s %s", r.Agent, r.CallID)
@@ -430,7 +458,7 @@ func (w *world) flow(n *worldNode, agent string, up bool) {
 // ringing are the phones that ring, in the order of their names; talking those in a call of a queue.
 func (w *world) ringing() (agents []string) {
 	for a, p := range w.phones {
-		if p.leg == nil {
+		if p.leg == nil && !p.node.dead {
 			agents = append(agents, a)
 		}
 	}
@@ -440,7 +468,7 @@ func (w *world) ringing() (agents []string) {
 
 func (w *world) talking() (agents []string) {
 	for a, p := range w.phones {
-		if p.leg != nil {
+		if p.leg != nil && !p.node.dead {
 			agents = append(agents, a)
 		}
 	}
