@@ -2,6 +2,8 @@ package acd_test
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -20,6 +22,17 @@ const (
 	worldClears = 2 * time.Second
 )
 
+// inOrder goes through a map in the order of its keys, so that a schedule is the same each time.
+func inOrder[T any](m map[string]T) iter.Seq2[string, T] {
+	return func(yield func(string, T) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if v, there := m[key]; there && !yield(key, v) {
+				return
+			}
+		}
+	}
+}
+
 // kill has a node die; the others learn of it when its lease is over, and its edge's phones are nowhere.
 func (w *world) kill(n *worldNode) {
 	n.dead, w.broken = true, true
@@ -32,12 +45,12 @@ func (w *world) kill(n *worldNode) {
 	w.at(w.now.Add(worldLease), func() {
 		w.bury(id)
 		w.at(w.now.Add(worldClears), func() {
-			for agent, p := range w.phones {
+			for agent, p := range inOrder(w.phones) {
 				if p.node == n {
 					delete(w.phones, agent)
 				}
 			}
-			for _, c := range w.claims {
+			for _, c := range inOrder(w.claims) {
 				if c.Owner == id {
 					w.cleared(c)
 				}
@@ -49,17 +62,17 @@ func (w *world) kill(n *worldNode) {
 
 // bury declares a node dead.
 func (w *world) bury(id call.NodeID) {
-	for agent, f := range w.flows {
+	for agent, f := range inOrder(w.flows) {
 		if f.Edge == id {
 			delete(w.flows, agent)
 		}
 	}
-	for name, c := range w.callers {
+	for name, c := range inOrder(w.callers) {
 		if c.Owner == id {
 			delete(w.callers, name)
 		}
 	}
-	for _, c := range w.claims {
+	for _, c := range inOrder(w.claims) {
 		if c.Owner == id {
 			c.Orphan = true
 		}
@@ -89,7 +102,7 @@ func (w *world) back(n *worldNode, phones []string) {
 	n.cut = false
 	n.runs++
 	n.id = call.NodeID(fmt.Sprintf("%s.%d", n.id.Process(), n.runs))
-	for agent, c := range w.claims {
+	for agent, c := range inOrder(w.claims) {
 		if c.Owner.Process() != n.id.Process() {
 			continue
 		}
@@ -115,7 +128,7 @@ func (w *world) back(n *worldNode, phones []string) {
 			w.claimed(c)
 		}
 	}
-	for _, c := range n.said {
+	for _, c := range inOrder(n.said) {
 		told := *c
 		f := call.SiteFact{Caller: &told}
 		n.stamp(&f)
@@ -131,20 +144,20 @@ func (w *world) back(n *worldNode, phones []string) {
 
 // whole is the book as it is.
 func (w *world) whole() (facts []call.SiteFact) {
-	for _, f := range w.flows {
+	for _, f := range inOrder(w.flows) {
 		facts = append(facts, call.SiteFact{Flow: f})
 	}
-	for _, c := range w.claims {
+	for _, c := range inOrder(w.claims) {
 		told := *c
 		facts = append(facts, call.SiteFact{Claim: &told})
 	}
-	for _, c := range w.callers {
+	for _, c := range inOrder(w.callers) {
 		facts = append(facts, call.SiteFact{Caller: c})
 	}
-	for _, r := range w.rests {
+	for _, r := range inOrder(w.rests) {
 		facts = append(facts, call.SiteFact{Rest: r})
 	}
-	for _, s := range w.shifts {
+	for _, s := range inOrder(w.shifts) {
 		facts = append(facts, call.SiteFact{Shift: s})
 	}
 	return facts

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -105,7 +106,7 @@ func newWorld(t testing.TB, nodes int, o acd.Options) *world {
 		}
 		o.Logger = zap.New(newLapses(w))
 		o.Random = rand.New(rand.NewPCG(1, uint64(i)))
-		o.OnPanic = func(where string, v any) { w.fault("%s: panic: %v", where, v) }
+		o.OnPanic = func(where string, v any) { w.fault("%s: panic: %v\n%s", where, v, debug.Stack()) }
 		o.OnAlarm = func(s acd.AlarmStep) { w.line("alarm %s %s", s.Call, s.Step) }
 		sim, err := acd.NewSim(o, n, w.now)
 		require.NoError(t, err)
