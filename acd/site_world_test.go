@@ -297,18 +297,24 @@ func (n *worldNode) Say(facts ...call.SiteFact) {
 		}
 	}
 	n.deed(func() {
-		for i := range facts {
-			n.stamp(&facts[i])
-			n.w.tracedFact(n, &facts[i])
-		}
+		facts = slices.DeleteFunc(facts, func(f call.SiteFact) bool {
+			if !n.stamp(&f) {
+				return true
+			}
+			n.w.tracedFact(n, &f)
+			return false
+		})
 		n.w.append(call.SiteNews{Facts: facts})
 	})
 }
 
-// stamp has a fact be this run's, and has the book know the flows.
-func (n *worldNode) stamp(f *call.SiteFact) {
+// stamp has a fact be this run's, and has the book know it; false if another edge has the phone by now.
+func (n *worldNode) stamp(f *call.SiteFact) bool {
 	switch {
 	case f.Flow != nil:
+		if at := n.w.flows[f.Flow.Agent]; at != nil && at.Edge.Process() != n.id.Process() && at.Since.After(f.Flow.Since) {
+			return false
+		}
 		f.Flow.Edge = n.id
 		n.w.flows[f.Flow.Agent] = f.Flow
 	case f.FlowGone != nil:
@@ -328,6 +334,7 @@ func (n *worldNode) stamp(f *call.SiteFact) {
 	case f.Shift != nil:
 		n.w.shifts[f.Shift.Agent] = f.Shift
 	}
+	return true
 }
 
 // Release implements acd.Site.
