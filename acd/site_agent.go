@@ -136,6 +136,9 @@ func (d *desk) sever(a *agent) {
 	if d.site == nil {
 		return
 	}
+	if s := a.shift(); !s.Plain() {
+		d.site.setApart(call.SiteFact{Shift: &s})
+	}
 	if a.beyond != nil {
 		d.site.setApart(call.SiteFact{Flow: a.beyond})
 		a.beyond = nil
