@@ -23,6 +23,9 @@ func (d *desk) poolOf(a *agent) (step int, ok bool) {
 	if a.Supervisor || !a.flow || a.loggedOut() || len(a.legs) > 0 || a.booked != nil || d.now.Before(a.alarmRest) {
 		return 0, false
 	}
+	if a.barred || a.outOfReach() {
+		return 0, false
+	}
 	lesser := a.offer != nil && a.offer.open && !a.offer.caller.climbing()
 	if a.offer != nil && !lesser {
 		return 0, false // rings for an alarm, or is about to be free
@@ -164,7 +167,7 @@ type gift struct {
 
 // give rings the phone; false if it came to nothing, since the agent was taken elsewhere or the alarm has left.
 func (d *desk) give(g gift) bool {
-	if !g.to.waits() {
+	if !g.to.waits() || g.agent.booked != nil { // taken from another alarm meanwhile
 		return false
 	}
 	d.ringFor(g.to, g.agent)
@@ -186,6 +189,9 @@ func (c *caller) turnBefore(x *caller) bool {
 // ringFor rings an agent's phone for an alarm; one that rings for a lesser call is taken back first. The
 // caller of that call keeps the place in its queue.
 func (d *desk) ringFor(c *caller, a *agent) {
+	if a.offer != nil && a.offer.expected {
+		d.unexpect(a.offer)
+	}
 	if a.offer == nil {
 		d.start(c, a)
 		return
@@ -227,24 +233,42 @@ func (d *desk) takeFromAlarm(c *caller, alarms []*caller, gifts []gift) {
 			return
 		}
 	}
-	for _, o := range slices.Backward(from.offers) {
-		if d.hasUse(c, o.agent) {
-			d.book(o.agent, c)
-			d.withdraw(o, call.CauseWithdrawn)
-			d.refresh(o.agent)
-			return
+	var last *offer
+	for _, o := range from.offers {
+		if d.hasUse(c, o.agent) && (last == nil || o.shorter(last)) {
+			last = o
 		}
 	}
+	if last == nil {
+		return
+	}
+	if last.expected {
+		d.unexpect(last)
+		d.start(c, last.agent)
+		return
+	}
+	d.book(last.agent, c)
+	d.withdraw(last, call.CauseWithdrawn)
+	d.refresh(last.agent)
+}
+
+// shorter reports whether a phone has rung shorter than another: it does not depend on the order of one desk's deeds, since
+// all nodes of a site are to take the same phone.
+func (o *offer) shorter(x *offer) bool {
+	return cmp.Or(o.sent.Compare(x.sent), cmp.Compare(o.agent.ID, x.agent.ID)) > 0
 }
 
 // hasUse reports whether an alarm without a phone may have this agent from another alarm, which has more than one.
 func (d *desk) hasUse(c *caller, a *agent) bool {
-	return !a.loggedOut() && (c.climb.at >= toEveryone || a.takes(d.ladder.queue))
+	return !a.loggedOut() && a.booked == nil && (c.climb.at >= toEveryone || a.takes(d.ladder.queue))
 }
 
 // book keeps an agent, whose phone is being taken back, for an alarm.
 func (d *desk) book(a *agent, c *caller) {
 	a.booked = c
+	if a.offer != nil && a.offer.remote() { // its node may see things differently
+		a.bookedUntil = d.now.Add(minDelay)
+	}
 	c.climb.booked++
 	d.ladder.booked = append(d.ladder.booked, a)
 }
@@ -257,13 +281,13 @@ func (d *desk) settleBooked() {
 	l.booked = nil
 	for _, a := range waiting {
 		c := a.booked
-		if c.waits() && a.flow && a.offer != nil && !a.offer.open {
+		if c.waits() && a.flow && a.offer != nil && !a.offer.open && (!a.offer.remote() || d.now.Before(a.bookedUntil)) {
 			l.booked = append(l.booked, a)
 			continue
 		}
 		a.booked = nil
 		c.climb.booked--
-		if c.waits() && !c.aside && d.mayRing(c, a) {
+		if c.waits() && !c.aside && a.offer == nil && d.mayRing(c, a) {
 			d.start(c, a)
 		}
 	}
