@@ -32,8 +32,8 @@ func (r *reader) checkNode() {
 		missing    bool
 	}{
 		{keyName, nameShape.want + ", which no other node has", n.Name == ""},
-		{"sip", wantNodeSIP, !n.SIP.Address.IsValid()},
-		{"secret", wantNodeSecret, n.Secret == Secret{}},
+		{keySIP, wantNodeSIP, !n.SIP.Address.IsValid()},
+		{keySecret, wantNodeSecret, n.Secret == Secret{}},
 	} {
 		if path := keyNode + "." + key.name; key.missing && !r.broken[path] {
 			r.report(path, "nothing", key.want)

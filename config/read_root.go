@@ -12,9 +12,9 @@ func (r *reader) root(v value) {
 	c := r.cfg
 	v.fields(
 		field{"service", r.service},
-		field{"sip", r.sip},
+		field{keySIP, r.sip},
 		field{"media", r.media},
-		field{"http", r.http},
+		field{keyHTTP, r.http},
 		field{"data", func(v value) { v.text(&c.Data, pathShape) }},
 		field{"drain", func(v value) { v.duration(&c.Drain, 0, day) }},
 		field{"dial", r.dial},

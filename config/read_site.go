@@ -7,10 +7,13 @@ import (
 	"slices"
 )
 
-// The keys by which several nodes are one hotline.
+// Keys, most of them of several nodes that are one hotline.
 const (
-	keyState = "state"
-	keyNode  = "node"
+	keyState  = "state"
+	keyNode   = "node"
+	keySIP    = "sip"
+	keyHTTP   = "http"
+	keySecret = "secret"
 )
 
 const (
@@ -52,9 +55,9 @@ func (r *reader) node(v value) {
 	v.fields(
 		field{keyName, func(v value) { v.text(&n.Name, nameShape) }},
 		field{"site", func(v value) { v.text(&n.Site, nameShape) }},
-		field{"sip", func(v value) { v.endpoint(&n.SIP, udp, wantNodeSIP) }},
-		field{"http", func(v value) { v.endpoint(&n.HTTP, tcp, wantNodeHTTP) }},
-		field{"secret", r.nodeSecret},
+		field{keySIP, func(v value) { v.endpoint(&n.SIP, udp, wantNodeSIP) }},
+		field{keyHTTP, func(v value) { v.endpoint(&n.HTTP, tcp, wantNodeHTTP) }},
+		field{keySecret, r.nodeSecret},
 		field{"ca", func(v value) { v.text(&n.CA, pathShape) }},
 	)
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -55,9 +56,7 @@ func (p *Peer) do(ctx context.Context, addr string, q Request) (*http.Response, 
 			}
 			c.by = string(by)
 		}
-		for name, values := range q.Header {
-			r.Header[name] = values
-		}
+		maps.Copy(r.Header, q.Header)
 		c.mac = p.sum(c, q.Method, r.URL.RequestURI())
 		r.Header.Set(Header, c.text())
 		resp, err := p.client.Do(r)

@@ -1,0 +1,195 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/web/peer"
+)
+
+// Site is what the server of one node of several needs of the others. Its functions are called from handlers, several at
+// once; none but Peer's blocks.
+type Site struct {
+	// Name is this node's.
+	Name string
+	// Peer signs and checks what nodes ask each other.
+	Peer *peer.Peer
+	// Listener is where Run serves other nodes alone; Run closes it. Nil: they ask at Options.Listener.
+	Listener net.Listener
+	// Status is how this node stands to the others, Others are those that live as far as it knows.
+	Status func() SiteStatus
+	Others func() []Node
+	// Yield gives up the flows of phones that have registered at another node, and says what this one knows of each.
+	// Holds returns which of the calls are held here. Package site.
+	Yield func(agents []string) []call.GatePast
+	Holds func(calls []string) []string
+}
+
+// Node is another node, by name and by where it is asked (HOST:PORT).
+type Node struct{ Name, HTTP string }
+
+// SiteStatus is how a node stands to the others.
+type SiteStatus struct {
+	ID    call.NodeID
+	State call.SiteState
+	Since time.Time // of the state
+	Epoch uint64    // of the claims that are made now
+	// Lease is what is left of the node's, 0 when it is over. Lag is how old what it follows is. Margin is how far the
+	// instants that it reckons from Redis' clock may be wrong.
+	Lease, Lag, Margin time.Duration
+	// Doubts are the phones of this node of which it is not known what they did at another one before; Orphans the
+	// agents of all nodes whose phones may still be in a call of a dead node.
+	Doubts, Orphans int
+	Nodes           []SiteNode // that live, this one included
+}
+
+// SiteNode is a node as the site knows it.
+type SiteNode struct {
+	ID        call.NodeID
+	Name      string
+	SIP, HTTP string // HOST:PORT
+	Draining  bool
+}
+
+// Bounds of what one node asks another at once.
+const (
+	maxNodeBody  = 1 << 20 // octets
+	maxNodeNames = 10_000
+)
+
+// nodeRole is the role of another node that asks for itself.
+const nodeRole Role = "node"
+
+// logForged is how often it is told that somebody signs as a node and is none.
+const logForged = 10 * time.Second
+
+// fromNode proves that another node asks, and returns for whom, with the request's body held against what was signed.
+func (s *Server) fromNode(r *http.Request) (bearer hashedToken, err error) {
+	p := s.o.Site.Peer
+	from, signed, err := p.Check(r)
+	switch {
+	case errors.Is(err, peer.ErrReplayed):
+		refused := &problem{Status: http.StatusUnauthorized, Detail: "sign for this start of this node", header: http.Header{}}
+		p.Challenge(refused.header)
+		return bearer, refused
+	case err != nil:
+		if now := time.Now().UnixNano(); now-s.forged.Load() > int64(logForged) {
+			s.forged.Store(now)
+			s.o.Logger.Warn("a request that says it is another node's is not signed with this hotline's secret: "+
+				"is node.secret the same at all nodes?", zap.String("client", r.RemoteAddr), zap.Error(err))
+		}
+		return bearer, &problem{Status: http.StatusUnauthorized, Detail: err.Error(), cause: err}
+	}
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = peer.CheckBody(body, signed)
+	}
+	if err != nil {
+		return bearer, badRequest("the body: it did not come whole, or is not the one that was signed", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	bearer = hashedToken{name: from.For.Name + "@" + from.Node, role: Role(from.For.Role), agent: from.For.Agent, node: &from}
+	if from.For == (peer.For{}) {
+		bearer.name, bearer.role = from.Node, nodeRole
+	}
+	return bearer, nil
+}
+
+// answerNode answers a node, signed.
+func (s *Server) answerNode(w http.ResponseWriter, r *http.Request, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	s.o.Site.Peer.Answer(w.Header(), *bearerOf(r).node, http.StatusOK, body)
+	_, err = w.Write(body)
+	return sent(err)
+}
+
+// site is /api/v1/site: the nodes, and how this one stands to them.
+func (s *Server) site(w http.ResponseWriter, _ *http.Request) error {
+	if s.o.Site == nil {
+		return writeJSON(w, siteDTO{State: call.SiteSole, Nodes: []nodeDTO{}})
+	}
+	return writeJSON(w, s.zone().site(s.o.Site.Name, s.o.Site.Status()))
+}
+
+// siteDTO is a node's view of its site as the API writes it.
+type siteDTO struct {
+	Node    string         `json:"node"`
+	ID      call.NodeID    `json:"id"`
+	State   call.SiteState `json:"state"`
+	Since   *stamp         `json:"since"`
+	Epoch   uint64         `json:"epoch"`
+	Lease   seconds        `json:"lease_seconds"`
+	Lag     seconds        `json:"lag_seconds"`
+	Margin  seconds        `json:"margin_seconds"`
+	Doubts  int            `json:"doubts"`
+	Orphans int            `json:"orphans"`
+	Nodes   []nodeDTO      `json:"nodes"`
+}
+
+type nodeDTO struct {
+	Name     string      `json:"name"`
+	ID       call.NodeID `json:"id"`
+	SIP      string      `json:"sip"`
+	HTTP     string      `json:"http"`
+	Draining bool        `json:"draining"`
+}
+
+func (z zone) site(name string, s SiteStatus) siteDTO {
+	d := siteDTO{
+		Node: name, ID: s.ID, State: s.State, Epoch: s.Epoch, Lease: seconds(s.Lease.Seconds()), Lag: seconds(s.Lag.Seconds()),
+		Margin: seconds(s.Margin.Seconds()), Doubts: s.Doubts, Orphans: s.Orphans,
+		Nodes: each(s.Nodes, func(n SiteNode) nodeDTO { return nodeDTO{n.Name, n.ID, n.SIP, n.HTTP, n.Draining} }),
+	}
+	if !s.Since.IsZero() {
+		d.Since = new(z.at(s.Since))
+	}
+	return d
+}
+
+// asked are what one node asks another: phones to give up, or what it holds.
+type asked struct {
+	Agents []string `json:"agents,omitempty"`
+	Calls  []string `json:"calls,omitempty"`
+}
+
+func readAsked(r *http.Request) (a asked, err error) {
+	if err := readBody(r, &a, "agents or calls"); err != nil {
+		return a, err
+	}
+	if len(a.Agents)+len(a.Calls) > maxNodeNames {
+		return a, badRequest(fmt.Sprintf("the body: at most %d names at once", maxNodeNames), nil)
+	}
+	return a, nil
+}
+
+// nodeYield is POST /api/v1/site/yield.
+func (s *Server) nodeYield(w http.ResponseWriter, r *http.Request) error {
+	a, err := readAsked(r)
+	if err != nil {
+		return err
+	}
+	return s.answerNode(w, r, yielded{each(s.o.Site.Yield(a.Agents), pastOf(time.Now()))})
+}
+
+// nodeHolds is POST /api/v1/site/holds.
+func (s *Server) nodeHolds(w http.ResponseWriter, r *http.Request) error {
+	a, err := readAsked(r)
+	if err != nil {
+		return err
+	}
+	return s.answerNode(w, r, asked{Calls: s.o.Site.Holds(a.Calls)})
+}
