@@ -1,10 +1,9 @@
 package config
 
 import (
-	"cmp"
 	"net/netip"
-	"net/url"
 	"slices"
+	"strings"
 )
 
 // Keys, most of them of several nodes that are one hotline.
@@ -41,13 +40,13 @@ func (r *reader) state(v value) {
 	}
 }
 
-// stateScheme is the way to a Redis that a URL says, empty for what is none.
+// stateScheme is the way to a Redis that a URL says, empty for what is none. The rest of it is its client's to judge.
 func stateScheme(text string) string {
-	u, err := url.Parse(text)
-	if err != nil || !slices.Contains(stateSchemes, u.Scheme) || u.Host == "" || u.Fragment != "" {
+	scheme, rest, _ := strings.Cut(text, "://")
+	if !slices.Contains(stateSchemes, scheme) || rest == "" {
 		return ""
 	}
-	return u.Scheme
+	return scheme
 }
 
 func (r *reader) node(v value) {
@@ -55,20 +54,24 @@ func (r *reader) node(v value) {
 	v.fields(
 		field{keyName, func(v value) { v.text(&n.Name, nameShape) }},
 		field{"site", func(v value) { v.text(&n.Site, nameShape) }},
-		field{keySIP, func(v value) { v.endpoint(&n.SIP, udp, wantNodeSIP) }},
-		field{keyHTTP, func(v value) { v.endpoint(&n.HTTP, tcp, wantNodeHTTP) }},
+		field{keySIP, func(v value) {
+			if text, ok := v.scalar(wantNodeSIP); ok {
+				v.addrPort(&n.SIP, text, wantNodeSIP)
+			}
+		}},
+		field{keyHTTP, func(v value) { v.nodeHTTP(&n.HTTP) }},
 		field{keySecret, r.nodeSecret},
 		field{"ca", func(v value) { v.text(&n.CA, pathShape) }},
 	)
 }
 
-// endpoint takes ADDRESS:PORT, or {address: ADDRESS:PORT, advertise: ADDRESS[:PORT]}.
-func (v value) endpoint(dst *Listener, network, want string) {
-	l, ok := v.listens(want, func(v value, l *Listener) bool {
-		text, ok := v.scalar(want)
-		return ok && v.addrPort(&l.Address, text, want)
+// nodeHTTP takes ADDRESS:PORT, or {address: ADDRESS:PORT, advertise: ADDRESS[:PORT]}.
+func (v value) nodeHTTP(dst *Listener) {
+	l, ok := v.listens(wantNodeHTTP, func(v value, l *Listener) bool {
+		text, ok := v.scalar(wantNodeHTTP)
+		return ok && v.addrPort(&l.Address, text, wantNodeHTTP)
 	})
-	if l.Network = network; ok {
+	if l.Network = tcp; ok {
 		*dst = l
 	}
 }
@@ -91,10 +94,7 @@ func (r *reader) settleNode() {
 	if n.HTTP.Address == (netip.AddrPort{}) {
 		n.HTTP = Listener{Network: tcp, Address: h, Advertise: n.HTTP.Advertise}
 	}
-	for _, l := range []*Listener{&n.SIP, &n.HTTP} {
-		if !l.Advertise.IsValid() {
-			l.Advertise = l.Address
-		}
+	if !n.HTTP.Advertise.IsValid() {
+		n.HTTP.Advertise = n.HTTP.Address
 	}
-	n.SIP.Network = cmp.Or(n.SIP.Network, udp)
 }

@@ -107,8 +107,9 @@ func (n *snapshot) get(ctx context.Context, s *Server) ([]byte, error) {
 		return n.event, nil
 	}
 	today := s.today(ctx, now)
-	s.follow(context.WithoutCancel(ctx))
-	board, err := s.board(now, today, s.elsewhere(ctx, liveAsked{Brief: true}))
+	elsewhere := s.elsewhere(ctx, liveAsked{Brief: true})
+	s.follow(context.WithoutCancel(ctx), elsewhere)
+	board, err := s.board(now, today, elsewhere)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -34,6 +35,13 @@ func (s *Server) Run(ctx context.Context) error {
 		servers[i] = srv
 		go func() { ended <- ending{l.at.Addr(), srv.Serve(l.at)} }()
 	}
+	telling, hush := context.WithCancel(ctx)
+	var teller sync.WaitGroup
+	if s.o.Site != nil {
+		teller.Go(func() { s.tells(telling) })
+	}
+	defer teller.Wait()
+	defer hush()
 	var err error
 	left := len(listeners)
 	select {

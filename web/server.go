@@ -156,8 +156,9 @@ type Server struct {
 	alerts   alerts
 	closing  chan struct{} // closed when Run ends: events end
 	once     sync.Once
-	timeout  time.Duration // of one request; tests shorten it
-	forged   atomic.Int64  // when it was told last that somebody signs as a node and is none; ns since 1970
+	timeout  time.Duration   // of one request; tests shorten it
+	untold   chan call.Event // to the other nodes
+	forged   atomic.Int64    // when it was told last that somebody signs as a node and is none; ns since 1970
 }
 
 // New returns a server that does not listen yet; Handler can be used at once.
@@ -169,6 +170,7 @@ func New(o Options) *Server {
 		watchers: make(chan struct{}, o.MaxWatchers),
 		closing:  make(chan struct{}),
 		timeout:  requestTimeout,
+		untold:   make(chan call.Event, maxUntold),
 	}
 	s.Apply(o.Settings)
 	s.handler = s.routes()

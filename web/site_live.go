@@ -42,13 +42,10 @@ func (s *Server) nodeLive(w http.ResponseWriter, r *http.Request) error {
 func brief(l call.Live) call.Live {
 	r := l.Record
 	l.Record = call.Record{ID: r.ID, Node: r.Node, Kind: r.Kind, From: call.Mask(r.From), Started: r.Started}
-	if n := len(r.Visits); n > 0 {
-		l.Record.Visits = r.Visits[n-1:]
-	}
-	if n := len(r.Talks); n > 0 {
-		t := r.Talks[n-1]
-		l.Record.Talks = []call.TalkRecord{{Queue: t.Queue, Agent: t.Agent, Answered: t.Answered}}
-	}
+	l.Record.Visits = r.Visits
+	l.Record.Talks = each(r.Talks, func(t call.TalkRecord) call.TalkRecord {
+		return call.TalkRecord{Queue: t.Queue, Agent: t.Agent, Number: call.Mask(t.Number), Answered: t.Answered}
+	})
 	return l
 }
 

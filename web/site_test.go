@@ -387,3 +387,37 @@ func TestNodesListener(t *testing.T) {
 	stop()
 	require.NoError(t, <-over)
 }
+
+// TestToldEverywhere: what could still be acted on is on the walls of all nodes, once.
+func TestToldEverywhere(t *testing.T) {
+	w := newTown(t)
+	o := w.nodes["n1"].server.o
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	o.Listener = l
+	s := New(o)
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- s.Run(ctx) }()
+	bell := w.nodes["n2"].server.alerts.bell()
+	e := call.Event{Kind: call.EventAlarm, At: now, Call: "c3", Queue: "gas-alarm", From: "13700001111", Elapsed: time.Second}
+	s.Tell(e)
+	<-bell
+	got := w.nodes["n2"].server.alerts.newest()
+	require.Len(t, got, 1)
+	require.Equal(t, e.ID(), got[0].ID())
+	require.Equal(t, e.From, got[0].From)
+	again := w.nodes["n2"].server.alerts.bell()
+	s.Tell(e) // seen again by no one
+	s.Tell(call.Event{Kind: call.EventOverflow, At: now, Call: "c4"})
+	<-again
+	require.Len(t, w.nodes["n2"].server.alerts.newest(), 2)
+	require.NoError(t, o.Site.Peer.Close())
+	stop()
+	require.NoError(t, <-over)
+
+	// Its fate is known there too, while it is at the other node alone.
+	_, err = w.nodes["n2"].server.snapshot.get(t.Context(), w.nodes["n2"].server)
+	require.NoError(t, err)
+	require.Equal(t, alarmOpen, w.nodes["n2"].server.alerts.known()["c3"].state)
+}
