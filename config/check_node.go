@@ -1,15 +1,12 @@
 package config
 
-import (
-	"net/netip"
-	"strings"
-)
+import "strings"
 
 // nodeSockets are what a node binds for the others.
 func (r *reader) nodeSockets() (bound []socket) {
 	n := r.cfg.Node
-	if n.SIP.IsValid() {
-		bound = append(bound, socket{"node.sip", udp, n.SIP})
+	if n.SIP.Address.IsValid() {
+		bound = append(bound, socket{"node.sip", udp, n.SIP.Address})
 	}
 	if n.HTTP.Address != r.cfg.HTTP.Listen { // else one socket serves both
 		bound = append(bound, socket{"node.http", tcp, n.HTTP.Address})
@@ -35,7 +32,7 @@ func (r *reader) checkNode() {
 		missing    bool
 	}{
 		{keyName, nameShape.want + ", which no other node has", n.Name == ""},
-		{keySIP, wantNodeSIP, !n.SIP.IsValid()},
+		{keySIP, wantNodeSIP, !n.SIP.Address.IsValid()},
 		{keySecret, wantNodeSecret, n.Secret == Secret{}},
 	} {
 		if path := keyNode + "." + key.name; key.missing && !r.broken[path] {
@@ -43,22 +40,22 @@ func (r *reader) checkNode() {
 		}
 	}
 	r.checkNodeAddress("node.sip", n.SIP, wantNodeSIP)
-	r.checkNodeAddress("node.http", n.HTTP.Advertise, wantNodeHTTP+"; or {address: "+n.HTTP.Address.String()+", advertise: that}")
+	r.checkNodeAddress("node.http", n.HTTP, wantNodeHTTP)
 	if scheme := stateScheme(c.State.value); n.CA != "" && scheme != "" && !strings.HasPrefix(scheme, "rediss") {
 		r.report("node.ca", "certificates for a Redis without TLS", "state: rediss://…, or no ca")
 	}
 }
 
 // checkNodeAddress: an address that other nodes are told must be one they can reach.
-func (r *reader) checkNodeAddress(path string, at netip.AddrPort, want string) {
+func (r *reader) checkNodeAddress(path string, l Listener, want string) {
 	outside := false
 	for _, s := range r.cfg.SIP.Listen {
 		outside = outside || !s.Address.Addr().IsLoopback()
 	}
-	switch {
+	switch at := l.Advertise; {
 	case r.broken[path] || !at.IsValid():
 	case at.Addr().IsUnspecified():
-		r.report(path, quote(at.String())+", which no other node reaches", want)
+		r.report(path, quote(at.String())+", which no other node reaches", want+"; or {address: "+l.Address.String()+", advertise: that}")
 	case outside && at.Addr().IsLoopback():
 		r.report(path, quote(at.String())+" while sip.listen is not on loopback", want)
 	}

@@ -54,24 +54,20 @@ func (r *reader) node(v value) {
 	v.fields(
 		field{keyName, func(v value) { v.text(&n.Name, nameShape) }},
 		field{"site", func(v value) { v.text(&n.Site, nameShape) }},
-		field{keySIP, func(v value) {
-			if text, ok := v.scalar(wantNodeSIP); ok {
-				v.addrPort(&n.SIP, text, wantNodeSIP)
-			}
-		}},
-		field{keyHTTP, func(v value) { v.nodeHTTP(&n.HTTP) }},
+		field{keySIP, func(v value) { v.endpoint(&n.SIP, udp, wantNodeSIP) }},
+		field{keyHTTP, func(v value) { v.endpoint(&n.HTTP, tcp, wantNodeHTTP) }},
 		field{keySecret, r.nodeSecret},
 		field{"ca", func(v value) { v.text(&n.CA, pathShape) }},
 	)
 }
 
-// nodeHTTP takes ADDRESS:PORT, or {address: ADDRESS:PORT, advertise: ADDRESS[:PORT]}.
-func (v value) nodeHTTP(dst *Listener) {
-	l, ok := v.listens(wantNodeHTTP, func(v value, l *Listener) bool {
-		text, ok := v.scalar(wantNodeHTTP)
-		return ok && v.addrPort(&l.Address, text, wantNodeHTTP)
+// endpoint takes ADDRESS:PORT, or {address: ADDRESS:PORT, advertise: ADDRESS[:PORT]}.
+func (v value) endpoint(dst *Listener, network, want string) {
+	l, ok := v.listens(want, func(v value, l *Listener) bool {
+		text, ok := v.scalar(want)
+		return ok && v.addrPort(&l.Address, text, want)
 	})
-	if l.Network = tcp; ok {
+	if l.Network = network; ok {
 		*dst = l
 	}
 }
@@ -94,7 +90,9 @@ func (r *reader) settleNode() {
 	if n.HTTP.Address == (netip.AddrPort{}) {
 		n.HTTP = Listener{Network: tcp, Address: h, Advertise: n.HTTP.Advertise}
 	}
-	if !n.HTTP.Advertise.IsValid() {
-		n.HTTP.Advertise = n.HTTP.Address
+	for _, l := range []*Listener{&n.SIP, &n.HTTP} {
+		if !l.Advertise.IsValid() {
+			l.Advertise = l.Address
+		}
 	}
 }
