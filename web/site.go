@@ -32,6 +32,8 @@ type Site struct {
 	// Holds returns which of the calls are held here. Package site.
 	Yield func(agents []string) []call.GatePast
 	Holds func(calls []string) []string
+	// Annotate gives a code to the last talk that an agent had in a call, if that is in progress here.
+	Annotate func(id, agent string, code call.WrapUpCode) bool
 }
 
 // Node is another node, by name and by where it is asked (HOST:PORT).
@@ -46,10 +48,16 @@ type SiteStatus struct {
 	// Lease is what is left of the node's, 0 when it is over. Lag is how old what it follows is. Margin is how far the
 	// instants that it reckons from Redis' clock may be wrong.
 	Lease, Lag, Margin time.Duration
-	// Doubts are the phones of this node of which it is not known what they did at another one before; Orphans the
-	// agents of all nodes whose phones may still be in a call of a dead node.
-	Doubts, Orphans int
-	Nodes           []SiteNode // that live, this one included
+	// Pending is how much this node has yet to write for the others. Held are its phones that are not rung yet, since other
+	// nodes have yet to tell of them.
+	Pending, Held int
+	// Doubts counts phones that were rung without all having told, Abandoned claims that were given up without being sure
+	// that the phone was free; both since the start.
+	Doubts, Abandoned uint64
+	// Flows, Claims, Orphans and Callers are the whole site's: phones that are registered, agents who are rung or talk, those
+	// of them whose call's node is dead, and callers who wait.
+	Flows, Claims, Orphans, Callers int
+	Nodes                           []SiteNode // that live, this one included
 }
 
 // SiteNode is a node as the site knows it.
@@ -135,8 +143,14 @@ type siteDTO struct {
 	Lease   seconds        `json:"lease_seconds"`
 	Lag     seconds        `json:"lag_seconds"`
 	Margin  seconds        `json:"margin_seconds"`
-	Doubts  int            `json:"doubts"`
+	Pending int            `json:"pending"`
+	Held    int            `json:"held"`
+	Doubts  uint64         `json:"doubts"`
+	Given   uint64         `json:"abandoned"`
+	Flows   int            `json:"flows"`
+	Claims  int            `json:"claims"`
 	Orphans int            `json:"orphans"`
+	Callers int            `json:"callers"`
 	Nodes   []nodeDTO      `json:"nodes"`
 }
 
@@ -151,7 +165,8 @@ type nodeDTO struct {
 func (z zone) site(name string, s SiteStatus) siteDTO {
 	d := siteDTO{
 		Node: name, ID: s.ID, State: s.State, Epoch: s.Epoch, Lease: seconds(s.Lease.Seconds()), Lag: seconds(s.Lag.Seconds()),
-		Margin: seconds(s.Margin.Seconds()), Doubts: s.Doubts, Orphans: s.Orphans,
+		Margin: seconds(s.Margin.Seconds()), Pending: s.Pending, Held: s.Held, Doubts: s.Doubts, Given: s.Abandoned,
+		Flows: s.Flows, Claims: s.Claims, Orphans: s.Orphans, Callers: s.Callers,
 		Nodes: each(s.Nodes, func(n SiteNode) nodeDTO { return nodeDTO{n.Name, n.ID, n.SIP, n.HTTP, n.Draining} }),
 	}
 	if !s.Since.IsZero() {
@@ -192,4 +207,21 @@ func (s *Server) nodeHolds(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.answerNode(w, r, asked{Calls: s.o.Site.Holds(a.Calls)})
+}
+
+// note is a code that an agent gave a talk of a call, and whether that is in progress at the node that was asked.
+type note struct {
+	Call  string          `json:"call,omitempty"`
+	Agent string          `json:"agent,omitempty"`
+	Code  call.WrapUpCode `json:"code,omitzero"`
+	There bool            `json:"there,omitempty"`
+}
+
+// nodeAnnotate is POST /api/v1/site/annotate.
+func (s *Server) nodeAnnotate(w http.ResponseWriter, r *http.Request) error {
+	var n note
+	if err := readBody(r, &n, "call, agent and code"); err != nil {
+		return err
+	}
+	return s.answerNode(w, r, note{There: s.o.Site.Annotate(n.Call, n.Agent, n.Code)})
 }

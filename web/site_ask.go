@@ -84,6 +84,15 @@ func AskHolds(ctx context.Context, p *peer.Peer, addr string, calls []string) ([
 	return got.Calls, nil
 }
 
+// AskAnnotate has the node at an address give a code to a talk, as [Site].Annotate does there. Errors: as AskYield.
+func AskAnnotate(ctx context.Context, p *peer.Peer, addr, id, agent string, code call.WrapUpCode) (there bool, err error) {
+	var got note
+	if err := askNode(ctx, p, addr, "annotate", note{Call: id, Agent: agent, Code: code}, &got); err != nil {
+		return false, err
+	}
+	return got.There, nil
+}
+
 func askNode(ctx context.Context, p *peer.Peer, addr, what string, q, v any) error {
 	body, err := json.Marshal(q)
 	if err != nil {

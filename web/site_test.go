@@ -98,7 +98,7 @@ func (w *town) open(t *testing.T, name string) {
 		Name: name, Peer: p,
 		Status: func() SiteStatus {
 			return SiteStatus{
-				ID: call.NodeID(name + ".1"), State: call.SiteJoined, Since: now, Epoch: 3, Lease: 4 * time.Second, Doubts: 1,
+				ID: call.NodeID(name + ".1"), State: call.SiteJoined, Since: now, Epoch: 3, Lease: 4 * time.Second, Doubts: 1, Flows: 7,
 				Nodes: []SiteNode{{ID: "n2.1", Name: "n2", SIP: "127.0.0.2:5070", HTTP: "127.0.0.2:8070", Draining: true}, {ID: "n1.1", Name: "n1"}},
 			}
 		},
@@ -120,6 +120,9 @@ func (w *town) open(t *testing.T, name string) {
 			return all
 		},
 		Holds: func(calls []string) []string { return calls[:1] },
+		Annotate: func(id, agent string, code call.WrapUpCode) bool {
+			return name == "n2" && id == "c2" && agent == "8002" && code.Code == "1"
+		},
 	}
 	n.server = New(o)
 	served := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -305,6 +308,12 @@ func TestNodesAsk(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"a"}, held)
 
+	for id, want := range map[string]bool{"c2": true, "c1": false} {
+		there, err := AskAnnotate(t.Context(), p, addr, id, "8002", call.WrapUpCode{Code: "1", Text: "x"})
+		require.NoError(t, err)
+		require.Equal(t, want, there)
+	}
+
 	many := make([]string, maxNodeNames+1)
 	_, err = AskYield(t.Context(), p, addr, many)
 	require.ErrorIs(t, err, peer.ErrRefused)
@@ -322,7 +331,7 @@ func TestNodesAsk(t *testing.T) {
 func TestForNodesAlone(t *testing.T) {
 	w := newTown(t)
 	h := w.nodes["n1"].server.Handler()
-	for _, path := range []string{"yield", "holds", "live"} {
+	for _, path := range []string{"yield", "holds", "live", "tell", "annotate"} {
 		require.Equal(t, http.StatusForbidden, ask(t, h, http.MethodPost, "/api/v1/site/"+path, supervisorToken).Code)
 		require.Equal(t, http.StatusUnauthorized, ask(t, h, http.MethodPost, "/api/v1/site/"+path, "").Code)
 		require.Equal(t, http.StatusUnauthorized, ask(t, h, http.MethodPost, "/api/v1/site/"+path, supervisorToken, peer.Header, "1.x").Code)
@@ -341,7 +350,7 @@ func TestSiteStatus(t *testing.T) {
 	h := w.nodes["n1"].server.Handler()
 	rec := get(t, h, "/api/v1/site", supervisorToken)
 	require.JSONEq(t, `{"node":"n1","id":"n1.1","state":"joined","since":"2026-03-01T10:30:00.000+08:00","epoch":3,"lease_seconds":4,
-		"lag_seconds":0,"margin_seconds":0,"doubts":1,"orphans":0,"nodes":[
+		"lag_seconds":0,"margin_seconds":0,"pending":0,"held":0,"doubts":1,"abandoned":0,"flows":7,"claims":0,"orphans":0,"callers":0,"nodes":[
 		{"name":"n2","id":"n2.1","sip":"127.0.0.2:5070","http":"127.0.0.2:8070","draining":true},
 		{"name":"n1","id":"n1.1","sip":"","http":"","draining":false}]}`, rec.Body.String())
 	require.Equal(t, http.StatusForbidden, get(t, h, "/api/v1/site", auditorToken).Code)

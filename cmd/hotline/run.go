@@ -59,6 +59,7 @@ type app struct {
 	web       *web.Server
 	notify    *notify.Hub
 	http      net.Listener
+	others    others // nodes of a hotline of several
 }
 
 // newApp wires and starts everything. On an error what was started is stopped again.
@@ -91,6 +92,7 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 		{"web", a.openWeb},
 		{"webhooks", a.openNotify},
 		{"SIP", a.openSIP},
+		{"other nodes", a.openSite},
 		{"queues", a.openDesk},
 		{"calls", a.openExchange},
 	} {
@@ -106,11 +108,13 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 const maxParts = 8
 
 // start runs what serves, once everything is wired. The last started is the first stopped: SIP, so that
-// nothing new comes, then the desk, then the pages, then those who are told of what happened until then.
+// nothing new comes, then the desk, then the membership among other nodes, then the pages, then those who are told of what
+// happened until then.
 func (a *app) start() {
 	fail := func(err error) { a.failed <- err }
 	a.steps.background("webhooks", fail, a.notify.Run)
 	a.steps.background("web", fail, a.web.Run)
+	a.runSite(fail)
 	a.steps.background("queues", fail, a.center.Run)
 	a.steps.background("callbacks", fail, func(ctx context.Context) error { return a.exchange.RunCallbacks(ctx) })
 	a.steps.background("SIP", fail, a.ua.Run)
