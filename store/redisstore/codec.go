@@ -80,7 +80,7 @@ func (r *reader) instant() time.Time {
 	return time.UnixMicro(n).UTC()
 }
 
-const claimFields, restFields = 10, 11
+const claimFields, restFields = 10, 13
 
 // orphaned marks an orphan; any other claim has nothing there.
 const orphaned = "1"
@@ -105,8 +105,8 @@ func unpackClaim(packed string) (call.SiteClaim, error) {
 
 func packRest(r call.SiteRest) string {
 	return pack(esc(r.Agent), decimal(r.Token.Epoch), decimal(r.Token.N), esc(r.How), esc(r.Queue),
-		strconv.FormatInt(max(0, int64(r.Talked)), 10), instant(r.WrapUntil), instant(r.RestUntil), instant(r.AlarmRest),
-		instant(r.Idle), strconv.Itoa(max(0, r.Missed)))
+		strconv.FormatInt(int64(r.Talked), 10), instant(r.WrapUntil), instant(r.RestUntil), instant(r.AlarmRest),
+		instant(r.Idle), strconv.Itoa(r.Missed), esc(string(r.By)), esc(r.Call))
 }
 
 func unpackRest(packed string) (call.SiteRest, error) {
@@ -114,6 +114,7 @@ func unpackRest(packed string) (call.SiteRest, error) {
 	rest := call.SiteRest{
 		Agent: r.text(), Token: r.token(), How: r.text(), Queue: r.text(), Talked: time.Duration(r.number()),
 		WrapUntil: r.instant(), RestUntil: r.instant(), AlarmRest: r.instant(), Idle: r.instant(), Missed: int(r.number()),
+		By: call.NodeID(r.text()), Call: r.text(),
 	}
 	return rest, r.err
 }
