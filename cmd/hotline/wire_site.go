@@ -233,7 +233,7 @@ func (a *app) siteStatus() web.SiteStatus {
 		Abandoned: s.Abandoned, Flows: s.Flows, Claims: s.Claims, Orphans: s.Orphans, Callers: s.Callers,
 	}
 	for _, n := range s.Nodes {
-		out.Nodes = append(out.Nodes, web.SiteNode{ID: n.ID, Name: n.Name, SIP: n.SIP, HTTP: n.HTTP, Draining: n.Draining})
+		out.Nodes = append(out.Nodes, web.SiteNode{ID: n.ID, Name: n.Name, SIP: n.SIP, HTTP: n.HTTP})
 	}
 	return out
 }
