@@ -49,6 +49,7 @@ func (r *registrar) admit(agent string, leg call.GateLeg, seq uint32, until time
 	if g == nil || !here {
 		return flow{}, call.Token{}, call.GateGone
 	}
+	leg.Agent = agent
 	v := g.Admit(leg, seq, until, time.Now())
 	return f, g.Highest(), v
 }
@@ -60,7 +61,7 @@ func (r *registrar) dialled(agent, dialog string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.gateLocked(agent).Dialled(call.GateLeg{Dialog: dialog, Since: time.Now()})
+	r.gateLocked(agent).Dialled(call.GateLeg{Agent: agent, Dialog: dialog, Since: time.Now()})
 	r.changedLocked(agent)
 }
 
@@ -147,13 +148,13 @@ func (u *UA) onGate(agent string, do func(g *call.Gate)) bool {
 	return g != nil
 }
 
-// Flows implements site.Edge: the phones registered here that can be reached.
+// Flows implements site.Edge: the phones registered here that can be reached. Edge is whoever asks.
 func (u *UA) Flows() []call.SiteFlow {
 	r := u.registrar
 	if r.gates == nil {
 		return nil
 	}
-	self, now := u.site.o.Self(), time.Now()
+	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make([]call.SiteFlow, 0, len(r.bindings.byAgent))
@@ -161,7 +162,7 @@ func (u *UA) Flows() []call.SiteFlow {
 		if b.lost || !b.expires.After(now) {
 			continue
 		}
-		f := call.SiteFlow{Agent: agent, Edge: self, Since: b.since}
+		f := call.SiteFlow{Agent: agent, Since: b.since}
 		if g := r.gates.byAgent[agent]; g != nil {
 			f.Legs = g.Dialling()
 		}
@@ -226,7 +227,13 @@ func (u *UA) Held() []string {
 // Seed implements site.Edge: what the edges before know of a phone that is new here. The gate opens, but for a leg that
 // lives, until Free.
 func (u *UA) Seed(past call.GatePast) {
-	u.onGate(past.Agent, func(g *call.Gate) { g.Seed(past) })
+	u.onGate(past.Agent, func(g *call.Gate) {
+		if held := g.Held(); held {
+			u.log.Debug("gate of a phone opened", zap.String("agent", past.Agent), zap.Stringer("highest", past.Highest),
+				zap.Bool("leg elsewhere", past.Leg != nil))
+		}
+		g.Seed(past)
+	})
 }
 
 // Free implements site.Edge: the leg with which a gate was seeded is over.

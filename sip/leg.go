@@ -25,6 +25,8 @@ type leg struct {
 	agent string // whose phone it is, if an agent's
 	// relayed: that phone is registered at another node.
 	relayed bool
+	over    atomic.Bool
+	settled chan struct{} // closed once nothing of the dialog is under way any more; see Settled
 	stream  media.Stream
 	ctx     context.Context //nolint:containedctx // call.Leg.Context is this
 	cancel  context.CancelCauseFunc
@@ -87,7 +89,8 @@ func (u *UA) newLeg(d dialog, stream media.Stream) *leg {
 	l := &leg{
 		ua: u, id: call.LegID(newID()), key: d.id(), agent: d.Agent, relayed: d.Relayed, d: d, stream: stream,
 		gone: make(chan struct{}), acks: make(map[uint32]*ackWait),
-		turn: make(chan struct{}, 1), moved: make(chan struct{}, 1),
+		settled: make(chan struct{}),
+		turn:    make(chan struct{}, 1), moved: make(chan struct{}, 1),
 	}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	stream.OnKey(func(k media.Key) {

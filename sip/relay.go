@@ -93,7 +93,7 @@ type relay struct {
 	rs            *relays
 	key           string
 	agent, dialog string         // dialog is the Call-ID
-	owner         netip.AddrPort // where its node sends from, and is sent to
+	owner         netip.AddrPort // where its node is
 	from, to      string         // of the INVITE; from with its tag, to without
 
 	mu     sync.Mutex // guards what follows
@@ -233,7 +233,7 @@ func (rs *relays) offered(p *packet, method string, from way) bool {
 		return true
 	case string(sipmsg.CANCEL), string(sipmsg.ACK):
 		r := rs.with(p.get(nameCallID))
-		if r == nil || r.owner != from.peer {
+		if r == nil || !r.passed(p) {
 			return false
 		}
 		r.request(p, method, toPhone, from)
@@ -250,8 +250,9 @@ func (rs *relays) claimed(p *packet, from way) {
 		dialog: p.get(nameCallID), tag: tagIn(p.get(nameFrom)), seq: seq, agent: userIn(p.target()), sentBy: sentBy(p.get("via")),
 	}
 	err := h.read(p.get(strings.ToLower(headerClaim)), u.site.o.Secret)
-	if err == nil && h.sentBy != from.peer.String() {
-		err = fmt.Errorf("sip: a claim sent by %s came from another address: nodes must reach each other without translation", h.sentBy)
+	owner := parsePeer(h.sentBy)
+	if err == nil && !owner.IsValid() {
+		err = fmt.Errorf("sip: a node that is at %q, which is no address with a port", h.sentBy)
 	}
 	if err != nil {
 		u.metrics.gated(gateForged)
@@ -260,7 +261,8 @@ func (rs *relays) claimed(p *packet, from way) {
 		return
 	}
 	u.site.peers.met(from.peer.Addr())
-	r, f, highest, v := rs.admit(p, &h, from)
+	u.site.peers.met(owner.Addr())
+	r, f, highest, v := rs.admit(p, &h, owner)
 	switch v {
 	case "": // a repetition
 		r.request(p, string(sipmsg.INVITE), toPhone, from)
@@ -281,7 +283,7 @@ func (rs *relays) claimed(p *packet, from way) {
 }
 
 // admit asks the gate, and enters the leg. The verdict is "" for an INVITE that was admitted before.
-func (rs *relays) admit(p *packet, h *claimHeader, from way) (*relay, flow, call.Token, call.GateVerdict) {
+func (rs *relays) admit(p *packet, h *claimHeader, owner netip.AddrPort) (*relay, flow, call.Token, call.GateVerdict) {
 	u := rs.u
 	until := time.Now().Add(h.within)
 	if lease := u.site.o.Lease(); lease.Before(until) {
@@ -291,7 +293,7 @@ func (rs *relays) admit(p *packet, h *claimHeader, from way) (*relay, flow, call
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.byCall[h.dialog]
-	if r != nil && (r.agent != h.agent || r.owner != from.peer) {
+	if r != nil && (r.agent != h.agent || r.owner != owner) {
 		return nil, flow{}, call.Token{}, call.GateLate // no two legs have a Call-ID in common
 	}
 	if r != nil && r.passed(p) {
@@ -307,7 +309,7 @@ func (rs *relays) admit(p *packet, h *claimHeader, from way) (*relay, flow, call
 	}
 	if r == nil {
 		r = &relay{
-			rs: rs, key: rand.Text(), agent: h.agent, dialog: h.dialog, owner: from.peer,
+			rs: rs, key: rand.Text(), agent: h.agent, dialog: h.dialog, owner: owner,
 			from: p.get(nameFrom), to: p.get("to"), txs: make(map[string]*relayTx),
 		}
 		rs.byKey[r.key], rs.byCall[r.dialog] = r, r

@@ -51,7 +51,7 @@ func (rs *relays) routed(p *packet, key, method string, from way, nodes bool) {
 		to = toPhone
 	}
 	switch {
-	case r == nil, p.get(nameCallID) != r.dialog, nodes && from.peer != r.owner:
+	case r == nil, p.get(nameCallID) != r.dialog:
 		rs.refuse(p, from, sipmsg.StatusCallTransactionDoesNotExists)
 	default:
 		r.request(p, method, to, from)
@@ -116,6 +116,9 @@ func (r *relay) begin(p *packet, method string, to int, from way) *relayTx {
 	if !p.hop() {
 		r.rs.refuse(p, from, sipmsg.StatusTooManyHops)
 		return nil
+	}
+	if asked := r.txs[branch+" "+string(sipmsg.INVITE)]; asked != nil && method == string(sipmsg.CANCEL) {
+		p.retarget(asked.target)
 	}
 	p.strip()
 	seen(p, from)

@@ -168,8 +168,16 @@ func (e gateError) ring() error {
 	return out
 }
 
-// legGone tells the gate of a leg whose dialog is over.
+// Settled is closed once the leg's dialog is over: its last request, a BYE of either side, has had its answer, or has had
+// the time for it. The leg's context ends before that, and the far end may still talk meanwhile.
+func (l *leg) Settled() <-chan struct{} { return l.settled }
+
+// legGone tells whoever waits for it of a leg whose dialog is over, the gate before all.
 func (u *UA) legGone(l *leg) {
+	if !l.over.CompareAndSwap(false, true) {
+		return
+	}
+	defer close(l.settled)
 	if u.site != nil && l.agent != "" && !l.relayed {
 		u.registrar.overLeg(l.agent, callIDOf(l.key))
 	}

@@ -13,9 +13,10 @@ import (
 // SiteOptions make a user agent the edge of its phones for the other nodes of a site (docs/cluster.md), and have it ring
 // phones at other edges. All functions are called from any goroutine and must not block.
 type SiteOptions struct {
-	// Listen is where INVITEs of other nodes are taken, by UDP; port 0 takes a free one, see [UA.SiteAddr]. The nodes must
-	// reach each other there with no address translated in between.
+	// Listen is where INVITEs of other nodes are taken, by UDP; port 0 takes a free one, see [UA.SiteAddr].
 	Listen netip.AddrPort
+	// Advertise is where other nodes reach that, as in [Listener].
+	Advertise netip.AddrPort
 	// Secret is common to the site's nodes: at least 32 octets.
 	Secret []byte
 	// Self is this node's id now.
@@ -62,14 +63,14 @@ func (u *UA) openSite(o SiteOptions) (*site, error) {
 	if o.Expires < time.Second {
 		o.Expires = defaultRingExpires
 	}
-	door, err := bind(Listener{Network: "udp", Address: o.Listen}, u.conns)
+	door, err := bind(Listener{Network: "udp", Address: o.Listen, Advertise: o.Advertise}, u.conns)
 	if err != nil {
 		return nil, fmt.Errorf("listen for other nodes on udp %s: %w", o.Listen, err)
 	}
 	return &site{o: o, door: door, relays: newRelays(u), peers: peers{until: make(map[netip.Addr]time.Time)}}, nil
 }
 
-// SiteAddr is where INVITEs of other nodes are taken; the zero value without Options.Site.
+// SiteAddr is what is bound for INVITEs of other nodes; the zero value without Options.Site.
 func (u *UA) SiteAddr() netip.AddrPort {
 	if u.site == nil {
 		return netip.AddrPort{}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,11 +43,11 @@ func twoNodes(t *testing.T) (a, b *serving, redis *testkit.Redis) {
 	return a, b, redis
 }
 
+// listed is what the tests need of a call.
+type listed struct{ ID, Node, Recording string }
+
 // only is the one call of a listing.
-func (s *serving) only(t *testing.T) (c struct {
-	ID, Node, Agent, Recording string
-	Ended                      *time.Time
-}) {
+func (s *serving) only(t *testing.T) (c listed) {
 	t.Helper()
 	status, body := s.get("/api/v1/calls", supervisorToken)
 	require.Equal(t, http.StatusOK, status, body)

@@ -27,8 +27,7 @@ func several(cfg *config.Config) bool { return cfg.State.Reveal() != "" }
 // others is what a node of several has for the others; all nil where it is alone.
 type others struct {
 	peer   *peer.Peer
-	http   net.Listener // of other nodes alone; nil: they ask at http.listen
-	told   string       // where they ask, HOST:PORT
+	told   string // where they ask, HOST:PORT
 	member *site.Member
 	errand sync.WaitGroup // errands at other nodes that nobody waits for
 }
@@ -96,8 +95,12 @@ func (a *app) siteOfSIP() *sip.SiteOptions {
 		return nil
 	}
 	n := a.cfg.Node
+	var advertise netip.AddrPort
+	if n.SIP.Advertise != n.SIP.Address { // else as it is bound, of whatever port
+		advertise = n.SIP.Advertise
+	}
 	return &sip.SiteOptions{
-		Listen: n.SIP.Address, Secret: []byte(n.Secret.Reveal()), Expires: longestOffer(a.cfg),
+		Listen: n.SIP.Address, Advertise: advertise, Secret: []byte(n.Secret.Reveal()), Expires: longestOffer(a.cfg),
 		// The membership is wired after the user agent, and before it runs.
 		Self:    func() call.NodeID { return a.others.member.Self() },
 		Lease:   func() time.Time { return a.others.member.Lease() },
@@ -186,7 +189,7 @@ func (s supervisors) Ring(ctx context.Context, r call.RingRequest) (call.Leg, er
 		back("withdrawn")
 		return nil, err
 	}
-	context.AfterFunc(leg.Context(), func() { back("answered") })
+	context.AfterFunc(leg.Context(), func() { back("answered") }) //nolint:contextcheck // the leg outlives the ring
 	return leg, nil
 }
 
