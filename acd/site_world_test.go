@@ -38,9 +38,11 @@ type world struct {
 
 	lines   []worldLine
 	refused int // claims
-	lapsed  int // expectations
-	faults  []string
-	trace   []string // all of it, for whoever reads a failure
+	// refusedAt is when.
+	refusedAt map[time.Duration]bool
+	lapsed    int // expectations
+	faults    []string
+	trace     []string // all of it, for whoever reads a failure
 }
 
 type worldEvent struct {
@@ -82,7 +84,7 @@ func newWorld(t testing.TB, nodes int, o acd.Options) *world {
 	w := &world{
 		t: t, start: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), delay: func() time.Duration { return 0 },
 		flows: map[string]*call.SiteFlow{}, claims: map[string]*call.SiteClaim{}, phones: map[string]*worldPhone{},
-		calls: map[string]*worldCall{}, engage: map[string]*acd.SimLeg{},
+		calls: map[string]*worldCall{}, engage: map[string]*acd.SimLeg{}, refusedAt: map[time.Duration]bool{},
 	}
 	w.now = w.start
 	for i := range nodes {
@@ -340,6 +342,7 @@ func (n *worldNode) Ring(r call.RingRequest, tell func(call.Leg, *call.RingError
 			}
 		case flow == nil || w.claims[r.Agent] != nil:
 			w.refused++
+			w.refusedAt[w.now.Sub(w.start)] = true
 			w.traced("  book: refused %s %s of %s", r.Agent, r.CallID, n.id)
 			fail(call.CauseTaken)
 			return
