@@ -170,6 +170,23 @@ func decodeFact(text []byte) (call.SiteFact, error) {
 	return f, nil
 }
 
+// decodeFacts adds a list of facts to others. bad counts those that were not read.
+func decodeFacts(to []call.SiteFact, text string) (facts []call.SiteFact, bad int, err error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return to, 0, fmt.Errorf("decode a list of facts: %w", err)
+	}
+	for _, one := range list {
+		f, err := decodeFact(one)
+		if err != nil {
+			bad++
+			continue
+		}
+		to = append(to, f)
+	}
+	return to, bad, nil
+}
+
 // decodeEntry reads an entry of the log. unreadable counts what of it was not read; the rest of it holds all the same.
 func decodeEntry(id string, values map[string]any) (e site.Entry, unreadable int) {
 	e.At = site.Place(id)
@@ -196,16 +213,9 @@ func decodeEntry(id string, values map[string]any) (e site.Entry, unreadable int
 				e.Cleared = &c
 			}
 		case "f":
-			var facts []json.RawMessage
-			err = json.Unmarshal([]byte(text), &facts)
-			for _, one := range facts {
-				f, bad := decodeFact(one)
-				if bad != nil {
-					unreadable++
-					continue
-				}
-				e.Facts = append(e.Facts, f)
-			}
+			var bad int
+			e.Facts, bad, err = decodeFacts(e.Facts, text)
+			unreadable += bad
 		default:
 			err = errors.New("a field of no known kind")
 		}
