@@ -108,7 +108,7 @@ func (n *snapshot) get(ctx context.Context, s *Server) ([]byte, error) {
 	}
 	today := s.today(ctx, now)
 	elsewhere := s.elsewhere(ctx, liveAsked{Brief: true})
-	s.follow(context.WithoutCancel(ctx), elsewhere)
+	s.follow(context.WithoutCancel(ctx), elsewhere.live)
 	board, err := s.board(now, today, elsewhere)
 	if err != nil {
 		return nil, err
@@ -142,9 +142,9 @@ type boardDTO struct {
 }
 
 type boardNodeCard struct {
-	Name     string `json:"name"`
-	Draining bool   `json:"draining"`
-	Calls    int    `json:"calls"` // in progress there
+	Name  string `json:"name"`
+	Ready *bool  `json:"ready"` // it takes calls; null when it did not say
+	Calls int    `json:"calls"` // in progress there
 }
 
 type targetsDTO struct {
@@ -177,7 +177,7 @@ type liveCard struct {
 }
 
 // board is how things stand now, with the calls of other nodes: alarms first, then what is longest.
-func (s *Server) board(now time.Time, today call.Summaries, elsewhere []call.Live) (boardDTO, error) {
+func (s *Server) board(now time.Time, today call.Summaries, elsewhere farther) (boardDTO, error) {
 	queues, err := s.o.Queues()
 	if err != nil {
 		return boardDTO{}, err
@@ -207,7 +207,7 @@ func (s *Server) board(now time.Time, today call.Summaries, elsewhere []call.Liv
 		return agentCard{ID: a.ID, State: a.State, Since: z.at(a.Since), Calls: a.Calls}
 	})
 	slices.SortFunc(b.Agents, func(a, b agentCard) int { return cmp.Compare(a.ID, b.ID) })
-	live := without(append(slices.Clone(s.o.Live()), elsewhere...), func(l call.Live) bool { return l.Record.Kind == call.KindSupervision })
+	live := without(append(slices.Clone(s.o.Live()), elsewhere.live...), func(l call.Live) bool { return l.Record.Kind == call.KindSupervision })
 	b.Calls = each(live, func(l call.Live) liveCard { return z.live(l, alarms) })
 	slices.SortStableFunc(b.Calls, func(a, b liveCard) int {
 		if a.Alarm != b.Alarm {
@@ -221,13 +221,13 @@ func (s *Server) board(now time.Time, today call.Summaries, elsewhere []call.Liv
 			b.Talking++
 		}
 	}
-	s.nodes(&b)
+	s.nodes(&b, elsewhere)
 	b.Calls = b.Calls[:min(len(b.Calls), maxLiveShown)]
 	return b, nil
 }
 
 // nodes shows those of a site.
-func (s *Server) nodes(b *boardDTO) {
+func (s *Server) nodes(b *boardDTO, elsewhere farther) {
 	if s.o.Site == nil {
 		return
 	}
@@ -237,7 +237,15 @@ func (s *Server) nodes(b *boardDTO) {
 	}
 	status := s.o.Site.Status()
 	b.Node, b.State = s.o.Site.Name, status.State
-	b.Nodes = each(status.Nodes, func(n SiteNode) boardNodeCard { return boardNodeCard{n.Name, n.Draining, calls[n.Name]} })
+	b.Nodes = each(status.Nodes, func(n SiteNode) boardNodeCard {
+		card := boardNodeCard{Name: n.Name, Calls: calls[n.Name]}
+		if ready, said := elsewhere.ready[n.Name]; said {
+			card.Ready = &ready
+		} else if n.Name == b.Node {
+			card.Ready = &b.Ready
+		}
+		return card
+	})
 	slices.SortFunc(b.Nodes, func(a, b boardNodeCard) int { return cmp.Compare(a.Name, b.Name) })
 }
 

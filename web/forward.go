@@ -82,7 +82,7 @@ func (s *Server) nodeOf(ctx context.Context, id string, what part) (string, erro
 	rec, err := s.o.Records.Get(ctx, id)
 	switch {
 	case errors.Is(err, call.ErrNotFound), errors.Is(err, call.ErrUnavailable): // not written yet, or not to be read now
-		if live := s.elsewhere(ctx, liveAsked{ID: id, Brief: true}); len(live) > 0 {
+		if live := s.elsewhere(ctx, liveAsked{ID: id, Brief: true}).live; len(live) > 0 {
 			return live[0].Record.Node, nil
 		}
 		return "", nil

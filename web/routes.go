@@ -55,6 +55,7 @@ func (s *Server) table() []route {
 		{pattern: sitePath + "holds", method: http.MethodPost, nodes: true, handle: s.nodeHolds},
 		{pattern: sitePath + "live", method: http.MethodPost, nodes: true, handle: s.nodeLive},
 		{pattern: sitePath + "annotate", method: http.MethodPost, nodes: true, handle: s.nodeAnnotate},
+		{pattern: sitePath + "ready", method: http.MethodPost, nodes: true, handle: s.nodeReady},
 		{pattern: sitePath + "tell", method: http.MethodPost, nodes: true, handle: s.nodeTell},
 		{pattern: "/api/v1/reload", method: http.MethodPost, handle: s.reload},
 		{pattern: "/api/v1/outages", roles: []Role{Auditor, AgentRole}, handle: s.outages},

@@ -2,12 +2,14 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -65,7 +67,6 @@ type SiteNode struct {
 	ID        call.NodeID
 	Name      string
 	SIP, HTTP string // HOST:PORT
-	Draining  bool
 }
 
 // Bounds of what one node asks another at once.
@@ -126,11 +127,28 @@ func (s *Server) answerNode(w http.ResponseWriter, r *http.Request, v any) error
 }
 
 // site is /api/v1/site: the nodes, and how this one stands to them.
-func (s *Server) site(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) site(w http.ResponseWriter, r *http.Request) error {
 	if s.o.Site == nil {
 		return writeJSON(w, siteDTO{State: call.SiteSole, Nodes: []nodeDTO{}})
 	}
-	return writeJSON(w, s.zone().site(s.o.Site.Name, s.o.Site.Status()))
+	d := s.zone().site(s.o.Site.Name, s.o.Site.Status())
+	ready := map[string]bool{s.o.Site.Name: s.o.Ready() == nil}
+	var mu sync.Mutex
+	s.askOthers(r.Context(), func(ctx context.Context, n Node) error {
+		is, err := AskReady(ctx, s.o.Site.Peer, n.HTTP)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			ready[n.Name] = is
+		}
+		return err
+	})
+	for i, n := range d.Nodes {
+		if is, said := ready[n.Name]; said {
+			d.Nodes[i].Ready = &is
+		}
+	}
+	return writeJSON(w, d)
 }
 
 // siteDTO is a node's view of its site as the API writes it.
@@ -155,11 +173,12 @@ type siteDTO struct {
 }
 
 type nodeDTO struct {
-	Name     string      `json:"name"`
-	ID       call.NodeID `json:"id"`
-	SIP      string      `json:"sip"`
-	HTTP     string      `json:"http"`
-	Draining bool        `json:"draining"`
+	Name string      `json:"name"`
+	ID   call.NodeID `json:"id"`
+	SIP  string      `json:"sip"`
+	HTTP string      `json:"http"`
+	// Ready: it takes calls; null when it did not say.
+	Ready *bool `json:"ready"`
 }
 
 func (z zone) site(name string, s SiteStatus) siteDTO {
@@ -167,7 +186,7 @@ func (z zone) site(name string, s SiteStatus) siteDTO {
 		Node: name, ID: s.ID, State: s.State, Epoch: s.Epoch, Lease: seconds(s.Lease.Seconds()), Lag: seconds(s.Lag.Seconds()),
 		Margin: seconds(s.Margin.Seconds()), Pending: s.Pending, Held: s.Held, Doubts: s.Doubts, Given: s.Abandoned,
 		Flows: s.Flows, Claims: s.Claims, Orphans: s.Orphans, Callers: s.Callers,
-		Nodes: each(s.Nodes, func(n SiteNode) nodeDTO { return nodeDTO{n.Name, n.ID, n.SIP, n.HTTP, n.Draining} }),
+		Nodes: each(s.Nodes, func(n SiteNode) nodeDTO { return nodeDTO{Name: n.Name, ID: n.ID, SIP: n.SIP, HTTP: n.HTTP} }),
 	}
 	if !s.Since.IsZero() {
 		d.Since = new(z.at(s.Since))
@@ -224,4 +243,14 @@ func (s *Server) nodeAnnotate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.answerNode(w, r, note{There: s.o.Site.Annotate(n.Call, n.Agent, n.Code)})
+}
+
+// readiness is whether a node takes calls.
+type readiness struct {
+	Ready bool `json:"ready"`
+}
+
+// nodeReady is POST /api/v1/site/ready.
+func (s *Server) nodeReady(w http.ResponseWriter, r *http.Request) error {
+	return s.answerNode(w, r, readiness{s.o.Ready() == nil})
 }

@@ -93,6 +93,15 @@ func AskAnnotate(ctx context.Context, p *peer.Peer, addr, id, agent string, code
 	return got.There, nil
 }
 
+// AskReady asks the node at an address whether it takes calls. Errors: as AskYield.
+func AskReady(ctx context.Context, p *peer.Peer, addr string) (ready bool, err error) {
+	var got readiness
+	if err := askNode(ctx, p, addr, "ready", struct{}{}, &got); err != nil {
+		return false, err
+	}
+	return got.Ready, nil
+}
+
 func askNode(ctx context.Context, p *peer.Peer, addr, what string, q, v any) error {
 	body, err := json.Marshal(q)
 	if err != nil {

@@ -23,6 +23,7 @@ type liveAsked struct {
 
 type liveTold struct {
 	Calls []call.Live `json:"calls"`
+	Ready bool        `json:"ready"` // it takes calls
 }
 
 // nodeLive is POST /api/v1/site/live: the calls in progress here.
@@ -35,7 +36,7 @@ func (s *Server) nodeLive(w http.ResponseWriter, r *http.Request) error {
 	if a.Brief {
 		live = each(live, brief)
 	}
-	return s.answerNode(w, r, liveTold{live})
+	return s.answerNode(w, r, liveTold{live, s.o.Ready() == nil})
 }
 
 // brief is a call as the wall needs it: a thousand of them in each second.
@@ -49,32 +50,49 @@ func brief(l call.Live) call.Live {
 	return l
 }
 
-// elsewhere are the calls in progress at the other nodes, as far as these answer in time.
-func (s *Server) elsewhere(ctx context.Context, a liveAsked) (live []call.Live) {
-	if s.o.Site == nil {
+// farther is what the other nodes say, as far as they answer in time.
+type farther struct {
+	live  []call.Live
+	ready map[string]bool // by name; one that did not answer is not there
+}
+
+// elsewhere are the calls in progress at the other nodes.
+func (s *Server) elsewhere(ctx context.Context, a liveAsked) farther {
+	f := farther{ready: make(map[string]bool)}
+	var mu sync.Mutex
+	s.askOthers(ctx, func(ctx context.Context, n Node) error {
+		var got liveTold
+		if err := askNode(ctx, s.o.Site.Peer, n.HTTP, "live", a, &got); err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, l := range got.Calls {
+			l.Record.Node = n.Name
+			f.live = append(f.live, l)
+		}
+		f.ready[n.Name] = got.Ready
 		return nil
+	})
+	return f
+}
+
+// askOthers asks all other nodes at once, and waits for liveWithin at most.
+func (s *Server) askOthers(ctx context.Context, ask func(context.Context, Node) error) {
+	if s.o.Site == nil {
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, liveWithin)
 	defer cancel()
-	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, n := range s.o.Site.Others() {
 		wg.Go(func() {
-			var got liveTold
-			if err := askNode(ctx, s.o.Site.Peer, n.HTTP, "live", a, &got); err != nil {
-				s.o.Logger.Debug("a node does not say what calls it has", zap.String("node", n.Name), zap.Error(err))
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, l := range got.Calls {
-				l.Record.Node = n.Name
-				live = append(live, l)
+			if err := ask(ctx, n); err != nil {
+				s.o.Logger.Debug("another node does not say", zap.String("node", n.Name), zap.Error(err))
 			}
 		})
 	}
 	wg.Wait()
-	return live
 }
 
 // everywhere are the calls in progress at all nodes: those here, and for whoever asks this node and not for another one,
@@ -84,5 +102,5 @@ func (s *Server) everywhere(r *http.Request) []call.Live {
 	if s.o.Site == nil || bearerOf(r).node != nil {
 		return live
 	}
-	return append(slices.Clone(live), s.elsewhere(r.Context(), liveAsked{})...)
+	return append(slices.Clone(live), s.elsewhere(r.Context(), liveAsked{}).live...)
 }

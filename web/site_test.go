@@ -99,7 +99,7 @@ func (w *town) open(t *testing.T, name string) {
 		Status: func() SiteStatus {
 			return SiteStatus{
 				ID: call.NodeID(name + ".1"), State: call.SiteJoined, Since: now, Epoch: 3, Lease: 4 * time.Second, Doubts: 1, Flows: 7,
-				Nodes: []SiteNode{{ID: "n2.1", Name: "n2", SIP: "127.0.0.2:5070", HTTP: "127.0.0.2:8070", Draining: true}, {ID: "n1.1", Name: "n1"}},
+				Nodes: []SiteNode{{ID: "n2.1", Name: "n2", SIP: "127.0.0.2:5070", HTTP: "127.0.0.2:8070"}, {ID: "n1.1", Name: "n1"}},
 			}
 		},
 		Others: func() (others []Node) {
@@ -201,7 +201,7 @@ func TestListedFromAnyNode(t *testing.T) {
 	body := strings.TrimPrefix(string(event), "retry: 2000\ndata: ")
 	require.NoError(t, json.Unmarshal([]byte(body), &b))
 	require.Equal(t, 2, b.Total)
-	require.Equal(t, []boardNodeCard{{Name: "n1", Calls: 1}, {Name: "n2", Draining: true, Calls: 1}}, b.Nodes)
+	require.Equal(t, []boardNodeCard{{Name: "n1", Ready: new(true), Calls: 1}, {Name: "n2", Ready: new(true), Calls: 1}}, b.Nodes)
 	require.Equal(t, call.SiteJoined, b.State)
 	require.NotContains(t, body, "13912345678", "numbers are masked between nodes too")
 	w.dies("n2")
@@ -331,7 +331,7 @@ func TestNodesAsk(t *testing.T) {
 func TestForNodesAlone(t *testing.T) {
 	w := newTown(t)
 	h := w.nodes["n1"].server.Handler()
-	for _, path := range []string{"yield", "holds", "live", "tell", "annotate"} {
+	for _, path := range []string{"yield", "holds", "live", "ready", "tell", "annotate"} {
 		require.Equal(t, http.StatusForbidden, ask(t, h, http.MethodPost, "/api/v1/site/"+path, supervisorToken).Code)
 		require.Equal(t, http.StatusUnauthorized, ask(t, h, http.MethodPost, "/api/v1/site/"+path, "").Code)
 		require.Equal(t, http.StatusUnauthorized, ask(t, h, http.MethodPost, "/api/v1/site/"+path, supervisorToken, peer.Header, "1.x").Code)
@@ -351,9 +351,13 @@ func TestSiteStatus(t *testing.T) {
 	rec := get(t, h, "/api/v1/site", supervisorToken)
 	require.JSONEq(t, `{"node":"n1","id":"n1.1","state":"joined","since":"2026-03-01T10:30:00.000+08:00","epoch":3,"lease_seconds":4,
 		"lag_seconds":0,"margin_seconds":0,"pending":0,"held":0,"doubts":1,"abandoned":0,"flows":7,"claims":0,"orphans":0,"callers":0,"nodes":[
-		{"name":"n2","id":"n2.1","sip":"127.0.0.2:5070","http":"127.0.0.2:8070","draining":true},
-		{"name":"n1","id":"n1.1","sip":"","http":"","draining":false}]}`, rec.Body.String())
+		{"name":"n2","id":"n2.1","sip":"127.0.0.2:5070","http":"127.0.0.2:8070","ready":true},
+		{"name":"n1","id":"n1.1","sip":"","http":"","ready":true}]}`, rec.Body.String())
 	require.Equal(t, http.StatusForbidden, get(t, h, "/api/v1/site", auditorToken).Code)
+	w.nodes["n2"].server.o.Ready = func() error { return errDown }
+	require.Contains(t, get(t, h, "/api/v1/site", supervisorToken).Body.String(), `"http":"127.0.0.2:8070","ready":false`)
+	w.living[1].HTTP = "127.0.0.1:1"
+	require.Contains(t, get(t, h, "/api/v1/site", supervisorToken).Body.String(), `"http":"127.0.0.2:8070","ready":null`)
 	require.JSONEq(t, `{"status":"ready","site":"joined"}`, get(t, h, "/readyz", "").Body.String())
 	require.JSONEq(t, `{"status":"ok","site":"joined"}`, get(t, h, "/healthz", "").Body.String())
 	alone := get(t, New(fakeHotline(t)).Handler(), "/api/v1/site", supervisorToken)

@@ -143,13 +143,17 @@ func (a *app) serve(con *console) error {
 // and stops everything.
 func (a *app) shutdown(signals <-chan os.Signal, patient bool) error {
 	a.draining.Store(true)
+	watching, over := context.WithCancel(context.Background())
+	a.watchOthers(watching)
 	a.ua.Drain()
 	a.exchange.HoldCallbacks()
 	within := a.cfg.Drain
 	if !patient {
 		within = 0
 	}
-	errs := []error{a.drain(signals, within), a.steps.stop()}
+	errs := []error{a.drain(signals, within)}
+	over()
+	errs = append(errs, a.steps.stop())
 	for len(a.failed) > 0 { // parts that failed meanwhile; nobody sends any more
 		errs = append(errs, <-a.failed)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,11 +31,13 @@ type others struct {
 	told   string // where they ask, HOST:PORT
 	member *site.Member
 	errand sync.WaitGroup // errands at other nodes that nobody waits for
+	full   atomic.Bool    // this node drains, and no other takes calls
 }
 
 // How long what is asked of other nodes may take where nobody waits, and a goodbye to them.
 const (
 	errandWithin  = 2 * time.Second
+	readyWithin   = 500 * time.Millisecond
 	goodbyeWithin = 3 * time.Second
 )
 
@@ -104,7 +107,7 @@ func (a *app) siteOfSIP() *sip.SiteOptions {
 		// The membership is wired after the user agent, and before it runs.
 		Self:    func() call.NodeID { return a.others.member.Self() },
 		Lease:   func() time.Time { return a.others.member.Lease() },
-		MovesOn: func() bool { return a.others.member.MovesOn() },
+		MovesOn: func() bool { return a.others.member.MovesOn() && !a.others.full.Load() },
 	}
 }
 
@@ -151,6 +154,42 @@ func (a *app) runSite(fail func(error)) {
 			a.log.Warn("no goodbye to the other nodes: they see it when this node's lease ends", zap.Error(err))
 		}
 		return nil
+	})
+}
+
+// watchOthers learns, while this node drains, whether another one takes calls: phones are sent there then, and stay here
+// otherwise, since alarms are taken to the end.
+func (a *app) watchOthers(ctx context.Context) {
+	if a.others.member == nil {
+		return
+	}
+	ask := func() {
+		ctx, cancel := context.WithTimeout(ctx, readyWithin)
+		defer cancel()
+		var ready atomic.Bool
+		var wg sync.WaitGroup
+		for _, n := range a.otherNodes() {
+			wg.Go(func() {
+				if is, err := web.AskReady(ctx, a.others.peer, n.HTTP); err == nil && is {
+					ready.Store(true)
+				}
+			})
+		}
+		wg.Wait()
+		a.others.full.Store(!ready.Load())
+	}
+	ask()
+	a.others.errand.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				ask()
+			}
+		}
 	})
 }
 

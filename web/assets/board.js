@@ -184,7 +184,7 @@ function drawCall(c, board) {
 function drawCalls(board) {
   const shown = board.calls.slice(0, maxCalls);
   const parts = board.total ? [`共 ${board.total} 路`] : [];
-  if (several(board)) parts.push(...board.nodes.map((n) => `${n.name} ${n.calls} 路${n.draining ? "（停接中）" : ""}`));
+  if (several(board)) parts.push(...board.nodes.map((n) => `${n.name} ${n.calls} 路${n.ready ? "" : n.ready === false ? "（停接中）" : "（无应答）"}`));
   $("calls-total").textContent = parts.join(" · ");
   const items = shown.map((c) => drawCall(c, board));
   if (!items.length) items.push(el("li", "empty", "当前没有来电"));
