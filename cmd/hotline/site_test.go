@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/config"
 	"hotline/internal/testkit"
 	"hotline/sip"
 )
@@ -172,4 +176,63 @@ func TestRedisAwayAtStart(t *testing.T) {
 	redis.Kill()
 	s.stop()
 	require.Equal(t, exitOK, s.code(t), s.err)
+}
+
+// TestMetricsOfSeveral: promlint has nothing to say of the figures of a node of several, and none has a number in it.
+func TestMetricsOfSeveral(t *testing.T) {
+	t.Parallel()
+	file := premises{}.file(t)
+	add(t, file, "records: postgres://nobody@127.0.0.1:1/none\nstate: redis://127.0.0.1:1\nnode: {name: a, sip: 127.0.0.1:0, secret: "+nodesSecret+"}\n")
+	cfg, err := loadConfig(file)
+	require.NoError(t, err)
+	a, err := newApp(cfg, zap.NewNop())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, a.shutdown(nil, false)) }()
+	problems, err := testutil.GatherAndLint(a.registry)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	families, err := a.registry.Gather()
+	require.NoError(t, err)
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	seen := 0
+	for _, f := range families {
+		name := f.GetName()
+		if strings.HasPrefix(name, "hotline_site_") || strings.HasPrefix(name, "hotline_book_") || name == "hotline_sip_gate_total" {
+			seen++
+			short := "`" + strings.TrimPrefix(name, "hotline_site") + "`"
+			require.True(t, strings.Contains(string(readme), "`"+name+"`") || strings.Contains(string(readme), short), "%s is not in the README", name)
+		}
+	}
+	require.Greater(t, seen, 15)
+}
+
+// TestOtherRedisAtRestart: a reload does not move a node to another Redis, and says what waits for a restart.
+func TestOtherRedisAtRestart(t *testing.T) {
+	t.Parallel()
+	began, now := &config.Config{}, &config.Config{}
+	text := func(state, name string) string {
+		return "records: postgres://nobody@127.0.0.1:1/none\nstate: " + state + "\nnode: {name: " + name + ", sip: 127.0.0.1:0, secret: " + nodesSecret + "}\n"
+	}
+	for cfg, of := range map[*config.Config]string{began: text("redis://127.0.0.1:1", "a"), now: text("redis://127.0.0.1:2", "b")} {
+		read, err := config.Parse("", []byte(of), nil)
+		require.NoError(t, err)
+		*cfg = *read
+	}
+	require.Equal(t, []string{"node", "state"}, needRestart(began, now))
+	require.Empty(t, needRestart(began, began))
+}
+
+// TestCheckState: what Redis' client does not take is found by hotline check, and told without the password.
+func TestCheckState(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"redis://hotline:hid%zzen@127.0.0.1", "redis+sentinel://u:hidden@127.0.0.1", "redis://u:hidden@127.0.0.1/x"} {
+		file := premises{}.file(t)
+		add(t, file, "records: postgres://nobody@127.0.0.1:1/none\nstate: "+state+"\nnode: {name: a, sip: 127.0.0.1:0, secret: "+nodesSecret+"}\n")
+		code, out, complaints := command(t, "check", file)
+		require.NotZero(t, code)
+		require.Contains(t, complaints, "state: ")
+		require.NotContains(t, out+complaints, "hidden")
+		require.NotContains(t, out+complaints, "hid%zzen")
+	}
 }
