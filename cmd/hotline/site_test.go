@@ -236,3 +236,34 @@ func TestCheckState(t *testing.T) {
 		require.NotContains(t, out+complaints, "hid%zzen")
 	}
 }
+
+// TestPhonesOfDrainingNodes: a node that drains sends phones on as long as another takes calls; when none does they stay,
+// since alarms are taken to the end.
+func TestPhonesOfDrainingNodes(t *testing.T) {
+	t.Parallel()
+	a, b, _ := twoNodes(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	at, elsewhere := telephones(t, a.sip), telephones(t, b.sip)
+	require.NoError(t, at.agent.Register(ctx))
+	talk, err := at.caller.Dial(ctx, "96119", sip.DialOptions{})
+	require.NoError(t, err)
+	a.until("/api/v1/agents", `"state":"talking"`)
+	listens, err := elsewhere.caller.Dial(ctx, "96777", sip.DialOptions{})
+	require.NoError(t, err)
+	a.stop()
+	testkit.Within(t, patience, "the phone to be sent on", func() bool {
+		err := at.agent.Register(ctx)
+		return err != nil && strings.Contains(err.Error(), "503")
+	})
+	b.until("/api/v1/site", `"ready":false`)
+	require.NoError(t, talk.Context().Err(), "its talk goes on")
+	b.stop()
+	testkit.Within(t, patience, "the phone to be taken again", func() bool { return at.agent.Register(ctx) == nil })
+	require.NoError(t, listens.Context().Err())
+	talk.Hangup(call.CauseBye)
+	listens.Hangup(call.CauseBye)
+	for _, s := range []*serving{a, b} {
+		require.Equal(t, exitOK, s.code(t), s.err)
+	}
+}
