@@ -42,10 +42,10 @@ type compose struct {
 
 // node is what the checks need of deploy/nodes.
 type node struct {
-	SIP   struct{ Listen []string } `yaml:"sip"`
-	Media struct{ Ports string }    `yaml:"media"`
-	HTTP  struct{ Listen string }   `yaml:"http"`
-	Drain time.Duration             `yaml:"drain"`
+	SIP   struct{ Listen []string }  `yaml:"sip"`
+	Media struct{ Ports string }     `yaml:"media"`
+	HTTP  struct{ Listen string }    `yaml:"http"`
+	Drain time.Duration              `yaml:"drain"`
 	Node  struct{ Name, SIP string } `yaml:"node"`
 
 	text string

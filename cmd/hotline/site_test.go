@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +30,10 @@ func serveNode(t *testing.T, name, records, state string) *serving {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "data")
 	file := premises{data: data}.file(t)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	text = bytes.Replace(text, []byte("agents: ["), []byte(`agents: [{id: "9001", role: supervisor, password: nine}, `), 1)
+	require.NoError(t, os.WriteFile(file, text, 0o600))
 	add(t, file, fmt.Sprintf("records: %q\nstate: %q\nnode: {name: %s, sip: 127.0.0.1:0, secret: %s}\n", records, state, name, nodesSecret))
 	p := start(t, "serve", "--config", file, "--log-format", "json", "--log-level", "debug")
 	p.says(t, "Ctrl-C")
@@ -48,18 +55,18 @@ func twoNodes(t *testing.T) (a, b *serving, redis *testkit.Redis) {
 }
 
 // listed is what the tests need of a call.
-type listed struct{ ID, Node, Recording string }
+type listed struct{ ID, Kind, Node, Recording string }
 
-// only is the one call of a listing.
-func (s *serving) only(t *testing.T) (c listed) {
+// only is the one call of a caller in a listing.
+func (s *serving) only(t *testing.T) listed {
 	t.Helper()
 	status, body := s.get("/api/v1/calls", supervisorToken)
 	require.Equal(t, http.StatusOK, status, body)
-	var all struct{ Calls []json.RawMessage }
+	var all struct{ Calls []listed }
 	require.NoError(t, json.Unmarshal([]byte(body), &all))
-	require.Len(t, all.Calls, 1, body)
-	require.NoError(t, json.Unmarshal(all.Calls[0], &c))
-	return c
+	calls := slices.DeleteFunc(all.Calls, func(c listed) bool { return c.Kind == call.KindSupervision })
+	require.Len(t, calls, 1, body)
+	return calls[0]
 }
 
 // TestCallOverTwoNodes: a caller at one node talks to an agent whose phone is at the other; the call is seen from both
@@ -87,6 +94,7 @@ func TestCallOverTwoNodes(t *testing.T) {
 		require.NotContains(t, body, "13900001234")
 	}
 	b.until("/api/v1/calls", `"joined":"`) // from here on it is recorded
+	supervise(t, a, b)
 	leg.Hangup(call.CauseBye)
 	a.until("/api/v1/agents", `"wrap_up_until":"`)
 	b.until("/api/v1/agents", `"wrap_up_until":"`)
@@ -266,4 +274,46 @@ func TestPhonesOfDrainingNodes(t *testing.T) {
 	for _, s := range []*serving{a, b} {
 		require.Equal(t, exitOK, s.code(t), s.err)
 	}
+}
+
+// supervise has a supervisor whose phone is at b hear the talk at a, twice: the claim of the phone is given back.
+func supervise(t *testing.T, a, b *serving) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	phone, err := phoneSets(t, b.sip)().Add(answering("9001", "nine"))
+	require.NoError(t, err)
+	require.NoError(t, phone.Register(ctx))
+	a.until("/api/v1/agents", `"id":"9001","name":"9001","role":"supervisor","state":"ready"`)
+	c := a.only(t)
+	deed := func(method, body string) (int, string) {
+		req, err := http.NewRequestWithContext(ctx, method, "http://"+b.http+"/api/v1/calls/"+c.ID+"/supervise", strings.NewReader(body))
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+supervisorToken)
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+		res, err := client.Do(req)
+		require.NoError(t, err)
+		text, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode, string(text)
+	}
+	for range 2 {
+		testkit.Within(t, patience, "the supervisor to be asked in", func() bool {
+			status, _ := deed(http.MethodPost, `{"phone": "9001", "mode": "listen"}`)
+			return status == http.StatusAccepted
+		})
+		a.until("/api/v1/calls/"+c.ID, `"mode":"listen"`)
+		testkit.Within(t, patience, "the supervisor to be heard", func() bool {
+			status, _ := deed(http.MethodPost, `{"phone": "9001", "mode": "join"}`)
+			return status == http.StatusOK
+		})
+		testkit.Within(t, patience, "the supervisor to be off the line", func() bool {
+			status, _ := deed(http.MethodDelete, "")
+			return status == http.StatusNotFound
+		})
+		a.until("/api/v1/site", `"claims":1`)
+		b.until("/api/v1/site", `"claims":1`)
+	}
+	require.Contains(t, a.err.String(), `"by":"ops@b"`)
 }
