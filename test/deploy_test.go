@@ -16,7 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"hotline/call"
 	"hotline/internal/testkit"
+	"hotline/site"
+	"hotline/store/redisstore"
 )
 
 // compose is what the checks need of deploy/compose.yaml.
@@ -39,10 +42,11 @@ type compose struct {
 
 // node is what the checks need of deploy/nodes.
 type node struct {
-	SIP   struct{ Listen []string } `yaml:"sip"`
-	Media struct{ Ports string }    `yaml:"media"`
-	HTTP  struct{ Listen string }   `yaml:"http"`
-	Drain time.Duration             `yaml:"drain"`
+	SIP   struct{ Listen []string }  `yaml:"sip"`
+	Media struct{ Ports string }     `yaml:"media"`
+	HTTP  struct{ Listen string }    `yaml:"http"`
+	Drain time.Duration              `yaml:"drain"`
+	Node  struct{ Name, SIP string } `yaml:"node"`
 
 	text string
 }
@@ -115,10 +119,7 @@ func TestComposeFile(t *testing.T) {
 	}
 }
 
-// shared are the lines by which nodes find each other, and what they name is reached when a node starts.
-var shared = regexp.MustCompile(`(?m)^(records|state): .*$`)
-
-// TestNodesOfCompose: each node's configuration passes `hotline check`; they differ in their ports alone; and the
+// TestNodesOfCompose: each node's configuration passes `hotline check`; they differ in their ports and names alone; and the
 // proxy's list names exactly them, in both sets.
 func TestNodesOfCompose(t *testing.T) {
 	t.Parallel()
@@ -133,21 +134,20 @@ func TestNodesOfCompose(t *testing.T) {
 		require.Len(t, n.SIP.Listen, 1)
 		listen := strings.TrimPrefix(n.SIP.Listen[0], "udp://")
 		wanted = append(wanted, "1 sip:"+listen+" 8", "2 sip:"+listen+" 0")
-		ports = append(ports, listen, n.Media.Ports, n.HTTP.Listen)
-		same := strings.NewReplacer(listen, "", n.Media.Ports, "", n.HTTP.Listen, "", strings.Replace(name, "node", "Node ", 1), "")
+		ports = append(ports, listen, n.Media.Ports, n.HTTP.Listen, n.Node.SIP)
+		same := strings.NewReplacer(listen, "", n.Media.Ports, "", n.HTTP.Listen, "", n.Node.SIP, "", "name: "+name, "", strings.Replace(name, "node", "Node ", 1), "")
 		alike[same.Replace(n.text)] = true
 
-		require.Len(t, shared.FindAllString(n.text, -1), 2)
-		file := filepath.Join(t.TempDir(), name+".yaml")
-		require.NoError(t, os.WriteFile(file, shared.ReplaceAll([]byte(n.text), nil), 0o600))
+		require.Equal(t, name, n.Node.Name)
+		file := filepath.Join(dir, "nodes", name+".yaml")
 		check := exec.CommandContext(t.Context(), testkit.HotlineBinary(t, true), "check", file)
 		check.Env = append(os.Environ(), strings.Split(string(secrets), "\n")...)
 		said, err := check.CombinedOutput()
 		require.NoError(t, err, string(said))
 	}
-	require.Len(t, alike, 1, "nodes differ in more than their ports")
+	require.Len(t, alike, 1, "nodes differ in more than their ports and names")
 	slices.Sort(ports)
-	require.Len(t, slices.Compact(ports), 9)
+	require.Len(t, slices.Compact(ports), 12)
 	var named []string
 	for line := range strings.Lines(string(list)) {
 		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
@@ -177,4 +177,49 @@ func TestKamailioTakesItsFiles(t *testing.T) {
 		require.NoError(t, err, string(said))
 		require.NotContains(t, string(said), "ERROR")
 	}
+}
+
+// TestRedisUserOfCompose: what redis.acl allows is all that a node needs of Redis, on the keys of its site alone.
+func TestRedisUserOfCompose(t *testing.T) {
+	t.Parallel()
+	dir, _, _ := deployed(t)
+	acl, err := os.ReadFile(filepath.Join(dir, "secrets.example", "redis.acl"))
+	require.NoError(t, err)
+	words := regexp.MustCompile(`(?m)^user (hotline .*)$`).FindStringSubmatch(string(acl))
+	require.Len(t, words, 2)
+	env, err := os.ReadFile(filepath.Join(dir, "secrets.example", "node.env"))
+	require.NoError(t, err)
+	who := regexp.MustCompile(`(?m)^HOTLINE_STATE=redis://(.*)@127.0.0.1:6379/0$`).FindStringSubmatch(string(env))
+	require.Len(t, who, 2)
+	redis := testkit.StartRedis(t, testkit.RedisUsers(words[1]))
+	open := func(name string) *redisstore.Book {
+		book, err := redisstore.Open(redisstore.Options{URL: "redis://" + who[1] + "@" + redis.Addr() + "/0", Site: name})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, book.Close()) })
+		return book
+	}
+	ctx := t.Context()
+	book := open("hotline")
+	node := site.Node{ID: "a.1", Name: "node1", SIP: "127.0.0.1:1", HTTP: "127.0.0.1:2", Lease: 5 * time.Second}
+	_, err = book.Enter(ctx, node, site.Lease{})
+	require.NoError(t, err)
+	view, err := book.Read(ctx)
+	require.NoError(t, err)
+	require.NoError(t, book.Say(ctx, node.ID,
+		call.SiteFact{Flow: &call.SiteFlow{Agent: "8001", Edge: node.ID, Since: view.Now}},
+		call.SiteFact{Caller: &call.SiteCaller{Call: "c", Owner: node.ID, Queue: "q", Entered: view.Now, Came: view.Now}},
+		call.SiteFact{Shift: &call.Shift{Agent: "8001", Paused: true, Since: view.Now}},
+		call.SiteFact{Place: &call.SitePlace{Queue: "q", Number: "1", Entered: view.Now, Left: view.Now, Until: view.Now.Add(time.Minute)}},
+		call.SiteFact{Regular: &call.SiteRegular{Queue: "q", Number: "1", Agent: "8001", At: view.Now}}))
+	grant, err := book.Claim(ctx, node.ID, "8001", "c")
+	require.NoError(t, err)
+	entries, err := book.Follow(ctx, view.At)
+	require.NoError(t, err)
+	require.NotEmpty(t, entries)
+	require.NoError(t, book.Release(ctx, node.ID, call.SiteRest{Agent: "8001", Token: grant.Token, How: "answered"}))
+	_, err = book.Renew(ctx, node.ID)
+	require.NoError(t, err)
+	require.NoError(t, book.Leave(ctx, node.ID))
+	_, err = open("another").Enter(ctx, node, site.Lease{})
+	require.ErrorContains(t, err, "NOPERM")
 }

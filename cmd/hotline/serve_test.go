@@ -22,20 +22,20 @@ import (
 	"hotline/store/sqlstore"
 )
 
-// site is a hotline's configuration, on loopback; the zero value of a part takes a free one.
-type site struct {
+// premises are a hotline's configuration, on loopback; the zero value of a part takes a free one.
+type premises struct {
 	sip, http, data, ports string
 }
 
 const anyPort = "127.0.0.1:0"
 
-// tokens of the site, by role.
+// tokens of the premises, by role.
 const (
 	supervisorToken = "the-supervisors"
 	scraperToken    = "the-scrapers"
 )
 
-func (s site) file(t *testing.T) string {
+func (s premises) file(t *testing.T) string {
 	t.Helper()
 	or := func(s *string, d string) {
 		if *s == "" {
@@ -77,10 +77,10 @@ var (
 	wallLine   = regexp.MustCompile(`The wall +http://(\S+)/`)
 )
 
-// serve serves a site until the test's end.
+// serve serves premises until the test's end.
 func serve(t *testing.T) *serving {
 	t.Helper()
-	s := site{data: filepath.Join(t.TempDir(), "data")}
+	s := premises{data: filepath.Join(t.TempDir(), "data")}
 	p := start(t, "serve", "--config", s.file(t), "--log-format", "json")
 	p.says(t, "Ctrl-C")
 	return servingOf(t, p, s.data)
@@ -130,27 +130,18 @@ type people struct {
 // telephones makes people who ring a hotline at SIP address to. They are gone at the test's end.
 func telephones(t *testing.T, to netip.AddrPort) people {
 	t.Helper()
-	first := testkit.FreePorts(t, 40)
-	engine, err := media.NewPortable(media.Options{
-		Address: to.Addr(), Ports: media.PortRange{Lo: uint16(first), Hi: uint16(first + 39)},
-	})
+	set := phoneSets(t, to)
+	agent, err := set().Add(answering("8003", "three"))
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, engine.Close()) })
-	set := func() *sip.Phones {
-		p, err := sip.NewPhones(sip.PhonesOptions{
-			Address: netip.AddrPortFrom(to.Addr(), 0), Server: to, Engine: engine, T1: 100 * time.Millisecond,
-		})
-		require.NoError(t, err)
-		ran := make(chan error, 1)
-		go func() { ran <- p.Run(context.Background()) }()
-		t.Cleanup(func() {
-			require.NoError(t, p.Close())
-			require.NoError(t, <-ran)
-		})
-		return p
-	}
-	agent, err := set().Add(sip.PhoneOptions{
-		User: "8003", Password: "three",
+	caller, err := set().Add(sip.PhoneOptions{User: "13900001234"})
+	require.NoError(t, err)
+	return people{agent, caller}
+}
+
+// answering is an agent's phone that answers at once.
+func answering(id, password string) sip.PhoneOptions {
+	return sip.PhoneOptions{
+		User: id, Password: password,
 		OnIncoming: func(ctx context.Context, in call.Incoming) {
 			if in.Leg.Ring() != nil {
 				return
@@ -163,11 +154,31 @@ func telephones(t *testing.T, to netip.AddrPort) people {
 			case <-ctx.Done():
 			}
 		},
+	}
+}
+
+// phoneSets makes sets of phones of the hotline at SIP address to. They are gone at the test's end.
+func phoneSets(t *testing.T, to netip.AddrPort) (set func() *sip.Phones) {
+	t.Helper()
+	first := testkit.FreePorts(t, 40)
+	engine, err := media.NewPortable(media.Options{
+		Address: to.Addr(), Ports: media.PortRange{Lo: uint16(first), Hi: uint16(first + 39)},
 	})
 	require.NoError(t, err)
-	caller, err := set().Add(sip.PhoneOptions{User: "13900001234"})
-	require.NoError(t, err)
-	return people{agent, caller}
+	t.Cleanup(func() { require.NoError(t, engine.Close()) })
+	return func() *sip.Phones {
+		p, err := sip.NewPhones(sip.PhonesOptions{
+			Address: netip.AddrPortFrom(to.Addr(), 0), Server: to, Engine: engine, T1: 100 * time.Millisecond,
+		})
+		require.NoError(t, err)
+		ran := make(chan error, 1)
+		go func() { ran <- p.Run(context.Background()) }()
+		t.Cleanup(func() {
+			require.NoError(t, p.Close())
+			require.NoError(t, <-ran)
+		})
+		return p
+	}
 }
 
 // ring has the agent register and the caller call the alarm's number.
@@ -270,7 +281,7 @@ func TestRoles(t *testing.T) {
 // TestPartFails: a part that ends by itself takes the program down with the part's error.
 func TestPartFails(t *testing.T) {
 	t.Parallel()
-	cfg, err := loadConfig(site{}.file(t))
+	cfg, err := loadConfig(premises{}.file(t))
 	require.NoError(t, err)
 	a, err := newApp(cfg, zap.NewNop())
 	require.NoError(t, err)
