@@ -127,11 +127,12 @@ func (call *callerCall) heard(r *message) {
 	case r.status < 300:
 		call.established(r)
 	case !call.over:
-		call.Refused = r.status
-		call.end(endedRejected)
-		if r.status != 487 {
-			call.again()
+		if call.Refused = r.status; call.asked {
+			call.end(endedPatience)
+			return
 		}
+		call.end(endedRejected)
+		call.again()
 	}
 }
 

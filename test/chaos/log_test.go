@@ -10,7 +10,8 @@ type leg struct {
 	Agent  string
 	CallID string
 	From   string // the caller's number as shown
-	Owner  int    // the node whose audio it is, by its address; -1: unknown
+	// Owner is the node whose audio it is, by its address, Edge the one at which the phone was registered; -1: unknown.
+	Owner, Edge int
 	// Invited is when the INVITE came, Answered when the 200 went out, Ended when the phone was free again: it had said or heard
 	// BYE, or given its final refusal. Zero while they have not.
 	Invited, Answered, Ended time.Time
@@ -52,12 +53,25 @@ type attempt struct {
 	Unmarked                        int
 }
 
-// fault is one that was made; Node is -1 where it is nobody's.
+// fault is one that was made; Node is -1 where it is nobody's. Its time ends when all is whole again.
 type fault struct {
 	Kind string
 	Node int
 	span
 }
+
+// Kinds of faults.
+const (
+	faultKill     = "a node killed and started again"
+	faultPause    = "a node stopped (SIGSTOP) and continued"
+	faultDrain    = "a node drained and started again"
+	faultCutState = "a node cut off from Redis"
+	faultCutNodes = "a node cut off from the others"
+	faultStateUp  = "Redis killed and started again empty"
+	faultStateNo  = "Redis stopped (SIGSTOP) and continued"
+	faultStoreUp  = "PostgreSQL killed and started again"
+	faultStoreNo  = "PostgreSQL stopped (SIGSTOP) and continued"
+)
 
 // row is a call's record in the database.
 type row struct {

@@ -41,10 +41,11 @@ type phone struct {
 	diary    *diary
 	habits   habits
 	random   *rand.Rand
-	nodes    []netip.AddrPort // its SRV records, in order
+	nodes    []netip.AddrPort // all of them; its own order begins with the one at first, and goes round
 	owners   func(netip.Addr) int
 
-	at       int // the node it registers at
+	at       int // the node it registers at, of its own order
+	first    int // which of the nodes is the first of its order
 	sequence int
 	regID    string
 	live     *phoneLeg
@@ -78,7 +79,7 @@ func newPhone(tb testing.TB, p *phone) *phone {
 
 // register sends a REGISTER, with credentials once it was asked for them.
 func (p *phone) register(challenge string) {
-	node := p.nodes[p.at]
+	node := p.nodes[p.home()]
 	uri := "sip:" + node.String()
 	self := fmt.Sprintf("<sip:%s@%s>", p.id, node)
 	p.sequence++
@@ -158,6 +159,9 @@ func (p *phone) contact() header {
 	return header{"contact", fmt.Sprintf("<sip:%s@%s>", p.id, p.e.self)}
 }
 
+// home is the node that it registers at.
+func (p *phone) home() int { return (p.first + p.at) % len(p.nodes) }
+
 // tag is ours.
 func (l *phoneLeg) tag() string { return param(l.ours, "tag") }
 
@@ -167,7 +171,7 @@ func (p *phone) offered(m *message, s *server) {
 	tag, audio := token(), audioOf(m.body)
 	l := &phoneLeg{
 		leg: leg{
-			Agent: p.id, CallID: m.get("call-id"), From: userOf(uriOf(m.get("from"))), Owner: p.owners(audio.Addr()),
+			Agent: p.id, CallID: m.get("call-id"), From: userOf(uriOf(m.get("from"))), Owner: p.owners(audio.Addr()), Edge: p.home(),
 			Invited: time.Now(), Marks: make(map[mark]int),
 		},
 		dialog: dialog{
