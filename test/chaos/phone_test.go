@@ -52,6 +52,7 @@ type phone struct {
 	over     map[string]*phoneLeg // by Call-ID, for what comes late
 	moves    int                  // to another node, so far
 	busy     int                  // second INVITEs, so far
+	granted  bool                 // registered at least once
 }
 
 // phoneLeg is a leg at the phone.
@@ -94,6 +95,7 @@ func (p *phone) register(challenge string) {
 		switch {
 		case r != nil && r.status < 200:
 		case r != nil && r.status < 300:
+			p.granted = true
 			p.e.after(refreshed, func() { p.register("") })
 		case r != nil && r.status == 401 && challenge == "":
 			p.register(r.get("www-authenticate"))

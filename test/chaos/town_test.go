@@ -1,0 +1,218 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
+)
+
+// The numbers of the town. Two agents alone serve the scarce queue, so that people wait there.
+const (
+	numberRepair = "96110"
+	numberMenu   = "96777"
+	numberAlarm  = "96119"
+	numberScarce = "96120"
+	agents       = 30
+	scarceAgents = 2
+)
+
+// people is what the nodes have in common. Rings are short, as is everything else here: a minute is to have many calls.
+func people() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+trunks:
+  - name: city
+    allow: [127.0.0.0/8]
+    numbers: {"%s": {menu: main}, "%s": {queue: gas-alarm}, "%s": {queue: repair}, "%s": {queue: scarce}}
+queues:
+  repair:    {priority: 20, wrap_up: 0s, after_no_answer: 1s, after_reject: 1s, after_busy: 1s, unreachable: 1s}
+  scarce:    {priority: 20, wrap_up: 0s, after_no_answer: 1s, after_reject: 1s, after_busy: 1s, unreachable: 1s}
+  gas-alarm: {priority: 100, strategy: ring-all, wait_prompt: gas-safety, wrap_up: 0s}
+menus:
+  main: {prompt: welcome, wait: 2s, tries: 1, keys: {"2": {queue: repair}}, otherwise: {queue: repair}}
+targets:
+  ring: {on: 500ms, off: 500ms}
+drain: 15s
+recorder: {enabled: false}
+agents:
+`, numberMenu, numberAlarm, numberRepair, numberScarce)
+	for i := range agents {
+		skills := "repair: 5, gas-alarm: 5"
+		if i >= agents-scarceAgents {
+			skills = "scarce: 5, gas-alarm: 3"
+		}
+		fmt.Fprintf(&b, "  - {id: %q, password: %q, skills: {%s}}\n", agentID(i), agentPassword(i), skills)
+	}
+	return b.String()
+}
+
+func agentID(i int) string       { return fmt.Sprint(8001 + i) }
+func agentPassword(i int) string { return fmt.Sprintf("word-%d", i) }
+
+// town is the nodes, what they share, and everybody who calls and is called.
+type town struct {
+	t        *testing.T
+	random   *rand.Rand
+	studio   *studio
+	diary    *diary
+	postgres *testkit.Postgres
+	database string
+	nodes    []*node
+	phones   []*phone
+	carrier  *carrier
+}
+
+// node is one of them, with the cables to the others.
+type node struct {
+	*testkit.Hotline
+	host    netip.Addr
+	alone   atomic.Bool // cut off from the other nodes
+	state   *tcpRelay
+	fromSIP *udpRelay
+	http    *tcpRelay
+}
+
+// newTown starts so many nodes, and phones that register at them.
+func newTown(t *testing.T, nodes int, seed uint64) *town {
+	t.Helper()
+	w := &town{t: t, random: rand.New(rand.NewPCG(seed, 6)), diary: &diary{}}
+	w.postgres = testkit.StartPostgres(t)
+	w.database = w.postgres.Database(t)
+	w.build(nodes)
+	w.studio = newStudio(t)
+	addrs := make([]netip.AddrPort, nodes)
+	for i, n := range w.nodes {
+		addrs[i] = netip.MustParseAddrPort(n.SIP)
+	}
+	owner := func(a netip.Addr) int {
+		for i, n := range w.nodes {
+			if n.host == a {
+				return i
+			}
+		}
+		return -1
+	}
+	for i := range agents {
+		w.phones = append(w.phones, newPhone(t, &phone{
+			id: agentID(i), password: agentPassword(i), mark: firstAgentMark + mark(i), studio: w.studio, diary: w.diary,
+			habits: habits{Refuse: 0.06, Ignore: 0.03, Pickup: 400 * time.Millisecond, HangUp: 1500 * time.Millisecond, Hasty: 0.3},
+			random: rand.New(rand.NewPCG(seed, uint64(i))), nodes: addrs, owners: owner, first: i % nodes,
+		}))
+	}
+	w.carrier = newCarrier(t, w.studio, w.diary, addrs)
+	return w
+}
+
+// build starts the nodes. Each is on an address of its own, and so is each test's set of them.
+func (w *town) build(nodes int) {
+	block := w.random.IntN(200)
+	for i := range nodes {
+		n := &node{host: netip.AddrFrom4([4]byte{127, 77, byte(20 + block), byte(11 + i)})}
+		w.nodes = append(w.nodes, n)
+		n.Hotline = testkit.StartHotline(w.t, testkit.HotlineOptions{
+			YAML: people(), Race: true, Host: n.host.String(), MediaPorts: 2000, Expires: "10s", Records: w.database,
+		})
+	}
+}
+
+// ready waits until every phone is registered somewhere.
+func (w *town) ready() {
+	w.t.Helper()
+	for _, p := range w.phones {
+		testkit.Within(w.t, testkit.Patience, "phone "+p.id+" to be registered", func() (done bool) {
+			p.e.do(func() { done = p.granted })
+			return done
+		})
+	}
+}
+
+// load has callers call at a rate, until stopped.
+func (w *town) load(rate float64, stop <-chan struct{}) {
+	tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
+	defer tick.Stop()
+	random := rand.New(rand.NewPCG(w.random.Uint64(), 7))
+	for i := 0; ; i++ {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		w.carrier.dial(random.IntN(len(w.nodes)), w.wish(i, random))
+	}
+}
+
+// wish is what the caller who comes as the nth wants: every 50th has an alarm, every 40th wants a scarce agent.
+func (w *town) wish(n int, random *rand.Rand) wish {
+	talk := 300*time.Millisecond + time.Duration(random.Int64N(int64(900*time.Millisecond)))
+	switch {
+	case n%50 == 25:
+		return wish{Number: numberAlarm, Key: noKey, Talk: talk, Pause: 20 * time.Second, Redials: 10}
+	case n%40 == 20:
+		return wish{Number: numberScarce, Key: noKey, Talk: 4 * talk, Pause: 25 * time.Second, Redials: 4}
+	case n%4 == 0:
+		return wish{Number: numberMenu, Key: 2, Talk: talk, Pause: 8 * time.Second, Redials: 2}
+	default:
+		return wish{Number: numberRepair, Key: noKey, Talk: talk, Pause: 5 * time.Second, Redials: 2}
+	}
+}
+
+// rows are all records, once every call is over and written, or after a while.
+func (w *town) rows() []row {
+	w.t.Helper()
+	var rows []row
+	testkit.Within(w.t, 90*time.Second, "every record to be written and finished", func() bool {
+		open, err := w.postgres.SQL(w.database, "SELECT count(*) FROM calls WHERE finished = 0")
+		return err == nil && len(open) == 1 && open[0] == "0"
+	})
+	lines, err := w.postgres.SQL(w.database, "SELECT id, from_number, queue, result, reason, node, started, finished, record FROM calls ORDER BY started")
+	require.NoError(w.t, err)
+	for _, line := range lines {
+		f := strings.SplitN(line, "|", 9)
+		require.Len(w.t, f, 9)
+		var started int64
+		_, err := fmt.Sscan(f[6], &started)
+		require.NoError(w.t, err)
+		var record struct {
+			Visits []testkit.Visit `json:"visits"`
+		}
+		require.NoError(w.t, json.Unmarshal([]byte(f[8]), &record))
+		r := row{ID: f[0], From: f[1], Queue: f[2], Result: f[3], Reason: f[4], Node: f[5], Started: time.Unix(0, started), Finished: f[7] == "1"}
+		for _, v := range record.Visits {
+			if v.Rejoined && v.Since != nil {
+				r.Rejoined, r.Since = true, *v.Since
+			}
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// evidence ends everything and gathers what was seen.
+func (w *town) evidence(faults []fault, calm span) *evidence {
+	w.t.Helper()
+	e := &evidence{Faults: faults, Calm: calm, Alarm: numberAlarm, Scarce: numberScarce}
+	deadline := time.Now().Add(45 * time.Second)
+	for w.carrier.under() > 0 && time.Now().Before(deadline) {
+		time.Sleep(100 * time.Millisecond)
+	}
+	w.carrier.finish()
+	for _, p := range w.phones {
+		p.finish()
+		e.Agents = append(e.Agents, p.id)
+	}
+	e.Rows = w.rows()
+	e.Stalls = w.studio.stalled()
+	w.diary.mu.Lock()
+	defer w.diary.mu.Unlock()
+	e.Legs, e.Attempts = append([]leg(nil), w.diary.legs...), append([]attempt(nil), w.diary.attempts...)
+	return e
+}
