@@ -31,6 +31,7 @@ func TestOneNode(t *testing.T) {
 	close(stop)
 	calling.Wait()
 	e := w.evidence(nil, span{begun, time.Now()})
+	e.Alone = true
 	report(t, e)
 	held(t, e)
 }

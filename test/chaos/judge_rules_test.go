@@ -126,6 +126,11 @@ func TestJudgeExcuses(t *testing.T) {
 		"the machine stood still": func(e *evidence) {
 			e.Attempts[1].Gaps, e.Stalls = []span{{sec(6), sec(9)}}, []span{{sec(6.5), sec(8.5)}}
 		},
+		"a BYE that was overtaken, on its way from a node alone": func(e *evidence) {
+			l := e.Legs[1]
+			l.CallID, l.Invited, l.Answered, l.Ended, l.How = "x", sec(3.99), time.Time{}, sec(3.99), endedBusy
+			e.Legs, e.Alone = append(e.Legs, l), true
+		},
 		"a stopped node":                  func(e *evidence) { e.Attempts[2].Ended = sec(58); e.Attempts[2].Gaps = []span{{sec(49.9), sec(55.5)}} },
 		"killed as it began":              func(e *evidence) { e.Attempts[4].Invited, e.Rows = sec(19.5), e.Rows[:5] },
 		"a record of a call unheard":      func(e *evidence) { e.Rows = append(e.Rows, row{ID: "z", From: "7", Started: sec(21), Finished: true}) },

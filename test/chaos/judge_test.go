@@ -21,8 +21,10 @@ const (
 	// its end, the questions, and the phone's answer.
 	orphanWithin = 20 * time.Second
 	// goesOn is the least length of a fault in which a talk must begin, settled what passes before.
-	goesOn  = 6 * time.Second
-	settled = 3 * time.Second
+	goesOn = 6 * time.Second
+	// crossing is for how long a BYE may be overtaken on the way from a node alone.
+	crossing = 50 * time.Millisecond
+	settled  = 3 * time.Second
 )
 
 // rule is one of those that the judge knows.
@@ -106,7 +108,7 @@ func (c *caseFile) at(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return fmt.Sprintf("%.2f s", t.Sub(c.begun).Seconds())
+	return fmt.Sprintf("%.3f s", t.Sub(c.begun).Seconds())
 }
 
 // uncovered is how much of a time is in none of the others.
@@ -152,11 +154,27 @@ func (c *caseFile) killed(node int, within span) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// living is the leg that lived when another came.
+func (c *caseFile) living(second *leg) *leg {
+	for i := range c.Legs {
+		l := &c.Legs[i]
+		if l.Agent == second.Agent && l.How != endedBusy && l.Invited.Before(second.Invited) && !l.Ended.Before(second.Invited) {
+			return l
+		}
+	}
+	return nil
+}
+
 func oneLeg(c *caseFile, say func(string, ...any)) {
 	for i := range c.Legs {
 		l := &c.Legs[i]
 		if l.How == endedBusy {
-			say("agent %s got a second INVITE at %s (call of %s by node %d)", l.Agent, c.at(l.Invited), l.From, l.Owner)
+			if first := c.living(l); first == nil {
+				say("agent %s got a second INVITE at %s (call of %s by node %d), and nothing is known of the first", l.Agent, c.at(l.Invited), l.From, l.Owner)
+			} else if !c.Alone || first.How != endedByFar || first.Ended.Sub(l.Invited) > crossing {
+				say("agent %s got a second INVITE at %s (call of %s by node %d); of the first, of %s by node %d, the INVITE came at %s, the 200 went at %s and the end was at %s: %s",
+					l.Agent, c.at(l.Invited), l.From, l.Owner, first.From, first.Owner, c.at(first.Invited), c.at(first.Answered), c.at(first.Ended), first.How)
+			}
 			continue
 		}
 		for j := i + 1; j < len(c.Legs) && c.Legs[j].Agent == l.Agent; j++ {

@@ -111,6 +111,8 @@ type evidence struct {
 	Stalls   []span // of the machine
 	// Calm is the time after the last fault, in which every agent must be offered something.
 	Calm span
+	// Alone: one node without the others. It frees an agent when it sends BYE, which the next INVITE may overtake.
+	Alone bool
 	// Alarm and Scarce are the numbers that alarms dial, and those who wait for a queue with few agents.
 	Alarm, Scarce string
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,7 +28,7 @@ const (
 )
 
 // people is what the nodes have in common. Rings are short, as is everything else here: a minute is to have many calls.
-func people() string {
+func people(prompts string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `
 trunks:
@@ -34,17 +36,18 @@ trunks:
     allow: [127.0.0.0/8]
     numbers: {"%s": {menu: main}, "%s": {queue: gas-alarm}, "%s": {queue: repair}, "%s": {queue: scarce}}
 queues:
-  repair:    {priority: 20, wrap_up: 0s, after_no_answer: 1s, after_reject: 1s, after_busy: 1s, unreachable: 1s}
-  scarce:    {priority: 20, wrap_up: 0s, after_no_answer: 1s, after_reject: 1s, after_busy: 1s, unreachable: 1s}
-  gas-alarm: {priority: 100, strategy: ring-all, wait_prompt: gas-safety, wrap_up: 0s}
+  repair:    {priority: 20, wrap_up: 0s, whisper: false, after_no_answer: 1s, after_reject: 1s, after_busy: 1s, unreachable: 1s}
+  scarce:    {priority: 20, wrap_up: 0s, whisper: false, after_no_answer: 1s, after_reject: 1s, after_busy: 1s, unreachable: 1s}
+  gas-alarm: {priority: 100, strategy: ring-all, wait_prompt: gas-safety, wrap_up: 0s, whisper: false}
 menus:
   main: {prompt: welcome, wait: 2s, tries: 1, keys: {"2": {queue: repair}}, otherwise: {queue: repair}}
 targets:
   ring: {on: 500ms, off: 500ms}
 drain: 15s
 recorder: {enabled: false}
+prompts: {folder: %q}
 agents:
-`, numberMenu, numberAlarm, numberRepair, numberScarce)
+`, numberMenu, numberAlarm, numberRepair, numberScarce, prompts)
 	for i := range agents {
 		skills := "repair: 5, gas-alarm: 5"
 		if i >= agents-scarceAgents {
@@ -53,6 +56,21 @@ agents:
 		fmt.Fprintf(&b, "  - {id: %q, password: %q, skills: {%s}}\n", agentID(i), agentPassword(i), skills)
 	}
 	return b.String()
+}
+
+// brief has the prompts before a talk as short as sounds can be, so that a minute has many talks.
+func brief(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "zh"), 0o755))
+	names := []string{"welcome", "agent-number-before", "agent-number-after"}
+	for digit := range 10 {
+		names = append(names, fmt.Sprint("digit-", digit))
+	}
+	for _, name := range names {
+		testkit.WriteTone(t, filepath.Join(folder, "zh", name+".wav"), 400, 0.04)
+	}
+	return folder
 }
 
 func agentID(i int) string       { return fmt.Sprint(8001 + i) }
@@ -114,12 +132,12 @@ func newTown(t *testing.T, nodes int, seed uint64) *town {
 
 // build starts the nodes. Each is on an address of its own, and so is each test's set of them.
 func (w *town) build(nodes int) {
-	block := w.random.IntN(200)
+	block, prompts := w.random.IntN(200), brief(w.t)
 	for i := range nodes {
 		n := &node{host: netip.AddrFrom4([4]byte{127, 77, byte(20 + block), byte(11 + i)})}
 		w.nodes = append(w.nodes, n)
 		n.Hotline = testkit.StartHotline(w.t, testkit.HotlineOptions{
-			YAML: people(), Race: true, Host: n.host.String(), MediaPorts: 2000, Expires: "10s", Records: w.database,
+			YAML: people(prompts), Race: true, Host: n.host.String(), MediaPorts: 2000, Expires: "10s", Records: w.database,
 		})
 	}
 }
