@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"sim":              {"call", "media", "sip"},
 	"internal/testkit": {"*"},
 	"test":             {"*"},
+	"test/chaos":       {"*"},
 	"test/claims":      {"*"},
 	"test/matrix":      {"*"},
 	"cmd/hotline":      {"*"},

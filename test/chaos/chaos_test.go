@@ -2,7 +2,10 @@ package chaos
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -13,27 +16,81 @@ import (
 // rate is how many callers call in a second.
 const rate = 20.0
 
-// settle is how long calls come before the first fault, and calm for how long they do after the last.
+// settle is how long calls come before the first fault, calm for how long they do after the last, and quiet how long
+// nothing happens between two: phones register again, nodes join again.
 const (
 	settle = 4 * time.Second
 	calm   = 12 * time.Second
+	quiet  = 5 * time.Second
 )
 
 // TestOneNode: the phones, the callers and the judge against a node alone that nothing happens to.
 func TestOneNode(t *testing.T) {
 	w := newTown(t, 1, 1)
-	w.ready()
-	begun := time.Now()
-	stop := make(chan struct{})
-	var calling sync.WaitGroup
-	calling.Go(func() { w.load(rate, stop) })
-	time.Sleep(settle + calm)
-	close(stop)
-	calling.Wait()
-	e := w.evidence(nil, span{begun, time.Now()})
+	e := w.live(func() { time.Sleep(settle) })
 	e.Alone = true
 	report(t, e)
 	held(t, e)
+}
+
+// TestThreeNodes: three nodes that nothing happens to.
+func TestThreeNodes(t *testing.T) {
+	w := newTown(t, 3, 2)
+	e := w.live(func() { time.Sleep(settle) })
+	report(t, e)
+	held(t, e)
+	for i := range w.nodes {
+		require.True(t, slices.ContainsFunc(e.Legs, func(l leg) bool { return l.Owner == i && l.Edge != i && !l.Answered.IsZero() }),
+			"calls of node %d with agents of others", i)
+	}
+}
+
+// TestChaos: a minute, in which each kind of fault comes once at least.
+func TestChaos(t *testing.T) { testChaos(t, time.Minute, seedOf(t, 6), 2*time.Second, 7*time.Second) }
+
+// seedVariable has another plan of faults than the usual one, for a second look at what a run has shown.
+const seedVariable = "HOTLINE_CHAOS"
+
+func seedOf(t *testing.T, usual uint64) uint64 {
+	t.Helper()
+	if text := os.Getenv(seedVariable); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, seedVariable)
+		usual = seed
+	}
+	t.Logf("the plan of %s=%d", seedVariable, usual)
+	return usual
+}
+
+// testChaos makes faults for a time, and until each kind has been, one after another with quiet times between.
+func testChaos(t *testing.T, lasts time.Duration, seed uint64, least, most time.Duration) {
+	w := newTown(t, 3, seed)
+	p := &plan{random: rand.New(rand.NewPCG(seed, 8)), nodes: len(w.nodes), kinds: allFaults, least: least, most: most}
+	e := w.live(func() {
+		for i := 0; i < len(allFaults) || time.Since(w.begun) < lasts; i++ {
+			w.faults = append(w.faults, w.make(p.next()))
+			time.Sleep(quiet)
+		}
+	})
+	report(t, e)
+	held(t, e)
+}
+
+// live has callers call while something happens, and for a calm time after, and returns what was seen.
+func (w *town) live(happens func()) *evidence {
+	w.t.Helper()
+	w.ready()
+	w.begun = time.Now()
+	stop := make(chan struct{})
+	var calling sync.WaitGroup
+	calling.Go(func() { w.load(rate, stop) })
+	time.Sleep(settle)
+	happens()
+	still := time.Now()
+	time.Sleep(calm)
+	close(stop)
+	calling.Wait()
+	return w.evidence(w.faults, span{still, time.Now()})
 }
 
 // held fails the test by what the judge finds.

@@ -82,8 +82,11 @@ type town struct {
 	random   *rand.Rand
 	studio   *studio
 	diary    *diary
+	begun    time.Time // when the first caller called
+	faults   []fault
 	postgres *testkit.Postgres
 	database string
+	redis    *testkit.Redis // nil for a node alone
 	nodes    []*node
 	phones   []*phone
 	carrier  *carrier
@@ -95,7 +98,7 @@ type node struct {
 	host    netip.Addr
 	alone   atomic.Bool // cut off from the other nodes
 	state   *tcpRelay
-	fromSIP *udpRelay
+	sip     *udpRelay
 	http    *tcpRelay
 }
 
@@ -130,16 +133,61 @@ func newTown(t *testing.T, nodes int, seed uint64) *town {
 	return w
 }
 
+// Ports on a node's own address: where other nodes reach it, and the relays before that.
+const (
+	portSIP       = 5070
+	portSIPRelay  = 5071
+	portHTTP      = 8070
+	portHTTPRelay = 8071
+	secret        = "what the nodes of a test have in common"
+)
+
 // build starts the nodes. Each is on an address of its own, and so is each test's set of them.
 func (w *town) build(nodes int) {
-	block, prompts := w.random.IntN(200), brief(w.t)
+	block, prompts := rand.IntN(200), brief(w.t)
 	for i := range nodes {
-		n := &node{host: netip.AddrFrom4([4]byte{127, 77, byte(20 + block), byte(11 + i)})}
-		w.nodes = append(w.nodes, n)
+		w.nodes = append(w.nodes, &node{host: netip.AddrFrom4([4]byte{127, 77, byte(20 + block), byte(11 + i)})})
+	}
+	if nodes > 1 {
+		w.redis = testkit.StartRedis(w.t)
+	}
+	for i, n := range w.nodes {
+		yaml := people(prompts)
+		if nodes > 1 {
+			yaml += w.joined(i)
+		}
 		n.Hotline = testkit.StartHotline(w.t, testkit.HotlineOptions{
-			YAML: people(prompts), Race: true, Host: n.host.String(), MediaPorts: 2000, Expires: "10s", Records: w.database,
+			YAML: yaml, Race: true, Host: n.host.String(), MediaPorts: 2000, Expires: "10s", Records: w.database,
 		})
 	}
+}
+
+// joined is what makes a node one of several, and its cables: Redis and the other nodes are behind relays.
+func (w *town) joined(i int) string {
+	n := w.nodes[i]
+	at := func(port int) string { return netip.AddrPortFrom(n.host, uint16(port)).String() }
+	n.state = newTCPRelay(w.t, "127.0.0.1:0", w.redis.Addr())
+	n.http = newTCPRelay(w.t, at(portHTTPRelay), at(portHTTP))
+	n.sip = newUDPRelay(w.t, at(portSIPRelay), at(portSIP), func(from netip.Addr) bool {
+		if n.alone.Load() {
+			return true
+		}
+		for _, m := range w.nodes {
+			if m.host == from && m.alone.Load() {
+				return true
+			}
+		}
+		return false
+	})
+	return fmt.Sprintf(`
+state: "redis://%s"
+node:
+  name: node-%d
+  site: chaos
+  sip: {address: "%s", advertise: "%s"}
+  http: {address: "%s", advertise: "%s"}
+  secret: %s
+`, n.state.Addr, i, at(portSIP), at(portSIPRelay), at(portHTTP), at(portHTTPRelay), secret)
 }
 
 // ready waits until every phone is registered somewhere.
