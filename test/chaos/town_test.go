@@ -95,11 +95,11 @@ type town struct {
 // node is one of them, with the cables to the others.
 type node struct {
 	*testkit.Hotline
-	host    netip.Addr
-	alone   atomic.Bool // cut off from the other nodes
-	state   *tcpRelay
-	sip     *udpRelay
-	http    *tcpRelay
+	host  netip.Addr
+	alone atomic.Bool // cut off from the other nodes
+	state *tcpRelay
+	sip   *udpRelay
+	http  *tcpRelay
 }
 
 // newTown starts so many nodes, and phones that register at them.
