@@ -11,7 +11,7 @@ import (
 type agent struct {
 	Agent
 
-	// Facts.
+	// Facts. flow: the phone can be reached, here or at another node of the site.
 	flow bool
 	// paused, why, and since when; missed are the offers in a row left unanswered, see unanswered.
 	paused   bool
@@ -36,6 +36,8 @@ type agent struct {
 	talked time.Duration
 	// claim is by what the agent was taken for the offer or the talk that goes on.
 	claim call.Token
+	reach
+	claimed
 
 	// slots are the places in the queues served, one for each.
 	slots []*slot
@@ -65,6 +67,8 @@ type busy struct {
 	// call is the call talked to, if it came from a queue.
 	call string
 	stop func() bool // the watching of its end
+	// own: the leg came from no claim, such as a call that the agent dialled.
+	own bool
 	// began is since when it talks for from.
 	began time.Time
 }
@@ -74,10 +78,12 @@ func (a *agent) state(now time.Time) call.AgentState {
 	switch {
 	case !a.flow:
 		return call.AgentOffline
-	case len(a.legs) > 0:
+	case len(a.legs) > 0, a.talksElsewhere():
 		return call.AgentTalking
-	case a.offer != nil:
+	case a.offer != nil, a.taken != nil, !a.doubt.IsZero():
 		return call.AgentRinging
+	case a.barred:
+		return call.AgentOffline
 	case now.Before(a.wrapUntil), now.Before(a.restUntil):
 		return call.AgentWrapUp
 	case a.loggedOut():
@@ -91,13 +97,18 @@ func (a *agent) state(now time.Time) call.AgentState {
 
 // free reports whether the agent's phone may be rung for somebody who asks for this agent by name: also
 // in wrap-up and in pause, which keep calls of queues away and not a colleague.
-func (a *agent) free() bool { return a.flow && len(a.legs) == 0 && a.offer == nil }
+func (a *agent) free() bool {
+	return a.flow && !a.barred && len(a.legs) == 0 && a.offer == nil && !a.engagedElsewhere()
+}
 
 // refresh is called after every change of an agent's facts: it brings the indexes and the deadline
 // into line with them.
 func (d *desk) refresh(a *agent) {
 	if a.forgotten {
 		return
+	}
+	if !d.now.Before(a.doubt) {
+		a.doubt = time.Time{}
 	}
 	state := a.state(d.now)
 	if state != a.shown {
@@ -106,15 +117,16 @@ func (d *desk) refresh(a *agent) {
 		d.count(a, 1)
 	}
 	d.alarms.remove(&a.wake)
-	if a.wake.at = soonest(d.now, a.wrapUntil, a.restUntil, a.alarmRest); !a.wake.at.IsZero() {
+	if a.wake.at = soonest(d.now, a.wrapUntil, a.restUntil, a.alarmRest, a.doubt); !a.wake.at.IsZero() {
 		d.alarms.add(&a.wake)
 	}
 	d.ladder.touch()
 	d.letGo(a)
+	d.sayRest(a)
 	d.muster(a)
 	d.enlist(a, state == call.AgentReady)
 	d.review(a)
-	if a.removed && len(a.legs) == 0 && a.offer == nil {
+	if a.removed && len(a.legs) == 0 && a.offer == nil && a.taken == nil {
 		d.forget(a)
 	}
 }
@@ -122,23 +134,18 @@ func (d *desk) refresh(a *agent) {
 // setFlow takes in that an agent's flow came up or was lost. An offer on a lost flow fails at once; a
 // live leg goes on.
 func (d *desk) setFlow(a *agent, up bool) {
-	if a.flow == up || up && a.removed {
+	if a.here == up || up && a.removed {
 		return
 	}
-	a.flow = up
-	if up {
-		a.idle = later(d.now, a.wrapUntil)
-	}
-	if !up && a.offer != nil {
-		d.fail(a.offer, call.CauseUnreachable, d.now)
-	}
-	d.refresh(a)
+	a.here = up
+	d.sayFlow(a)
+	d.reached(a, d.now, true)
 }
 
 // engage takes in a leg of the agent's that did not come from an offer. The phone is in use: an open
 // offer counts as busy.
 func (d *desk) engage(a *agent, leg call.Leg) {
-	d.attach(a, &busy{leg: leg})
+	d.attachOwn(a, leg)
 	a.missed = 0
 	if a.offer != nil {
 		d.fail(a.offer, call.CauseBusy, d.now)
@@ -154,6 +161,12 @@ func (d *desk) attach(a *agent, b *busy) {
 	})
 }
 
+// attachOwn is attach for a leg that came from no claim.
+func (d *desk) attachOwn(a *agent, leg call.Leg) {
+	d.attach(a, &busy{leg: leg, own: true})
+	d.sayFlow(a)
+}
+
 // legEnded takes in the end of an agent's leg. After a talk, wrap-up runs from the end of the leg.
 func (d *desk) legEnded(a *agent, b *busy) {
 	for i := range a.legs {
@@ -161,6 +174,9 @@ func (d *desk) legEnded(a *agent, b *busy) {
 			a.legs = append(a.legs[:i], a.legs[i+1:]...)
 			break
 		}
+	}
+	if b.own {
+		d.sayFlow(a)
 	}
 	if b.from != nil {
 		end, _ := call.EndOf(b.leg)

@@ -44,10 +44,15 @@ func (d *desk) setAside(c *caller) {
 		d.o.Logger.Error("a fault of ours keeps a caller from being matched", zap.String("call", c.CallID),
 			zap.String("queue", c.Queue), zap.Bool("tried again", c.climb != nil))
 	}
-	if c.waits() && (c.Once || c.climb == nil && c.faults >= maxFaults) {
+	if c.waits() && c.remote == nil && (c.Once || c.climb == nil && c.faults >= maxFaults) {
 		d.expel(c)
 		return
 	}
+	d.passOver(c)
+}
+
+// passOver has the match pass a caller over for a while, who is not passed over already.
+func (d *desk) passOver(c *caller) {
 	c.aside = true
 	c.retry = alarm{at: d.now.Add(minDelay), seq: c.rank.seq, fire: func() {
 		c.aside = false

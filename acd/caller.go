@@ -22,6 +22,8 @@ type queue struct {
 	want circles
 	// waiting are all who wait, the longest wait first.
 	waiting *order[*caller]
+	// own are those of them whose calls this node has; nil where there are no other nodes.
+	own *order[*caller]
 	// line are all who wait, in the order in which they will be served.
 	line line
 	// bare is how many wait for whom no phone rings.
@@ -63,6 +65,11 @@ type caller struct {
 	offers []*offer
 	// climb is an alarm's; nil for every other caller.
 	climb *climb
+	// remote is what the caller's node says, of one whose call another node has; nil for our own.
+	remote *call.SiteCaller
+	// said: the other nodes were told of our own one. by is the agent who answered.
+	said bool
+	by   string
 	// unwatch stops the watching of the caller's context.
 	unwatch func() bool
 
@@ -72,7 +79,7 @@ type caller struct {
 	set
 	branch branch
 
-	placeWant, placeWaiting, placeOnce int
+	placeWant, placeWaiting, placeOnce, placeOwn int
 }
 
 // goesBefore is the order of all callers over all queues, see rank.
@@ -120,21 +127,30 @@ func (d *desk) admit(c *caller) {
 		return
 	}
 	d.rejoin(c)
+	d.enter(c)
+	d.sayCaller(c)
+	d.unsettled.arrived = append(d.unsettled.arrived, c)
+	if !c.Once {
+		d.touched.unpaired = append(d.touched.unpaired, c)
+	}
+}
+
+// enter gives a caller a place in its queue, for as long as it waits.
+func (d *desk) enter(c *caller) {
 	c.entered = d.entered(c)
-	c.rank = rankOf(c.queue, c.Front, c.entered, d.o.Ageing, d.seq)
+	c.rank = d.rankOf(c)
 	c.wider = alarm{seq: d.seq, fire: func() { d.widen(c) }}
 	c.more = alarm{seq: d.seq, fire: func() { d.index(c) }}
 	c.queue.waiting.add(c)
+	if c.queue.own != nil && c.remote == nil {
+		c.queue.own.add(c)
+	}
 	c.queue.line.add(c)
 	d.watch(c)
 	d.encircle(c)
 	d.climbs(c)
 	d.prefer(c)
 	d.index(c)
-	d.unsettled.arrived = append(d.unsettled.arrived, c)
-	if !c.Once {
-		d.touched.unpaired = append(d.touched.unpaired, c)
-	}
 }
 
 // drop takes a caller out of its queue; its offers are closed or withdrawn by whoever drops it.
@@ -144,6 +160,9 @@ func (d *desk) drop(c *caller) {
 	d.alarms.remove(&c.patience)
 	d.alarms.remove(&c.retry)
 	c.queue.waiting.remove(c)
+	if c.queue.own != nil {
+		c.queue.own.remove(c)
+	}
 	d.alarms.remove(&c.wider)
 	c.queue.line.remove(c)
 	d.alarms.remove(&c.due)
@@ -152,6 +171,7 @@ func (d *desk) drop(c *caller) {
 	if c.climb != nil {
 		d.descend(c)
 	}
+	d.sayGone(c)
 }
 
 // left takes in that a caller gave its place up: every offer is withdrawn.
@@ -166,7 +186,7 @@ func (d *desk) left(c *caller) {
 
 // giveUp ends the seat of a caller whose one try came to nothing. Callers who may have another stay.
 func (d *desk) giveUp(c *caller, why call.Cause) {
-	if c.Once && c.waits() {
+	if c.Once && c.waits() && c.remote == nil {
 		c.seat.fail(why, d.now)
 		d.drop(c)
 	}

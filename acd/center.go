@@ -48,6 +48,15 @@ func New(o Options) (*Center, error) {
 	return c, nil
 }
 
+// Learn takes in what the site has to tell, in the order in which it is told; without [Options.Site] it does nothing. It
+// does not block. A fact that cannot be true of this desk, such as a caller of a queue that there is none of, is kept until
+// a reload makes it so.
+func (c *Center) Learn(n call.SiteNews) {
+	if c.o.Site != nil {
+		c.inbox.put(func(d *desk) { d.learn(&n, func(f func()) { c.handle(f) }) })
+	}
+}
+
 // Run owns the desk until ctx ends; then it withdraws every offer, waits until every phone is free,
 // and returns nil. Callers who wait then stay seated until they leave. It may be called once; again,
 // it returns [ErrRunning].
@@ -227,7 +236,7 @@ func (c *Center) Engaged(id string, leg call.Leg) {
 // Coded tells that an agent's phone dialled a feature code: its line is in use meanwhile, and nothing else
 // changes. An offer that rings goes on, and so does wrap-up.
 func (c *Center) Coded(id string, leg call.Leg) {
-	c.tell("code", id, func(d *desk, a *agent) { d.attach(a, &busy{leg: leg}); d.refresh(a) })
+	c.tell("code", id, func(d *desk, a *agent) { d.attachOwn(a, leg); d.refresh(a) })
 }
 
 // tell does something about an agent; one that does not exist is only logged, since who registers

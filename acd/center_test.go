@@ -247,11 +247,11 @@ hotline_overflow_total{queue="repair",reason="expected-too-long"} 0
 hotline_overflow_total{queue="repair",reason="fault"} 0
 hotline_overflow_total{queue="repair",reason="full"} 0
 hotline_overflow_total{queue="repair",reason="too-long"} 0
-# HELP hotline_queue_longest_wait_seconds How long the caller who entered first has waited; 0 when nobody waits.
+# HELP hotline_queue_longest_wait_seconds How long the caller of this node who entered first has waited; 0 when nobody waits.
 # TYPE hotline_queue_longest_wait_seconds gauge
 hotline_queue_longest_wait_seconds{queue="gas"} 0
 hotline_queue_longest_wait_seconds{queue="repair"} 1.5
-# HELP hotline_queue_waiting Callers waiting now.
+# HELP hotline_queue_waiting Callers of this node waiting now.
 # TYPE hotline_queue_waiting gauge
 hotline_queue_waiting{queue="gas"} 0
 hotline_queue_waiting{queue="repair"} 2

@@ -67,14 +67,16 @@ func (d *desk) claim(c *caller, a *agent) bool {
 		return false
 	}
 	a.claim = token
+	a.forCall = c.CallID
 	return true
 }
 
 // letGo gives the claim on an agent back once nothing rings and nobody talks any more: like what the agent is
 // doing, it follows from the facts.
 func (d *desk) letGo(a *agent) {
-	if a.claim != (call.Token{}) && a.offer == nil && len(a.legs) == 0 {
+	if a.claim != (call.Token{}) && (a.offer == nil || a.offer.remote()) && len(a.legs) == 0 {
 		d.o.Claims.Release(a.ID, a.claim)
 		a.claim = call.Token{}
+		d.sayRelease(a)
 	}
 }

@@ -35,6 +35,7 @@ func (d *desk) finished(r *call.Record) {
 		d.recall(a, t)
 		if by == "" && t.Ended != nil && d.known(r.From, r.Private) {
 			d.regulars.learn(numberAt{t.Queue, r.From}, a, *t.Ended, d.now)
+			d.sayRegular(numberAt{t.Queue, r.From}, a, *t.Ended)
 		}
 	}
 }

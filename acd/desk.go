@@ -52,6 +52,8 @@ type desk struct {
 	// background runs what may wait, such as a phone's ringing, on a goroutine that drain waits for; the tests
 	// that step through a desk have it do nothing.
 	background func(f func())
+	// site is what other nodes say; nil where there are none.
+	site *siteDesk
 }
 
 // alarm is a deadline; those of one instant fire in the order of seq.
@@ -76,6 +78,7 @@ func newDesk(o *Options, f *figures, post func(message) bool) *desk {
 		alarms: newOrder((*alarm).before, func(a *alarm) *int { return &a.place }),
 	}
 	d.background, d.touched.once = d.wg.Go, newTries()
+	d.site = newSiteDesk(o)
 	for _, settings := range o.Queues {
 		q := newQueue(o, settings)
 		d.queues = append(d.queues, q)
@@ -109,6 +112,9 @@ func newQueue(o *Options, settings Queue) *queue {
 	q.waiting = newOrder(
 		func(a, b *caller) bool { return a.Entered.Before(b.Entered) },
 		func(c *caller) *int { return &c.placeWaiting })
+	if o.Site != nil {
+		q.own = newOrder(q.waiting.before, func(c *caller) *int { return &c.placeOwn })
+	}
 	return q
 }
 
@@ -159,7 +165,7 @@ func (d *desk) windDown() {
 		}
 	}
 	for _, a := range d.agents {
-		if a.offer != nil {
+		if a.offer != nil && !a.offer.remote() {
 			d.withdraw(a.offer, call.CauseShutdown)
 			d.refresh(a)
 		}

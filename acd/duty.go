@@ -31,7 +31,7 @@ type dutyCall struct {
 // being called for another alarm.
 func (d *desk) callDuty(c *caller) {
 	l, cl := d.ladder, c.climb
-	if cl.at < toDuty || !c.waits() || c.aside {
+	if cl.at < toDuty || !c.waits() || c.aside || c.remote != nil {
 		return
 	}
 	for _, number := range l.numbers {

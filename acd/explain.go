@@ -19,6 +19,8 @@ const (
 	outRested  = "rested" // passed over for a while, after an offer that failed
 	// outElsewhere: logged out of this queue, and ready for others.
 	outElsewhere = "elsewhere"
+	// outOrphan: kept, since the node is dead whose call the phone rang or talked for.
+	outOrphan = "orphan"
 )
 
 // out is why the agent is not ready; empty when they are.
@@ -26,6 +28,8 @@ func (a *agent) out() string {
 	switch {
 	case a.shown == call.AgentReady:
 		return ""
+	case a.orphan():
+		return outOrphan
 	case a.shown == call.AgentWrapUp && a.restUntil.After(a.wrapUntil):
 		return outRested
 	default:
@@ -82,7 +86,7 @@ func (d *desk) explain(c *caller, a *agent) *call.Decision {
 func (d *desk) unpaired() {
 	for _, c := range d.touched.unpaired {
 		d.at = c
-		if c.waits() && !c.aside && c.explained != d.round && len(c.offers) < c.fanOut(d.now) {
+		if c.waits() && c.remote == nil && !c.aside && c.explained != d.round && len(c.offers) < c.fanOut(d.now) {
 			c.explained = d.round
 			c.seat.decide(d.decision(c))
 		}

@@ -171,7 +171,12 @@ func (d *desk) climbs(c *caller) bool {
 // rope lets an alarm up the ladder, unless another of the same number is on it; and begins its steps.
 func (d *desk) rope(c *caller) {
 	number := c.number()
-	if other := d.ladder.climbing[number]; number == "" || other == nil {
+	other := d.ladder.climbing[number]
+	if other != nil && (other.remote == nil) != (c.remote == nil) && c.goesBefore(other) {
+		other.climb.up = false // each node saw another one first: the rank decides
+		other = nil
+	}
+	if number == "" || other == nil {
 		c.climb.up = true
 		if number != "" {
 			d.ladder.climbing[number] = c
@@ -215,6 +220,10 @@ func (d *desk) tellStep(c *caller) {
 		for _, b := range a.legs {
 			told.Talking = append(told.Talking, AgentCall{Agent: a.ID, Call: b.call, Leg: b.leg.ID()})
 		}
+	}
+	if c.remote != nil {
+		d.o.OnAlarmElsewhere(told)
+		return
 	}
 	d.o.OnAlarm(told)
 }

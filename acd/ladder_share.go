@@ -23,6 +23,9 @@ func (d *desk) poolOf(a *agent) (step int, ok bool) {
 	if a.Supervisor || !a.flow || a.loggedOut() || len(a.legs) > 0 || a.booked != nil || d.now.Before(a.alarmRest) {
 		return 0, false
 	}
+	if a.barred || a.outOfReach() {
+		return 0, false
+	}
 	lesser := a.offer != nil && a.offer.open && !a.offer.caller.climbing()
 	if a.offer != nil && !lesser {
 		return 0, false // rings for an alarm, or is about to be free
@@ -186,6 +189,9 @@ func (c *caller) turnBefore(x *caller) bool {
 // ringFor rings an agent's phone for an alarm; one that rings for a lesser call is taken back first. The
 // caller of that call keeps the place in its queue.
 func (d *desk) ringFor(c *caller, a *agent) {
+	if a.offer != nil && a.offer.expected {
+		d.unexpect(a.offer)
+	}
 	if a.offer == nil {
 		d.start(c, a)
 		return
@@ -228,6 +234,11 @@ func (d *desk) takeFromAlarm(c *caller, alarms []*caller, gifts []gift) {
 		}
 	}
 	for _, o := range slices.Backward(from.offers) {
+		if d.hasUse(c, o.agent) && o.expected {
+			d.unexpect(o)
+			d.start(c, o.agent)
+			return
+		}
 		if d.hasUse(c, o.agent) {
 			d.book(o.agent, c)
 			d.withdraw(o, call.CauseWithdrawn)
@@ -263,7 +274,7 @@ func (d *desk) settleBooked() {
 		}
 		a.booked = nil
 		c.climb.booked--
-		if c.waits() && !c.aside && d.mayRing(c, a) {
+		if c.waits() && !c.aside && a.offer == nil && d.mayRing(c, a) {
 			d.start(c, a)
 		}
 	}

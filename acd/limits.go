@@ -83,9 +83,10 @@ func (d *desk) turn(c *caller, why call.Overflow) {
 	d.withdrawAll(c, call.CauseWithdrawn)
 }
 
-// bound reports whether the limits of its queue hold for a caller; they never do for an alarm.
+// bound reports whether the limits of its queue hold for a caller; they never do for an alarm, and those of a caller of
+// another node are that one's affair.
 func (d *desk) bound(c *caller) bool {
-	return !c.Stay && !c.Once && !c.queue.Alarm && c.queue != d.people
+	return !c.Stay && !c.Once && !c.queue.Alarm && c.queue != d.people && c.remote == nil
 }
 
 // closed reports whether a caller comes outside the hours of the queue. Who lost an agent was in before.
@@ -213,8 +214,8 @@ func (d *desk) overAtDoor(c *caller) (why call.Overflow, over bool) {
 
 // turnAll turns everybody away who waits in a queue that nobody serves any more.
 func (d *desk) turnAll(q *queue) {
-	if q.staff.present > 0 {
-		return // one came back in the same instant
+	if q.staff.present > 0 || d.site.unsure() {
+		return // one came back in the same instant, or may be at a node that is not known of yet
 	}
 	for _, c := range slices.Clone(q.waiting.items) {
 		if d.bound(c) && c.only == nil && len(c.offers) == 0 {

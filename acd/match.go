@@ -75,7 +75,7 @@ func (d *desk) settleOnce(c *caller) (settled bool) {
 	switch {
 	case d.closing:
 		d.giveUp(c, call.CauseShutdown)
-	case !a.flow:
+	case !a.flow, a.barred:
 		d.giveUp(c, call.CauseUnreachable)
 	case len(a.legs) == 0 && a.offer != nil && !a.offer.open:
 		return false
@@ -233,7 +233,7 @@ func (d *desk) rebuild() {
 		}
 	}
 	for _, a := range d.agents {
-		if a.offer != nil && a.offer.open {
+		if a.offer != nil && a.offer.open && a.offer.alarm.fire != nil {
 			d.alarms.add(&a.offer.alarm)
 		}
 		d.refresh(a)

@@ -54,9 +54,9 @@ func newFigures(l *load) *figures {
 			Help: "Callers whom a queue turned away, by why.",
 		}, append(queue, "reason")),
 		waiting: prometheus.NewDesc("hotline_queue_waiting",
-			"Callers waiting now.", queue, nil),
+			"Callers of this node waiting now.", queue, nil),
 		longest: prometheus.NewDesc("hotline_queue_longest_wait_seconds",
-			"How long the caller who entered first has waited; 0 when nobody waits.", queue, nil),
+			"How long the caller of this node who entered first has waited; 0 when nobody waits.", queue, nil),
 		agents: prometheus.NewDesc("hotline_agents",
 			"Agents by what they are doing; supervisors are none of them.", []string{"state"}, nil),
 		saturation: prometheus.NewDesc("hotline_desk_saturation_ratio",
@@ -78,8 +78,12 @@ func (f *figures) publish(d *desk) {
 		if q.hidden() {
 			continue
 		}
-		figures := queueFigures{name: q.Name, waiting: q.waiting.len()}
-		if c, ok := q.waiting.first(); ok {
+		waiting := q.waiting
+		if q.own != nil { // each node counts its own, so that their sum is the site's
+			waiting = q.own
+		}
+		figures := queueFigures{name: q.Name, waiting: waiting.len()}
+		if c, ok := waiting.first(); ok {
 			figures.oldest = c.Entered
 		}
 		s.queues = append(s.queues, figures)

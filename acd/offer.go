@@ -25,9 +25,14 @@ type offer struct {
 	open  bool
 	// why it was closed while the phone still rang: what a leg that crosses is hung up with.
 	why    call.Cause
-	cancel context.CancelCauseFunc
+	cancel context.CancelCauseFunc // nil of a remote caller's
 	alarm  alarm
+	// expected: the caller is another node's, which has not claimed the agent yet.
+	expected bool
 }
+
+// remote reports whether the offer is another node's to make.
+func (o *offer) remote() bool { return o.caller.remote != nil }
 
 // failure is what an offer that failed comes to: how, and for how long the agent is passed over.
 type failure struct {
@@ -48,6 +53,10 @@ var failures = map[call.Cause]failure{
 // instead and the agent stays free.
 func (d *desk) start(c *caller, a *agent) {
 	d.at = c
+	if c.remote != nil {
+		d.expect(c, a)
+		return
+	}
 	if !d.claim(c, a) {
 		return
 	}
@@ -58,7 +67,7 @@ func (d *desk) start(c *caller, a *agent) {
 		return
 	}
 	d.chosen(c, a)
-	d.anybody(c)
+	d.rungFor(c)
 	o := &offer{caller: c, agent: a, index: index, sent: d.now, open: true}
 	d.seq++
 	o.alarm = alarm{at: d.now.Add(d.o.NoProgress), seq: d.seq, fire: func() { d.expire(o) }}
@@ -141,6 +150,7 @@ func (d *desk) progress(o *offer, code int, at time.Time) {
 	first := o.rung.IsZero()
 	if first {
 		o.rung = at
+		o.agent.doubts = 0
 	}
 	d.index(o.caller) // the promise clock may have begun with it
 	if first {
@@ -165,8 +175,12 @@ func (d *desk) rang(o *offer, leg call.Leg, failed *call.RingError, at time.Time
 	d.ringing--
 	a := o.agent
 	a.offer = nil
+	if a.taken != nil {
+		a.offer = a.taken.offer
+	}
 	switch {
 	case leg != nil && o.open:
+		a.doubts = 0
 		d.answered(o, leg, at)
 	case leg != nil:
 		d.reject(a, leg, o.why)
@@ -187,6 +201,7 @@ func (d *desk) answered(o *offer, leg call.Leg, at time.Time) {
 	won := c.seat.answer(o.index, call.Answer{Agent: a.ID, Name: a.Name, Queue: c.Queue, Leg: leg, At: at})
 	if won {
 		d.depart(c)
+		c.by = a.ID
 	}
 	d.close(o, howAnswered, at)
 	if !won {
@@ -219,6 +234,16 @@ func (d *desk) hangUp(leg call.Leg, why call.Cause) {
 // passes the agent over for a while; the caller wants the next one. Who calls fail refreshes the agent.
 func (d *desk) fail(o *offer, why call.Cause, at time.Time) {
 	if !o.open {
+		return
+	}
+	if o.remote() { // its own node sees to it, once it has claimed the agent
+		if o.expected {
+			d.unexpect(o)
+		}
+		return
+	}
+	if why == call.CauseTaken {
+		d.lose(o, at)
 		return
 	}
 	f, ok := failures[why]
@@ -256,6 +281,10 @@ func (d *desk) withdraw(o *offer, why call.Cause) {
 	if !o.open {
 		return
 	}
+	if o.remote() {
+		d.withdrawRemote(o)
+		return
+	}
 	o.why = why
 	d.close(o, howWithdrawn, d.now)
 	o.cancel(call.CancelCause{Why: why})
@@ -268,7 +297,11 @@ func (d *desk) close(o *offer, how string, at time.Time) {
 	o.open = false
 	d.alarms.remove(&o.alarm)
 	c.offers = slices.DeleteFunc(c.offers, func(x *offer) bool { return x == o })
-	if how = c.seat.end(o.index, how, at); c.queue != d.people {
+	how = c.seat.end(o.index, how, at)
+	if c.remote == nil {
+		o.agent.how = how
+	}
+	if c.queue != d.people && c.remote == nil {
 		d.figures.offerEnded(c.queue.Name, how)
 	}
 	d.index(c)

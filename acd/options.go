@@ -46,6 +46,12 @@ type Options struct {
 	// Open reports whether a queue takes callers at an instant. It is asked on the desk's goroutine and must not
 	// block; nil means always.
 	Open func(queue string, at time.Time) bool
+	// Site is told what the other nodes of the site must know, and [Center.Learn] takes in what they say; nil means that
+	// there are no others.
+	Site Site
+	// OnAlarmElsewhere is told each step of alarms whose calls other nodes have, as OnAlarm is of this node's own: it is
+	// for the agents who talk here. It may be nil.
+	OnAlarmElsewhere func(AlarmStep)
 	// Codes are what agents' phones dial, see Center.Do.
 	Codes Codes
 	// Shifts are what agents chose before a restart. OnShift is told of each change, to be kept; it may be nil.
@@ -194,6 +200,9 @@ func (o *Options) complete() error {
 	}
 	if o.OnAlarm == nil {
 		o.OnAlarm = func(AlarmStep) {}
+	}
+	if o.OnAlarmElsewhere == nil {
+		o.OnAlarmElsewhere = func(AlarmStep) {}
 	}
 	if o.OnShift == nil {
 		o.OnShift = func(call.Shift) {}

@@ -13,7 +13,7 @@ import (
 //  3. the virtual instant of entering: the entering, less the queue's priority times the ageing. One point of
 //     priority is so worth one [Options.Ageing] of waiting. Without ageing the priority decides, and then the
 //     entering;
-//  4. the order of joining.
+//  4. the order of joining; among the callers of several nodes, that of their calls' names.
 //
 // Nobody starves: a caller of priority p is overtaken only by those who enter within (P − p) · ageing after
 // them, where P is the highest priority of all queues, and by alarms and those put to the front.
@@ -23,7 +23,10 @@ type rank struct {
 	priority int
 	// virtual is counted from the start of the desk; those who entered before it have a negative one.
 	virtual time.Duration
-	seq     uint64
+	// call is what the nodes of a site go by who entered in the same instant: they do not know each other's seq. Empty
+	// where there are none.
+	call string
+	seq  uint64
 }
 
 // before reports whether r goes first. It is a total order: no two ranks have the same seq.
@@ -34,11 +37,13 @@ func (r rank) before(x rank) bool {
 	if r.front != x.front {
 		return r.front
 	}
-	return cmp.Or(
-		cmp.Compare(x.priority, r.priority),
-		cmp.Compare(r.virtual, x.virtual),
-		cmp.Compare(r.seq, x.seq),
-	) < 0
+	if order := cmp.Or(cmp.Compare(x.priority, r.priority), cmp.Compare(r.virtual, x.virtual)); order != 0 {
+		return order < 0
+	}
+	if r.call != x.call {
+		return r.call < x.call
+	}
+	return r.seq < x.seq
 }
 
 // longestWait bounds what is made of an instant of entering that cannot be true, such as one kept by a
@@ -52,6 +57,15 @@ func rankOf(q *queue, front bool, entered, ageing time.Duration, seq uint64) ran
 		r.virtual -= time.Duration(q.Priority) * ageing
 	} else {
 		r.priority = q.Priority
+	}
+	return r
+}
+
+// rankOf is the rank of a caller who joins now.
+func (d *desk) rankOf(c *caller) rank {
+	r := rankOf(c.queue, c.Front, c.entered, d.o.Ageing, d.seq)
+	if d.site != nil {
+		r.call = c.CallID
 	}
 	return r
 }

@@ -116,12 +116,17 @@ func (d *desk) prefer(c *caller) {
 	if last.Within <= 0 || c.only != nil || c.climb != nil || !d.known(c.From, c.Private) {
 		return
 	}
-	c.regular = d.regulars.find(numberAt{c.Queue, c.From}, last.Within, d.now)
+	began := d.now
+	if c.remote == nil {
+		c.regular = d.regulars.find(numberAt{c.Queue, c.From}, last.Within, d.now)
+	} else {
+		began, c.regular = c.came, d.byAgent[c.remote.Regular]
+	}
 	if c.regular == nil {
 		return
 	}
 	d.seq++
-	c.patience = alarm{at: d.now.Add(last.Wait), seq: d.seq, fire: func() { d.anybody(c) }}
+	c.patience = alarm{at: began.Add(last.Wait), seq: d.seq, fire: func() { d.anybody(c) }}
 	switch {
 	case !d.coming(c):
 		c.regular = nil
@@ -156,6 +161,17 @@ func (d *desk) forgo(c *caller) {
 
 // anybody ends a caller's waiting for one agent: whoever serves the queue will do.
 func (d *desk) anybody(c *caller) {
+	if c.regular == nil {
+		return
+	}
+	d.rungFor(c)
+	if c.said && c.waits() {
+		d.sayCaller(c)
+	}
+}
+
+// rungFor is anybody for a caller for whom a phone rings, which the other nodes are told of anyway.
+func (d *desk) rungFor(c *caller) {
 	if c.regular == nil {
 		return
 	}

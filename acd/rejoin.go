@@ -34,7 +34,7 @@ func newPlaces() *places {
 }
 
 // keep remembers the place of who left, for so long. One of the same number, left before, is no more.
-func (p *places) keep(key placeKey, entered, left time.Time, within time.Duration) {
+func (p *places) keep(key placeKey, entered, left time.Time, within time.Duration) *place {
 	if old := p.kept[key]; old != nil {
 		p.drop(old)
 	}
@@ -45,16 +45,17 @@ func (p *places) keep(key placeKey, entered, left time.Time, within time.Duratio
 		first, _ := p.soon.first()
 		p.drop(first)
 	}
+	return kept
 }
 
 // take gives a place to who has come back in time, once.
-func (p *places) take(key placeKey, now time.Time) (entered time.Time, ok bool) {
+func (p *places) take(key placeKey, now time.Time) (taken *place, ok bool) {
 	kept := p.kept[key]
 	if kept == nil {
-		return time.Time{}, false
+		return nil, false
 	}
 	p.drop(kept)
-	return kept.entered, !kept.until.Before(now)
+	return kept, !kept.until.Before(now)
 }
 
 // reload goes by other queues from now on: a place is kept for as long as its queue says now.
@@ -96,10 +97,14 @@ func (d *desk) rejoin(c *caller) {
 	if !c.knows() {
 		return
 	}
-	entered, ok := d.places.take(placeKey{c.Queue, c.From}, d.now)
-	if !ok || !entered.Before(c.Entered) {
+	taken, ok := d.places.take(placeKey{c.Queue, c.From}, d.now)
+	if taken != nil {
+		d.sayPlace(taken, true)
+	}
+	if !ok || !taken.entered.Before(c.Entered) {
 		return
 	}
+	entered := taken.entered
 	c.Entered, c.rejoined = entered, true
 	c.came = d.now
 	c.seat.rejoin(entered)
@@ -111,9 +116,14 @@ func (d *desk) rejoin(c *caller) {
 // remember keeps the place of a caller who left while waiting.
 func (d *desk) remember(c *caller) {
 	if at, abandoned := c.seat.abandoned(); abandoned && c.knows() {
-		d.places.keep(placeKey{c.Queue, c.From}, c.Entered, at, c.queue.Rejoin)
-		d.forgetPast()
+		d.keep(placeKey{c.Queue, c.From}, c.Entered, at, c.queue.Rejoin)
 	}
+}
+
+// keep keeps a place here and at the other nodes.
+func (d *desk) keep(key placeKey, entered, left time.Time, within time.Duration) {
+	d.sayPlace(d.places.keep(key, entered, left, within), false)
+	d.forgetPast()
 }
 
 // Remember tells of a caller who left a queue while waiting, and not in a seat of this desk: before it was made, or while
@@ -122,8 +132,7 @@ func (d *desk) remember(c *caller) {
 func (c *Center) Remember(queue, number string, entered, left time.Time) {
 	c.inbox.put(func(d *desk) {
 		if q, ok := d.byQueue[queue]; ok && q.Rejoin > 0 && !q.retired && number != "" {
-			d.places.keep(placeKey{queue, number}, entered, left, q.Rejoin)
-			d.forgetPast()
+			d.keep(placeKey{queue, number}, entered, left, q.Rejoin)
 		}
 	})
 }

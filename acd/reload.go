@@ -93,6 +93,7 @@ func (d *desk) reload(o *Options) {
 		d.touched.queue(q)
 		d.deserted(q)
 	}
+	d.retryApart()
 	d.o.Logger.Info("queues and agents reloaded", zap.Int("queues", len(o.Queues)), zap.Int("agents", len(o.Agents)))
 }
 
@@ -198,6 +199,10 @@ func (d *desk) serveByAll(q *queue) {
 func (d *desk) dismiss(a *agent) {
 	for _, q := range append(slices.Clone(d.queues), d.people) {
 		for _, c := range slices.Clone(q.waiting.items) {
+			if c.only == a && c.remote != nil {
+				d.setApart(c)
+				continue
+			}
 			if c.only == a {
 				c.seat.fail(call.CauseUnreachable, d.now)
 				d.drop(c)
@@ -205,11 +210,9 @@ func (d *desk) dismiss(a *agent) {
 			}
 		}
 	}
-	if a.flow {
-		d.setFlow(a, false)
-	} else {
-		d.refresh(a)
-	}
+	d.sever(a)
+	d.setFlow(a, false)
+	d.refresh(a)
 }
 
 // forget takes out an agent who is no more and whose phone is free.

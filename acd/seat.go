@@ -20,6 +20,7 @@ const (
 	howUnanswered  = "unanswered"
 	howUnreachable = "unreachable"
 	howWithdrawn   = "withdrawn"
+	howTaken       = "taken" // another call had the agent, so that nothing rang
 )
 
 // How a visit that was left ended, as the record says it; one that was not is howAnswered.
@@ -189,14 +190,25 @@ func (s *seat) clock() (at time.Time, ok bool) {
 }
 
 func (s *seat) clockLocked() (at time.Time, ok bool) {
-	if len(s.offers) == 0 {
+	first := s.firstLocked()
+	if first == nil {
 		return time.Time{}, false
 	}
-	at = s.offers[0].Sent.Add(promiseLatest)
+	at = first.Sent.Add(promiseLatest)
 	if !s.rang.IsZero() && s.rang.Before(at) {
 		at = s.rang
 	}
 	return at, true
+}
+
+// firstLocked is the first offer whose phone may have rung; nil when there is none. The lock is held.
+func (s *seat) firstLocked() *call.Offer {
+	for i := range s.offers {
+		if s.offers[i].How != howTaken {
+			return &s.offers[i]
+		}
+	}
+	return nil
 }
 
 // over reports whether the visit has ended.
@@ -265,7 +277,7 @@ func (s *seat) progress(index, code int, at time.Time) {
 		o.Rung = new(at)
 		s.tell()
 	}
-	first := o.Sent.Equal(s.offers[0].Sent)
+	first := o.Sent.Equal(s.firstLocked().Sent)
 	if first && (code == 180 || code == 183) && (s.rang.IsZero() || at.Before(s.rang)) {
 		s.rang = at
 	}
@@ -332,4 +344,14 @@ func (s *seat) endLocked(o *call.Offer, how string, at time.Time) {
 	if o.Rung != nil {
 		o.Rings = int(max(0, at.Sub(*o.Rung))/s.cycle) + 1
 	}
+}
+
+// ended is how the visit ended, and when; zero while it lasts.
+func (s *seat) ended() (how string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.visit.Left == nil {
+		return "", time.Time{}
+	}
+	return s.visit.How, *s.visit.Left
 }

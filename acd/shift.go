@@ -168,22 +168,26 @@ func (a *agent) shift() call.Shift {
 func (d *desk) shifted(a *agent) {
 	d.refresh(a)
 	d.o.OnShift(a.shift())
+	d.sayShift(a)
 }
 
 // restore takes up the shifts of before a restart; agents and queues that are not there any more are passed
 // over.
 func (d *desk) restore(shifts []call.Shift) {
 	for _, s := range shifts {
-		a, ok := d.byAgent[s.Agent]
-		if !ok {
-			continue
+		if a, ok := d.byAgent[s.Agent]; ok {
+			a.choose(&s)
 		}
-		for _, slot := range a.slots {
-			slot.away = s.All || slices.Contains(s.Out, slot.queue.Name)
-		}
-		if s.Paused && !a.loggedOut() {
-			a.paused, a.reason, a.pausedAt = true, s.Reason, s.Since
-		}
+	}
+}
+
+// choose has an agent who chose nothing choose what they did before.
+func (a *agent) choose(s *call.Shift) {
+	for _, slot := range a.slots {
+		slot.away = s.All || slices.Contains(s.Out, slot.queue.Name)
+	}
+	if s.Paused && !a.loggedOut() {
+		a.paused, a.reason, a.pausedAt = true, s.Reason, s.Since
 	}
 }
 
@@ -198,6 +202,7 @@ func (d *desk) unanswered(a *agent, c *caller) {
 	}
 	a.paused, a.reason, a.pausedAt = true, call.AutoPause, d.now
 	d.o.OnShift(a.shift()) // who calls this refreshes the agent
+	d.sayShift(a)
 	d.o.OnEvent(call.Event{
 		Kind: call.EventAgentPaused, At: d.now, Call: c.CallID, Queue: c.Queue, Agent: a.ID,
 	})

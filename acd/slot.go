@@ -93,6 +93,7 @@ func (d *desk) awaitMidnight() {
 func (d *desk) talked(a *agent, b *busy, until time.Time) {
 	if b.from != nil {
 		a.talked += max(0, until.Sub(later(b.began, d.day)))
+		a.talkedFor(b.from.Name, until.Sub(b.began))
 	}
 	b.began = until
 }

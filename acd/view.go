@@ -72,7 +72,8 @@ func (a *agent) view(now time.Time, today date) call.AgentView {
 			v.Queues = append(v.Queues, s.queue.Name)
 		}
 	}
-	if a.shown == call.AgentRinging {
+	a.viewSite(&v)
+	if a.shown == call.AgentRinging && a.offer != nil {
 		v.Call = a.offer.caller.CallID
 		return v
 	}

@@ -113,7 +113,7 @@ type Offer struct {
 	Sent   time.Time  `json:"sent"` // our INVITE
 	Rung   *time.Time `json:"rung"` // first 18x
 	Ended  *time.Time `json:"ended"`
-	How    string     `json:"how"`   // answered, refused, busy, unanswered, unreachable, withdrawn, crash
+	How    string     `json:"how"`   // answered, refused, busy, unanswered, unreachable, withdrawn, crash; taken where another call had the agent, so that nothing rang
 	Rings  int        `json:"rings"` // of this offer: from its own first 18x
 	// LeftOut is how many offers between the one before and this one the record does not keep, see MaxOffers.
 	LeftOut int `json:"left_out,omitempty"`

@@ -83,6 +83,8 @@ type SiteClaim struct {
 // since: a wrap-up that the agent made longer or ended, or a talk that came from no claim.
 type SiteRest struct {
 	Agent string `json:"agent"`
+	// By is the node that says it.
+	By    NodeID `json:"by,omitempty"`
 	Token Token  `json:"token,omitzero"`
 	// How the offer ended, in the words of [Offer.How]; "answered" for one that became a talk.
 	How string `json:"how"`

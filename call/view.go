@@ -49,6 +49,12 @@ type AgentView struct {
 	Today       Day        `json:"today"`
 	// LastCode is what the agent said last of a talk; empty while nothing was since the start.
 	LastCode string `json:"last_code,omitempty"`
+	// Edge is the node of the site at which the agent's phone is registered, and Owner the one whose call the phone rings or
+	// talks for; empty where that is the node asked, or there is none. Orphan: that node is dead, and the agent is kept
+	// until it is certain that the phone is free.
+	Edge   NodeID `json:"edge,omitempty"`
+	Owner  NodeID `json:"owner,omitempty"`
+	Orphan bool   `json:"orphan,omitempty"`
 }
 
 // Live is one call in progress, as people watching see it.

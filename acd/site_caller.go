@@ -1,0 +1,173 @@
+package acd
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"hotline/call"
+)
+
+// sameStay is how far apart two readings of the instant of one coming may be: the clocks of the site are estimated anew
+// again and again.
+const sameStay = time.Second
+
+// all are the callers of other nodes, in the order in which they would be served, so that whatever is done for each is
+// done alike everywhere.
+func (s *siteDesk) all() []*caller {
+	return slices.SortedFunc(maps.Values(s.callers), func(a, b *caller) int {
+		if a.goesBefore(b) {
+			return -1
+		}
+		return 1 // the order is total
+	})
+}
+
+// of are those of one node.
+func (s *siteDesk) of(owner call.NodeID) []*caller {
+	return slices.DeleteFunc(s.all(), func(c *caller) bool { return c.remote.Owner != owner })
+}
+
+// learnCaller takes in that a caller waits at another node, or what has changed of one who does. The rank is kept.
+func (d *desk) learnCaller(f *call.SiteCaller, whole *census) {
+	s := d.site
+	if s.ours(f.Owner) {
+		return
+	}
+	key := siteCall{f.Owner, f.Call}
+	if c := s.callers[key]; c != nil {
+		if c.Queue == f.Queue && c.Agent == f.Agent && c.came.Sub(f.Came).Abs() < sameStay {
+			d.changed(c, f)
+			if whole != nil {
+				whole.callers[c] = true
+			}
+			return
+		}
+		d.dropRemote(c, howMoved, d.now) // another stay of the same call
+	}
+	c := d.seatRemote(f)
+	if c == nil {
+		s.setApart(call.SiteFact{Caller: f})
+		return
+	}
+	if whole != nil {
+		whole.callers[c] = true
+	}
+	s.callers[key] = c
+	d.seq++
+	d.enter(c)
+	for _, a := range slices.Clone(s.claimed[key]) {
+		d.joinClaim(a, c)
+		d.refresh(a)
+	}
+}
+
+// seatRemote makes a caller of another node, with a seat that nobody sits in: it keeps what phones ring, by which the
+// rescue ring and the circles go. Nil: this node knows no such queue or agent.
+func (d *desk) seatRemote(f *call.SiteCaller) *caller {
+	told := *f
+	c := &caller{
+		Ticket: call.Ticket{
+			CallID: f.Call, Queue: f.Queue, Agent: f.Agent, Once: f.Once, From: f.From, Private: f.Private,
+			Asserted: f.Asserted, Front: f.Front, Stay: f.Stay, Prefer: f.Prefer, Entered: f.Entered,
+		},
+		queue: d.byQueue[f.Queue], remote: &told, unwatch: func() bool { return true },
+	}
+	c.came, c.spent = f.Came, f.Once // one try is its own node's, at once
+	if f.Queue == "" {
+		c.queue = d.people
+	}
+	if f.Agent != "" {
+		if c.only = d.byAgent[f.Agent]; c.only == nil || c.only.removed {
+			return nil
+		}
+	}
+	if c.queue == nil || c.queue == d.people && c.only == nil {
+		return nil
+	}
+	c.seat = &seat{cycle: d.o.Ring.Cycle(), now: d.o.now, visit: call.Visit{Queue: f.Queue, Entered: f.Entered}}
+	return c
+}
+
+// changed takes in what else a caller's node says now.
+func (d *desk) changed(c *caller, f *call.SiteCaller) {
+	told := *f
+	c.remote = &told
+	if c.regular != nil && c.regular.ID != f.Regular {
+		d.anybody(c)
+	}
+}
+
+// learnGone takes in that a caller of another node waits no more.
+func (d *desk) learnGone(f *call.SiteCallerGone) {
+	key := siteCall{f.Owner, f.Call}
+	delete(d.site.apart, apartKey{"caller", string(f.Owner), f.Call})
+	c := d.site.callers[key]
+	if c == nil {
+		return
+	}
+	if f.How == howAnswered {
+		for _, a := range d.site.claimed[key] {
+			if a.ID == f.Agent && a.taken.Answered.IsZero() {
+				a.taken.Answered = f.At
+				d.talks(a)
+				d.refresh(a)
+			}
+		}
+	}
+	d.dropRemote(c, howWithdrawn, f.At)
+}
+
+// outlive keeps the place of a caller whose node died, as of one who was cut off.
+func (d *desk) outlive(c *caller) {
+	if c.knows() {
+		d.places.keep(placeKey{c.Queue, c.From}, c.Entered, d.now, c.queue.Rejoin)
+		d.forgetPast()
+	}
+	d.dropRemote(c, howWithdrawn, d.now)
+}
+
+// dropRemote takes a caller of another node out of its queue, however the stay ended.
+func (d *desk) dropRemote(c *caller, how string, at time.Time) {
+	delete(d.site.callers, siteCall{c.remote.Owner, c.CallID})
+	if c.waits() {
+		d.drop(c)
+	}
+	for _, o := range slices.Clone(c.offers) {
+		if o.expected {
+			d.unexpect(o)
+			continue
+		}
+		d.close(o, how, at) // the phone is another node's until that gives it back
+	}
+}
+
+// setApart takes a caller of another node out who wants an agent that there is none of any more.
+func (d *desk) setApart(c *caller) {
+	told := *c.remote
+	d.dropRemote(c, howWithdrawn, d.now)
+	d.site.setApart(call.SiteFact{Caller: &told})
+}
+
+// learnPlace takes in a place that is kept at another node, or was taken up again there.
+func (d *desk) learnPlace(f *call.SitePlace) {
+	key := placeKey{f.Queue, f.Number}
+	kept := d.places.kept[key]
+	switch q := d.byQueue[f.Queue]; {
+	case kept != nil && kept.left.After(f.Left): // of another stay, since
+	case f.Taken && kept != nil:
+		d.places.drop(kept)
+	case f.Taken, q == nil, q.retired, q.Rejoin <= 0, f.Number == "", f.Until.Before(d.now):
+	default:
+		d.places.keep(key, f.Entered, f.Left, f.Until.Sub(f.Left))
+	}
+	d.forgetPast()
+}
+
+// learnRegular takes in who talked to a number at another node.
+func (d *desk) learnRegular(f *call.SiteRegular) {
+	if a := d.byAgent[f.Agent]; a != nil {
+		d.regulars.learn(numberAt{f.Queue, f.Number}, a, f.At, d.now)
+		d.forgetPast()
+	}
+}
