@@ -22,6 +22,8 @@ type Edge interface {
 	// Yield gives a phone's flow up, since it has registered at another node: no INVITE is admitted here any more, whatever its
 	// token. What it returns is final but for the leg, which goes on through here.
 	Yield(agent string) call.GatePast
+	// Hold closes the gate of a phone until the next Seed: this node was declared dead, and others may have rung the phone.
+	Hold(agent string)
 	// Seed tells the gate of a phone that is new here what its edges before know, and has it open. With a leg that lives it is
 	// closed until [Edge.Free].
 	Seed(past call.GatePast)
@@ -33,7 +35,7 @@ type Edge interface {
 	// End ends the leg of an orphan, by CANCEL or BYE towards the phone, and BYE towards its owner where there is one.
 	// It returns once the phone is free, and at once when there is no such leg. Errors: ctx was done before that.
 	End(ctx context.Context, agent string, t call.Token) error
-	// Legs are the live legs at this node's phones.
+	// Legs are the live legs at this node's phones, with whose each is.
 	Legs() []call.GateLeg
 }
 
@@ -45,8 +47,9 @@ type Desk interface {
 // Peers asks other nodes, not by way of the book. Package web serves it, package site asks by HTTP with the nodes' common
 // secret. Errors: the node did not answer; then nothing of it is known.
 type Peers interface {
-	// Yield has a node give up the flows of phones that have registered here, and say what it knows of each.
+	// Yield has a node give up the flows of phones that have registered here, and say what it knows of each:
+	// [Member.Yield] answers there. One of which it says nothing is to be asked about again.
 	Yield(ctx context.Context, n Node, agents []string) ([]call.GatePast, error)
-	// Holds asks a node which of these calls it holds, as their owner.
-	Holds(ctx context.Context, n Node, calls []string) ([]string, error)
+	// Holds asks a node which of these claims it holds, as their owner: [Member.Held] answers there. Keys are opaque.
+	Holds(ctx context.Context, n Node, keys []string) ([]string, error)
 }

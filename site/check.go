@@ -1,0 +1,195 @@
+package site
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"hotline/call"
+)
+
+// checks holds what this node says against what is so, each second and when there is reason to.
+func (m *Member) checks(ctx context.Context) {
+	for wait(ctx, m.wakeCheck, time.Second) {
+		m.mu.Lock()
+		m.check(time.Now())
+		m.mu.Unlock()
+		pause(ctx, 20*time.Millisecond)
+	}
+}
+
+// check needs mu. What was not written, was refused or got lost with a book that failed over is so done again; what is under
+// way is left alone.
+func (m *Member) check(now time.Time) {
+	if m.left {
+		return
+	}
+	m.view.forget(now)
+	m.checkFlows(now)
+	m.checkHolds(now)
+	if !m.whole || m.dead {
+		return
+	}
+	m.checkCallers()
+	m.checkClaims()
+	m.checkLegs(now)
+	m.checkOrphans(now)
+	m.checkAway(now)
+	m.publish()
+}
+
+// checkFlows: the registrar has the phones, and the desk knows of the legs that came from no claim.
+func (m *Member) checkFlows(now time.Time) {
+	there := map[string]bool{}
+	for _, f := range m.o.Edge.Flows() {
+		there[f.Agent] = true
+		if mine, known := m.own.flows[f.Agent]; known {
+			f.Legs = mine.Legs
+		}
+		m.own.flows[f.Agent] = f
+		if m.arrivals.came(f.Agent, now) {
+			wake(m.wakeAsk)
+		}
+		at, has := m.view.flows[f.Agent]
+		_, lives := m.view.nodes[at.Edge]
+		switch {
+		case !m.whole || m.out.awaits(keyOf(call.SiteFact{Flow: &f})):
+		case has && lives && !m.self(at.Edge) && !at.Since.Before(f.Since): // the phone has gone there since
+			m.yield(f.Agent)
+		case !has || at.Edge != m.node.ID || at.Legs != f.Legs:
+			m.out.say(m, call.SiteFact{Flow: &f})
+		}
+	}
+	for agent, f := range m.own.flows {
+		if !there[agent] {
+			delete(m.own.flows, agent)
+			m.arrivals.left(agent)
+			m.out.say(m, call.SiteFact{FlowGone: &f})
+		}
+	}
+	for agent, f := range m.view.flows {
+		if m.whole && m.self(f.Edge) && !there[agent] && !m.out.awaits(keyOf(call.SiteFact{Flow: &f})) {
+			m.out.say(m, call.SiteFact{FlowGone: &f})
+		}
+	}
+}
+
+// checkCallers: callers who wait here, and those who do not any more.
+func (m *Member) checkCallers() {
+	for name, f := range m.own.callers {
+		at, has := m.view.callers[name]
+		mine := has && m.self(at.Owner)
+		switch {
+		case m.out.awaits(keyOf(f)):
+		case f.Caller != nil && (!mine || at.Owner != m.node.ID), f.Gone != nil && mine:
+			m.out.say(m, f)
+		case f.Gone != nil:
+			delete(m.own.callers, name)
+		}
+	}
+	for name, c := range m.view.callers {
+		if _, known := m.own.callers[name]; !known && m.self(c.Owner) {
+			f := call.SiteFact{Gone: &call.SiteCallerGone{Call: name, How: howLost, At: time.Now()}}
+			m.own.callers[name] = f
+			m.out.say(m, f)
+		}
+	}
+}
+
+// howLost is how a stay ended of which only the book knows, in the words of [call.Visit.How].
+const howLost = "abandoned"
+
+// checkHolds gives claims back that no desk had rung, such as a supervisor's phone.
+func (m *Member) checkHolds(now time.Time) {
+	for _, h := range m.holds {
+		switch over := now.Sub(h.ended); {
+		case h.phase != ended:
+		case over > time.Minute:
+			m.drop(h)
+		case over > given && !h.given:
+			m.give(h, call.SiteRest{How: howStray})
+			h.given = true
+			m.holds[holdKey{h.agent, h.call}] = h // the desk's rest may come yet
+		}
+	}
+}
+
+// checkClaims: claims of this process's whose leg lives are its own again, those of which it knows nothing are given back.
+func (m *Member) checkClaims() {
+	now := time.Now()
+	for key, since := range m.forsaken {
+		token, agent, _ := strings.Cut(key, " ")
+		if c, has := m.view.claims[agent]; now.Sub(since) > stale && (!has || c.Token.String() != token) {
+			delete(m.forsaken, key)
+		}
+	}
+	live := map[string]bool{}
+	for _, h := range m.holds {
+		live[h.agent] = live[h.agent] || h.phase == claiming || h.token != (call.Token{}) && !h.given
+		if !h.lives() || m.out.busy(h.agent) {
+			continue
+		}
+		c, has := m.view.claims[h.agent]
+		same := has && c.Token == h.token && m.self(c.Owner)
+		if same && (c.Orphan || c.Owner != m.node.ID) || !same && (h.local || now.Sub(h.since) > stale) {
+			h.local = false
+			m.out.push(m, h.agent, deed{kind: doResume, token: h.token, claim: h.claim(m.node.ID)})
+		}
+	}
+	for agent, c := range m.view.claims {
+		if m.self(c.Owner) && !live[agent] && !m.out.busy(agent) {
+			if _, forsaken := m.forsaken[keyOfClaim(agent, c.Token)]; forsaken {
+				if !c.Orphan {
+					m.out.abandon(m, agent, c.Token)
+				}
+				continue // its phone's edge is to judge
+			}
+			m.out.release(m, agent, call.SiteRest{Agent: agent, Token: c.Token, How: howStray})
+		}
+	}
+}
+
+// checkLegs: a leg at a phone here whose claim the book does not have is its owner's, or nobody's.
+func (m *Member) checkLegs(now time.Time) {
+	for _, l := range m.o.Edge.Legs() {
+		if l.Token == (call.Token{}) || l.Agent == "" || now.Sub(l.Since) <= stale || m.view.claims[l.Agent].Token == l.Token {
+			continue
+		}
+		m.judge(call.SiteClaim{
+			Agent: l.Agent, Call: l.Call, Owner: l.Owner, Edge: m.node.ID, Token: l.Token, Since: l.Since,
+			Rung: l.Rung, Answered: l.Answered,
+		}, now)
+	}
+}
+
+// checkOrphans: those whose phone's edge this node is.
+func (m *Member) checkOrphans(now time.Time) {
+	for agent, since := range m.view.orphans {
+		c := m.view.claims[agent]
+		switch _, lives := m.view.process(c.Edge.Process()); {
+		case m.self(c.Edge):
+			m.judge(c, now)
+		case lives, !m.self(m.view.flows[agent].Edge), !m.arrivals.open[agent]:
+		case now.Before(m.lastEcho(c, since)):
+		default: // its edge is dead, and the phone has come here
+			m.judge(c, now)
+		}
+	}
+	for key, j := range m.judged {
+		if !j.running && now.Sub(j.at) > time.Minute {
+			delete(m.judged, key)
+		}
+	}
+}
+
+// lastEcho is until when something of an orphan's whose edge is dead may reach its phone, or ring there.
+func (m *Member) lastEcho(c call.SiteClaim, since time.Time) time.Time {
+	if !c.Answered.IsZero() {
+		return since.Add(m.o.Deliver)
+	}
+	over := c.Since.Add(m.o.Deliver + m.o.Rings)
+	if n := since.Add(m.o.Deliver); n.After(over) {
+		return n
+	}
+	return over
+}

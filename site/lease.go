@@ -1,0 +1,238 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// renews renews the lease, and enters the book where the node does not live in it.
+func (m *Member) renews(ctx context.Context) {
+	for ctx.Err() == nil {
+		m.mu.Lock()
+		dead, left := m.dead, m.left
+		m.mu.Unlock()
+		var err error
+		switch {
+		case left:
+		case dead:
+			err = m.enter(ctx)
+		default:
+			err = m.renew(ctx)
+		}
+		if errors.Is(err, ErrDead) {
+			continue // enter at once
+		}
+		wait(ctx, m.wakeRenew, m.o.Renew)
+	}
+}
+
+// asked notes that the book was asked, and answered what came of it. It is silent since it was asked for what it did
+// not answer.
+func (m *Member) asked(sent time.Time, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil || errors.Is(err, ErrDead) || errors.Is(err, ErrTaken) || errors.Is(err, ErrRange) {
+		m.heard, m.silent = time.Now(), time.Time{}
+		if m.cut {
+			m.moved() // the follower waits for that
+		}
+	} else if m.silent.IsZero() {
+		m.silent = sent
+	}
+}
+
+// asking notes that a request is on its way, so that an answer that never comes is missed.
+func (m *Member) asking() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if m.silent.IsZero() {
+		m.silent = now
+	}
+	return now
+}
+
+func (m *Member) renew(ctx context.Context) error {
+	m.mu.Lock()
+	id, book := m.node.ID, m.lease.Book
+	m.mu.Unlock()
+	sent := m.asking()
+	limited, stop := context.WithTimeout(ctx, m.o.Lease/2)
+	lease, err := m.o.Book.Renew(limited, id)
+	stop()
+	m.asked(sent, err)
+	switch {
+	case errors.Is(err, ErrDead):
+		m.o.Logger.Warn("this node was taken for dead by the site, or the book was lost: it enters anew",
+			zap.String("node", string(id)))
+		m.died(id)
+		return err
+	case err != nil:
+		return err
+	case lease.Book != book: // the book was lost, and somebody made this one believe that we live: it is not so
+		m.died(id)
+		return ErrDead
+	}
+	m.tell.Lock()
+	defer m.tell.Unlock()
+	m.mu.Lock()
+	m.clock.heard(sent, time.Now(), lease.Now)
+	m.lease, m.leaseEnd = lease, sent.Add(m.o.Lease)
+	m.publish()
+	m.mu.Unlock()
+	m.assess()
+	return nil
+}
+
+// enter begins a new run. A run whose Enter was not answered may live in the book for a lease: so each try is another.
+func (m *Member) enter(ctx context.Context) error {
+	m.mu.Lock()
+	m.run++
+	n, last := m.node, m.lease
+	n.ID = call.NodeID(fmt.Sprintf("%s.%d", m.process, m.run))
+	m.mu.Unlock()
+	sent := m.asking()
+	limited, stop := context.WithTimeout(ctx, m.o.Lease/2)
+	lease, err := m.o.Book.Enter(limited, n, last)
+	stop()
+	m.asked(sent, err)
+	if err != nil {
+		m.complain(ctx, "enter the site: the node goes on alone, and tries again", err)
+		return nil
+	}
+	m.tell.Lock()
+	m.mu.Lock()
+	now := time.Now()
+	anew := last.Book != "" && lease.Book != last.Book
+	if anew {
+		m.clock = clock{} // another server's, perhaps
+		m.settled = now.Add(settle)
+	}
+	m.clock.heard(sent, now, lease.Now)
+	m.node, m.lease, m.leaseEnd, m.dead, m.whole = n, lease, sent.Add(m.o.Lease), false, false
+	m.publish()
+	m.again()
+	m.mu.Unlock()
+	m.assess()
+	m.tell.Unlock()
+	m.o.Logger.Info("entered the site", zap.String("node", string(n.ID)), zap.Uint64("epoch", lease.Epoch), zap.Bool("anew", anew))
+	return nil
+}
+
+// complain logs what the book did not do: at first, and then each minute.
+func (m *Member) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	m.mu.Lock()
+	now := time.Now()
+	quiet := now.Sub(m.complained) < time.Minute
+	if !quiet {
+		m.complained = now
+	}
+	m.mu.Unlock()
+	if !quiet {
+		m.o.Logger.Warn(what, zap.Error(err))
+	}
+}
+
+// again has the whole be read anew. It needs mu.
+func (m *Member) again() {
+	m.generation++
+	if m.reread != nil {
+		m.reread()
+	}
+	m.moved()
+}
+
+// died takes in that a run of this node does not live in the book.
+func (m *Member) died(id call.NodeID) {
+	m.tell.Lock()
+	defer m.tell.Unlock()
+	m.mu.Lock()
+	if m.node.ID != id || m.dead {
+		m.mu.Unlock()
+		return
+	}
+	m.dead, m.whole, m.leaseEnd, m.buriedAlive = true, false, time.Time{}, true
+	m.figures.deaths.Inc()
+	m.publish()
+	m.again()
+	m.mu.Unlock()
+	m.assess()
+	wake(m.wakeRenew)
+}
+
+// watches looks at the clock: what happens by nothing else than time passing.
+func (m *Member) watches(ctx context.Context) {
+	tick := m.o.CutAfter / 14
+	last := time.Now()
+	for pause(ctx, tick) {
+		now := time.Now()
+		m.tell.Lock()
+		m.mu.Lock()
+		if now.Sub(last) > m.o.CutAfter/2 && !m.silent.IsZero() {
+			m.silent = now // the process was stopped meanwhile: the book is asked first
+		}
+		last = now
+		m.mu.Unlock()
+		m.assess()
+		m.tell.Unlock()
+	}
+}
+
+// standing is how the node stands now. It needs mu.
+func (m *Member) standing(now time.Time) call.SiteState {
+	switch {
+	case m.cut:
+		return call.SiteCut
+	case !m.whole:
+		return call.SiteJoining
+	case m.leaseEnd.Sub(now) < m.o.Margin:
+		return call.SiteFading
+	default:
+		return call.SiteJoined
+	}
+}
+
+// assess looks at how the node stands, and tells the desk when that is new. It needs tell, and takes mu.
+func (m *Member) assess() {
+	m.mu.Lock()
+	now := time.Now()
+	if !m.cut && !m.silent.IsZero() && now.Sub(m.silent) >= m.o.CutAfter && !m.left {
+		m.cut, m.whole = true, false
+		m.again()
+	}
+	news, fresh := m.stand(now)
+	m.mu.Unlock()
+	if fresh {
+		m.o.Desk.Learn(news)
+	}
+}
+
+// stand takes a new state in; false: it is as before. It needs mu.
+func (m *Member) stand(now time.Time) (call.SiteNews, bool) {
+	state := m.standing(now)
+	if state == m.state {
+		return call.SiteNews{}, false
+	}
+	if m.state == call.SiteCut {
+		m.cutFor += now.Sub(m.since)
+	}
+	log := m.o.Logger.Info
+	if state == call.SiteCut {
+		log = m.o.Logger.Warn
+	}
+	log("how this node stands to its site", zap.String("state", string(state)), zap.String("before", string(m.state)),
+		zap.String("node", string(m.node.ID)), zap.Duration("after", now.Sub(m.since)))
+	m.state, m.since = state, now
+	m.moved()
+	wake(m.wakeAsk)
+	return call.SiteNews{Self: m.node.ID, State: state}, true
+}

@@ -1,0 +1,244 @@
+package site
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// Member is a node's membership of its site. It is what the node's desk rings phones by (acd.Phones) and tells the
+// other nodes by (acd.Site). Its methods may be called from any goroutine, before and after Run too.
+type Member struct {
+	o       Options
+	process string
+	figures *figures
+
+	tell sync.Mutex // the desk is told in order; before mu
+
+	mu       sync.Mutex
+	run      int       // how many runs were tried
+	node     Node      // this run; no ID before the first
+	lease    Lease     // the process's last one
+	leaseEnd time.Time // by this node's clock, reckoned from when the renewal was sent
+	dead     bool      // it is to be entered: never was, or was found dead
+	// buriedAlive: a run was found dead while the process lives, and the phones here are to be asked about anew.
+	buriedAlive bool
+	left        bool
+	clock       clock
+	// heard is when the book last answered, silent since when it has not though it was asked; zero: it answers.
+	heard, silent time.Time
+	complained    time.Time
+	settled       time.Time // until when claims wait after the book was begun anew
+	cut, whole    bool
+	state         call.SiteState
+	since         time.Time
+	generation    uint64             // rises when the whole is to be read anew
+	reread        context.CancelFunc // ends the reading that goes on
+	view          view
+	changed       chan struct{} // closed at each change of the view or the state
+	own           own
+	holds         map[holdKey]*hold
+	highest       call.Token // that was seen anywhere
+	handed        call.Token // the highest that a gate handed out here while the node was cut
+	out           outbox
+	arrivals      arrivals
+	judged        map[string]*judgement // orphans at work, by key
+	forsaken      map[string]time.Time  // claims that were abandoned, by key: when
+	doubts        uint64
+	abandoned     uint64
+	cutFor        time.Duration // in states that are over
+
+	// face is what may be asked without a lock, by those whom the edge's own locks hold up.
+	face atomic.Pointer[face]
+
+	wakeRenew, wakeOut, wakeAsk, wakeCheck chan struct{}
+	ctx                                    context.Context //nolint:containedctx // Run's, for goroutines that calls start
+	work                                   sync.WaitGroup
+}
+
+// own is what this node says, the newest of each. The bool tells of a caller who is gone: it stays until the book knows.
+type own struct {
+	flows   map[string]call.SiteFlow
+	callers map[string]call.SiteFact
+}
+
+var errStopped = errors.New("the node's membership is stopped")
+
+// New makes a node's membership. Errors: an option is out of its range, or the registry refuses.
+func New(o Options) (*Member, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	random := make([]byte, 8)
+	if _, err := rand.Read(random); err != nil {
+		return nil, fmt.Errorf("make up the node's id: %w", err)
+	}
+	now := time.Now()
+	m := &Member{
+		o: o, process: hex.EncodeToString(random), dead: true, state: call.SiteJoining, since: now, heard: now, silent: now,
+		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, forsaken: map[string]time.Time{},
+		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
+		arrivals:  newArrivals(),
+		wakeRenew: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
+		wakeAsk: make(chan struct{}, 1), wakeCheck: make(chan struct{}, 1),
+	}
+	m.out = newOutbox()
+	m.face.Store(&face{})
+	m.node = Node{Name: o.Name, SIP: o.SIP, HTTP: o.HTTP, Lease: o.Lease}
+	var err error
+	if m.figures, err = newFigures(m, o.Registry); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Run is a member of the site until ctx is done. It waits for all it has started; the book keeps the node until its
+// lease is over, unless it has left ([Member.Leave]). It may be called once.
+func (m *Member) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	m.mu.Lock()
+	if m.ctx != nil {
+		m.mu.Unlock()
+		return errors.New("the membership was already started")
+	}
+	m.ctx, m.heard, m.silent = ctx, time.Now(), time.Now()
+	m.since = m.heard
+	loops := map[string]func(context.Context){
+		"renew": m.renews, "watch": m.watches, "follow": m.follows, "say": m.says, "ask": m.asks, "check": m.checks,
+	}
+	for where, loop := range loops {
+		m.work.Go(func() { m.guarded(ctx, where, loop) })
+	}
+	m.out.resume(m)
+	m.mu.Unlock()
+	<-ctx.Done()
+	m.mu.Lock()
+	m.left = true // nothing is started any more
+	for _, h := range m.holds {
+		h.unwatch()
+	}
+	m.mu.Unlock()
+	m.work.Wait()
+	return nil
+}
+
+// guarded runs a loop until ctx is done, and again after a panic.
+func (m *Member) guarded(ctx context.Context, where string, loop func(context.Context)) {
+	for ctx.Err() == nil {
+		m.once(ctx, where, loop)
+		if ctx.Err() == nil {
+			pause(ctx, 100*time.Millisecond)
+		}
+	}
+}
+
+func (m *Member) once(ctx context.Context, where string, f func(context.Context)) {
+	if m.o.OnPanic != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				m.o.OnPanic("site: "+where, v)
+			}
+		}()
+	}
+	f(ctx)
+}
+
+// start runs f on a goroutine of its own that Run waits for; false when nothing runs. It needs mu.
+func (m *Member) start(where string, f func(context.Context)) bool {
+	if m.ctx == nil || m.left {
+		return false
+	}
+	ctx := m.ctx
+	m.work.Go(func() { m.once(ctx, where, f) })
+	return true
+}
+
+// moved tells whoever waits that the view or the state has changed. It needs mu.
+func (m *Member) moved() {
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+// self reports whether a node is a run of this process.
+func (m *Member) self(id call.NodeID) bool { return id.Process() == m.process }
+
+// pause waits, and reports whether ctx is still good.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// wake has a loop go on at once.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// wait waits for a wake, or for d.
+func wait(ctx context.Context, c chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-c:
+	case <-t.C:
+	}
+	return true
+}
+
+// Leave says goodbye: once the calls are over, since claims and callers of a node that left are those of a dead one. What
+// was said before is written first. Afterwards the node is a member no more; Run goes on until its ctx is done. Errors:
+// ctx was done before the book had it; then the lease's end says it.
+func (m *Member) Leave(ctx context.Context) error {
+	for {
+		m.mu.Lock()
+		id, dead, idle, changed := m.node.ID, m.dead, m.out.idle(), m.changed
+		running := m.ctx != nil && m.ctx.Err() == nil
+		m.mu.Unlock()
+		switch {
+		case dead: // nothing to leave
+			m.mu.Lock()
+			m.left = true
+			m.mu.Unlock()
+			return nil
+		case !idle && running:
+			t := time.NewTimer(20 * time.Millisecond)
+			select {
+			case <-ctx.Done():
+			case <-changed:
+			case <-t.C:
+			}
+			t.Stop()
+			if ctx.Err() == nil {
+				continue
+			}
+		}
+		m.mu.Lock()
+		m.left = true
+		m.mu.Unlock()
+		if err := m.o.Book.Leave(ctx, id); err != nil && !errors.Is(err, ErrDead) {
+			return fmt.Errorf("leave the site as %s: %w", id, err)
+		}
+		m.o.Logger.Info("left the site", zap.String("node", string(id)))
+		return nil
+	}
+}

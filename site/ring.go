@@ -1,0 +1,437 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// hold is a claim of this node's, see the package comment. It is under the member's lock.
+type hold struct {
+	agent, call string
+	phase       phase
+	token       call.Token
+	edge        call.NodeID
+	since       time.Time
+	rung        time.Time
+	answered    time.Time
+	ended       time.Time
+	// unsure: the phone may ring or talk yet, the claim was abandoned.
+	unsure bool
+	// local: the gate handed the token out, and the book does not know of the claim yet.
+	local bool
+	// rest is what the desk gave the claim back with, before its leg's end was seen here.
+	rest *call.SiteRest
+	// given: it was given back without the desk, whose rest may come yet.
+	given bool
+	// settled is closed once the leg's BYE was answered; nil: the leg does not tell.
+	settled <-chan struct{}
+	// unwatch ends waiting for the leg's end.
+	unwatch func()
+}
+
+type holdKey struct{ agent, call string }
+
+type phase int
+
+const (
+	claiming phase = iota
+	ringing
+	talking
+	ended
+)
+
+// lives: the phone rings, or talks, by it.
+func (h *hold) lives() bool { return h.phase == ringing || h.phase == talking }
+
+func (h *hold) claim(self call.NodeID) call.SiteClaim {
+	return call.SiteClaim{
+		Agent: h.agent, Call: h.call, Owner: self, Edge: h.edge, Token: h.token, Since: h.since,
+		Rung: h.rung, Answered: h.answered,
+	}
+}
+
+// Ring implements acd.Phones: it claims the agent, and rings the phone through its edge. Where another node was first, the
+// phone's edge refuses, or the claim cannot be had now, the error is a [*call.RingError] with [call.CauseTaken]: that is not
+// the agent's doing.
+func (m *Member) Ring(ctx context.Context, r call.RingRequest) (leg call.Leg, err error) {
+	h, claim, err := m.claim(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	progress := r.Progress
+	r.Claim = &claim
+	r.Progress = func(code int, at time.Time) {
+		m.rung(h, code, at)
+		if progress != nil {
+			progress(code, at)
+		}
+	}
+	returned := false
+	defer func() {
+		if !returned { // it panicked
+			m.rang(h, nil, errors.New("a panic while ringing"))
+		}
+	}()
+	leg, err = m.o.Edge.Ring(ctx, r)
+	if err == nil && leg == nil {
+		err = errors.New("answered without a leg")
+	}
+	returned = true
+	m.rang(h, leg, err)
+	return leg, err
+}
+
+func taken() *call.RingError { return &call.RingError{Why: call.CauseTaken, At: time.Now()} }
+
+// refuse counts why a ring got no claim.
+func (m *Member) refuse(result string) *call.RingError {
+	m.figures.claims.WithLabelValues(result).Inc()
+	return taken()
+}
+
+// claim gets a ring its claim: from the book, or while that is silent from the gate of a phone that is here.
+func (m *Member) claim(ctx context.Context, r call.RingRequest) (*hold, call.RingClaim, error) {
+	h, alone, err := m.begin(r)
+	if err != nil {
+		return nil, call.RingClaim{}, err
+	}
+	var claim call.RingClaim
+	if alone {
+		claim, err = m.claimAlone(h)
+	} else {
+		claim, err = m.claimBook(ctx, h)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		if h.token == (call.Token{}) { // else it is the desk's to give back
+			m.drop(h)
+		}
+		h.phase, h.ended = ended, time.Now()
+		return nil, claim, err
+	}
+	h.phase = ringing
+	return h, claim, nil
+}
+
+// drop forgets a hold. It needs mu.
+func (m *Member) drop(h *hold) {
+	key := holdKey{h.agent, h.call}
+	if m.holds[key] == h {
+		delete(m.holds, key)
+	}
+}
+
+// begin notes that an agent is being claimed, and says whether by the gate alone.
+func (m *Member) begin(r call.RingRequest) (h *hold, alone bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := holdKey{r.Agent, r.CallID}
+	if was := m.holds[key]; was != nil {
+		if was.phase != ended {
+			return nil, false, m.refuse(resultBusy)
+		}
+		m.give(was, call.SiteRest{Agent: was.agent, How: howStray})
+	}
+	_, here := m.own.flows[r.Agent]
+	switch {
+	case m.left:
+		return nil, false, errStopped
+	case (m.state == call.SiteFading || m.state == call.SiteJoining) && !here:
+		return nil, false, m.refuse(resultMargin)
+	}
+	h = &hold{agent: r.Agent, call: r.CallID, since: time.Now(), unwatch: func() {}}
+	m.holds[key] = h
+	return h, m.state == call.SiteCut, nil
+}
+
+// claimAlone has the gate hand a token out.
+func (m *Member) claimAlone(h *hold) (call.RingClaim, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.o.Edge.Next(h.agent, m.highest)
+	if !ok {
+		return call.RingClaim{}, m.refuse(resultGate)
+	}
+	m.see(t)
+	if t.Compare(m.handed) > 0 {
+		m.handed = t
+	}
+	h.token, h.edge, h.local = t, m.node.ID, true
+	m.figures.claims.WithLabelValues(resultAlone).Inc()
+	return call.RingClaim{Token: t, Owner: m.node.ID, Edge: m.node.ID, Until: time.Now().Add(m.o.Deliver)}, nil
+}
+
+func (m *Member) see(t call.Token) {
+	if t.Compare(m.highest) > 0 {
+		m.highest = t
+	}
+}
+
+// claimBook claims an agent in the book. What the desk withdraws meanwhile is claimed to the end all the same, which is a
+// quarter of a second at most: then it is known what is to be given back.
+func (m *Member) claimBook(ctx context.Context, h *hold) (call.RingClaim, error) {
+	limited, stop := context.WithTimeout(context.WithoutCancel(ctx), m.o.ClaimWithin)
+	defer stop()
+	id, err := m.toClaim(limited, h.agent)
+	var g Grant
+	if err == nil {
+		g, err = m.o.Book.Claim(limited, id, h.agent, h.call)
+	}
+	switch {
+	case errors.Is(err, ErrTaken):
+		return call.RingClaim{}, m.refuse(resultTaken)
+	case errors.Is(err, ErrNoFlow):
+		wake(m.wakeCheck)
+		return call.RingClaim{}, m.refuse(resultNoFlow)
+	case errors.Is(err, ErrDead):
+		m.died(id)
+		return call.RingClaim{}, m.refuse(resultDead)
+	case err != nil: // it may have been granted: the log will tell
+		m.complain(ctx, "claim an agent in the site's book", err)
+		return call.RingClaim{}, m.refuse(resultLate)
+	}
+	m.mu.Lock()
+	h.token, h.edge = g.Token, g.Edge
+	m.see(g.Token)
+	m.mu.Unlock()
+	if cause := context.Cause(ctx); cause != nil {
+		return call.RingClaim{}, withdrawn(cause)
+	}
+	edge, known := m.edgeOf(limited, g.Edge)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	until := now.Add(m.o.Deliver)
+	if m.leaseEnd.Before(until) {
+		until = m.leaseEnd
+	}
+	c := call.RingClaim{Token: g.Token, Owner: id, Edge: g.Edge, Until: until}
+	left := m.leaseEnd.Sub(now)
+	switch {
+	case m.self(g.Edge) && left > 0:
+	case m.self(g.Edge) || left < m.o.Margin:
+		return c, m.refuse(resultMargin)
+	case !known:
+		return c, m.refuse(resultNoFlow)
+	default:
+		c.Via = edge.SIP
+	}
+	m.figures.claims.WithLabelValues(resultGranted).Inc()
+	return c, nil
+}
+
+func withdrawn(cause error) *call.RingError {
+	why := call.CauseWithdrawn
+	if c, ok := errors.AsType[call.CancelCause](cause); ok {
+		why = c.Why
+	}
+	return &call.RingError{Why: why, At: time.Now()}
+}
+
+// toClaim waits for what this node has yet to write of an agent, such as the release of the claim before, and for claims to
+// be made again after the book was begun anew. It returns as which run the agent is to be claimed.
+func (m *Member) toClaim(ctx context.Context, agent string) (call.NodeID, error) {
+	for {
+		m.mu.Lock()
+		busy, changed, id, dead, settled := m.out.busy(agent) || m.out.awaits("flow\x00"+agent), m.changed, m.node.ID, m.dead, m.settled
+		m.mu.Unlock()
+		if wait := time.Until(settled); !dead && !busy && wait <= 0 {
+			return id, nil
+		} else if wait > 0 && !pause(ctx, wait) {
+			return id, ctx.Err()
+		} else if wait > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return id, fmt.Errorf("wait for what is to be written of agent %s: %w", agent, context.Cause(ctx))
+		case <-changed:
+		}
+	}
+}
+
+// edgeOf is the node of a grant; the log may be about to tell of it.
+func (m *Member) edgeOf(ctx context.Context, id call.NodeID) (Node, bool) {
+	for {
+		m.mu.Lock()
+		n, known := m.view.nodes[id]
+		changed := m.changed
+		m.mu.Unlock()
+		if known || m.self(id) {
+			return n, true
+		}
+		select {
+		case <-ctx.Done():
+			return n, false
+		case <-changed:
+		}
+	}
+}
+
+// rung takes in an 18x.
+func (m *Member) rung(h *hold, code int, at time.Time) {
+	if code <= 100 || code >= 200 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if h.rung.IsZero() && h.phase == ringing {
+		h.rung = at
+		m.write(h)
+	}
+}
+
+// write has the book know how far a claim is. It needs mu.
+func (m *Member) write(h *hold) {
+	if !h.local {
+		m.out.mark(m, h.claim(m.node.ID))
+	}
+}
+
+// rang takes in what became of a ring.
+func (m *Member) rang(h *hold, leg call.Leg, err error) {
+	now := time.Now()
+	if err == nil {
+		if at, err := leg.Answer(); err == nil && at.After(h.since) && at.Before(now) {
+			now = at
+		}
+		m.mu.Lock()
+		h.phase, h.answered = talking, now
+		m.write(h)
+		m.mu.Unlock()
+		unwatch := context.AfterFunc(leg.Context(), func() { m.over(h, leg) })
+		m.mu.Lock()
+		if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
+			h.settled = l.Settled()
+		}
+		h.unwatch = func() { unwatch() }
+		m.mu.Unlock()
+		return
+	}
+	failed, told := errors.AsType[*call.RingError](err)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h.phase, h.ended = ended, now
+	if told && failed.Why == call.CauseTaken {
+		m.figures.refusals.Inc()
+		m.see(failed.Above)
+		m.raise(h.agent, failed.Above)
+	}
+	if !told || failed.Unsure {
+		m.abandon(h)
+	}
+}
+
+// over takes in that a leg has ended. Where its edge is another node that is gone, or whose word about the end is missing,
+// the phone may talk on.
+func (m *Member) over(h *hold, leg call.Leg) {
+	end, _ := call.EndOf(leg)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h.phase, h.ended = ended, time.Now()
+	_, sure := m.view.nodes[h.edge]
+	switch end.Why {
+	case call.CauseTransport, call.CauseSilent, call.CauseNoMedia, call.CauseExpired, call.CauseNoAck:
+		sure = false
+	}
+	if !sure && m.state != call.SiteCut && !m.self(h.edge) { // of its own edge's phones the gate knows
+		m.abandon(h)
+	}
+	if h.rest != nil {
+		m.give(h, *h.rest)
+	}
+}
+
+// abandon leaves a claim to its phone's edge. It needs mu.
+func (m *Member) abandon(h *hold) {
+	if h.unsure {
+		return
+	}
+	h.unsure = true
+	m.forsake(h.agent, h.token)
+	m.o.Logger.Info("it is not sure that an agent's phone is free: its edge is to judge", zap.String("agent", h.agent),
+		zap.String("call", h.call), zap.Stringer("token", h.token), zap.String("edge", string(h.edge)))
+	if !h.local { // else the book has no claim: the gate has the leg, and judges it by itself
+		m.out.abandon(m, h.agent, h.token)
+	}
+}
+
+// forsake remembers a claim that this node gave up without being sure. It needs mu.
+func (m *Member) forsake(agent string, t call.Token) {
+	m.forsaken[keyOfClaim(agent, t)] = time.Now()
+	m.abandoned++
+	m.figures.abandoned.Inc()
+}
+
+// give gives a claim back, with what it has left on its agent. It needs mu.
+func (m *Member) give(h *hold, rest call.SiteRest) {
+	m.drop(h)
+	rest.Agent = h.agent
+	if h.unsure || h.local || h.given { // the book has no such claim of this node's
+		rest.Token = call.Token{}
+		m.out.say(m, call.SiteFact{Rest: &rest})
+		return
+	}
+	rest.Token = h.token
+	m.out.push(m, h.agent, deed{kind: doRelease, token: h.token, rest: rest, gate: m.self(h.edge), settled: h.settled})
+}
+
+// Release implements acd.Site.
+func (m *Member) Release(agent, callID string, rest call.SiteRest) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h := m.holds[holdKey{agent, callID}]
+	switch {
+	case h == nil || h.token == (call.Token{}):
+	case h.phase == talking: // its leg has ended, or is about to be seen to have
+		h.rest = &rest
+	case h.phase == ended:
+		m.give(h, rest)
+	}
+}
+
+// Say implements acd.Site. Facts that are not a node's to say are logged and passed over.
+func (m *Member) Say(facts ...call.SiteFact) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range facts {
+		if f.Rest != nil {
+			r := *f.Rest
+			r.Token = call.Token{}
+			f.Rest = &r
+		}
+		if _, err := Said(m.node.ID, []call.SiteFact{f}); err != nil {
+			m.o.Logger.Error("a fact that cannot be told to the other nodes", zap.Error(err))
+			continue
+		}
+		m.remember(f)
+		m.out.say(m, f)
+	}
+}
+
+// remember keeps what this node says, to be said again. It needs mu.
+func (m *Member) remember(f call.SiteFact) {
+	switch {
+	case f.Flow != nil:
+		m.own.flows[f.Flow.Agent] = *f.Flow
+		if m.arrivals.came(f.Flow.Agent, time.Now()) {
+			wake(m.wakeAsk)
+		}
+	case f.FlowGone != nil:
+		delete(m.own.flows, f.FlowGone.Agent)
+		m.arrivals.left(f.FlowGone.Agent)
+	case f.Caller != nil:
+		m.own.callers[f.Caller.Call] = f
+	case f.Gone != nil:
+		m.own.callers[f.Gone.Call] = f
+	case f.Rest != nil, f.Shift != nil, f.Place != nil, f.Regular != nil:
+		m.view.share(f)
+	}
+}

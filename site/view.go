@@ -1,0 +1,198 @@
+package site
+
+import (
+	"time"
+
+	"hotline/call"
+)
+
+// view is what this node knows of the book, instants turned to its own clock.
+type view struct {
+	at      Place
+	book    string // of the lease under which it was read
+	nodes   map[call.NodeID]Node
+	past    map[call.NodeID]pastNode
+	flows   map[string]call.SiteFlow
+	claims  map[string]call.SiteClaim
+	orphans map[string]time.Time // since when this node knows a claim for one, by agent
+	callers map[string]call.SiteCaller
+	// shared are facts that outlive who said them, by key: rests, shifts, places, regulars.
+	shared map[string]call.SiteFact
+}
+
+// pastNode is a node that left or was declared dead, and when this node learned that.
+type pastNode struct {
+	Node
+	died time.Time
+}
+
+func newView() view {
+	return view{
+		nodes: map[call.NodeID]Node{}, past: map[call.NodeID]pastNode{}, flows: map[string]call.SiteFlow{},
+		claims: map[string]call.SiteClaim{}, orphans: map[string]time.Time{},
+		callers: map[string]call.SiteCaller{}, shared: map[string]call.SiteFact{},
+	}
+}
+
+// keyOf names what a fact is about: of two with the same key the later is so.
+func keyOf(f call.SiteFact) string {
+	switch {
+	case f.Flow != nil:
+		return "flow\x00" + f.Flow.Agent
+	case f.FlowGone != nil:
+		return "flow\x00" + f.FlowGone.Agent
+	case f.Caller != nil:
+		return "call\x00" + f.Caller.Call
+	case f.Gone != nil:
+		return "call\x00" + f.Gone.Call
+	case f.Rest != nil:
+		return restKey(f.Rest.Agent)
+	case f.Shift != nil:
+		return "shift\x00" + f.Shift.Agent
+	case f.Place != nil:
+		return "place\x00" + f.Place.Queue + "\x00" + f.Place.Number
+	case f.Regular != nil:
+		return "regular\x00" + f.Regular.Queue + "\x00" + f.Regular.Number
+	default:
+		return ""
+	}
+}
+
+func restKey(agent string) string { return "rest\x00" + agent }
+
+// apply takes in a fact of the log.
+func (v *view) apply(f call.SiteFact, now time.Time) {
+	switch {
+	case f.Flow != nil:
+		v.flows[f.Flow.Agent] = *f.Flow
+	case f.FlowGone != nil:
+		if v.flows[f.FlowGone.Agent].Edge.Process() == f.FlowGone.Edge.Process() {
+			delete(v.flows, f.FlowGone.Agent)
+		}
+	case f.Caller != nil:
+		v.callers[f.Caller.Call] = *f.Caller
+	case f.Gone != nil:
+		delete(v.callers, f.Gone.Call)
+	case f.Claim != nil:
+		v.claim(*f.Claim, now)
+	case f.Rest != nil:
+		r := *f.Rest
+		if t := v.claims[r.Agent].Token; r.Token != (call.Token{}) && t == r.Token {
+			delete(v.claims, r.Agent)
+			delete(v.orphans, r.Agent)
+		}
+		v.share(f)
+	default:
+		v.share(f)
+	}
+}
+
+func (v *view) claim(c call.SiteClaim, now time.Time) {
+	v.claims[c.Agent] = c
+	if !c.Orphan {
+		delete(v.orphans, c.Agent)
+	} else if _, known := v.orphans[c.Agent]; !known {
+		v.orphans[c.Agent] = now
+	}
+}
+
+// share remembers what outlives its speaker.
+func (v *view) share(f call.SiteFact) {
+	key := keyOf(f)
+	switch {
+	case f.Rest != nil:
+		r := *f.Rest
+		if was, ok := v.shared[key]; ok {
+			r = Merge(*was.Rest, r)
+		}
+		r.Token = call.Token{}
+		v.shared[key] = call.SiteFact{Rest: &r}
+	case f.Shift != nil && f.Shift.Plain(), f.Place != nil && f.Place.Taken:
+		delete(v.shared, key)
+	case f.Shift != nil, f.Place != nil, f.Regular != nil:
+		v.shared[key] = f
+	}
+}
+
+// dead takes in that a node left or was declared dead.
+func (v *view) dead(id call.NodeID, now time.Time) {
+	if n, ok := v.nodes[id]; ok {
+		v.past[id] = pastNode{Node: n, died: now}
+		delete(v.nodes, id)
+	}
+	for agent, f := range v.flows {
+		if f.Edge == id {
+			delete(v.flows, agent)
+		}
+	}
+	for name, c := range v.callers {
+		if c.Owner == id {
+			delete(v.callers, name)
+		}
+	}
+	for _, c := range v.claims {
+		if c.Owner == id && !c.Orphan {
+			c.Orphan = true
+			v.claim(c, now)
+		}
+	}
+}
+
+// cleared takes in that an orphan is no more.
+func (v *view) cleared(c call.SiteClaim) {
+	if v.claims[c.Agent].Token == c.Token {
+		delete(v.claims, c.Agent)
+		delete(v.orphans, c.Agent)
+	}
+}
+
+// forget drops dead nodes that are long dead, and places that are over.
+func (v *view) forget(now time.Time) {
+	for id, n := range v.past {
+		if now.Sub(n.died) > pastFor || len(v.past) > maxPast {
+			delete(v.past, id)
+		}
+	}
+	for key, f := range v.shared {
+		if f.Place != nil && f.Place.Until.Before(now) {
+			delete(v.shared, key)
+		}
+	}
+}
+
+// process is the living node of a process, if there is one.
+func (v *view) process(p string) (Node, bool) {
+	for id, n := range v.nodes {
+		if id.Process() == p {
+			return n, true
+		}
+	}
+	return Node{}, false
+}
+
+// whole is a view as it was read: what died or became an orphan before is taken over from what was known.
+func (v *view) whole(read View, book string, by func(time.Time) time.Time, now time.Time) (view, []call.SiteFact) {
+	next := newView()
+	next.at, next.book = read.At, book
+	for _, n := range read.Nodes {
+		next.nodes[n.ID] = n
+	}
+	next.past = v.past
+	for id, n := range v.nodes {
+		if _, lives := next.nodes[id]; !lives {
+			next.past[id] = pastNode{Node: n, died: now}
+		}
+	}
+	facts := make([]call.SiteFact, 0, len(read.Facts))
+	for _, f := range read.Facts {
+		f = turned(f, by)
+		facts = append(facts, f)
+		next.apply(f, now)
+	}
+	for agent, since := range v.orphans {
+		if _, still := next.orphans[agent]; still && next.claims[agent].Token == v.claims[agent].Token {
+			next.orphans[agent] = since
+		}
+	}
+	return next, facts
+}
