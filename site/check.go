@@ -31,7 +31,7 @@ func (m *Member) check(now time.Time) {
 		return
 	}
 	m.checkCallers()
-	m.checkClaims()
+	m.checkClaims(now)
 	m.checkLegs(now)
 	m.checkOrphans(now)
 	m.checkAway(now)
@@ -115,36 +115,43 @@ func (m *Member) checkHolds(now time.Time) {
 }
 
 // checkClaims: claims of this process's whose leg lives are its own again, those of which it knows nothing are given back.
-func (m *Member) checkClaims() {
-	now := time.Now()
-	for key, since := range m.forsaken {
-		token, agent, _ := strings.Cut(key, " ")
-		if c, has := m.view.claims[agent]; now.Sub(since) > stale && (!has || c.Token.String() != token) {
-			delete(m.forsaken, key)
-		}
-	}
-	live := map[string]bool{}
+func (m *Member) checkClaims(now time.Time) {
+	held := map[string]bool{}
 	for _, h := range m.holds {
-		live[h.agent] = live[h.agent] || h.phase == claiming || h.token != (call.Token{}) && !h.given
-		if !h.lives() || m.out.busy(h.agent) {
-			continue
-		}
-		c, has := m.view.claims[h.agent]
-		same := has && c.Token == h.token && m.self(c.Owner)
-		if same && (c.Orphan || c.Owner != m.node.ID) || !same && (h.local || now.Sub(h.since) > stale) {
+		held[h.agent] = held[h.agent] || h.phase == claiming || h.token != (call.Token{}) && !h.given
+		if h.lives() && !m.out.busy(h.agent) && m.estranged(h, now) {
 			h.local = false
 			m.out.push(m, h.agent, deed{kind: doResume, token: h.token, claim: h.claim(m.node.ID)})
 		}
 	}
+	m.checkForsaken(now)
 	for agent, c := range m.view.claims {
-		if m.self(c.Owner) && !live[agent] && !m.out.busy(agent) {
-			if _, forsaken := m.forsaken[keyOfClaim(agent, c.Token)]; forsaken {
-				if !c.Orphan {
-					m.out.abandon(m, agent, c.Token)
-				}
-				continue // its phone's edge is to judge
-			}
+		if !m.self(c.Owner) || held[agent] || m.out.busy(agent) {
+			continue
+		}
+		if _, forsaken := m.forsaken[keyOfClaim(agent, c.Token)]; !forsaken {
 			m.out.release(m, agent, call.SiteRest{Agent: agent, Token: c.Token, How: howStray})
+		} else if !c.Orphan {
+			m.out.abandon(m, agent, c.Token)
+		}
+	}
+}
+
+// estranged reports whether the book does not have a claim whose leg lives as this node's.
+func (m *Member) estranged(h *hold, now time.Time) bool {
+	c, has := m.view.claims[h.agent]
+	if has && c.Token == h.token && m.self(c.Owner) {
+		return c.Orphan || c.Owner != m.node.ID
+	}
+	return h.local || now.Sub(h.since) > stale
+}
+
+// checkForsaken forgets abandoned claims that the book does not have any more.
+func (m *Member) checkForsaken(now time.Time) {
+	for key, since := range m.forsaken {
+		token, agent, _ := strings.Cut(key, " ")
+		if c, has := m.view.claims[agent]; now.Sub(since) > stale && (!has || c.Token.String() != token) {
+			delete(m.forsaken, key)
 		}
 	}
 }

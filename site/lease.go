@@ -21,7 +21,7 @@ func (m *Member) renews(ctx context.Context) {
 		switch {
 		case left:
 		case dead:
-			err = m.enter(ctx)
+			m.enter(ctx)
 		default:
 			err = m.renew(ctx)
 		}
@@ -91,7 +91,7 @@ func (m *Member) renew(ctx context.Context) error {
 }
 
 // enter begins a new run. A run whose Enter was not answered may live in the book for a lease: so each try is another.
-func (m *Member) enter(ctx context.Context) error {
+func (m *Member) enter(ctx context.Context) {
 	m.mu.Lock()
 	m.run++
 	n, last := m.node, m.lease
@@ -104,7 +104,7 @@ func (m *Member) enter(ctx context.Context) error {
 	m.asked(sent, err)
 	if err != nil {
 		m.complain(ctx, "enter the site: the node goes on alone, and tries again", err)
-		return nil
+		return
 	}
 	m.tell.Lock()
 	m.mu.Lock()
@@ -122,7 +122,6 @@ func (m *Member) enter(ctx context.Context) error {
 	m.assess()
 	m.tell.Unlock()
 	m.o.Logger.Info("entered the site", zap.String("node", string(n.ID)), zap.Uint64("epoch", lease.Epoch), zap.Bool("anew", anew))
-	return nil
 }
 
 // complain logs what the book did not do: at first, and then each minute.

@@ -61,8 +61,16 @@ type Member struct {
 	face atomic.Pointer[face]
 
 	wakeRenew, wakeOut, wakeAsk, wakeCheck chan struct{}
-	ctx                                    context.Context //nolint:containedctx // Run's, for goroutines that calls start
+	wakeJobs                               chan struct{}
+	jobs                                   []job // to be started by Run
+	running                                bool
 	work                                   sync.WaitGroup
+}
+
+// job is what a goroutine of its own is to do. Whoever wants one holds mu, so Run starts it.
+type job struct {
+	where string
+	do    func(context.Context)
 }
 
 // own is what this node says, the newest of each. The bool tells of a caller who is gone: it stays until the book knows.
@@ -89,7 +97,7 @@ func New(o Options) (*Member, error) {
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
 		wakeRenew: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
-		wakeAsk: make(chan struct{}, 1), wakeCheck: make(chan struct{}, 1),
+		wakeAsk: make(chan struct{}, 1), wakeCheck: make(chan struct{}, 1), wakeJobs: make(chan struct{}, 1),
 	}
 	m.out = newOutbox()
 	m.face.Store(&face{})
@@ -107,23 +115,22 @@ func (m *Member) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	m.mu.Lock()
-	if m.ctx != nil {
+	if m.running || m.left {
 		m.mu.Unlock()
-		return errors.New("the membership was already started")
+		return errors.New("the membership was already started, or has ended")
 	}
-	m.ctx, m.heard, m.silent = ctx, time.Now(), time.Now()
-	m.since = m.heard
+	now := time.Now()
+	m.running, m.heard, m.silent, m.since = true, now, now, now
+	m.mu.Unlock()
 	loops := map[string]func(context.Context){
 		"renew": m.renews, "watch": m.watches, "follow": m.follows, "say": m.says, "ask": m.asks, "check": m.checks,
 	}
 	for where, loop := range loops {
 		m.work.Go(func() { m.guarded(ctx, where, loop) })
 	}
-	m.out.resume(m)
-	m.mu.Unlock()
-	<-ctx.Done()
+	m.starts(ctx)
 	m.mu.Lock()
-	m.left = true // nothing is started any more
+	m.left, m.running = true, false
 	for _, h := range m.holds {
 		h.unwatch()
 	}
@@ -153,14 +160,27 @@ func (m *Member) once(ctx context.Context, where string, f func(context.Context)
 	f(ctx)
 }
 
-// start runs f on a goroutine of its own that Run waits for; false when nothing runs. It needs mu.
+// start has f run on a goroutine of its own that Run waits for; false: nothing is started any more. It needs mu.
 func (m *Member) start(where string, f func(context.Context)) bool {
-	if m.ctx == nil || m.left {
+	if m.left {
 		return false
 	}
-	ctx := m.ctx
-	m.work.Go(func() { m.once(ctx, where, f) })
+	m.jobs = append(m.jobs, job{where: where, do: f})
+	wake(m.wakeJobs)
 	return true
+}
+
+// starts starts what is to be started, until ctx is done.
+func (m *Member) starts(ctx context.Context) {
+	for wait(ctx, m.wakeJobs, time.Minute) {
+		m.mu.Lock()
+		jobs := m.jobs
+		m.jobs = nil
+		m.mu.Unlock()
+		for _, j := range jobs {
+			m.work.Go(func() { m.once(ctx, j.where, j.do) })
+		}
+	}
 }
 
 // moved tells whoever waits that the view or the state has changed. It needs mu.
@@ -212,7 +232,7 @@ func (m *Member) Leave(ctx context.Context) error {
 	for {
 		m.mu.Lock()
 		id, dead, idle, changed := m.node.ID, m.dead, m.out.idle(), m.changed
-		running := m.ctx != nil && m.ctx.Err() == nil
+		running := m.running
 		m.mu.Unlock()
 		switch {
 		case dead: // nothing to leave

@@ -1,0 +1,219 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// lives waits for the node to live in the book, and returns as which run; false: ctx is done.
+func (m *Member) lives(ctx context.Context) (call.NodeID, bool) {
+	for {
+		m.mu.Lock()
+		id, dead, changed := m.node.ID, m.dead, m.changed
+		m.mu.Unlock()
+		if !dead {
+			return id, ctx.Err() == nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", false
+		case <-changed:
+		}
+	}
+}
+
+// says writes facts.
+func (m *Member) says(ctx context.Context) {
+	failed := 0
+	for {
+		id, ok := m.lives(ctx)
+		if !ok {
+			return
+		}
+		n := batch
+		if failed >= 3 {
+			n = 1 // to find the one that the book does not take
+		}
+		m.mu.Lock()
+		taken := m.out.next(n)
+		facts := make([]call.SiteFact, 0, len(taken))
+		for _, p := range taken {
+			f := turned(p.fact, m.clock.there)
+			if f.Rest != nil { // a copy
+				f.Rest.By = id
+			}
+			facts = append(facts, f)
+		}
+		m.mu.Unlock()
+		if len(taken) == 0 {
+			failed = 0
+			if !wait(ctx, m.wakeOut, time.Minute) {
+				return
+			}
+			continue
+		}
+		limited, stop := context.WithTimeout(ctx, time.Second)
+		err := m.o.Book.Say(limited, id, facts...)
+		stop()
+		answers := m.wrote(taken, err, failed >= 10)
+		switch {
+		case err == nil:
+			failed = max(0, failed-1)
+			continue
+		case errors.Is(err, ErrDead):
+			m.died(id)
+			continue
+		case answers:
+			failed++
+		}
+		m.complain(ctx, "write facts into the site's book", err)
+		pause(ctx, 100*time.Millisecond)
+	}
+}
+
+// wrote takes in what came of writing facts, and reports whether the book answers at all. One alone that it does not take,
+// though it was asked often, is given up, so that it is not in the way of all others.
+func (m *Member) wrote(taken []pending, err error, often bool) (answers bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	answers = !m.cut && m.silent.IsZero()
+	give := err != nil && answers && often && len(taken) == 1 && !errors.Is(err, ErrDead)
+	if give {
+		m.figures.lost.Inc()
+	}
+	m.out.sent(taken, err == nil || give)
+	m.moved() // claims wait for flows
+	return answers
+}
+
+// deeds does the deeds on an agent's claims, until there are none.
+func (m *Member) deeds(ctx context.Context, agent string) {
+	for tries := 0; ; tries++ {
+		id, ok := m.lives(ctx)
+		m.mu.Lock()
+		l := m.out.lanes[agent]
+		if !ok || len(l.deeds) == 0 {
+			if ok {
+				delete(m.out.lanes, agent)
+				m.moved()
+			}
+			l.runs = false
+			m.mu.Unlock()
+			return
+		}
+		l.busy = true
+		d := l.deeds[0]
+		m.mu.Unlock()
+		if d.gate || d.settled != nil {
+			d = m.quiet(ctx, agent, d)
+		}
+		err := m.do(ctx, id, agent, d)
+		done := err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrRange) || ctx.Err() != nil
+		m.mu.Lock()
+		l.busy = false
+		if done {
+			l.deeds = l.deeds[1:]
+			tries = 0
+		} else {
+			l.deeds[0] = d
+		}
+		m.mu.Unlock()
+		switch {
+		case done:
+		case errors.Is(err, ErrDead):
+			m.died(id)
+		default:
+			m.complain(ctx, "write a claim's deed into the site's book", err)
+			pause(ctx, min(time.Second, 50*time.Millisecond<<min(tries, 5)))
+		}
+	}
+}
+
+// do does a deed.
+func (m *Member) do(ctx context.Context, id call.NodeID, agent string, d deed) error {
+	select {
+	case m.out.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-m.out.slots }()
+	ctx, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	m.mu.Lock()
+	there := m.clock.there
+	claim, rest := turnedClaim(d.claim, there), turnedRest(d.rest, there)
+	rest.By = id
+	m.mu.Unlock()
+	switch d.kind {
+	case doMark:
+		claim.Owner = id
+		return m.o.Book.Mark(ctx, claim)
+	case doRaise:
+		return m.o.Book.Raise(ctx, d.token)
+	case doRelease:
+		return m.o.Book.Release(ctx, id, rest)
+	case doAbandon:
+		return m.o.Book.Abandon(ctx, id, agent, d.token)
+	case doClear:
+		return m.o.Book.Clear(ctx, agent, d.token)
+	case doResume:
+		claim.Owner = id
+		if m.self(claim.Edge) {
+			claim.Edge = id
+		}
+		return m.o.Book.Resume(ctx, claim)
+	case doRest:
+		rest.Token = call.Token{}
+		return m.o.Book.Say(ctx, id, call.SiteFact{Rest: &rest})
+	}
+	return nil
+}
+
+// quiet waits for a phone to be free of a claim before it is given back: BYE has been sent, and is answered in milliseconds
+// by a phone that is there. One that is not is left to the edge: the claim is abandoned.
+func (m *Member) quiet(ctx context.Context, agent string, d deed) deed {
+	limited, stop := context.WithTimeout(ctx, settleWithin)
+	defer stop()
+	free := func() bool {
+		past, _ := m.o.Edge.Past(agent)
+		return !d.gate || past.Leg == nil || past.Leg.Token != d.token
+	}
+	sure := true
+	if d.settled != nil {
+		select {
+		case <-d.settled:
+		case <-limited.Done():
+			sure = false
+		}
+	}
+	for sure && !free() {
+		sure = pause(limited, 10*time.Millisecond)
+	}
+	d.gate, d.settled = false, nil
+	if sure || ctx.Err() != nil {
+		return d
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forsake(agent, d.token)
+	l := m.out.lanes[agent]
+	rest := d.rest
+	rest.Token = call.Token{}
+	l.deeds = slices.Insert(l.deeds, 1, deed{kind: doRest, rest: rest})
+	m.o.Logger.Warn("an agent's phone does not answer its BYE: the claim is left to the phone's edge", zap.String("agent", agent),
+		zap.Stringer("token", d.token))
+	return deed{kind: doAbandon, token: d.token}
+}
+
+// raise has the book's next tokens be greater than t. It needs mu.
+func (m *Member) raise(agent string, t call.Token) {
+	if t != (call.Token{}) {
+		m.out.push(m, agent, deed{kind: doRaise, token: t})
+	}
+}

@@ -1,0 +1,175 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// rung takes in an 18x.
+func (m *Member) rung(h *hold, code int, at time.Time) {
+	if code <= 100 || code >= 200 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if h.rung.IsZero() && h.phase == ringing {
+		h.rung = at
+		m.write(h)
+	}
+}
+
+// write has the book know how far a claim is. It needs mu.
+func (m *Member) write(h *hold) {
+	if !h.local {
+		m.out.mark(m, h.claim(m.node.ID))
+	}
+}
+
+// rang takes in what became of a ring.
+func (m *Member) rang(h *hold, leg call.Leg, err error) {
+	now := time.Now()
+	if err == nil {
+		if at, err := leg.Answer(); err == nil && at.After(h.since) && at.Before(now) {
+			now = at
+		}
+		m.mu.Lock()
+		h.phase, h.answered = talking, now
+		m.write(h)
+		m.mu.Unlock()
+		unwatch := context.AfterFunc(leg.Context(), func() { m.over(h, leg) })
+		m.mu.Lock()
+		if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
+			h.settled = l.Settled()
+		}
+		h.unwatch = func() { unwatch() }
+		m.mu.Unlock()
+		return
+	}
+	failed, told := errors.AsType[*call.RingError](err)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h.phase, h.ended = ended, now
+	if told && failed.Why == call.CauseTaken {
+		m.figures.refusals.Inc()
+		m.see(failed.Above)
+		m.raise(h.agent, failed.Above)
+	}
+	if !told || failed.Unsure {
+		m.abandon(h)
+	}
+}
+
+// unheard are the ends of a leg of which the phone may not know.
+var unheard = []call.Cause{
+	call.CauseTransport, call.CauseSilent, call.CauseNoMedia, call.CauseExpired, call.CauseNoAck, call.CauseError,
+}
+
+// over takes in that a leg has ended. Where its edge is another node that is gone, or whose word about the end is missing,
+// the phone may talk on.
+func (m *Member) over(h *hold, leg call.Leg) {
+	end, _ := call.EndOf(leg)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h.phase, h.ended = ended, time.Now()
+	_, sure := m.view.nodes[h.edge]
+	sure = sure && !slices.Contains(unheard, end.Why)
+	if !sure && m.state != call.SiteCut && !m.self(h.edge) { // of its own edge's phones the gate knows
+		m.abandon(h)
+	}
+	if h.rest != nil {
+		m.give(h, *h.rest)
+	}
+}
+
+// abandon leaves a claim to its phone's edge. It needs mu.
+func (m *Member) abandon(h *hold) {
+	if h.unsure {
+		return
+	}
+	h.unsure = true
+	m.forsake(h.agent, h.token)
+	m.o.Logger.Info("it is not sure that an agent's phone is free: its edge is to judge", zap.String("agent", h.agent),
+		zap.String("call", h.call), zap.Stringer("token", h.token), zap.String("edge", string(h.edge)))
+	if !h.local { // else the book has no claim: the gate has the leg, and judges it by itself
+		m.out.abandon(m, h.agent, h.token)
+	}
+}
+
+// forsake remembers a claim that this node gave up without being sure. It needs mu.
+func (m *Member) forsake(agent string, t call.Token) {
+	m.forsaken[keyOfClaim(agent, t)] = time.Now()
+	m.abandoned++
+	m.figures.abandoned.Inc()
+}
+
+// give gives a claim back, with what it has left on its agent. It needs mu.
+func (m *Member) give(h *hold, rest call.SiteRest) {
+	m.drop(h)
+	rest.Agent = h.agent
+	if h.unsure || h.local || h.given { // the book has no such claim of this node's
+		rest.Token = call.Token{}
+		m.out.say(m, call.SiteFact{Rest: &rest})
+		return
+	}
+	rest.Token = h.token
+	m.out.push(m, h.agent, deed{kind: doRelease, token: h.token, rest: rest, gate: m.self(h.edge), settled: h.settled})
+}
+
+// Release implements acd.Site.
+func (m *Member) Release(agent, callID string, rest call.SiteRest) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h := m.holds[holdKey{agent, callID}]
+	switch {
+	case h == nil || h.token == (call.Token{}):
+	case h.phase == talking: // its leg has ended, or is about to be seen to have
+		h.rest = &rest
+	case h.phase == ended:
+		m.give(h, rest)
+	}
+}
+
+// Say implements acd.Site. Facts that are not a node's to say are logged and passed over.
+func (m *Member) Say(facts ...call.SiteFact) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range facts {
+		if f.Rest != nil {
+			r := *f.Rest
+			r.Token = call.Token{}
+			f.Rest = &r
+		}
+		if _, err := Said(m.node.ID, []call.SiteFact{f}); err != nil {
+			m.o.Logger.Error("a fact that cannot be told to the other nodes", zap.Error(err))
+			continue
+		}
+		m.remember(f)
+		m.out.say(m, f)
+	}
+}
+
+// remember keeps what this node says, to be said again. It needs mu.
+func (m *Member) remember(f call.SiteFact) {
+	switch {
+	case f.Flow != nil:
+		m.own.flows[f.Flow.Agent] = *f.Flow
+		if m.arrivals.came(f.Flow.Agent, time.Now()) {
+			wake(m.wakeAsk)
+		}
+	case f.FlowGone != nil:
+		delete(m.own.flows, f.FlowGone.Agent)
+		m.arrivals.left(f.FlowGone.Agent)
+	case f.Caller != nil:
+		m.own.callers[f.Caller.Call] = f
+	case f.Gone != nil:
+		m.own.callers[f.Gone.Call] = f
+	case f.Rest != nil, f.Shift != nil, f.Place != nil, f.Regular != nil:
+		m.view.share(f)
+	}
+}
