@@ -30,6 +30,8 @@ type agent struct {
 	alarmRest time.Time
 	// booked is the alarm for which the phone was taken back, until it has stopped ringing.
 	booked *caller
+	// bookedUntil is until when another node is waited for that has the phone.
+	bookedUntil time.Time
 	// idle is since when there was nothing to do, see facts.
 	idle time.Time
 	// talked is how long, today, for queues.
@@ -117,7 +119,7 @@ func (d *desk) refresh(a *agent) {
 		d.count(a, 1)
 	}
 	d.alarms.remove(&a.wake)
-	if a.wake.at = soonest(d.now, a.wrapUntil, a.restUntil, a.alarmRest, a.doubt); !a.wake.at.IsZero() {
+	if a.wake.at = soonest(d.now, a.wrapUntil, a.restUntil, a.alarmRest, a.doubt, a.bookedUntil); !a.wake.at.IsZero() {
 		d.alarms.add(&a.wake)
 	}
 	d.ladder.touch()

@@ -1,6 +1,10 @@
 package acd
 
-import "fmt"
+import (
+	"fmt"
+
+	"hotline/call"
+)
 
 // Hold stops the desk until release is called: what it is told meanwhile it takes in together, as what happened
 // in one instant. It must be running.
@@ -49,4 +53,30 @@ func Must[T any](shown T, err error) T {
 		panic(err)
 	}
 	return shown
+}
+
+// Shown is what a desk shows.
+type Shown struct {
+	Queues []call.QueueView
+	Agents []call.AgentView
+}
+
+// Shows is what the desk shows now.
+func (s *Sim) Shows() Shown {
+	v := s.center.desk.views()
+	return Shown{v.queues, v.agents}
+}
+
+// Do does what waits for the desk, such as a change of an agent's shift.
+func (s *Sim) Do(f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-s.center.inbox.ready:
+			s.Work()
+		}
+	}
 }

@@ -233,19 +233,29 @@ func (d *desk) takeFromAlarm(c *caller, alarms []*caller, gifts []gift) {
 			return
 		}
 	}
-	for _, o := range slices.Backward(from.offers) {
-		if d.hasUse(c, o.agent) && o.expected {
-			d.unexpect(o)
-			d.start(c, o.agent)
-			return
-		}
-		if d.hasUse(c, o.agent) {
-			d.book(o.agent, c)
-			d.withdraw(o, call.CauseWithdrawn)
-			d.refresh(o.agent)
-			return
+	var last *offer
+	for _, o := range from.offers {
+		if d.hasUse(c, o.agent) && (last == nil || o.shorter(last)) {
+			last = o
 		}
 	}
+	if last == nil {
+		return
+	}
+	if last.expected {
+		d.unexpect(last)
+		d.start(c, last.agent)
+		return
+	}
+	d.book(last.agent, c)
+	d.withdraw(last, call.CauseWithdrawn)
+	d.refresh(last.agent)
+}
+
+// shorter reports whether a phone has rung shorter than another: it does not depend on the order of one desk's deeds, since
+// all nodes of a site are to take the same phone.
+func (o *offer) shorter(x *offer) bool {
+	return cmp.Or(o.sent.Compare(x.sent), cmp.Compare(o.agent.ID, x.agent.ID)) > 0
 }
 
 // hasUse reports whether an alarm without a phone may have this agent from another alarm, which has more than one.
@@ -256,6 +266,9 @@ func (d *desk) hasUse(c *caller, a *agent) bool {
 // book keeps an agent, whose phone is being taken back, for an alarm.
 func (d *desk) book(a *agent, c *caller) {
 	a.booked = c
+	if a.offer != nil && a.offer.remote() { // its node may see things differently
+		a.bookedUntil = d.now.Add(minDelay)
+	}
 	c.climb.booked++
 	d.ladder.booked = append(d.ladder.booked, a)
 }
@@ -268,7 +281,7 @@ func (d *desk) settleBooked() {
 	l.booked = nil
 	for _, a := range waiting {
 		c := a.booked
-		if c.waits() && a.flow && a.offer != nil && !a.offer.open {
+		if c.waits() && a.flow && a.offer != nil && !a.offer.open && (!a.offer.remote() || d.now.Before(a.bookedUntil)) {
 			l.booked = append(l.booked, a)
 			continue
 		}

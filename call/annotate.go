@@ -17,17 +17,23 @@ func (Annotated) command() {}
 // Annotate gives a code to the last talk that an agent had in a call: by the call itself while it goes on,
 // else in its finished record. It does not block; a later code replaces an earlier one.
 func (x *Exchange) Annotate(callID, agent string, code WrapUpCode) {
+	if !x.AnnotateLive(callID, agent, code) {
+		x.Records.Annotate(callID, agent, code)
+	}
+}
+
+// AnnotateLive does so for a call in progress alone, and reports whether it is.
+func (x *Exchange) AnnotateLive(callID, agent string, code WrapUpCode) bool {
 	x.mu.Lock()
 	c := x.calls[callID]
 	if c != nil { // it cannot be removed before it has the note
 		c.note(agent, code)
 	}
 	x.mu.Unlock()
-	if c == nil {
-		x.Records.Annotate(callID, agent, code)
-		return
+	if c != nil {
+		c.post(Annotated{})
 	}
-	c.post(Annotated{})
+	return c != nil
 }
 
 // note keeps what is to be written into the record: one code for each agent.

@@ -354,7 +354,7 @@ func (x *Exchange) newCallback(b Booking) *Call {
 		legs:    map[LegID]Leg{},
 		log:     x.Logger.With(zap.String("call", id)),
 		rec: Record{
-			ID: id, From: b.Number, To: b.To, Started: time.Now(), Language: b.Language,
+			ID: id, Node: x.Node, From: b.Number, To: b.To, Started: time.Now(), Language: b.Language,
 			Kind: KindCallback, Callback: b.ID, Origin: b.Origin,
 			Visits: []Visit{}, Offers: []Offer{}, Talks: []TalkRecord{},
 		},

@@ -46,6 +46,8 @@ type QueueOptions struct {
 // Options of an Exchange. The ports are all required; a nil Registry or Logger is silent. What [Settings] has
 // too is read through a call's own now, since a reload changes it.
 type Options struct {
+	// Node is this node's name, for the records of its calls, where there are several; empty: it is alone.
+	Node     string
 	Menus    Menus
 	Desk     Desk
 	Dialer   Dialer // nil: no number outside is called
@@ -161,7 +163,7 @@ func (x *Exchange) newCall(in Incoming) *Call {
 		legs:    map[LegID]Leg{in.Leg.ID(): in.Leg},
 		log:     x.Logger.With(zap.String("call", id)),
 		rec: Record{
-			ID: id, From: in.From, To: in.To, Trunk: in.Trunk, Started: in.Received,
+			ID: id, Node: x.Node, From: in.From, To: in.To, Trunk: in.Trunk, Started: in.Received,
 			Private: in.Private, Diverted: in.Diverted,
 			Visits: []Visit{}, Offers: []Offer{}, Talks: []TalkRecord{},
 		},

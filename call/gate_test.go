@@ -190,7 +190,7 @@ func TestGateHolds(t *testing.T) {
 					leg := gateLeg("far", 1)
 					past.Leg = &leg
 				}
-				if g.Seed(past); past.Leg != nil && live == "" {
+				if g.Seed(past); held && past.Leg != nil && live == "" {
 					far = "far"
 				}
 				held = false

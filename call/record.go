@@ -7,10 +7,12 @@ import (
 // Record is what is kept of a call (design, section 4). Visits, Offers and Talks are the facts; the
 // fields under "derived" are computed from them by Derive and never set otherwise.
 type Record struct {
-	ID       string     `json:"id"`
-	From     string     `json:"from"`
-	To       string     `json:"to"`
-	Trunk    string     `json:"trunk,omitempty"`
+	ID    string `json:"id"`
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Trunk string `json:"trunk,omitempty"`
+	// Node is the one of several whose call it was, by its name; empty where a node is alone.
+	Node     string     `json:"node,omitempty"`
 	MenuPath string     `json:"menu_path"` // "main/2": menu and key, step by step
 	Started  time.Time  `json:"started"`   // INVITE received
 	Accepted *time.Time `json:"accepted"`  // our 200 to the caller

@@ -223,7 +223,7 @@ func (x *Exchange) newSupervision(supervisor, target, agent string) *Call {
 		legs:    map[LegID]Leg{},
 		log:     x.Logger.With(zap.String("call", id)),
 		rec: Record{
-			ID: id, From: supervisor, To: agent, Trunk: agentTrunk + supervisor, Started: time.Now(),
+			ID: id, Node: x.Node, From: supervisor, To: agent, Trunk: agentTrunk + supervisor, Started: time.Now(),
 			Kind: KindSupervision, Origin: target,
 			Visits: []Visit{}, Offers: []Offer{}, Talks: []TalkRecord{},
 		},

@@ -5,6 +5,7 @@ package config
 func (r *reader) check() {
 	r.checkAddresses()
 	r.checkPorts()
+	r.checkNode()
 	r.checkTokens()
 	r.checkTrunks()
 	r.checkDial()

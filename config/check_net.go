@@ -75,6 +75,7 @@ func (r *reader) checkPorts() {
 		bound = append(bound, socket{r.listenPath(i), l.Network, l.Address})
 	}
 	bound = append(bound, socket{"http.listen", tcp, c.HTTP.Listen})
+	bound = append(bound, r.nodeSockets()...)
 	first := map[socket]string{}
 	for _, s := range bound {
 		// Ports are few and listeners fewer, but the file is not bounded by that: compare only with

@@ -53,6 +53,7 @@ func defaults() *Config {
 			Inband:  InbandAuto,
 			Engine:  EngineAuto,
 		},
+		Node:   Node{Site: "hotline"},
 		HTTP:   HTTP{Listen: netip.AddrPortFrom(loopback, 8080)},
 		Data:   "./data",
 		Drain:  5 * time.Minute,

@@ -70,13 +70,16 @@ func (r *reader) listeners(v value) {
 }
 
 // listener takes udp://a:p, or {address: udp://a:p, advertise: a}.
-func (v value) listener() (l Listener, ok bool) {
+func (v value) listener() (Listener, bool) { return v.listens(wantListen, value.uri) }
+
+// listens takes an address to listen at, as leaf reads it, or {address: it, advertise: a}.
+func (v value) listens(want string, leaf func(v value, l *Listener) bool) (l Listener, ok bool) {
 	if v.node.Kind != yaml.MappingNode {
-		return l, v.uri(&l)
+		return l, leaf(v, &l)
 	}
 	advertise := ""
 	v.fields(
-		field{keyAddress, func(v value) { ok = v.uri(&l) }},
+		field{keyAddress, func(v value) { ok = leaf(v, &l) }},
 		field{"advertise", func(v value) {
 			var a netip.Addr
 			if p, err := netip.ParseAddrPort(v.node.Value); err == nil && v.node.Kind == yaml.ScalarNode {
@@ -89,7 +92,7 @@ func (v value) listener() (l Listener, ok bool) {
 	)
 	switch {
 	case !v.r.written(v.path + "." + keyAddress):
-		v.problem("no address", "address: "+wantListen)
+		v.problem("no address", "address: "+want)
 	case l.Advertise.IsValid() && l.Advertise.Addr().IsUnspecified():
 		v.r.report(advertise, quote(l.Advertise.Addr().String()), "the address that peers reach")
 	case l.Advertise.IsValid() && l.Advertise.Port() == 0:

@@ -12,9 +12,9 @@ func (r *reader) root(v value) {
 	c := r.cfg
 	v.fields(
 		field{"service", r.service},
-		field{"sip", r.sip},
+		field{keySIP, r.sip},
 		field{"media", r.media},
-		field{"http", r.http},
+		field{keyHTTP, r.http},
 		field{"data", func(v value) { v.text(&c.Data, pathShape) }},
 		field{"drain", func(v value) { v.duration(&c.Drain, 0, day) }},
 		field{"dial", r.dial},
@@ -32,15 +32,9 @@ func (r *reader) root(v value) {
 		field{"codes", r.codes},
 		field{"webhooks", r.webhooks},
 		field{"records", r.records},
-		field{"state", r.later},
+		field{keyState, r.state},
+		field{keyNode, r.node},
 	)
-}
-
-// later refuses a key of the contract that this version does not serve. Its value may hold a password
-// and is not shown.
-func (r *reader) later(v value) {
-	r.marks[v.path] = v.key
-	v.problem("not available in this version", "it left out")
 }
 
 const wantRecords = "postgres://USER:PASSWORD@HOST:PORT/DATABASE, or ${NAME} or file:PATH that has all of it"
@@ -124,6 +118,7 @@ func (r *reader) settle() {
 		c.SIP.MaxCalls = c.Media.Ports.Pairs() / 2 // a caller's and an agent's
 	}
 	r.settleAlarm()
+	r.settleNode()
 	if !c.Media.Advertise.IsValid() {
 		c.Media.Advertise = c.Media.Address
 	}

@@ -20,7 +20,7 @@ func (r *reader) webhooks(v value) {
 					v.problem("not such a URL", wantURL) // which is not shown: it may hold a token
 				}
 			}},
-			field{"secret", func(v value) { hasSecret = v.secret(&w.Secret) }},
+			field{keySecret, func(v value) { hasSecret = v.secret(&w.Secret) }},
 			field{"events", func(v value) { listOf(v, &w.Events, EventKinds()...) }},
 			field{"numbers", func(v value) { oneOf(v, &numbers, maskedNumbers, fullNumbers) }},
 		)

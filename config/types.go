@@ -19,6 +19,11 @@ type Config struct {
 	// Records is the URL of the PostgreSQL database that call records are kept in; empty: a SQLite file in Data. Key
 	// `records`. It may have a password.
 	Records Secret
+	// State is the URL of the Redis by which several nodes are one hotline; empty: the node is alone. Key `state`. It may
+	// have a password.
+	State Secret
+	// Node is this one of them; key `node`.
+	Node Node
 	// Drain is how long live calls may go on after SIGTERM; key `drain`, default 5m.
 	Drain  time.Duration
 	Dial   []Dial

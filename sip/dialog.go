@@ -33,6 +33,8 @@ type dialog struct {
 	Peer      netip.AddrPort `json:"peer"`
 	Ours      netip.AddrPort `json:"ours"`
 	Agent     string         `json:"agent,omitempty"`
+	// Relayed: the phone is registered at another node, which is Peer, and on the way of all requests.
+	Relayed bool `json:"relayed,omitempty"`
 	// Update: the far end takes UPDATE, as the last Allow of its said.
 	Update bool `json:"update,omitempty"`
 	// Session is the session timer, from the 2xx on.

@@ -66,7 +66,8 @@ type Book interface {
 	Claim(ctx context.Context, id call.NodeID, agent, callID string) (Grant, error)
 	// Mark writes when the first 18x came, or the 200, as far as c tells. A claim that is not there is passed over.
 	Mark(ctx context.Context, c call.SiteClaim) error
-	// Release gives a claim back: nothing rings or talks by it any more. A claim that is not there is passed over.
+	// Release gives a claim back: nothing rings or talks by it any more. A claim that is not there, or is of another call
+	// than the rest names (if it names one), is passed over.
 	Release(ctx context.Context, id call.NodeID, r call.SiteRest) error
 	// Abandon gives a claim back whose phone may ring or talk yet. One that is not there is passed over.
 	Abandon(ctx context.Context, id call.NodeID, agent string, t call.Token) error

@@ -31,10 +31,14 @@ type alerts struct {
 	fates  map[string]fate // what became of alarms, by call; replaced whole by Server.follow
 }
 
-// Tell shows an event to all who watch, at once. It may be called from any goroutine and does not wait for any of
-// them.
+// Tell shows an event to all who watch, at once, and at the other nodes of several soon. It may be called from any
+// goroutine and does not wait for any of them.
 func (s *Server) Tell(e call.Event) {
-	a := &s.alerts
+	s.alerts.add(e)
+	s.share(e)
+}
+
+func (a *alerts) add(e call.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.events) == maxAlerts {

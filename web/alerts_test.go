@@ -75,7 +75,7 @@ func TestAlertsArePushed(t *testing.T) {
 		require.Equal(t, "139******78", got[1][0].From)
 		leave()
 		<-left
-		b, err := s.board(now, nil)
+		b, err := s.board(now, nil, farther{})
 		require.NoError(t, err)
 		require.Len(t, b.Alerts, maxAlertsShown, "for who comes later")
 	})

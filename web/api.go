@@ -42,7 +42,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, q call.Query) erro
 	if err != nil {
 		return fmt.Errorf("list calls: %w", err)
 	}
-	page, next = overlay(page, next, q, s.o.Live())
+	page, next = overlay(page, next, q, s.everywhere(r))
 	return writeJSON(w, struct {
 		Calls []callDTO `json:"calls"`
 		Next  string    `json:"next"`

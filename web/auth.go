@@ -5,6 +5,8 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
+
+	"hotline/web/peer"
 )
 
 // Role is what the bearer of a token may see.
@@ -33,6 +35,7 @@ type hashedToken struct {
 	role  Role
 	agent string
 	sum   [sha256.Size]byte
+	node  *peer.From // what was asked is passed on by another node; nil: it is asked of this one
 }
 
 // bearerKey is where a request's context has the token it was admitted with.

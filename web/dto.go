@@ -46,6 +46,7 @@ type callDTO struct {
 	From         string       `json:"from"`
 	To           string       `json:"to"`
 	Trunk        string       `json:"trunk"`
+	Node         string       `json:"node"`
 	MenuPath     string       `json:"menu_path"`
 	Queue        string       `json:"queue"`
 	Agent        string       `json:"agent"`
@@ -205,7 +206,7 @@ func (z zone) call(r call.Record) callDTO {
 	}
 	return callDTO{
 		Answers: r.Answers, Language: r.Language, Survey: each(r.Survey, z.score), Message: last, Messages: messages, Kind: r.Kind, Callback: r.Callback, Origin: r.Origin,
-		ID: r.ID, From: r.From, To: r.To, Trunk: r.Trunk, MenuPath: r.MenuPath, Queue: r.Queue, Agent: r.Agent,
+		ID: r.ID, From: r.From, To: r.To, Trunk: r.Trunk, Node: r.Node, MenuPath: r.MenuPath, Queue: r.Queue, Agent: r.Agent,
 		Started: z.at(r.Started), Accepted: z.maybe(r.Accepted), Queued: z.maybe(r.Queued),
 		PromiseClock: z.maybe(r.PromiseClock), Answered: z.maybe(r.Answered), Joined: z.maybe(r.Joined),
 		Ended: z.maybe(r.Ended), Rings: r.Rings, RingsMet: r.RingsMet,

@@ -107,8 +107,9 @@ func (n *snapshot) get(ctx context.Context, s *Server) ([]byte, error) {
 		return n.event, nil
 	}
 	today := s.today(ctx, now)
-	s.follow(context.WithoutCancel(ctx))
-	board, err := s.board(now, today)
+	elsewhere := s.elsewhere(ctx, liveAsked{Brief: true})
+	s.follow(context.WithoutCancel(ctx), elsewhere.live)
+	board, err := s.board(now, today, elsewhere)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +135,16 @@ type boardDTO struct {
 	States  map[string]int `json:"states"` // agents by state
 	Total   int            `json:"total"`  // calls in progress, of which calls lists the first
 	Talking int            `json:"talking"`
+	// Node is this one, of several, and Nodes are those that live; a node alone has none.
+	Node  string          `json:"node,omitempty"`
+	State call.SiteState  `json:"state,omitempty"`
+	Nodes []boardNodeCard `json:"nodes,omitempty"`
+}
+
+type boardNodeCard struct {
+	Name  string `json:"name"`
+	Ready *bool  `json:"ready"` // it takes calls; null when it did not say
+	Calls int    `json:"calls"` // in progress there
 }
 
 type targetsDTO struct {
@@ -162,10 +173,11 @@ type liveCard struct {
 	Held  bool      `json:"held"`
 	Since stamp     `json:"since"` // of what the call is at
 	Alarm bool      `json:"alarm"`
+	Node  string    `json:"node,omitempty"` // whose call it is, of several
 }
 
-// board is how things stand now: alarms first, then what is longest.
-func (s *Server) board(now time.Time, today call.Summaries) (boardDTO, error) {
+// board is how things stand now, with the calls of other nodes: alarms first, then what is longest.
+func (s *Server) board(now time.Time, today call.Summaries, elsewhere farther) (boardDTO, error) {
 	queues, err := s.o.Queues()
 	if err != nil {
 		return boardDTO{}, err
@@ -195,7 +207,7 @@ func (s *Server) board(now time.Time, today call.Summaries) (boardDTO, error) {
 		return agentCard{ID: a.ID, State: a.State, Since: z.at(a.Since), Calls: a.Calls}
 	})
 	slices.SortFunc(b.Agents, func(a, b agentCard) int { return cmp.Compare(a.ID, b.ID) })
-	live := without(s.o.Live(), func(l call.Live) bool { return l.Record.Kind == call.KindSupervision })
+	live := without(append(slices.Clone(s.o.Live()), elsewhere.live...), func(l call.Live) bool { return l.Record.Kind == call.KindSupervision })
 	b.Calls = each(live, func(l call.Live) liveCard { return z.live(l, alarms) })
 	slices.SortStableFunc(b.Calls, func(a, b liveCard) int {
 		if a.Alarm != b.Alarm {
@@ -209,8 +221,32 @@ func (s *Server) board(now time.Time, today call.Summaries) (boardDTO, error) {
 			b.Talking++
 		}
 	}
+	s.nodes(&b, elsewhere)
 	b.Calls = b.Calls[:min(len(b.Calls), maxLiveShown)]
 	return b, nil
+}
+
+// nodes shows those of a site.
+func (s *Server) nodes(b *boardDTO, elsewhere farther) {
+	if s.o.Site == nil {
+		return
+	}
+	calls := make(map[string]int)
+	for _, c := range b.Calls {
+		calls[c.Node]++
+	}
+	status := s.o.Site.Status()
+	b.Node, b.State = s.o.Site.Name, status.State
+	b.Nodes = each(status.Nodes, func(n SiteNode) boardNodeCard {
+		card := boardNodeCard{Name: n.Name, Calls: calls[n.Name]}
+		if ready, said := elsewhere.ready[n.Name]; said {
+			card.Ready = &ready
+		} else if n.Name == b.Node {
+			card.Ready = &b.Ready
+		}
+		return card
+	})
+	slices.SortFunc(b.Nodes, func(a, b boardNodeCard) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // without is what is left of some things when those are taken out that the wall, which everybody sees, does not show: who
@@ -222,7 +258,7 @@ func without[T any](all []T, hidden func(T) bool) []T {
 // live is one call in progress: where it stands is its last visit or talk, not its first.
 func (z zone) live(l call.Live, alarms map[string]bool) liveCard {
 	r := l.Record
-	c := liveCard{From: call.Mask(r.From), At: l.At, Held: l.Held, Since: z.at(r.Started)}
+	c := liveCard{From: call.Mask(r.From), Node: r.Node, At: l.At, Held: l.Held, Since: z.at(r.Started)}
 	if n := len(r.Visits); n > 0 {
 		c.Queue = r.Visits[n-1].Queue
 		if l.At == call.Wait {

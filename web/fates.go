@@ -81,14 +81,14 @@ func (a *alerts) alarms() (calls []string, queue map[string]string) {
 }
 
 // follow learns what became of the alarms that are remembered: from the calls in progress, and of those that are over
-// from their records. While a record is on its way to the disk, what was known last holds.
-func (s *Server) follow(ctx context.Context) {
+// from their records; elsewhere are those in progress at other nodes. While a record is on its way to the disk, what was known last holds.
+func (s *Server) follow(ctx context.Context, elsewhere []call.Live) {
 	calls, queue := s.alerts.alarms()
 	if len(calls) == 0 {
 		return
 	}
 	live := make(map[string]*call.Record)
-	for _, l := range s.o.Live() {
+	for _, l := range slices.Concat(elsewhere, s.o.Live()) {
 		live[l.Record.ID] = &l.Record
 	}
 	ctx, cancel := context.WithTimeout(ctx, summaryTimeout)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/web/peer"
 )
 
 // handle answers one route; an error becomes a problem, a *problem the one it says.
@@ -25,6 +26,7 @@ type route struct {
 	pattern string
 	method  string // or several: "PUT, DELETE"
 	open    bool
+	nodes   bool   // other nodes alone, see Site
 	roles   []Role // besides Supervisor
 	handle  handle
 }
@@ -39,19 +41,26 @@ func (s *Server) table() []route {
 		{pattern: "/readyz", open: true, handle: s.readyz},
 		{pattern: "/metrics", open: true, handle: s.scrape()},
 		{pattern: "/api/v1/calls", roles: []Role{Auditor}, handle: s.calls},
-		{pattern: "/api/v1/calls/{id}", roles: []Role{Auditor}, handle: s.call},
-		{pattern: "/api/v1/calls/{id}/routing", roles: []Role{Auditor}, handle: s.routing},
-		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.trace},
-		{pattern: "/api/v1/calls/{id}/supervise", method: "POST, DELETE", handle: s.supervise},
-		{pattern: "/api/v1/calls/{id}/pick", method: http.MethodPost, handle: s.pick},
-		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.recording},
+		{pattern: "/api/v1/calls/{id}", roles: []Role{Auditor}, handle: s.at(asRecord, s.call)},
+		{pattern: "/api/v1/calls/{id}/routing", roles: []Role{Auditor}, handle: s.at(asRecord, s.routing)},
+		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.at(asLadder, s.trace)},
+		{pattern: "/api/v1/calls/{id}/supervise", method: "POST, DELETE", handle: s.at(asDeed, s.supervise)},
+		{pattern: "/api/v1/calls/{id}/pick", method: http.MethodPost, handle: s.at(asDeed, s.pick)},
+		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.at(asFile, s.recording)},
 		{pattern: "/api/v1/events", roles: []Role{Auditor}, handle: s.recent},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
+		{pattern: "/api/v1/site", handle: s.site},
+		{pattern: sitePath + "yield", method: http.MethodPost, nodes: true, handle: s.nodeYield},
+		{pattern: sitePath + "holds", method: http.MethodPost, nodes: true, handle: s.nodeHolds},
+		{pattern: sitePath + "live", method: http.MethodPost, nodes: true, handle: s.nodeLive},
+		{pattern: sitePath + "annotate", method: http.MethodPost, nodes: true, handle: s.nodeAnnotate},
+		{pattern: sitePath + "ready", method: http.MethodPost, nodes: true, handle: s.nodeReady},
+		{pattern: sitePath + "tell", method: http.MethodPost, nodes: true, handle: s.nodeTell},
 		{pattern: "/api/v1/reload", method: http.MethodPost, handle: s.reload},
 		{pattern: "/api/v1/outages", roles: []Role{Auditor, AgentRole}, handle: s.outages},
 		{pattern: "/api/v1/messages", roles: []Role{Auditor}, handle: s.messages},
-		{pattern: "/api/v1/messages/{id}", roles: []Role{Auditor}, handle: s.message},
+		{pattern: "/api/v1/messages/{id}", roles: []Role{Auditor}, handle: s.at(asFile, s.message)},
 		{pattern: "/api/v1/callbacks", handle: s.callbacks},
 		{pattern: "/api/v1/callbacks/{id}", method: http.MethodDelete, handle: s.cancelCallback},
 		{pattern: "/api/v1/outages/{id}", method: "PUT, DELETE", handle: s.changeOutage},
@@ -75,10 +84,12 @@ func (s *Server) actingRoute(name string, do act) route {
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range s.table() {
-		mux.Handle(rt.pattern, s.wrap(rt))
+		if !rt.nodes || s.o.Site != nil {
+			mux.Handle(rt.pattern, s.wrap(rt))
+		}
 	}
 	mux.Handle("/", s.wrap(route{pattern: "unknown", open: true, roles: []Role{Auditor, AgentRole}, handle: func(http.ResponseWriter, *http.Request) error {
-		return notFound("nothing is served here; what is, is below /api/v1/: calls, recordings, messages, queues, agents, events, outages, callbacks, reload")
+		return notFound("nothing is served here; what is, is below /api/v1/: calls, recordings, messages, queues, agents, events, outages, callbacks, reload, site")
 	}}))
 	return mux
 }
@@ -90,7 +101,7 @@ func (s *Server) wrap(rt route) http.Handler {
 		sw := &statusWriter{ResponseWriter: w}
 		defer func() { s.metrics.answered(rt.pattern, sw.status) }()
 		defer s.contain(sw, r)
-		r.Body = http.MaxBytesReader(sw, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(sw, r.Body, rt.maxBody())
 		secure(sw.Header())
 		r, err := s.admit(rt, r)
 		if err != nil {
@@ -125,14 +136,35 @@ func (s *Server) admit(rt route, r *http.Request) (*http.Request, error) {
 	if rt.open && !strings.HasPrefix(r.URL.Path, "/api/") {
 		return r, nil
 	}
-	bearer, err := s.authenticate(r) // also for unknown paths of the API: what exists is not told to strangers
+	bearer, err := s.whoAsks(r) // also for unknown paths of the API: what exists is not told to strangers
 	if err != nil {
 		return r, err
 	}
-	if bearer.role != Supervisor && !slices.Contains(rt.roles, bearer.role) {
+	switch {
+	case rt.nodes:
+		if bearer.role != nodeRole {
+			return r, &problem{Status: http.StatusForbidden, Detail: "this is for the other nodes of the hotline"}
+		}
+	case bearer.role != Supervisor && !slices.Contains(rt.roles, bearer.role):
 		return r, &problem{Status: http.StatusForbidden, Detail: rt.needs(bearer.role)}
 	}
 	return r.WithContext(context.WithValue(r.Context(), bearerKey{}, bearer)), nil
+}
+
+// whoAsks is the bearer of a token, here or at another node that passes on what was asked there, or that node itself.
+func (s *Server) whoAsks(r *http.Request) (hashedToken, error) {
+	if s.o.Site != nil && peer.Signed(r) {
+		return s.fromNode(r)
+	}
+	return s.authenticate(r)
+}
+
+// maxBody bounds a request's body, in octets.
+func (rt route) maxBody() int64 {
+	if rt.nodes {
+		return maxNodeBody
+	}
+	return maxBody
 }
 
 // needs says to the bearer of a token what may be used here.
@@ -204,21 +236,31 @@ func (s *Server) scrape() handle {
 	}
 }
 
-// healthz says that the process is alive, and nothing more.
+// healthz says that the process is alive, and of one of several how it stands to the others.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, status{Status: "ok"})
+	return writeJSON(w, status{Status: "ok", Site: s.siteState()})
 }
 
-// readyz says whether calls are taken: 503 while starting and while draining.
+// readyz says whether calls are taken: 503 while starting and while draining. A node that is cut off from the others
+// takes them.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) error {
 	if err := s.o.Ready(); err != nil {
 		return unavailable("not ready: "+err.Error(), err)
 	}
-	return writeJSON(w, status{Status: "ready"})
+	return writeJSON(w, status{Status: "ready", Site: s.siteState()})
 }
 
 type status struct {
-	Status string `json:"status"`
+	Status string         `json:"status"`
+	Site   call.SiteState `json:"site,omitempty"`
+}
+
+// siteState is how this node stands to the others, empty where it is alone.
+func (s *Server) siteState() call.SiteState {
+	if s.o.Site == nil {
+		return ""
+	}
+	return s.o.Site.Status().State
 }
 
 // writeJSON answers 200.

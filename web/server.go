@@ -12,8 +12,6 @@ package web
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -75,6 +73,8 @@ type Options struct {
 	// Callbacks are those open, the first due first; CancelCallback takes one back. Errors: call.ErrNoBooking.
 	Callbacks      func() []call.Booking
 	CancelCallback func(ctx context.Context, id string) error
+	// Site is what a server of one node of several needs of the others; nil: the node is alone.
+	Site *Site
 	// Ready says why the hotline takes no calls; nil error when it does.
 	Ready func() error
 	// Panicked is told that a handler panicked (and was contained), to be counted.
@@ -156,7 +156,9 @@ type Server struct {
 	alerts   alerts
 	closing  chan struct{} // closed when Run ends: events end
 	once     sync.Once
-	timeout  time.Duration // of one request; tests shorten it
+	timeout  time.Duration   // of one request; tests shorten it
+	untold   chan call.Event // to the other nodes
+	forged   atomic.Int64    // when it was told last that somebody signs as a node and is none; ns since 1970
 }
 
 // New returns a server that does not listen yet; Handler can be used at once.
@@ -168,6 +170,7 @@ func New(o Options) *Server {
 		watchers: make(chan struct{}, o.MaxWatchers),
 		closing:  make(chan struct{}),
 		timeout:  requestTimeout,
+		untold:   make(chan call.Event, maxUntold),
 	}
 	s.Apply(o.Settings)
 	s.handler = s.routes()
@@ -176,39 +179,3 @@ func New(o Options) *Server {
 
 // Handler is everything the server answers, for tests and for a server of somebody else.
 func (s *Server) Handler() http.Handler { return s.handler }
-
-// Run serves on Options.Listener until ctx is done; then requests in progress get 5 s to end, and
-// events end at once. It returns nil when all ended well.
-func (s *Server) Run(ctx context.Context) error {
-	if err := s.metrics.register(s.o.Metrics, func() int { return len(s.watchers) }); err != nil {
-		return errors.Join(err, s.o.Listener.Close())
-	}
-	defer s.metrics.unregister(s.o.Metrics)
-	srv := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       s.timeout,
-		WriteTimeout:      s.timeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          zap.NewStdLog(s.o.Logger.Named("http")),
-	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(s.o.Listener) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve http on %s: %w", s.o.Listener.Addr(), err)
-	case <-ctx.Done():
-	}
-	s.once.Do(func() { close(s.closing) })
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
-	defer cancel()
-	err := srv.Shutdown(ending)
-	if err != nil {
-		err = errors.Join(fmt.Errorf("end http requests: %w", err), srv.Close())
-	}
-	if why := <-served; !errors.Is(why, http.ErrServerClosed) {
-		err = errors.Join(err, why)
-	}
-	return err
-}

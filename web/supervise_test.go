@@ -119,7 +119,7 @@ func TestSupervisorsAreNotOnTheWall(t *testing.T) {
 		}
 	}
 	s := New(o)
-	b, err := s.board(o.Clock(), nil)
+	b, err := s.board(o.Clock(), nil, farther{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"ready": 1}, b.States)
 	require.Len(t, b.Agents, 1)

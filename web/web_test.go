@@ -301,7 +301,7 @@ func TestDeskFails(t *testing.T) {
 	for _, path := range []string{"/api/v1/queues", "/api/v1/agents"} {
 		require.NotContains(t, isProblem(t, get(t, s.Handler(), path, supervisorToken), http.StatusInternalServerError), "secret")
 	}
-	_, err := s.board(o.Clock(), nil)
+	_, err := s.board(o.Clock(), nil, farther{})
 	require.ErrorIs(t, err, fault)
 	_, err = s.open(call.Record{})
 	require.ErrorIs(t, err, fault)

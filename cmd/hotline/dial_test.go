@@ -19,7 +19,7 @@ import (
 // TestDialIsWired: what the configuration says of calling out is what the user agent does.
 func TestDialIsWired(t *testing.T) {
 	t.Parallel()
-	cfg, err := loadConfig(site{}.file(t))
+	cfg, err := loadConfig(premises{}.file(t))
 	require.NoError(t, err)
 	var lc net.ListenConfig
 	carrier, err := lc.ListenPacket(t.Context(), "udp", "127.0.0.1:0")

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/pem"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,7 +30,7 @@ func TestEverything(t *testing.T) {
 
 	first := testkit.FreePorts(t, 40)
 	file := write(t, strings.NewReplacer(
-		"PORTS", fmt.Sprintf("%d-%d", first, first+39), "DATA", filepath.Join(t.TempDir(), "data"), "PROMPTS", ownPrompts(t),
+		"PORTS", fmt.Sprintf("%d-%d", first, first+39), "DATA", filepath.Join(t.TempDir(), "data"), "PROMPTS", ownPrompts(t), "CERTIFICATES", certificates(t),
 	).Replace(string(text)))
 	code, out, complaints := command(t, "check", file)
 	require.Zero(t, code, complaints)
@@ -51,7 +53,7 @@ func TestEverything(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	p.stop()
 	require.Zero(t, p.code(t))
-	for _, secret := range []string{"the-supervisors", "the-agents", "signing", "token=x", "0123456789abcdef", `"secret"`, "secret-of-records"} {
+	for _, secret := range []string{"the-supervisors", "the-agents", "signing", "token=x", "0123456789abcdef", `"secret"`, "secret-of-records", "secret-of-state", "secret-of-nodes"} {
 		require.NotContains(t, p.err.String()+p.out.String(), secret)
 	}
 	require.NotContains(t, p.err.String(), "takes effect at restart", "nothing changed")
@@ -68,6 +70,17 @@ func ownPrompts(t *testing.T) string {
 	_, err := prompts.New(prompts.Options{Folder: folder, Language: "zh"})
 	require.NoError(t, err)
 	return folder
+}
+
+// certificates is a file of one, that some server could have.
+func certificates(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	return file
 }
 
 // missingKeys are the keys of the README's tables of keys, by their last words, that a file has nowhere.

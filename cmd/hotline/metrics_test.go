@@ -47,7 +47,7 @@ var promised = map[string][]string{
 // nothing to say of any.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	cfg, err := loadConfig(site{}.file(t))
+	cfg, err := loadConfig(premises{}.file(t))
 	require.NoError(t, err)
 	a, err := newApp(cfg, zap.NewNop())
 	require.NoError(t, err)
@@ -126,7 +126,7 @@ func requireWholeRings(t *testing.T, a *app) {
 // TestPanicsAreCounted: what a part contained is in the figure.
 func TestPanicsAreCounted(t *testing.T) {
 	t.Parallel()
-	cfg, err := loadConfig(site{}.file(t))
+	cfg, err := loadConfig(premises{}.file(t))
 	require.NoError(t, err)
 	cfg.Drain = time.Second
 	a, err := newApp(cfg, zap.NewNop())

@@ -36,7 +36,7 @@ func TestTargetsAreTold(t *testing.T) {
 		told <- m
 	}))
 	defer srv.Close()
-	file := site{}.file(t)
+	file := premises{}.file(t)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	hooks := "targets: {talk: 1s, hold: 0s}\nwebhooks: [{url: " + srv.URL + ", secret: s3cret, events: [talk-half, talk-broken]}]\n"

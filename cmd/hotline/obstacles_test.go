@@ -56,41 +56,41 @@ func readOnly(t *testing.T, path string) string {
 // what was in the data folder before is there afterwards.
 func TestCannotStart(t *testing.T) {
 	t.Parallel()
-	for name, arrange := range map[string]func(t *testing.T, s *site) (named string){
-		"SIP's UDP port in use": func(t *testing.T, s *site) string {
+	for name, arrange := range map[string]func(t *testing.T, s *premises) (named string){
+		"SIP's UDP port in use": func(t *testing.T, s *premises) string {
 			t.Helper()
 			s.sip = taken(t, "udp")
 			return s.sip
 		},
-		"SIP's TCP port in use": func(t *testing.T, s *site) string {
+		"SIP's TCP port in use": func(t *testing.T, s *premises) string {
 			t.Helper()
 			s.sip = taken(t, "tcp")
 			return s.sip
 		},
-		"HTTP's port in use": func(t *testing.T, s *site) string {
+		"HTTP's port in use": func(t *testing.T, s *premises) string {
 			t.Helper()
 			s.http = taken(t, "tcp")
 			return s.http
 		},
-		"data is a file": func(t *testing.T, s *site) string {
+		"data is a file": func(t *testing.T, s *premises) string {
 			t.Helper()
 			s.data = occupied(t, s.data, "file")
 			return s.data
 		},
-		"data cannot be made": func(t *testing.T, s *site) string {
+		"data cannot be made": func(t *testing.T, s *premises) string {
 			t.Helper()
 			s.data = filepath.Join(occupied(t, s.data, "file"), "below")
 			return s.data
 		},
-		"recordings is a file": func(t *testing.T, s *site) string {
+		"recordings is a file": func(t *testing.T, s *premises) string {
 			t.Helper()
 			return occupied(t, s.data, "recordings")
 		},
-		"recordings cannot be written": func(t *testing.T, s *site) string {
+		"recordings cannot be written": func(t *testing.T, s *premises) string {
 			t.Helper()
 			return readOnly(t, filepath.Join(s.data, "recordings"))
 		},
-		"no room for a call": func(_ *testing.T, s *site) string {
+		"no room for a call": func(_ *testing.T, s *premises) string {
 			s.ports = "20000-20001"
 			return "media.ports"
 		},
@@ -99,7 +99,7 @@ func TestCannotStart(t *testing.T) {
 			t.Parallel()
 			data := filepath.Join(t.TempDir(), "data")
 			kept := furnish(t, data)
-			s := site{data: data}
+			s := premises{data: data}
 			named := arrange(t, &s)
 			code, out, complaints := command(t, "serve", "--config", s.file(t))
 			require.Equal(t, exitFault, code)
@@ -115,7 +115,7 @@ func TestCannotStart(t *testing.T) {
 func TestSecondProcess(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	code, _, complaints := command(t, "serve", "--config", site{data: s.data}.file(t))
+	code, _, complaints := command(t, "serve", "--config", premises{data: s.data}.file(t))
 	require.Equal(t, exitFault, code)
 	require.Contains(t, complaints, "in use by another process")
 	require.Contains(t, complaints, s.data)

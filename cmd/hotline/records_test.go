@@ -13,11 +13,11 @@ import (
 	"hotline/internal/testkit"
 )
 
-// servePostgres serves a site whose records are in PostgreSQL.
+// servePostgres serves premises whose records are in PostgreSQL.
 func servePostgres(t *testing.T, url string) *serving {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "data")
-	file := site{data: data}.file(t)
+	file := premises{data: data}.file(t)
 	add(t, file, fmt.Sprintf("records: %q\n", url))
 	p := start(t, "serve", "--config", file, "--log-format", "json")
 	p.says(t, "Ctrl-C")
@@ -65,7 +65,7 @@ func TestReadersOfPostgres(t *testing.T) {
 	leg := telephones(t, s.sip).ring(t)
 	leg.Hangup(call.CauseBye)
 	s.until("/api/v1/calls", `"from":"13900001234"`)
-	file := site{data: s.data}.file(t)
+	file := premises{data: s.data}.file(t)
 	add(t, file, fmt.Sprintf("records: %q\n", url))
 	testkit.Within(t, patience, "the call's messages to be kept", func() bool {
 		code, out, _ := command(t, "trace", "--config", file, "last")
@@ -85,7 +85,7 @@ func TestCheckRecords(t *testing.T) {
 		"postgresql://u:hidden@127.0.0.1:5432/db?sslmode=require":       "",
 		"postgres://u:hidden@a:5432,b:5432/db?target_session_attrs=any": "",
 	} {
-		file := site{}.file(t)
+		file := premises{}.file(t)
 		add(t, file, fmt.Sprintf("records: %q\n", url))
 		code, _, complaints := command(t, "check", file)
 		require.Equal(t, want == "", code == exitOK, complaints)

@@ -159,7 +159,7 @@ func startsWith(c *config.Config) map[string]any {
 		"sip.listen": sip.Listen, "sip.realm": sip.Realm, "sip.digest": sip.Digest, "sip.max_calls": sip.MaxCalls,
 		"sip.ping": sip.Ping, "sip.t1": sip.T1, "sip.trying_after": sip.TryingAfter, "sip.expires": sip.Expires,
 		"sip.trace_keep": sip.TraceKeep, "sip.session_expires": sip.SessionExpires, "sip.min_se": sip.MinSE,
-		"media": c.Media, "http.listen": c.HTTP.Listen, "data": c.Data, "records": c.Records, "drain": c.Drain, "recorder": c.Recorder,
+		"media": c.Media, "http.listen": c.HTTP.Listen, "data": c.Data, "records": c.Records, "state": c.State, "node": c.Node, "drain": c.Drain, "recorder": c.Recorder,
 		"service.timezone": c.Service.Timezone.String(),
 		"callback":         c.Callback, "codes.survey": c.Codes.Survey,
 	}

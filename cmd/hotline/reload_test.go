@@ -23,12 +23,12 @@ import (
 	"hotline/web"
 )
 
-// reloadable serves a site whose file the test changes.
+// reloadable serves premises whose file the test changes.
 func reloadable(t *testing.T) (a *app, s *serving, change func(old, with string)) {
 	t.Helper()
 	first := testkit.FreePorts(t, 3)
 	at := func(i int) string { return fmt.Sprint("127.0.0.1:", first+i) }
-	file := site{sip: at(0), http: at(1), data: filepath.Join(t.TempDir(), "data")}.file(t)
+	file := premises{sip: at(0), http: at(1), data: filepath.Join(t.TempDir(), "data")}.file(t)
 	cfg, err := loadConfig(file)
 	require.NoError(t, err)
 	a, err = newApp(cfg, zap.NewNop())

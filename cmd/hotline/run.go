@@ -59,6 +59,7 @@ type app struct {
 	web       *web.Server
 	notify    *notify.Hub
 	http      net.Listener
+	others    others // nodes of a hotline of several
 }
 
 // newApp wires and starts everything. On an error what was started is stopped again.
@@ -91,6 +92,7 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 		{"web", a.openWeb},
 		{"webhooks", a.openNotify},
 		{"SIP", a.openSIP},
+		{"other nodes", a.openSite},
 		{"queues", a.openDesk},
 		{"calls", a.openExchange},
 	} {
@@ -106,11 +108,13 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 const maxParts = 8
 
 // start runs what serves, once everything is wired. The last started is the first stopped: SIP, so that
-// nothing new comes, then the desk, then the pages, then those who are told of what happened until then.
+// nothing new comes, then the desk, then the membership among other nodes, then the pages, then those who are told of what
+// happened until then.
 func (a *app) start() {
 	fail := func(err error) { a.failed <- err }
 	a.steps.background("webhooks", fail, a.notify.Run)
 	a.steps.background("web", fail, a.web.Run)
+	a.runSite(fail)
 	a.steps.background("queues", fail, a.center.Run)
 	a.steps.background("callbacks", fail, func(ctx context.Context) error { return a.exchange.RunCallbacks(ctx) })
 	a.steps.background("SIP", fail, a.ua.Run)
@@ -139,13 +143,17 @@ func (a *app) serve(con *console) error {
 // and stops everything.
 func (a *app) shutdown(signals <-chan os.Signal, patient bool) error {
 	a.draining.Store(true)
+	watching, over := context.WithCancel(context.Background())
+	a.watchOthers(watching)
 	a.ua.Drain()
 	a.exchange.HoldCallbacks()
 	within := a.cfg.Drain
 	if !patient {
 		within = 0
 	}
-	errs := []error{a.drain(signals, within), a.steps.stop()}
+	errs := []error{a.drain(signals, within)}
+	over()
+	errs = append(errs, a.steps.stop())
 	for len(a.failed) > 0 { // parts that failed meanwhile; nobody sends any more
 		errs = append(errs, <-a.failed)
 	}

@@ -22,20 +22,20 @@ import (
 	"hotline/store/sqlstore"
 )
 
-// site is a hotline's configuration, on loopback; the zero value of a part takes a free one.
-type site struct {
+// premises are a hotline's configuration, on loopback; the zero value of a part takes a free one.
+type premises struct {
 	sip, http, data, ports string
 }
 
 const anyPort = "127.0.0.1:0"
 
-// tokens of the site, by role.
+// tokens of the premises, by role.
 const (
 	supervisorToken = "the-supervisors"
 	scraperToken    = "the-scrapers"
 )
 
-func (s site) file(t *testing.T) string {
+func (s premises) file(t *testing.T) string {
 	t.Helper()
 	or := func(s *string, d string) {
 		if *s == "" {
@@ -77,10 +77,10 @@ var (
 	wallLine   = regexp.MustCompile(`The wall +http://(\S+)/`)
 )
 
-// serve serves a site until the test's end.
+// serve serves premises until the test's end.
 func serve(t *testing.T) *serving {
 	t.Helper()
-	s := site{data: filepath.Join(t.TempDir(), "data")}
+	s := premises{data: filepath.Join(t.TempDir(), "data")}
 	p := start(t, "serve", "--config", s.file(t), "--log-format", "json")
 	p.says(t, "Ctrl-C")
 	return servingOf(t, p, s.data)
@@ -270,7 +270,7 @@ func TestRoles(t *testing.T) {
 // TestPartFails: a part that ends by itself takes the program down with the part's error.
 func TestPartFails(t *testing.T) {
 	t.Parallel()
-	cfg, err := loadConfig(site{}.file(t))
+	cfg, err := loadConfig(premises{}.file(t))
 	require.NoError(t, err)
 	a, err := newApp(cfg, zap.NewNop())
 	require.NoError(t, err)

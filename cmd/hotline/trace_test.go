@@ -24,7 +24,7 @@ func TestTraceOfACall(t *testing.T) {
 	s := serve(t)
 	leg := telephones(t, s.sip).ring(t)
 	s.until("/api/v1/calls", `"joined":"2`)
-	config := site{data: s.data}.file(t)
+	config := premises{data: s.data}.file(t)
 	trace := func(args ...string) (code int, out, complaints string) {
 		return command(t, append([]string{"trace", "--config", config}, args...)...)
 	}
@@ -87,7 +87,7 @@ func TestTraceOfACall(t *testing.T) {
 func TestTraceCannot(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	good := site{data: data}.file(t)
+	good := premises{data: data}.file(t)
 	text, err := os.ReadFile(good)
 	require.NoError(t, err)
 	off := write(t, strings.Replace(string(text), "sip: {", "sip: {trace_keep: 0s, ", 1))
@@ -126,7 +126,7 @@ func TestTraceOfAnAgentsCall(t *testing.T) {
 	})
 	require.NoError(t, s.Finish(t.Context(), made))
 	require.NoError(t, s.Close())
-	config := site{data: data}.file(t)
+	config := premises{data: data}.file(t)
 	for _, how := range []string{"--messages", "--json"} {
 		code, out, complaints := command(t, "trace", "--config", config, how, lastCall)
 		require.Equal(t, exitOK, code, complaints)

@@ -161,6 +161,10 @@ func (a *app) openWeb() (err error) {
 		return fmt.Errorf("http.listen: %w", err)
 	}
 	a.steps.add("HTTP socket", func() error { return closed(a.http.Close()) })
+	others, err := a.openPeers()
+	if err != nil {
+		return err
+	}
 	a.web = web.New(web.Options{
 		Listener: a.http, Location: a.cfg.Service.Timezone, Settings: a.pageSettings(), Records: a.store,
 		Recording: a.recording, Ladder: a.ladder,
@@ -173,7 +177,7 @@ func (a *app) openWeb() (err error) {
 		Outages:     a.store, Reload: func() web.Reloaded { return a.reload("API") },
 		Callbacks:      func() []call.Booking { return a.exchange.Callbacks() },
 		CancelCallback: func(ctx context.Context, id string) error { return a.exchange.CancelCallback(ctx, id) },
-		Ready:          a.ready, Panicked: a.panics.Inc,
+		Site:           others, Ready: a.ready, Panicked: a.panics.Inc,
 		Gatherer: a.registry, Metrics: a.registry, Logger: a.log.Named("web"),
 	})
 	return nil

@@ -98,6 +98,13 @@ func keyPrompts(key string) []string {
 	}
 }
 
+// alarmedElsewhere tells agents who talk here of an alarm whose call is at another node, which tells all others.
+func (a *app) alarmedElsewhere(s acd.AlarmStep) {
+	if s.Step == acd.StepSkilled {
+		a.exchange.PostAll(call.AlarmWaits{})
+	}
+}
+
 // alarmed tells those who watch of an alarm's step.
 func (a *app) alarmed(s acd.AlarmStep) {
 	a.log.Warn("gas alarm", zap.String("call", s.Call), zap.String("queue", s.Queue), zap.String("from", call.Mask(s.From)),

@@ -18,7 +18,8 @@ func (a *app) openDesk() (err error) {
 	o.OnShift, o.OnEvent = a.store.SaveShift, a.tell
 	// The exchange is wired after the desk, and before either runs.
 	o.OnAlarm = func(s acd.AlarmStep) { a.alarmed(s) }
-	o.OnCode = func(id, agent string, code call.WrapUpCode) { a.exchange.Annotate(id, agent, code) }
+	o.OnCode = a.annotate
+	a.siteOfDesk(&o)
 	o.OnPanic, o.Logger, o.Registry = a.panicked, a.log.Named("acd"), a.registry
 	ctx := context.Background()
 	if o.Shifts, err = a.store.Shifts(ctx); a.withoutRecords(err) != nil {
@@ -77,7 +78,8 @@ func (a *app) callOptions() call.Options {
 		OnPlaceLeft: func(p call.LeftPlace) { a.center.Remember(p.Queue, p.Number, p.Entered, p.Left) },
 		OnEvent:     a.tell, OnPanic: a.panicked, Logger: a.log.Named("call"), Registry: a.registry,
 		Survey: call.SurveyOptions{Code: a.cfg.Codes.Survey}, Callback: a.callbackOptions(),
-		Supervision: call.SuperviseOptions{Phones: a.ua, Code: a.cfg.Codes.Listen}, Supervisors: s.Supervisors,
+		Node:        a.cfg.Node.Name,
+		Supervision: call.SuperviseOptions{Phones: a.phones(), Code: a.cfg.Codes.Listen}, Supervisors: s.Supervisors,
 	}
 	if a.recorder != nil { // a nil *Recorder in the interface would not be nil
 		o.Recorder = a.recorder

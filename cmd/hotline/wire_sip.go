@@ -26,6 +26,7 @@ func (a *app) openSIP() (err error) {
 		OnFlow:     func(agent string, up bool) { a.center.Flow(agent, up) },
 		OnPanic:    a.panicked, Ready: a.ready, Logger: a.log.Named("sip"), Registry: a.registry,
 	}
+	o.Site = a.siteOfSIP()
 	if s.TraceKeep > 0 {
 		o.Trace = a.store.Trace
 	}

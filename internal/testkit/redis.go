@@ -178,7 +178,9 @@ func (r *Redis) process() *process {
 }
 
 // Addr is where it listens.
-func (r *Redis) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port)) }
+func (r *Redis) Addr() string {
+	return net.JoinHostPort(net.IPv4(127, 0, 0, 1).String(), strconv.Itoa(r.Port))
+}
 
 // URL is how hotline is told of it: for its all-powerful user, if it has users.
 func (r *Redis) URL() string {

@@ -117,12 +117,13 @@ func onClaim(what, agent string, t call.Token, err error) error {
 // Release implements site.Book.
 func (b *Book) Release(ctx context.Context, id call.NodeID, r call.SiteRest) error {
 	r = site.RestUTC(r)
+	r.By = id
 	text, err := json.Marshal(r)
 	if err != nil {
 		return onClaim("release", r.Agent, r.Token, err)
 	}
 	_, err = b.do(ctx, scriptRelease, string(id), esc(r.Agent), decimal(r.Token.Epoch), decimal(r.Token.N), packRest(r),
-		text, b.bounds.Agents)
+		text, b.bounds.Agents, esc(r.Call))
 	return onClaim("release", r.Agent, r.Token, err)
 }
 

@@ -80,7 +80,7 @@ func (r *reader) instant() time.Time {
 	return time.UnixMicro(n).UTC()
 }
 
-const claimFields, restFields = 10, 11
+const claimFields, restFields = 10, 13
 
 // orphaned marks an orphan; any other claim has nothing there.
 const orphaned = "1"
@@ -105,8 +105,8 @@ func unpackClaim(packed string) (call.SiteClaim, error) {
 
 func packRest(r call.SiteRest) string {
 	return pack(esc(r.Agent), decimal(r.Token.Epoch), decimal(r.Token.N), esc(r.How), esc(r.Queue),
-		strconv.FormatInt(max(0, int64(r.Talked)), 10), instant(r.WrapUntil), instant(r.RestUntil), instant(r.AlarmRest),
-		instant(r.Idle), strconv.Itoa(max(0, r.Missed)))
+		strconv.FormatInt(int64(r.Talked), 10), instant(r.WrapUntil), instant(r.RestUntil), instant(r.AlarmRest),
+		instant(r.Idle), strconv.Itoa(r.Missed), esc(string(r.By)), esc(r.Call))
 }
 
 func unpackRest(packed string) (call.SiteRest, error) {
@@ -114,6 +114,7 @@ func unpackRest(packed string) (call.SiteRest, error) {
 	rest := call.SiteRest{
 		Agent: r.text(), Token: r.token(), How: r.text(), Queue: r.text(), Talked: time.Duration(r.number()),
 		WrapUntil: r.instant(), RestUntil: r.instant(), AlarmRest: r.instant(), Idle: r.instant(), Missed: int(r.number()),
+		By: call.NodeID(r.text()), Call: r.text(),
 	}
 	return rest, r.err
 }
@@ -169,6 +170,23 @@ func decodeFact(text []byte) (call.SiteFact, error) {
 	return f, nil
 }
 
+// decodeFacts adds a list of facts to others. bad counts those that were not read.
+func decodeFacts(to []call.SiteFact, text string) (facts []call.SiteFact, bad int, err error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return to, 0, fmt.Errorf("decode a list of facts: %w", err)
+	}
+	for _, one := range list {
+		f, err := decodeFact(one)
+		if err != nil {
+			bad++
+			continue
+		}
+		to = append(to, f)
+	}
+	return to, bad, nil
+}
+
 // decodeEntry reads an entry of the log. unreadable counts what of it was not read; the rest of it holds all the same.
 func decodeEntry(id string, values map[string]any) (e site.Entry, unreadable int) {
 	e.At = site.Place(id)
@@ -195,16 +213,9 @@ func decodeEntry(id string, values map[string]any) (e site.Entry, unreadable int
 				e.Cleared = &c
 			}
 		case "f":
-			var facts []json.RawMessage
-			err = json.Unmarshal([]byte(text), &facts)
-			for _, one := range facts {
-				f, bad := decodeFact(one)
-				if bad != nil {
-					unreadable++
-					continue
-				}
-				e.Facts = append(e.Facts, f)
-			}
+			var bad int
+			e.Facts, bad, err = decodeFacts(e.Facts, text)
+			unreadable += bad
 		default:
 			err = errors.New("a field of no known kind")
 		}

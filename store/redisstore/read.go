@@ -42,7 +42,7 @@ func (b *Book) Read(ctx context.Context) (site.View, error) {
 		return nil
 	})
 	if err != nil {
-		return site.View{}, fmt.Errorf("read the book: redis: %w", err)
+		return site.View{}, fmt.Errorf("read the book: %w", failed(ctx, err))
 	}
 	return b.view(w), nil
 }
@@ -199,7 +199,7 @@ func (b *Book) entries(ctx context.Context, from string, wait time.Duration) ([]
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
+		return nil, failed(ctx, err)
 	}
 	return streams[0].Messages, nil
 }
@@ -212,7 +212,7 @@ func (b *Book) grew(ctx context.Context, place string) (bool, error) {
 	case errors.Is(err, redis.Nil):
 		return false, fmt.Errorf("nobody has entered the book: %w", site.ErrGap)
 	case err != nil:
-		return false, fmt.Errorf("redis: %w", err)
+		return false, failed(ctx, err)
 	case comparePlaces(last, place) < 0:
 		return false, fmt.Errorf("it ends at %s, before %s: %w", last, place, site.ErrGap)
 	}

@@ -181,6 +181,19 @@ func script(name string) *redis.Script {
 	return redis.NewScript(string(text))
 }
 
+// failed says that the server did not do what it was asked, and whether it was only that the context was done: of that the
+// connection may have heard first.
+func failed(ctx context.Context, err error) error {
+	deadline, bounded := ctx.Deadline()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("redis: %w: %w", context.Cause(ctx), err)
+	case bounded && !time.Now().Before(deadline):
+		return fmt.Errorf("redis: %w: %w", context.DeadlineExceeded, err)
+	}
+	return fmt.Errorf("redis: %w", err)
+}
+
 // answer is what a script returned: a word, and what goes with it.
 type answer []string
 
@@ -193,7 +206,7 @@ func (b *Book) do(ctx context.Context, s *redis.Script, args ...any) (answer, er
 	all := append([]any{instant, b.keep, b.bounds.Log}, args...)
 	got, err := s.Run(ctx, b.deed, b.keys, all...).StringSlice()
 	if err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
+		return nil, failed(ctx, err)
 	}
 	if len(got) == 0 {
 		return nil, errors.New("redis: a script returned nothing")

@@ -210,12 +210,12 @@ func (a address) client(connections int, answers time.Duration) redis.UniversalC
 			DialTimeout: dialFor, ReadTimeout: answers, WriteTimeout: answerFor, PoolTimeout: answerFor,
 			MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		})
-	default:
-		return redis.NewClient(&redis.Options{
-			Addr: a.hosts[0], Username: a.user, Password: a.password, DB: a.db, TLSConfig: a.tls, Protocol: 2,
-			DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, PoolSize: connections,
-			DialTimeout: dialFor, ReadTimeout: answers, WriteTimeout: answerFor, PoolTimeout: answerFor,
-			MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-		})
+	case single:
 	}
+	return redis.NewClient(&redis.Options{
+		Addr: a.hosts[0], Username: a.user, Password: a.password, DB: a.db, TLSConfig: a.tls, Protocol: 2,
+		DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, PoolSize: connections,
+		DialTimeout: dialFor, ReadTimeout: answers, WriteTimeout: answerFor, PoolTimeout: answerFor,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
 }

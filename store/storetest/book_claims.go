@@ -138,14 +138,19 @@ func testRelease(t *testing.T, b BookAt) {
 	rest := call.SiteRest{Agent: anna, Token: g.Token, How: answered, Queue: consult, Talked: 90 * time.Second, WrapUntil: dawn, Idle: dawn}
 	other := rest
 	other.Token.N++
+	another := rest
+	another.Call = "c2"
 	silent(t, b, func() {
 		require.NoError(t, b.Release(t.Context(), nodeB, rest), "it is the other's")
 		require.NoError(t, b.Release(t.Context(), nodeA, other), "of another token")
+		require.NoError(t, b.Release(t.Context(), nodeA, another), "of another call: a failover gave the token twice")
 	})
 	require.NotNil(t, theClaim(t, b))
+	rest.Call = "c1"
 	at := view(t, b).At
 	require.NoError(t, b.Release(t.Context(), nodeA, rest))
 	require.Nil(t, theClaim(t, b))
+	rest.By = nodeA
 	merged := rest
 	merged.AlarmRest = dawn
 	require.Equal(t, merged, *facts(t, b)[1].Rest)

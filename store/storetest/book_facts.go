@@ -100,7 +100,8 @@ func testRests(t *testing.T, b BookAt) {
 	later := call.SiteRest{Agent: anna, WrapUntil: dawn.Add(time.Minute), Idle: dawn.Add(time.Hour)}
 	say(t, b, nodeA, call.SiteFact{Rest: &later})
 	want := later
-	want.RestUntil, want.AlarmRest = first.RestUntil, dawn // 2 ns are less than a microsecond
+	later.By = nodeA
+	want.By, want.RestUntil, want.AlarmRest = nodeA, first.RestUntil, dawn // 2 ns are less than a microsecond
 	require.Equal(t, want, *facts(t, b)[0].Rest, "what the later one leaves out stays")
 	require.Equal(t, later, *follow(t, b, at)[0].Facts[0].Rest, "the log says what was said")
 	silent(t, b, func() { say(t, b, nodeA, call.SiteFact{Rest: &later}) })
@@ -202,7 +203,7 @@ func testStrangeNames(t *testing.T, b BookAt) {
 	strange := "a\nb\\n\x00 \"é, 张"
 	said := []call.SiteFact{
 		flow(strange, nodeA, dawn), caller(strange, nodeA),
-		{Rest: &call.SiteRest{Agent: strange, How: strange, Queue: strange, Idle: dawn}},
+		{Rest: &call.SiteRest{Agent: strange, By: nodeA, How: strange, Queue: strange, Idle: dawn, Call: strange}},
 		{Place: &call.SitePlace{Queue: strange, Number: strange, Until: now.Add(time.Minute)}},
 		{Regular: &call.SiteRegular{Queue: strange, Number: strange, Agent: strange, At: now}},
 	}

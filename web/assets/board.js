@@ -166,11 +166,13 @@ function drawAgents(board) {
   $("agents").replaceChildren(...items);
 }
 
+const several = (board) => (board.nodes || []).length > 1;
+
 function drawCall(c, board) {
   const seconds = age(board.now, c.since);
   const limit = c.at === "talk" ? board.targets.talk_seconds : c.at === "wait" ? board.targets.service_level_seconds : 0;
   const share = limit ? Math.min(1, seconds / limit) : 0;
-  const where = [c.held ? "保持" : stages[c.at] || c.at, c.queue && queueName(c.queue), c.agent];
+  const where = [c.held ? "保持" : stages[c.at] || c.at, c.queue && queueName(c.queue), c.agent, several(board) && c.node];
   const item = el("li", c.at, el("span", "from", c.from || "未知号码"),
     el("span", "what", where.filter(Boolean).join(" · ")), el("span", "time", clockTime(seconds)), el("i", ""));
   if (limit && share >= 0.8) item.classList.add(share >= 1 ? "late" : "near");
@@ -181,7 +183,9 @@ function drawCall(c, board) {
 
 function drawCalls(board) {
   const shown = board.calls.slice(0, maxCalls);
-  $("calls-total").textContent = board.total ? `共 ${board.total} 路` : "";
+  const parts = board.total ? [`共 ${board.total} 路`] : [];
+  if (several(board)) parts.push(...board.nodes.map((n) => `${n.name} ${n.calls} 路${n.ready ? "" : n.ready === false ? "（停接中）" : "（无应答）"}`));
+  $("calls-total").textContent = parts.join(" · ");
   const items = shown.map((c) => drawCall(c, board));
   if (!items.length) items.push(el("li", "empty", "当前没有来电"));
   if (board.total > shown.length) items.push(el("li", "more", `另有 ${board.total - shown.length} 路`));
@@ -212,13 +216,17 @@ function alive() {
   document.body.classList.remove("stale");
 }
 
+// How a node of several stands that does not share its agents with the others now.
+const alone = { joining: "正常接听 · 正在加入其他节点", fading: "正常接听 · 与其他节点的联系不稳", cut: "正常接听 · 与其他节点失联，只用本节点坐席" };
+
 function draw(board) {
   alive();
   document.body.classList.toggle("dense", board.queues.length > manyQueues || board.agents.length > manyAgents);
   document.title = $("service").textContent = board.service || "客户服务热线";
   $("clock").textContent = board.now.slice(11, 19);
-  if (board.ready) link("正常接听", "");
-  else link("暂停接入", "broken");
+  if (!board.ready) link("暂停接入", "broken");
+  else if (alone[board.state]) link(alone[board.state], "waiting");
+  else link("正常接听", "");
   drawAlerts(board.alerts);
   drawToday(board);
   drawQueues(board);

@@ -5,7 +5,7 @@
 --   flows    agent -> edge \n since \n fact
 --   callers  call  -> owner \n fact
 --   claims   agent -> agent call owner edge epoch n since rung answered orphan, with \n between
---   rests    agent -> agent epoch n how queue talked wrap rest alarm idle missed, with \n between
+--   rests    agent -> agent epoch n how queue talked wrap rest alarm idle missed by call, with \n between
 --   shifts   agent -> fact
 --   places   queue \n number -> until \n left \n fact
 --   regulars queue \n number -> at \n fact
