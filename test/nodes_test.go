@@ -29,7 +29,7 @@ func newPair(t *testing.T, yaml string) *pair {
 	for i := range p.nodes {
 		port := testkit.FreePorts(t, 1)
 		p.nodes[i] = testkit.StartHotline(t, testkit.HotlineOptions{
-			YAML: fmt.Sprintf("%s\nstate: %q\nnode: {name: node-%d, site: pair, sip: \"127.0.0.1:%d\", secret: the secret of two nodes of one test}\n",
+			YAML: fmt.Sprintf("%s\nstate: %q\nnode: {name: node-%d, site: pair, sip: \"127.0.0.1:%d\", secret: the-secret-of-two-nodes-of-one-test}\n",
 				yaml, p.redis.URL(), i, port),
 			Race: true, Records: database, Expires: "6s",
 		})
@@ -194,7 +194,7 @@ func TestNodesTellOfEachOther(t *testing.T) {
 			} `json:"nodes"`
 		}
 		body := p.nodes[node].Get("/api/v1/site")
-		require.NotContains(t, strings.ToLower(string(body)), "the secret of two nodes")
+		require.NotContains(t, strings.ToLower(string(body)), "the-secret-of-two-nodes")
 		require.NoError(t, json.Unmarshal(body, &site))
 		for _, n := range site.Nodes {
 			names = append(names, n.Name)

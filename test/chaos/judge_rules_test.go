@@ -94,7 +94,8 @@ func TestJudge(t *testing.T) {
 			e.Attempts[2].Ended = sec(18)
 			e.Legs[2].Invited = sec(15.5)
 		}},
-		"a stuck agent": {ruleNotStuck, func(e *evidence) { e.Legs = e.Legs[:6] }},
+		"a talk with nobody": {ruleNotStuck, func(e *evidence) { e.Legs[6].How = endedRunning }},
+		"a stuck agent":      {ruleNotStuck, func(e *evidence) { e.Legs = e.Legs[:6] }},
 		"an agent hears another's caller": {ruleOwnAudio, func(e *evidence) {
 			e.Legs[0].Marks = maps.Clone(e.Legs[0].Marks)
 			e.Legs[0].Marks[3] = 1

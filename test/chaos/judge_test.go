@@ -258,6 +258,9 @@ func alarmsReach(c *caseFile, say func(string, ...any)) {
 func notStuck(c *caseFile, say func(string, ...any)) {
 	offered := make(map[string]time.Time)
 	for _, l := range c.Legs {
+		if l.How == endedRunning {
+			say("agent %s was left in a call of %s by node %d (INVITE %s, 200 %s) when every caller was gone", l.Agent, l.From, l.Owner, c.at(l.Invited), c.at(l.Answered))
+		}
 		if l.Invited.Before(c.Calm.To) {
 			offered[l.Agent] = l.Invited
 		}

@@ -139,7 +139,7 @@ const (
 	portSIPRelay  = 5071
 	portHTTP      = 8070
 	portHTTPRelay = 8071
-	secret        = "what the nodes of a test have in common"
+	secret        = "what-the-nodes-of-a-test-have-in-common"
 )
 
 // build starts the nodes. Each is on an address of its own, and so is each test's set of them.
@@ -262,6 +262,18 @@ func (w *town) rows() []row {
 	return rows
 }
 
+// engaged counts the phones that ring or talk.
+func (w *town) engaged() (n int) {
+	for _, p := range w.phones {
+		p.e.do(func() {
+			if p.live != nil {
+				n++
+			}
+		})
+	}
+	return n
+}
+
 // evidence ends everything and gathers what was seen.
 func (w *town) evidence(faults []fault, calm span) *evidence {
 	w.t.Helper()
@@ -271,6 +283,9 @@ func (w *town) evidence(faults []fault, calm span) *evidence {
 		time.Sleep(100 * time.Millisecond)
 	}
 	w.carrier.finish()
+	for deadline := time.Now().Add(orphanWithin); w.engaged() > 0 && time.Now().Before(deadline); {
+		time.Sleep(100 * time.Millisecond)
+	}
 	for _, p := range w.phones {
 		p.finish()
 		e.Agents = append(e.Agents, p.id)
