@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"sim":              {"call", "media", "sip"},
 	"internal/testkit": {"*"},
 	"test":             {"*"},
+	"test/chaos":       {"*"},
 	"test/claims":      {"*"},
 	"test/matrix":      {"*"},
 	"cmd/hotline":      {"*"},

@@ -14,6 +14,10 @@ type benchACDCmd struct {
 	Agents  []int `help:"How many agents." default:"10,100,1000"`
 	Waiting []int `help:"How many callers wait." default:"10,1000,10000"`
 	Rounds  int   `help:"How often each is measured." default:"2000"`
+
+	State string        `help:"Measure nodes that share a Redis instead: redis for one of its own, or redis://…; with the most agents and callers given."`
+	Nodes []int         `help:"With --state: how many nodes." default:"1,2,4"`
+	For   time.Duration `help:"With --state: how long each is measured." default:"5s"`
 }
 
 // deskTarget is what is wanted of a match, at the largest (design, section 7).
@@ -23,6 +27,9 @@ const deskTarget = time.Millisecond
 func (b *benchACDCmd) Run(con *console) error {
 	if b.Rounds <= 0 || len(b.Agents) == 0 || len(b.Waiting) == 0 || slices.Min(b.Agents) <= 0 || slices.Min(b.Waiting) <= 0 {
 		return errors.New("bench acd: --agents, --waiting and --rounds must be above 0")
+	}
+	if b.State != "" {
+		return b.shared(con)
 	}
 	con.say("From an agent who is free, and from a caller's digit, to the desk's wish to ring\n"+
 		"the phone; in process, %d times each, in microseconds. The scan (its p50) looks\n"+
@@ -55,6 +62,23 @@ func (b *benchACDCmd) Run(con *console) error {
 	}
 	con.say("Wanted: p99 below %d us in the last line: %s.\n", deskTarget.Microseconds(), verdict)
 	return nil
+}
+
+// shared measures nodes on one Redis.
+func (b *benchACDCmd) shared(con *console) (err error) {
+	if len(b.Nodes) == 0 || slices.Min(b.Nodes) <= 0 || b.For <= 0 {
+		return errors.New("bench acd: --nodes and --for must be above 0")
+	}
+	ctx, stop := con.untilSignal()
+	defer stop()
+	redis, err := openBenchRedis(ctx, b.State)
+	if err != nil {
+		return fmt.Errorf("bench acd: %w", err)
+	}
+	defer func() { err = errors.Join(err, redis.close()) }()
+	s := &benchSite{Nodes: b.Nodes, Agents: slices.Max(b.Agents), Wait: slices.Max(b.Waiting), For: b.For, Rate: siteRate, Flying: siteFlying}
+	s.Flying = min(s.Flying, s.Agents)
+	return s.run(ctx, con, redis)
 }
 
 // quantile is the nearest rank.

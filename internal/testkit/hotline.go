@@ -43,6 +43,9 @@ type HotlineOptions struct {
 	Data string
 	// Records is the URL of a PostgreSQL database; empty: records are in a file.
 	Records string
+	// Host is the address that it listens on; empty is 127.0.0.1, where all tests are. Another is of this test alone, in
+	// 127.0.0.0/8, and MediaPorts may be more than a block then.
+	Host string
 }
 
 // referencePeople are the parts of the reference hotline that are no defaults.
@@ -86,6 +89,7 @@ const (
 	httpOffset       = 1
 	mediaOffset      = 10
 	defaultMedia     = 100
+	hostMedia        = 20000 // the first port for audio on an address of a test's own
 	raceExitCode     = 66 // of Go's race detector
 	configPermission = 0o600
 )
@@ -98,11 +102,17 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	if o.MediaPorts == 0 {
 		o.MediaPorts = defaultMedia
 	}
-	first := FreePorts(tb, mediaOffset+o.MediaPorts)
+	var first, media int
+	if o.Host == "" {
+		o.Host, first = "127.0.0.1", FreePorts(tb, mediaOffset+o.MediaPorts)
+		media = first + mediaOffset
+	} else {
+		first, media = FreePorts(tb, mediaOffset), hostMedia
+	}
 	dir := tb.TempDir()
 	h := &Hotline{
-		SIP: fmt.Sprintf("127.0.0.1:%d", first), HTTP: fmt.Sprintf("127.0.0.1:%d", first+httpOffset),
-		SIPPort: first, MediaPorts: PortRange{first + mediaOffset, first + mediaOffset + o.MediaPorts - 1},
+		SIP: fmt.Sprintf("%s:%d", o.Host, first), HTTP: fmt.Sprintf("%s:%d", o.Host, first+httpOffset),
+		SIPPort: first, MediaPorts: PortRange{media, media + o.MediaPorts - 1},
 		Data: orElse(o.Data, filepath.Join(dir, "data")), config: filepath.Join(dir, "hotline.yaml"),
 		tb: tb, binary: HotlineBinary(tb, o.Race), client: &http.Client{Timeout: Patience},
 	}
@@ -132,10 +142,10 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		h.Wall = startWall(tb, h.MediaPorts)
 	}
 	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"], ping: %s%s}
-media: {address: 127.0.0.1, ports: %d-%d%s}
+media: {address: %s, ports: %d-%d%s}
 http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
 data: %s
-%s`, h.SIP, h.SIP, orElse(o.Ping, "10s"), more, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
+%s`, h.SIP, h.SIP, orElse(o.Ping, "10s"), more, o.Host, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
 	if o.Records != "" {
 		h.text += "records: \"" + o.Records + "\"\n"
 	}

@@ -1,0 +1,150 @@
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rate is how many callers call in a second.
+const rate = 20.0
+
+// settle is how long calls come before the first fault, calm for how long they do after the last, and quiet how long
+// nothing happens between two: phones register again, nodes join again.
+const (
+	settle = 4 * time.Second
+	calm   = 12 * time.Second
+	quiet  = 5 * time.Second
+)
+
+// TestOneNode: the phones, the callers and the judge against a node alone that nothing happens to.
+func TestOneNode(t *testing.T) {
+	w := newTown(t, 1, 1)
+	e := w.live(func() { time.Sleep(settle) })
+	e.Alone = true
+	report(t, e)
+	held(t, e)
+}
+
+// TestThreeNodes: three nodes that nothing happens to.
+func TestThreeNodes(t *testing.T) {
+	w := newTown(t, 3, 2)
+	e := w.live(func() { time.Sleep(settle) })
+	report(t, e)
+	held(t, e)
+	for i := range w.nodes {
+		require.True(t, slices.ContainsFunc(e.Legs, func(l leg) bool { return l.Owner == i && l.Edge != i && !l.Answered.IsZero() }),
+			"calls of node %d with agents of others", i)
+	}
+}
+
+// TestChaos: a minute, in which each kind of fault comes once at least.
+func TestChaos(t *testing.T) { testChaos(t, time.Minute, seedOf(t, 6), 2*time.Second, 7*time.Second) }
+
+// seedVariable has another plan of faults than the usual one, for a second look at what a run has shown.
+const seedVariable = "HOTLINE_CHAOS"
+
+func seedOf(t *testing.T, usual uint64) uint64 {
+	t.Helper()
+	if text := os.Getenv(seedVariable); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, seedVariable)
+		usual = seed
+	}
+	t.Logf("the plan of %s=%d", seedVariable, usual)
+	return usual
+}
+
+// testChaos makes faults for a time, and until each kind has been, one after another with quiet times between.
+func testChaos(t *testing.T, lasts time.Duration, seed uint64, least, most time.Duration) {
+	w := newTown(t, 3, seed)
+	p := &plan{random: rand.New(rand.NewPCG(seed, 8)), nodes: len(w.nodes), kinds: allFaults, least: least, most: most}
+	e := w.live(func() {
+		for i := 0; i < len(allFaults) || time.Since(w.begun) < lasts; i++ {
+			w.faults = append(w.faults, w.make(p.next()))
+			time.Sleep(quiet)
+		}
+	})
+	report(t, e)
+	held(t, e)
+}
+
+// live has callers call while something happens, and for a calm time after, and returns what was seen.
+func (w *town) live(happens func()) *evidence {
+	w.t.Helper()
+	w.ready()
+	w.begun = time.Now()
+	stop := make(chan struct{})
+	var calling sync.WaitGroup
+	calling.Go(func() { w.load(rate, stop) })
+	time.Sleep(settle)
+	happens()
+	still := time.Now()
+	time.Sleep(calm)
+	close(stop)
+	calling.Wait()
+	return w.evidence(w.faults, span{still, time.Now()})
+}
+
+// held fails the test by what the judge finds.
+func held(t *testing.T, e *evidence) {
+	t.Helper()
+	found := judge(e)
+	for i, v := range found {
+		if i == 40 {
+			t.Logf("and %d more", len(found)-i)
+			break
+		}
+		t.Error(v)
+	}
+}
+
+// report tells what came of a run, and makes sure that there was one.
+func report(t *testing.T, e *evidence) {
+	t.Helper()
+	talked, alarms, answered, longest := 0, 0, 0, time.Duration(0)
+	hows := make(map[string]int)
+	for _, a := range e.Attempts {
+		hows["caller: "+a.How]++
+		if !a.Talked.IsZero() {
+			talked++
+		}
+		if a.Dialled == e.Alarm {
+			alarms++
+		}
+		for _, g := range a.Gaps {
+			longest = max(longest, g.length())
+		}
+	}
+	for _, l := range e.Legs {
+		hows["agent: "+l.How]++
+		if !l.Answered.IsZero() {
+			answered++
+		}
+	}
+	rejoined := 0
+	for _, r := range e.Rows {
+		if r.Rejoined {
+			rejoined++
+		}
+	}
+	t.Logf("%d calls (%d alarms), %d reached an agent; %d offers, %d answered; %d records, %d with an old place; longest silence %s; this process stood still %d times",
+		len(e.Attempts), alarms, talked, len(e.Legs), answered, len(e.Rows), rejoined, longest.Round(time.Millisecond), len(e.Stalls))
+	var lines []string
+	for how, n := range hows {
+		lines = append(lines, fmt.Sprintf("%5d %s", n, how))
+	}
+	slices.Sort(lines)
+	for _, l := range lines {
+		t.Log(l)
+	}
+	require.Greater(t, talked, len(e.Attempts)/20, "callers who talk")
+	require.Positive(t, alarms)
+}
