@@ -12,8 +12,8 @@ var every = []kind{
 func TestFirst(t *testing.T) {
 	for _, k := range every {
 		t.Run(words[k], func(t *testing.T) {
-			e := &env{faults: []kind{k}, size: size{agents: 1, callers: 2, claims: 1, budget: budget{moves: 1, faults: 1, restarts: 1}}}
-			s := newSearch(e, 2000000)
+			e := &env{brisk: true, faults: []kind{k}, size: size{agents: 1, callers: 2, claims: 1, budget: budget{moves: 1, faults: 1, restarts: 1}}}
+			s := newSearch(e, 1000000)
 			begin := time.Now()
 			schedule, broken := s.run()
 			t.Logf("%d worlds, %v, full %t", len(s.came), time.Since(begin), s.full)

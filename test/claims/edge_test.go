@@ -28,6 +28,9 @@ func (w *world) reach(l *leg) {
 	again := l.edgeHas == over || l.edgeHas == refused
 	if w.admits(l) {
 		l.edgeHas, l.forward, l.phone = trying, flying, nothing
+		if w.env.brisk && !w.env.can(loseForward) {
+			w.delivers(l)
+		}
 	} else if !again {
 		l.edgeHas = refused
 	}
@@ -90,15 +93,13 @@ func (w *world) edgeLearns(l *leg, s stage) {
 	case over:
 		g.Over(d)
 	}
+	if w.env.brisk && l.owner == l.edge && l.ownerGen == l.edgeGen && !l.ownerDone {
+		w.learns(l)
+	}
 }
 
-// ends has the edge end a leg at the phone.
-func (w *world) ends(l *leg) {
-	if l.judged && l.phone == talking && w.holds(l) && w.running(l.owner) && w.linked(l.owner, l.edge) && !l.ownerEnds {
-		w.broken = "an edge ended a talk whose owner lives and holds it"
-	}
-	l.phone = over
-}
+// delivers has an INVITE be at the phone.
+func (w *world) delivers(l *leg) { l.forward, l.phone, l.phoneAt = arrived, ringing, w.now }
 
 // registers has a phone register at a node.
 func (w *world) registers(a, n uint8) {
@@ -153,7 +154,7 @@ func (w *world) yields(n, a uint8) {
 // tellPast adds what a node answers to what the asker knows.
 func (w *world) tellPast(x ask) {
 	e := &w.nodes[x.from].phones[x.agent]
-	past := w.past(x.to, x.agent)
+	past := w.past(x.to, x.from, x.agent)
 	if past.Highest.Compare(e.past.Highest) > 0 {
 		e.past.Highest = past.Highest
 	}
@@ -162,14 +163,15 @@ func (w *world) tellPast(x ask) {
 	}
 }
 
-// past is what a node knows of a phone: its gate's, and the legs that it owns there.
-func (w *world) past(n, a uint8) call.GatePast {
+// past is what a node tells another of a phone: its gate's, and the legs that it owns there, but for those that go through
+// the other.
+func (w *world) past(n, to, a uint8) call.GatePast {
 	p := w.nodes[n].phones[a].gate.Past(agentIDs[a])
 	if p.Leg != nil || w.env.without == noOwnerLegs {
 		return p
 	}
 	for i := range w.legs {
-		if l := &w.legs[i]; l.used && l.agent == a && l.owner == n && w.holds(l) {
+		if l := &w.legs[i]; l.used && l.agent == a && l.owner == n && w.holds(l) && !(l.edge == to && w.is(to, l.edgeGen)) {
 			p.Leg = &call.GateLeg{Dialog: dialogs[i], Call: callIDs[l.caller], Owner: ids[n][l.ownerGen][0], Token: l.token}
 		}
 	}
@@ -213,6 +215,9 @@ func (w *world) all(n, a uint8) bool {
 			}
 			continue
 		}
+		if w.asks(n, m, a) && w.env.without != noAskingDead {
+			return false // it would answer
+		}
 		for g := range generations {
 			died := nd.diedAt[m][g]
 			if nd.lives[m][g] || died != never && (nd.stands == cut || w.now < died+deadline) {
@@ -230,7 +235,7 @@ func (w *world) frees(n, m, a uint8) bool {
 	if x == nil || !e.here || n == m || !w.far(e) || !w.running(n) || !w.running(m) || !w.linked(n, m) {
 		return false
 	}
-	past := w.past(m, a)
+	past := w.past(m, n, a)
 	return past.Leg == nil || past.Leg.Dialog != x.Dialog || past.Leg.Token != x.Token
 }
 

@@ -166,7 +166,10 @@ func (w *world) free(out []event) []event {
 		case l.invite == late && w.reaches(l):
 			out = append(out, event{kind: reach, l: uint8(i)})
 		case l.phone == ringing:
-			out = append(out, event{kind: answer, l: uint8(i)}, event{kind: refuse, l: uint8(i)})
+			out = append(out, event{kind: answer, l: uint8(i)})
+			if !w.env.brisk { // it is as if the ringing had ended by itself, but for the instant
+				out = append(out, event{kind: refuse, l: uint8(i)})
+			}
 		case l.phone == talking:
 			out = append(out, event{kind: phoneEnd, l: uint8(i)})
 		}

@@ -3,6 +3,7 @@ package claims
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"slices"
 
 	"hotline/call"
 )
@@ -16,7 +17,7 @@ var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 func (w *world) key(buf []byte) (key, []byte) {
 	d := append(buf[:0], w.left.faults, w.left.moves, w.left.restarts, bit(w.bookUp), bit(w.before != nil))
 	d = w.bookKey(d, w.book)
-	if w.left.faults > 0 && w.before != nil && w.env.forgets() {
+	if w.left.faults > 0 && w.before != nil && w.env.can(bookForgets) {
 		d = w.bookKey(d, w.before)
 	}
 	for n := range w.nodes {
@@ -97,7 +98,7 @@ func (w *world) nodeKey(d []byte, n uint8) []byte {
 
 func (w *world) edgeKey(d []byte, e *edge) []byte {
 	g := &e.gate
-	d = append(appendToken(d, g.Highest()), bit(e.here)|bit(g.Held())<<1|bit(w.far(e))<<2, byte(e.since))
+	d = append(appendToken(d, g.Highest()), bit(e.here)|bit(g.Held())<<1|bit(w.far(e))<<2, byte(e.since), byte(e.silent))
 	d = appendGateLeg(d, g.Leg())
 	if g.Held() {
 		d = append(append(d, e.asked), w.since(e.heldAt, doubt))
@@ -119,7 +120,7 @@ func (w *world) legKey(d []byte, l *leg) []byte {
 	}
 	d = append(d, 1, l.agent, l.caller, l.owner, l.ownerGen, l.edge, l.edgeGen, byte(l.invite), byte(l.forward),
 		byte(l.phone), byte(l.edgeHas), byte(l.ownerHas), byte(l.deed), byte(max(l.until-w.now, 0)),
-		bit(l.ownerEnds)|bit(l.edgeEnds)<<1|bit(l.judged)<<2|bit(l.ownerDone)<<3, l.edgeID[3])
+		bit(l.ownerEnds)|bit(l.edgeEnds)<<1|bit(l.ownerDone)<<2, l.edgeID[3])
 	if l.phone == ringing {
 		d = append(d, w.since(l.phoneAt, expires))
 	}
@@ -129,12 +130,5 @@ func (w *world) legKey(d []byte, l *leg) []byte {
 	return appendToken(d, l.token)
 }
 
-// forgets reports whether the book may forget its last write.
-func (e *env) forgets() bool {
-	for _, k := range e.faults {
-		if k == bookForgets {
-			return true
-		}
-	}
-	return false
-}
+// can reports whether a fault may happen.
+func (e *env) can(fault kind) bool { return slices.Contains(e.faults, fault) }

@@ -18,6 +18,9 @@ func (w *world) tick() {
 		if l.phone == ringing && w.now >= l.phoneAt+expires {
 			l.phone = over
 		}
+		if (l.invite == flying || l.invite == late) && !w.nodes[l.edge].up {
+			l.invite = dropped
+		}
 		w.dies(l)
 	}
 	for n := range uint8(nodes) {
@@ -37,7 +40,7 @@ func (w *world) tick() {
 
 // dies ends a talk with nobody at the other end once nobody is left who could.
 func (w *world) dies(l *leg) {
-	if l.phone != talking || w.holds(l) || w.is(l.edge, l.edgeGen) {
+	if l.phone != talking || w.holds(l) || w.is(l.edge, l.edgeGen) && !w.lonely {
 		l.deadAt = 0
 		return
 	}
@@ -55,6 +58,10 @@ func (w *world) second(n uint8) {
 	if !w.serves(n) {
 		if nd.stands != cut {
 			w.cutOff(n)
+		}
+		for a := range uint8(w.env.size.agents) {
+			w.guard(n, a, nil)
+			w.silence(n, a)
 		}
 		return
 	}
@@ -163,25 +170,48 @@ func (w *world) own(n, a uint8, v *view) {
 }
 
 // guard holds the leg of a gate against the book: one that is not the claim's has an owner who says that he holds it, or
-// is ended.
+// is ended. Without the book (no view) the owner's word alone counts.
 func (w *world) guard(n, a uint8, v *view) {
-	c := v.claims[a]
-	g := &w.nodes[n].phones[a].gate
+	e := &w.nodes[n].phones[a]
 	for i := range w.legs {
 		l := &w.legs[i]
-		x := g.Leg()
-		if !l.used || l.agent != a || l.edge != n || !w.is(n, l.edgeGen) || x == nil || x.Dialog != dialogs[i] || w.far(&w.nodes[n].phones[a]) {
+		x := e.gate.Leg()
+		if !l.used || l.agent != a || l.edge != n || !w.is(n, l.edgeGen) || x == nil || x.Dialog != dialogs[i] || w.far(e) {
 			continue
 		}
-		same := c.Agent != "" && c.Token == l.token &&
-			(w.env.without == noDialogMatch || c.Owner.Process() == ids[l.owner][l.ownerGen][0].Process() && c.Call == callIDs[l.caller])
-		if same && !c.Orphan || w.env.without == orphansOnly && !same {
-			continue
+		if !w.keeps(n, l, v) {
+			l.edgeEnds = true
+			w.unjust(l)
 		}
-		if w.holds(l) && w.running(l.owner) && w.linked(n, l.owner) && w.env.without != noOwnerAsked {
-			continue
-		}
-		l.edgeEnds, l.judged = true, true
+	}
+}
+
+// keeps is the edge's judgement of a leg.
+func (w *world) keeps(n uint8, l *leg, v *view) bool {
+	c := call.SiteClaim{}
+	if v != nil {
+		c = v.claims[l.agent]
+	}
+	same := c.Agent != "" && c.Token == l.token &&
+		(w.env.without == noDialogMatch || c.Owner.Process() == ids[l.owner][l.ownerGen][0].Process() && c.Call == callIDs[l.caller])
+	switch {
+	case same && !c.Orphan, !same && w.env.without == orphansOnly:
+		return true
+	case w.env.without == noOwnerAsked:
+		return v == nil
+	case w.running(l.owner) && w.linked(n, l.owner):
+		return w.holds(l)
+	case w.env.without == silenceIsNo:
+		return false
+	}
+	return v == nil || !same && v.lives[l.owner][l.ownerGen]
+}
+
+// unjust notes that an edge ends a talk that it must not end: the owner holds it, and is known to live.
+func (w *world) unjust(l *leg) {
+	if l.phone == talking && w.holds(l) && !l.ownerEnds && w.running(l.owner) &&
+		(w.linked(l.owner, l.edge) || w.serves(l.owner) && w.book.view.lives[l.owner][l.ownerGen] && w.serves(l.edge)) {
+		w.broken = "an edge ends a talk whose owner lives and holds it"
 	}
 }
 
@@ -204,7 +234,16 @@ func (w *world) orphan(n, a uint8, v *view) {
 		if w.env.without == noRingHold {
 			hold = deadline
 		}
-		if died := nd.diedAt[p][g]; w.now >= max(died, nd.entered)+hold && w.refuses(e, c.Token) {
+		if w.now < max(nd.diedAt[p][g], nd.entered)+hold {
+			return
+		}
+		if x := e.gate.Leg(); x != nil && w.far(e) && x.Token == c.Token {
+			if w.answers(n, p) && !w.frees(n, p, a) { // it answers, and says that the leg lives
+				return
+			}
+			e.gate.Free(x.Dialog)
+		}
+		if w.refuses(e, c.Token) {
 			w.clear(a, c.Token)
 		}
 	}
@@ -222,13 +261,13 @@ func (w *world) clear(a uint8, t call.Token) {
 	w.write(func(l *ledger) { must(l.book.Clear(background, agentIDs[a], t)) })
 }
 
-// elsewhere frees a gate whose leg went through an edge that died: once that cannot ring any more, and nobody has a
-// claim on the agent.
+// elsewhere frees a gate whose leg went through an edge that died: once that cannot ring any more, and its claim is
+// no more.
 func (w *world) elsewhere(n, a uint8, v *view) {
 	nd := &w.nodes[n]
 	e := &nd.phones[a]
 	x := e.gate.Leg()
-	if x == nil || !w.far(e) || v.claims[a].Agent != "" {
+	if x == nil || !w.far(e) || v.claims[a].Token == x.Token || w.answers(n, 1-n) && w.env.without != silenceIsNo {
 		return
 	}
 	for m := range nodes {
@@ -240,3 +279,20 @@ func (w *world) elsewhere(n, a uint8, v *view) {
 	}
 	e.gate.Free(x.Dialog)
 }
+
+// silence frees a gate without the book's word once nobody has answered for the leg that goes through another edge for so
+// long that it is in doubt.
+func (w *world) silence(n, a uint8) {
+	e := &w.nodes[n].phones[a]
+	if !w.far(e) || w.running(1-n) && w.linked(n, 1-n) {
+		e.silent = 0
+		return
+	}
+	if e.silent++; e.silent > doubt {
+		e.gate.Free(e.gate.Leg().Dialog)
+		e.silent = 0
+	}
+}
+
+// answers reports whether a node gets an answer from the process that is at a place now.
+func (w *world) answers(n, m uint8) bool { return n != m && w.running(m) && w.linked(n, m) }

@@ -12,6 +12,7 @@ const (
 	lateDeadline       // the deadline counts from the INVITE, not from the claim's request
 	noHold             // a new gate opens at once
 	noAsking           // a new gate opens after a while, without asking what the edges before know
+	noAskingDead       // who is dead by the book is not asked
 	noOwnerLegs        // who is asked says what its gates know, not what legs it owns
 	noSureness         // an owner that is not sure gives the claim back as if it were
 	noEpoch            // a new book begins in the same epoch
@@ -29,5 +30,6 @@ const (
 	noSleepCheck       // who slept trusts its flows at once when the book is gone
 	lateGrant          // an answer is used although the offer was given up
 	noReconcile        // nobody asks itself again
+	silenceIsNo        // an owner that does not answer does not hold the call
 	noDialogMatch      // an orphan's leg is known by its token alone
 )

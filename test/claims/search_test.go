@@ -201,7 +201,7 @@ func (s *search) settle(w *world, way int) string {
 // calm ends all faults, and has the callers hang up.
 func (w *world) calm(way int) {
 	w.left = budget{}
-	w.bookUp = way != alone
+	w.bookUp, w.lonely = way != alone, way == alone
 	w.before = nil
 	up := 0
 	for n := range uint8(nodes) {
@@ -290,12 +290,20 @@ func (w *world) rings(n, a uint8, way int) bool {
 	}
 	w.env.clock = at(w.now)
 	b := w.book.book.Clone(func() time.Time { return w.env.clock })
-	g, err := b.Claim(background, w.id(n), agentIDs[a], "probe")
-	if err != nil || g.Edge != w.id(p.at) {
-		return false
-	}
 	gate := w.nodes[p.at].phones[a].gate
-	return gate.Admit(call.GateLeg{Dialog: "probe", Call: "probe", Token: g.Token}, 1, at(w.now+1), at(w.now)) == call.GateOpen
+	for range 2 { // what a gate answers to one that is not above the highest raises the tokens
+		g, err := b.Claim(background, w.id(n), agentIDs[a], "probe")
+		if err != nil || g.Edge != w.id(p.at) {
+			return false
+		}
+		v := gate.Admit(call.GateLeg{Dialog: "probe", Call: "probe", Token: g.Token}, 1, at(w.now+1), at(w.now))
+		if v != call.GateStale || w.env.without == noRaise {
+			return v == call.GateOpen
+		}
+		must(b.Release(background, w.id(n), call.SiteRest{Agent: agentIDs[a], Token: g.Token, How: "taken"}))
+		must(b.Raise(background, gate.Highest()))
+	}
+	return false
 }
 
 // stuck tells of what is not as it should be.

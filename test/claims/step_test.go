@@ -97,17 +97,17 @@ func (w *world) happens(e event) {
 	case reach:
 		w.reach(l)
 	case deliver:
-		l.forward, l.phone, l.phoneAt = arrived, ringing, w.now
+		w.delivers(l)
 	case resend:
 		w.resends(l)
 	case edgeLearn:
 		w.edgeLearns(l, l.phone)
 	case edgeEnd:
-		w.ends(l)
+		l.phone = over
 	case ownerLearn:
 		w.learns(l)
 	case ownerEnd:
-		l.edgeEnds, l.judged = true, false
+		l.edgeEnds = true
 	case giveUp:
 		w.closes(l, abandon)
 	case tell:

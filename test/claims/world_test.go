@@ -68,6 +68,7 @@ type edge struct {
 	heldAt int
 	asked  uint8         // bit of each place that has answered
 	past   call.GatePast // what they said
+	silent int           // for how long nobody has answered for the leg that goes through another edge
 }
 
 // phone is an agent's phone.
@@ -145,7 +146,6 @@ type leg struct {
 	deadAt              int // since when nobody is at the other end of a talk
 	edgeHas, ownerHas   stage
 	ownerEnds, edgeEnds bool
-	judged              bool // the edge ends it by its own judgement
 	ownerDone           bool
 	deed                deed
 }
@@ -161,7 +161,8 @@ type world struct {
 	phones  [agents]phone
 	callers [callers]caller
 	legs    [legs]leg
-	stale   ask // a request that is under way for longer than it should
+	lonely  bool // the book stays away, and people hang up by themselves
+	stale   ask  // a request that is under way for longer than it should
 	left    budget
 	broken  string // the rule that was broken
 }
@@ -185,6 +186,7 @@ type env struct {
 	clock   time.Time // the book's
 	faults  []kind    // that may happen
 	size    size
+	brisk   bool // what a process tells itself, and an INVITE from the edge to the phone, takes no time
 }
 
 // size is how much of everything takes part.
