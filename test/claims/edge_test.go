@@ -166,7 +166,11 @@ func (w *world) tellPast(x ask) {
 // past is what a node tells another of a phone: its gate's, and the legs that it owns there, but for those that go through
 // the other.
 func (w *world) past(n, to, a uint8) call.GatePast {
-	p := w.nodes[n].phones[a].gate.Past(agentIDs[a])
+	e := &w.nodes[n].phones[a]
+	p := e.gate.Past(agentIDs[a])
+	if w.far(e) && w.env.without != hearsay {
+		p.Leg = nil
+	}
 	if p.Leg != nil || w.env.without == noOwnerLegs {
 		return p
 	}

@@ -40,6 +40,9 @@ func (w *world) tick() {
 
 // dies ends a talk with nobody at the other end once nobody is left who could.
 func (w *world) dies(l *leg) {
+	if l.phone == talking && w.holds(l) && w.nodes[l.owner].asleep && !w.running(l.edge) {
+		l.dozes = true
+	}
 	if l.phone != talking || w.holds(l) || w.is(l.edge, l.edgeGen) && !w.lonely {
 		l.deadAt = 0
 		return
@@ -162,6 +165,10 @@ func (w *world) own(n, a uint8, v *view) {
 			(c.Agent == "" || c.Token.Compare(l.token) < 0 || c.Token == l.token && (c.Orphan || c.Owner != w.id(n))) {
 			w.resume(l)
 		}
+		if others := c.Agent != "" && !c.Orphan && c.Token.Compare(l.token) > 0; others && w.env.without != noSurrender {
+			l.ownerEnds = true
+		}
+		l.dozes = l.dozes && l.ownerEnds
 	}
 	if mine && !busy && !c.Orphan {
 		x := leg{agent: a, owner: n, token: c.Token}

@@ -13,6 +13,7 @@ const (
 	noHold             // a new gate opens at once
 	noAsking           // a new gate opens after a while, without asking what the edges before know
 	noAskingDead       // who is dead by the book is not asked
+	hearsay            // who is asked tells on what was told
 	noOwnerLegs        // who is asked says what its gates know, not what legs it owns
 	noSureness         // an owner that is not sure gives the claim back as if it were
 	noEpoch            // a new book begins in the same epoch
@@ -23,6 +24,7 @@ const (
 	orphansOnly        // an edge judges orphans, not its legs
 	noRingHold         // an orphan of a dead edge is cleared when its deadline is over
 	noResume           // a leg that lives is not claimed again
+	noSurrender        // an owner keeps a leg whose agent is another's by now
 	noRaise            // a gate's answer does not raise the book's tokens
 	noSince            // a phone's edge is who said so last
 	noAskSince         // an ask does not tell when the phone came

@@ -115,10 +115,30 @@ func (s *search) add(w *world, from step) bool {
 // events are what may happen next. A second goes by when nothing is left that happens by itself.
 func (w *world) events(out []event) []event {
 	out = w.urgent(out)
+	if e, ok := w.first(out); ok {
+		out = append(out[:0], e)
+		if e.kind == act && w.env.can(sleep) && w.left.faults > 0 {
+			out = append(out, event{kind: sleep, n: e.n})
+		}
+		return out
+	}
 	if len(out) == 0 {
 		out = append(out, event{kind: tick})
 	}
 	return w.may(w.free(out))
+}
+
+// first is what takes no time in a brisk world: nothing comes before it, but that a node is stopped.
+func (w *world) first(urgent []event) (event, bool) {
+	if w.env.brisk {
+		for _, e := range urgent {
+			switch {
+			case e.kind == act, e.kind == tell, e.kind == queryFar, e.kind == query && !w.env.can(lateQuery):
+				return e, true
+			}
+		}
+	}
+	return event{}, false
 }
 
 func (s *search) schedule(i int32) []event {

@@ -234,7 +234,7 @@ func (w *world) check() {
 	var n [agents]int
 	for i := range w.legs {
 		l := &w.legs[i]
-		if !l.used || l.phone != ringing && l.phone != talking {
+		if !l.used || l.phone != ringing && l.phone != talking || l.dozes {
 			continue
 		}
 		if l.phone == ringing || w.holds(l) || w.is(l.edge, l.edgeGen) && w.running(l.edge) {

@@ -146,6 +146,7 @@ type leg struct {
 	deadAt              int // since when nobody is at the other end of a talk
 	edgeHas, ownerHas   stage
 	ownerEnds, edgeEnds bool
+	dozes               bool // a talk whose owner was stopped, and has not looked what became of its agent yet
 	ownerDone           bool
 	deed                deed
 }
