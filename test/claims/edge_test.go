@@ -43,6 +43,9 @@ func (w *world) admits(l *leg) bool {
 	g := call.GateLeg{Dialog: dialogs[w.slot(l)], Call: callIDs[l.caller], Owner: ids[l.owner][l.ownerGen][0], Token: l.token}
 	now, until := at(w.now), at(l.until)
 	switch w.env.without {
+	case noGate:
+		until = now.Add(time.Second)
+		e.gate = call.Gate{}
 	case noDeadline:
 		until = now.Add(time.Second)
 	case noHighest:
@@ -56,7 +59,7 @@ func (w *world) admits(l *leg) bool {
 		}
 	}
 	v := e.gate.Admit(g, 1, until, now)
-	if e.gate.Highest().Compare(before) < 0 {
+	if e.gate.Highest().Compare(before) < 0 && w.env.without != noGate {
 		w.broken = "a gate's highest token fell"
 	}
 	return v == call.GateOpen
@@ -73,7 +76,7 @@ func (w *world) slot(l *leg) int {
 
 // resends is the edge's next sending of an INVITE that was lost on its way to the phone.
 func (w *world) resends(l *leg) {
-	if w.now < l.until || w.env.without == noRetryCheck {
+	if w.now < l.until {
 		l.forward = flying
 		return
 	}
@@ -99,7 +102,12 @@ func (w *world) edgeLearns(l *leg, s stage) {
 }
 
 // delivers has an INVITE be at the phone.
-func (w *world) delivers(l *leg) { l.forward, l.phone, l.phoneAt = arrived, ringing, w.now }
+func (w *world) delivers(l *leg) {
+	l.forward, l.phone, l.phoneAt = arrived, ringing, w.now
+	if w.env.strict && l.deed == told && w.book.view.claims[l.agent].Token != l.token {
+		w.broken = "a phone is rung by a claim that is no more"
+	}
+}
 
 // registers has a phone register at a node.
 func (w *world) registers(a, n uint8) {
@@ -129,7 +137,7 @@ func (w *world) asked(x ask) {
 	m := &w.nodes[x.to]
 	was := &m.phones[x.agent]
 	e := &w.nodes[x.from].phones[x.agent]
-	if was.here && was.since > x.since && w.env.without != noAskSince {
+	if was.here && was.since > x.since {
 		if w.is(x.from, x.gen) && e.since == x.since {
 			w.yields(x.from, x.agent)
 		}

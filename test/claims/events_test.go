@@ -149,7 +149,7 @@ func (w *world) urgentOf(i uint8, out []event) []event {
 
 // free appends what may happen or not: what people do, and what ends a fault.
 func (w *world) free(out []event) []event {
-	for n := range uint8(w.env.size.callers) {
+	for n := range uint8(callers) {
 		for a := range uint8(w.env.size.agents) {
 			if w.pairs(n, a) {
 				out = append(out, event{kind: pair, n: n, a: a})

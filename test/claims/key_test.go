@@ -81,7 +81,7 @@ func (w *world) nodeKey(d []byte, n uint8) []byte {
 	}
 	d = append(d, bit(nd.view != nil))
 	if nd.view != nil {
-		d = append(d, nd.view.digest...)
+		d = append(append(d, bit(nd.read == w.now)), nd.view.digest...)
 	}
 	for m := range nd.lives {
 		for g := range nd.lives[m] {

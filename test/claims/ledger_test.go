@@ -179,9 +179,6 @@ func (w *world) renew(n uint8) bool {
 // say says the flow of a phone.
 func (w *world) say(n, a uint8) {
 	since := at(w.nodes[n].phones[a].since)
-	if w.env.without == noSince {
-		since = at(1000 + w.now)
-	}
 	w.write(func(l *ledger) {
 		_ = l.book.Say(background, w.id(n), call.SiteFact{Flow: &call.SiteFlow{Agent: agentIDs[a], Since: since}})
 	})
@@ -190,11 +187,6 @@ func (w *world) say(n, a uint8) {
 // giveBack releases or abandons the claim of a leg.
 func (w *world) giveBack(x *leg, what deed) {
 	id := w.id(x.owner)
-	if w.env.without == noOwnerMatch {
-		if c := w.book.view.claims[x.agent]; c.Agent != "" {
-			id = c.Owner
-		}
-	}
 	w.write(func(l *ledger) {
 		if what == release {
 			must(l.book.Release(background, id, call.SiteRest{Agent: agentIDs[x.agent], Token: x.token, How: "ended"}))

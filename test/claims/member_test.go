@@ -76,7 +76,7 @@ func (w *world) second(n uint8) {
 	} else if nd.stands == cut {
 		nd.stands = joining
 	}
-	nd.view = w.book.view
+	nd.view, nd.read = w.book.view, w.now
 }
 
 // cutOff has a node go on alone. One that slept does not trust what it has.
@@ -141,7 +141,7 @@ func (w *world) flow(n, a uint8, v *view) {
 	if !e.here || f.Edge == w.id(n) && f.Since.Equal(at(e.since)) {
 		return
 	}
-	if f.Agent != "" && f.Edge.Process() != w.id(n).Process() && f.Since.After(at(e.since)) && w.env.without != noSince {
+	if f.Agent != "" && f.Edge.Process() != w.id(n).Process() && f.Since.After(at(e.since)) {
 		w.yields(n, a)
 		return
 	}
@@ -161,14 +161,13 @@ func (w *world) own(n, a uint8, v *view) {
 		if mine && l.token == c.Token && l.deed != told {
 			mine = false // it is known, or is being given back
 		}
-		if !l.ownerDone && w.env.without != noResume &&
-			(c.Agent == "" || c.Token.Compare(l.token) < 0 || c.Token == l.token && (c.Orphan || c.Owner != w.id(n))) {
+		if !l.ownerDone && (c.Agent == "" || c.Token.Compare(l.token) < 0 || c.Token == l.token && (c.Orphan || c.Owner != w.id(n))) {
 			w.resume(l)
 		}
 		if others := c.Agent != "" && !c.Orphan && c.Token.Compare(l.token) > 0; others && w.env.without != noSurrender {
 			l.ownerEnds = true
 		}
-		l.dozes = l.dozes && l.ownerEnds
+		l.dozes = l.dozes && (l.ownerEnds || w.nodes[n].read < w.now)
 	}
 	if mine && !busy && !c.Orphan {
 		x := leg{agent: a, owner: n, token: c.Token}
@@ -200,7 +199,7 @@ func (w *world) keeps(n uint8, l *leg, v *view) bool {
 		c = v.claims[l.agent]
 	}
 	same := c.Agent != "" && c.Token == l.token &&
-		(w.env.without == noDialogMatch || c.Owner.Process() == ids[l.owner][l.ownerGen][0].Process() && c.Call == callIDs[l.caller])
+		c.Owner.Process() == ids[l.owner][l.ownerGen][0].Process() && c.Call == callIDs[l.caller]
 	switch {
 	case same && !c.Orphan, !same && w.env.without == orphansOnly:
 		return true
@@ -233,7 +232,7 @@ func (w *world) orphan(n, a uint8, v *view) {
 	p, g := place(c.Edge)
 	switch {
 	case c.Edge.Process() == w.id(n).Process(), w.env.without == anyEdge:
-		if w.refuses(e, c.Token) || w.env.without == noEnding {
+		if w.refuses(e, c.Token) {
 			w.clear(a, c.Token)
 		}
 	case e.here && !nd.lives[p][g]:

@@ -113,11 +113,7 @@ func (w *world) open(c uint8) *leg {
 func (w *world) invite(c uint8) {
 	x := &w.callers[c]
 	l := w.open(c)
-	from := x.sent
-	if w.env.without == lateDeadline {
-		from = w.now
-	}
-	l.until = from + deadline
+	l.until = x.sent + deadline
 	if w.nodes[c].stands == joined {
 		l.until = min(l.until, w.nodes[c].until)
 	}
@@ -134,7 +130,7 @@ func (w *world) learns(l *leg) {
 	switch l.ownerHas {
 	case refused:
 		w.closes(l, release)
-		if e := &w.nodes[l.edge]; w.is(l.edge, l.edgeGen) && w.env.without != noRaise && w.serves(l.owner) {
+		if e := &w.nodes[l.edge]; w.is(l.edge, l.edgeGen) && w.env.without != noRaise && w.env.without != noEpoch && w.serves(l.owner) {
 			highest := e.phones[l.agent].gate.Highest()
 			w.write(func(b *ledger) {
 				must(b.book.Raise(background, highest))

@@ -2,6 +2,7 @@ package claims
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,10 +42,7 @@ func (e *env) start() *world {
 	for n := range uint8(nodes) {
 		w.nodes[n] = node{up: true, entered: never}
 		w.nodes[n].strangers()
-		w.callers[n].claims = e.size.claims
-		if int(n) >= e.size.callers {
-			w.callers[n].claims = 0
-		}
+		w.callers[n].claims = e.size.claims[n]
 		w.enter(n)
 	}
 	for n := range uint8(nodes) {
@@ -56,6 +54,16 @@ func (e *env) start() *world {
 		w.asked(ask{from: a % nodes, to: 1 - a%nodes, agent: a, since: w.phones[a].count})
 	}
 	w.before = nil
+	fine := *e
+	e.brisk = true
+	w.left = budget{faults: 9, moves: 9, restarts: 1}
+	for _, x := range e.prelude {
+		if !w.possible(x) {
+			panic(fmt.Sprintf("the beginning cannot be: %s", x))
+		}
+		w.do(x)
+	}
+	e.brisk, w.left = fine.brisk, e.size.budget
 	return w
 }
 
@@ -126,6 +134,15 @@ func (w *world) events(out []event) []event {
 		out = append(out, event{kind: tick})
 	}
 	return w.may(w.free(out))
+}
+
+// possible reports whether something may happen now. Faults always may.
+func (w *world) possible(e event) bool {
+	now := w.urgent(nil)
+	if e.kind == tick {
+		return len(now) == 0
+	}
+	return e.kind >= crash && e.kind < restart || slices.Contains(w.free(now), e)
 }
 
 // first is what takes no time in a brisk world: nothing comes before it, but that a node is stopped.
@@ -317,7 +334,7 @@ func (w *world) rings(n, a uint8, way int) bool {
 			return false
 		}
 		v := gate.Admit(call.GateLeg{Dialog: "probe", Call: "probe", Token: g.Token}, 1, at(w.now+1), at(w.now))
-		if v != call.GateStale || w.env.without == noRaise {
+		if v != call.GateStale || w.env.without == noRaise || w.env.without == noEpoch {
 			return v == call.GateOpen
 		}
 		must(b.Release(background, w.id(n), call.SiteRest{Agent: agentIDs[a], Token: g.Token, How: "taken"}))

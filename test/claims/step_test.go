@@ -207,7 +207,7 @@ func (w *world) mend(e event) {
 		*nd = node{gen: gen, up: true, entered: never}
 		nd.strangers()
 		x := &w.callers[e.n]
-		*x = caller{gen: gen, claims: w.env.size.claims}
+		*x = caller{gen: gen, claims: w.env.size.claims[e.n]}
 	case wake:
 		nd.asleep = false
 	case healBook:

@@ -22,10 +22,10 @@ const (
 	leaseFor = 3  // a node's lease
 	margin   = 1  // with less than that left an owner rings no agent of another edge
 	deadline = 2  // from the claim's request on, its INVITE may reach the phone
-	expires  = 4  // a phone ends its ringing by itself (Expires of the INVITE)
+	expires  = 6  // a phone ends its ringing by itself (Expires of the INVITE)
 	doubt    = 7  // a held gate opens although somebody has not answered, while the book is gone
 	session  = 3  // a phone ends a talk with nobody at the other end (session timer, or its person)
-	settled  = 22 // after which, with no faults, every phone is to be free
+	settled  = 26 // after which, with no faults, every phone is to be free
 )
 
 // began is tick 0.
@@ -53,6 +53,7 @@ type node struct {
 	until             int        // the lease's end as the node reckons it: from when the renewal was sent
 	entered           int        // when it joined with this process
 	view              *view      // read, and not acted upon yet
+	read              int        // when
 	lives             [nodes][generations]bool
 	diedAt            [nodes][generations]int // when the node saw the death; never: not seen alive
 	phones            [agents]edge
@@ -187,14 +188,16 @@ type env struct {
 	clock   time.Time // the book's
 	faults  []kind    // that may happen
 	size    size
-	brisk   bool // what a process tells itself, and an INVITE from the edge to the phone, takes no time
+	prelude []event // what happens before the search begins
+	strict  bool    // no phone may be rung by a claim that is no more: as long as the book loses nothing
+	brisk   bool    // what a process tells itself, and an INVITE from the edge to the phone, takes no time
 }
 
 // size is how much of everything takes part.
 type size struct {
-	agents, callers int
-	claims          uint8 // by each caller
-	budget          budget
+	agents int
+	claims [callers]uint8 // by each caller
+	budget budget
 }
 
 func (w *world) running(n uint8) bool { return w.nodes[n].up && !w.nodes[n].asleep }
