@@ -1,0 +1,2 @@
+// Package claims goes through every schedule of a small site.
+package claims
