@@ -99,6 +99,8 @@ type SiteRest struct {
 	Idle      time.Time `json:"idle,omitzero"`
 	// Missed are the offers in a row left unanswered.
 	Missed int `json:"missed,omitempty"`
+	// Call is the claim's, with its token: after a failover of the book two claims may have the same one.
+	Call string `json:"call,omitempty"`
 }
 
 // SitePlace is the place of a caller who left while waiting, to be taken up again by the same number until an instant.
