@@ -199,6 +199,15 @@ func (m *Member) freed(agent string) {
 	m.o.Edge.Free(agent, away.dialog)
 }
 
+// gone notes that a phone is not here any more, or is to be asked about anew. Its gate is closed, or has no phone, so it may
+// forget a leg at another edge: the phone's next edge asks that one. It needs mu.
+func (m *Member) gone(agent string) {
+	if _, is := m.arrivals.closed[agent]; is {
+		m.freed(agent)
+	}
+	m.arrivals.left(agent)
+}
+
 // checkAway looks at legs at other edges: over when their edge says so, or is dead and the book has no such claim. It needs
 // mu, and is for a node that knows the whole.
 func (m *Member) checkAway(now time.Time) {
@@ -238,10 +247,10 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 func (m *Member) yield(agent string) call.GatePast {
 	past := m.o.Edge.Yield(agent)
 	past.Agent = agent
-	if away, is := m.arrivals.closed[agent]; is && past.Leg == nil {
-		past.Leg = &call.GateLeg{Agent: agent, Dialog: away.dialog, Token: away.token, Since: away.since}
+	if away, is := m.arrivals.closed[agent]; is && past.Leg != nil && past.Leg.Dialog == away.dialog {
+		past.Leg = nil // its edge tells of it, who is asked as well
 	}
-	m.arrivals.left(agent)
+	m.gone(agent)
 	delete(m.own.flows, agent)
 	return past
 }

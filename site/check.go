@@ -63,7 +63,7 @@ func (m *Member) checkFlows(now time.Time) {
 	for agent, f := range m.own.flows {
 		if !there[agent] {
 			delete(m.own.flows, agent)
-			m.arrivals.left(agent)
+			m.gone(agent)
 			m.out.say(m, call.SiteFact{FlowGone: &f})
 		}
 	}

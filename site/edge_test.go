@@ -115,7 +115,7 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (c
 	case call.GateLate, call.GateGone:
 		e.mu.Unlock()
 		return nil, &call.RingError{Why: call.CauseUnreachable, Code: 430}
-	default:
+	case call.GateHeld, call.GateStale, call.GateBusy:
 		above := g.Highest()
 		e.mu.Unlock()
 		return nil, &call.RingError{Why: call.CauseTaken, Code: 486, Above: above}
@@ -145,7 +145,7 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (c
 	if _, err := l.Answer(); err != nil {
 		return nil, err
 	}
-	context.AfterFunc(l.Context(), func() { // BYE, which the phone answers in its own time
+	context.AfterFunc(l.Context(), func() { //nolint:contextcheck // the leg's own life // BYE, which the phone answers in its own time
 		time.Sleep(30 * time.Millisecond)
 		e.mu.Lock()
 		mute := e.mute
@@ -181,7 +181,7 @@ func (w *world) rang(agent, dialog string) {
 }
 
 // busy is how many legs a phone has.
-func (w *world) busy(agent string) int {
+func (w *world) busy(agent string) int { //nolint:unparam // it is anybody's
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.legs[agent])

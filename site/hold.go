@@ -175,7 +175,7 @@ func (m *Member) remember(f call.SiteFact) {
 		}
 	case f.FlowGone != nil:
 		delete(m.own.flows, f.FlowGone.Agent)
-		m.arrivals.left(f.FlowGone.Agent)
+		m.gone(f.FlowGone.Agent)
 	case f.Caller != nil:
 		m.own.callers[f.Caller.Call] = f
 	case f.Gone != nil:

@@ -24,7 +24,8 @@ func two(w *world) (a, b *node) {
 
 func TestJoin(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		require.True(t, a.desk.told(func(n call.SiteNews) bool { return n.Whole && n.State == call.SiteJoined && n.Self == a.Self() }))
 		require.NotEqual(t, a.Self().Process(), b.Self().Process())
@@ -52,7 +53,8 @@ func TestJoin(t *testing.T) {
 
 func TestRingElsewhere(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		r := a.ring(t.Context(), "8002", "call-1")
 		within(t, 200*time.Millisecond, "b's desk knows of the claim, and that it rings", func() bool {
@@ -93,7 +95,8 @@ func TestRingElsewhere(t *testing.T) {
 // before waits for it.
 func TestReleaseAfterBye(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		for i := range 3 {
 			l := a.talk("8001", "call-1")
@@ -117,7 +120,8 @@ func TestReleaseAfterBye(t *testing.T) {
 
 func TestBothWantOne(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		ra, rb := a.ring(t.Context(), "8002", "call-a"), b.ring(t.Context(), "8002", "call-b")
 		<-ra.done
@@ -138,7 +142,8 @@ func TestCutAndBack(t *testing.T) {
 	for _, how := range []string{"hangs", "refuses"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, func(t *testing.T, w *world) {
+			inWorld(t, func(w *world) {
+				t := w.t
 				a, b := two(w)
 				w.answerAfter = 10 * time.Millisecond
 				old := a.talk("8002", "call-0") // at b, owned by a
@@ -153,13 +158,12 @@ func TestCutAndBack(t *testing.T) {
 				before := a.edge.highest("8001")
 				time.Sleep(20 * time.Second) // the leases are over
 				require.Equal(t, 1, w.busy("8002"), "its owner lives")
-				require.Zero(t, a.Lease().Sub(a.Lease()))
+				require.False(t, time.Now().Before(a.Lease()))
 
 				for _, n := range []*node{a, b} {
 					n.link.set(false, false)
 				}
 				within(t, 2*time.Second, "they join again", func() bool { return a.state(call.SiteJoined)() && b.state(call.SiteJoined)() })
-				require.True(t, a.desk.news[len(a.desk.news)-1].State == call.SiteJoined)
 				within(t, 3*time.Second, "both talks are claimed again", func() bool {
 					c := w.claims()
 					return c["8001"].Call == "call-2" && c["8001"].Owner == a.Self() && c["8001"].Token == before &&
@@ -182,7 +186,8 @@ func TestCutAndBack(t *testing.T) {
 // TestStartsWithoutBook: a node serves though it never had the book, and joins by itself.
 func TestStartsWithoutBook(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		w.answerAfter = 10 * time.Millisecond
 		a := w.node("a")
 		a.link.set(false, true)
@@ -201,7 +206,8 @@ func TestStartsWithoutBook(t *testing.T) {
 
 func TestEmptied(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		l := a.talk("8002", "call-1")
@@ -232,7 +238,8 @@ func TestEmptied(t *testing.T) {
 // TestStopped: a node was stopped for longer than its lease, and its phone went to another meanwhile.
 func TestStopped(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		talk := a.talk("8002", "call-1")
@@ -257,7 +264,8 @@ func TestStopped(t *testing.T) {
 
 func TestLeave(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		require.NoError(t, b.Leave(t.Context()))
 		within(t, 100*time.Millisecond, "it is gone at once", func() bool { return a.Others() == 0 && !a.desk.knows("8002") })

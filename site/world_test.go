@@ -28,7 +28,7 @@ const bookBehind = 37 * time.Hour
 
 // world is some nodes of one site, with the real book, real gates, and phones that know how many legs they have.
 type world struct {
-	t     testing.TB
+	t     *testing.T
 	book  *memstore.Book
 	mu    sync.Mutex
 	nodes map[string]*node
@@ -43,7 +43,7 @@ type world struct {
 }
 
 // inWorld runs a test in a bubble of its own time.
-func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
+func inWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
@@ -58,7 +58,7 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 			}
 			time.Sleep(2 * time.Hour) // whatever rings or waits ends
 		}()
-		f(t, w)
+		f(w)
 		for agent, most := range w.most {
 			require.LessOrEqual(t, most, 1, "legs at once at the phone of agent %s", agent)
 		}
@@ -167,11 +167,11 @@ type ringing struct {
 	took  time.Duration
 }
 
-func (r *ringing) why(t testing.TB) call.Cause {
-	t.Helper()
+func (r *ringing) why(tb testing.TB) call.Cause {
+	tb.Helper()
 	<-r.done
 	failed, told := errors.AsType[*call.RingError](r.err)
-	require.True(t, told, "%v", r.err)
+	require.True(tb, told, "%v", r.err)
 	return failed.Why
 }
 
@@ -184,12 +184,12 @@ func (n *node) talk(agent, callID string) call.Leg {
 }
 
 // within waits for something to be so, and fails when it is not after d.
-func within(t testing.TB, d time.Duration, what string, so func() bool) time.Duration {
-	t.Helper()
+func within(tb testing.TB, d time.Duration, what string, so func() bool) time.Duration {
+	tb.Helper()
 	began := time.Now()
 	for !so() {
 		if time.Since(began) > d {
-			t.Fatalf("not so after %v: %s", d, what)
+			tb.Fatalf("not so after %v: %s", d, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -449,7 +449,7 @@ func (p peers) Yield(ctx context.Context, n site.Node, agents []string) ([]call.
 	if err != nil {
 		return nil, err
 	}
-	return to.Member.Yield(agents), nil
+	return to.Yield(agents), nil
 }
 
 func (p peers) Holds(ctx context.Context, n site.Node, keys []string) ([]string, error) {
