@@ -167,7 +167,7 @@ type gift struct {
 
 // give rings the phone; false if it came to nothing, since the agent was taken elsewhere or the alarm has left.
 func (d *desk) give(g gift) bool {
-	if !g.to.waits() {
+	if !g.to.waits() || g.agent.booked != nil { // taken from another alarm meanwhile
 		return false
 	}
 	d.ringFor(g.to, g.agent)
@@ -260,7 +260,7 @@ func (o *offer) shorter(x *offer) bool {
 
 // hasUse reports whether an alarm without a phone may have this agent from another alarm, which has more than one.
 func (d *desk) hasUse(c *caller, a *agent) bool {
-	return !a.loggedOut() && (c.climb.at >= toEveryone || a.takes(d.ladder.queue))
+	return !a.loggedOut() && a.booked == nil && (c.climb.at >= toEveryone || a.takes(d.ladder.queue))
 }
 
 // book keeps an agent, whose phone is being taken back, for an alarm.

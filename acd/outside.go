@@ -2,6 +2,7 @@ package acd
 
 import (
 	"context"
+	"time"
 
 	"hotline/call"
 )
@@ -31,8 +32,25 @@ func (goroutines) ring(d *desk, o *offer) context.CancelCauseFunc {
 	return cancel
 }
 
+// settleWithin is for how long a leg that has ended is waited for to settle.
+const settleWithin = 2 * time.Second
+
+// settling is a leg that knows when its phone is free: with the final response to the BYE or CANCEL by which it ended,
+// which comes after its context's end; nil where it does not. Legs at the phones of a site are.
+type settling interface{ Settled() <-chan struct{} }
+
 func (goroutines) watch(leg call.Leg, ended func()) func() bool {
-	return context.AfterFunc(leg.Context(), ended)
+	return context.AfterFunc(leg.Context(), func() {
+		if s, ok := leg.(settling); ok && s.Settled() != nil {
+			late := time.NewTimer(settleWithin)
+			defer late.Stop()
+			select {
+			case <-s.Settled():
+			case <-late.C:
+			}
+		}
+		ended()
+	})
 }
 
 func (goroutines) hangUp(d *desk, leg call.Leg, why call.Cause) {

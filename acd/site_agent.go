@@ -124,7 +124,7 @@ func (d *desk) learnFlow(f *call.SiteFlow, whole *census) {
 // learnFlowGone takes in that another node has a phone no more; the phone may be elsewhere since.
 func (d *desk) learnFlowGone(f *call.SiteFlow) {
 	d.site.flowGoneApart(f)
-	if a := d.byAgent[f.Agent]; a != nil && a.beyond != nil && a.beyond.Edge == f.Edge {
+	if a := d.byAgent[f.Agent]; a != nil && a.beyond != nil && a.beyond.Edge.Process() == f.Edge.Process() {
 		a.beyond = nil
 		d.reached(a, d.now, true)
 		d.refresh(a)
@@ -135,6 +135,9 @@ func (d *desk) learnFlowGone(f *call.SiteFlow) {
 func (d *desk) sever(a *agent) {
 	if d.site == nil {
 		return
+	}
+	if s := a.shift(); !s.Plain() {
+		d.site.setApart(call.SiteFact{Shift: &s})
 	}
 	if a.beyond != nil {
 		d.site.setApart(call.SiteFact{Flow: a.beyond})
@@ -174,7 +177,11 @@ func (d *desk) learnRest(r *call.SiteRest, whole *census) {
 	a.alarmRest = later(a.alarmRest, r.AlarmRest)
 	a.missed = r.Missed
 	a.known = a.left()
-	a.doubt, a.doubts = time.Time{}, 0
+	if r.How == howTaken { // the phone's edge refuses, and would refuse us
+		d.doubt(a)
+	} else {
+		a.doubt, a.doubts = time.Time{}, 0
+	}
 	d.refresh(a)
 }
 

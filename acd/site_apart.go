@@ -21,7 +21,7 @@ func (s *siteDesk) setApart(f call.SiteFact) {
 	case f.Flow != nil:
 		key = apartKey{"flow", "", f.Flow.Agent}
 	case f.Caller != nil:
-		key = apartKey{"caller", string(f.Caller.Owner), f.Caller.Call}
+		key = apartKey{"caller", f.Caller.Owner.Process(), f.Caller.Call}
 	case f.Claim != nil:
 		key = apartKey{"claim", "", f.Claim.Agent}
 		claim := *f.Claim
@@ -39,7 +39,7 @@ func (s *siteDesk) setApart(f call.SiteFact) {
 // flowGoneApart, restApart, clearApart and buryApart keep what was set apart true.
 func (s *siteDesk) flowGoneApart(f *call.SiteFlow) {
 	key := apartKey{"flow", "", f.Agent}
-	if kept, there := s.apart[key]; there && kept.Flow.Edge == f.Edge {
+	if kept, there := s.apart[key]; there && kept.Flow.Edge.Process() == f.Edge.Process() {
 		delete(s.apart, key)
 	}
 }

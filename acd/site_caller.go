@@ -34,7 +34,7 @@ func (d *desk) learnCaller(f *call.SiteCaller, whole *census) {
 	if s.ours(f.Owner) {
 		return
 	}
-	key := siteCall{f.Owner, f.Call}
+	key := keyOf(f.Owner, f.Call)
 	if c := s.callers[key]; c != nil {
 		if c.Queue == f.Queue && c.Agent == f.Agent && c.came.Sub(f.Came).Abs() < sameStay {
 			d.changed(c, f)
@@ -100,8 +100,8 @@ func (d *desk) changed(c *caller, f *call.SiteCaller) {
 
 // learnGone takes in that a caller of another node waits no more.
 func (d *desk) learnGone(f *call.SiteCallerGone) {
-	key := siteCall{f.Owner, f.Call}
-	delete(d.site.apart, apartKey{"caller", string(f.Owner), f.Call})
+	key := keyOf(f.Owner, f.Call)
+	delete(d.site.apart, apartKey{"caller", f.Owner.Process(), f.Call})
 	c := d.site.callers[key]
 	if c == nil {
 		return
@@ -129,7 +129,7 @@ func (d *desk) outlive(c *caller) {
 
 // dropRemote takes a caller of another node out of its queue, however the stay ended.
 func (d *desk) dropRemote(c *caller, how string, at time.Time) {
-	delete(d.site.callers, siteCall{c.remote.Owner, c.CallID})
+	delete(d.site.callers, keyOf(c.remote.Owner, c.CallID))
 	if c.waits() {
 		d.drop(c)
 	}

@@ -28,7 +28,7 @@ import (
 // which: so long at first, and twice as long each time that this is told again, up to the most.
 const (
 	doubtFirst = 250 * time.Millisecond
-	doubtMost  = 4 * time.Second
+	doubtMost  = 2 * time.Second
 )
 
 // taken is another node's claim on an agent, or an orphan.
@@ -89,11 +89,16 @@ func (d *desk) lose(o *offer, at time.Time) {
 	o.why = call.CauseTaken
 	d.close(o, howTaken, at)
 	if a.taken == nil {
-		a.doubt = d.now.Add(min(doubtMost, doubtFirst<<min(a.doubts, 4)))
-		a.doubts++
+		d.doubt(a)
 	}
 	o.cancel(call.CancelCause{Why: call.CauseTaken})
 	d.giveUp(o.caller, call.CauseBusy)
+}
+
+// doubt leaves an agent alone for a while, longer each time.
+func (d *desk) doubt(a *agent) {
+	a.doubt = d.now.Add(min(doubtMost, doubtFirst<<min(a.doubts, 4)))
+	a.doubts++
 }
 
 // learnClaim takes in a claim on an agent, or what has become of it.
@@ -115,8 +120,7 @@ func (d *desk) learnClaim(f *call.SiteClaim, whole *census) {
 	if whole != nil {
 		whole.claims[a] = true
 	}
-	a.doubt, a.doubts = time.Time{}, 0
-	if a.taken != nil && a.taken.Token == f.Token && a.taken.Owner == f.Owner {
+	if a.taken != nil && a.taken.Token == f.Token && keyOf(a.taken.Owner, a.taken.Call) == keyOf(f.Owner, f.Call) {
 		d.marked(a, f)
 	} else {
 		d.take(a, f)
@@ -129,8 +133,8 @@ func (d *desk) take(a *agent, f *call.SiteClaim) {
 	if a.taken != nil {
 		d.untake(a, howWithdrawn, d.now)
 	}
-	key := siteCall{f.Owner, f.Call}
-	if o := a.offer; o != nil && o.expected && (o.caller.remote.Owner != f.Owner || o.caller.CallID != f.Call) {
+	key := keyOf(f.Owner, f.Call)
+	if o := a.offer; o != nil && o.expected && keyOf(o.caller.remote.Owner, o.caller.CallID) != key {
 		d.unexpect(o)
 	}
 	claim := *f
@@ -194,7 +198,7 @@ func (d *desk) surplus(c *caller) {
 // marked takes in that a phone which another node claimed rings, was answered, or is nobody's any more.
 func (d *desk) marked(a *agent, f *call.SiteClaim) {
 	t := a.taken
-	t.Edge, t.Orphan = f.Edge, f.Orphan
+	t.Owner, t.Edge, t.Orphan = f.Owner, f.Edge, f.Orphan
 	if t.Rung.IsZero() && !f.Rung.IsZero() {
 		t.Rung = f.Rung
 		if t.offer != nil && t.offer.open {
@@ -237,7 +241,7 @@ func (d *desk) talks(a *agent) {
 func (d *desk) untake(a *agent, how string, at time.Time) {
 	t := a.taken
 	a.taken = nil
-	key := siteCall{t.Owner, t.Call}
+	key := keyOf(t.Owner, t.Call)
 	agents := slices.DeleteFunc(d.site.claimed[key], func(x *agent) bool { return x == a })
 	if d.site.claimed[key] = agents; len(agents) == 0 {
 		delete(d.site.claimed, key)

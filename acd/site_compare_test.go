@@ -78,12 +78,11 @@ func siteOptions(strategy string) acd.Options {
 // siteRun does the steps, at the nodes that they name or all at the only one.
 type siteRun struct {
 	*world
-	home  map[string]int // the node at which the phone is, -1: none
 	joins int
 }
 
 func newSiteRun(t testing.TB, nodes int, o acd.Options) *siteRun {
-	r := &siteRun{world: newWorld(t, nodes, o), home: map[string]int{}}
+	r := &siteRun{world: newWorld(t, nodes, o)}
 	for _, a := range siteAgents {
 		r.home[a] = -1
 	}

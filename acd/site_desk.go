@@ -29,11 +29,10 @@ import (
 // expectWithin is for how long an agent is kept for another node's caller with whom the match has paired them.
 const expectWithin = 250 * time.Millisecond
 
-// siteCall is a call of another node.
-type siteCall struct {
-	owner call.NodeID
-	call  string
-}
+// siteCall is a call of another node, by that one's process: it may be of a later run by now.
+type siteCall struct{ process, call string }
+
+func keyOf(owner call.NodeID, id string) siteCall { return siteCall{owner.Process(), id} }
 
 // siteDesk is what a desk knows of its site.
 type siteDesk struct {
@@ -111,7 +110,9 @@ func (d *desk) stand(state call.SiteState) {
 		clear(s.apart)
 	}
 	for _, a := range d.agents {
+		a.doubt, a.doubts = time.Time{}, 0
 		d.reached(a, d.now, false)
+		d.refresh(a)
 	}
 	for _, q := range d.queues { // who was not turned away while it was not known who serves
 		d.deserted(q)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -28,13 +29,20 @@ type world struct {
 	events []worldEvent
 	seq    int
 
-	flows  map[string]*call.SiteFlow
-	claims map[string]*call.SiteClaim
-	n      uint64
-	phones map[string]*worldPhone
-	calls  map[string]*worldCall
-	names  []string
-	engage map[string]*acd.SimLeg
+	flows map[string]*call.SiteFlow
+	// callers, rests and shifts are what the book holds besides.
+	callers map[string]*call.SiteCaller
+	rests   map[string]*call.SiteRest
+	shifts  map[string]*call.Shift
+	claims  map[string]*call.SiteClaim
+	n       uint64
+	phones  map[string]*worldPhone
+	calls   map[string]*worldCall
+	names   []string
+	engage  map[string]*acd.SimLeg
+	home    map[string]int // the node at which the phone is, -1: none
+	// broken: a node has died or was cut off, so that the book does not know all.
+	broken bool
 
 	lines   []worldLine
 	refused int // claims
@@ -60,6 +68,8 @@ type worldNode struct {
 	// up and down are until when words on the way to the book, and from it, take: neither overtakes another.
 	up, down  time.Time
 	dead, cut bool
+	// said are its callers who wait, which it says again in another run.
+	said map[string]*call.SiteCaller
 }
 
 // worldPhone rings, or talks.
@@ -83,19 +93,20 @@ type worldCall struct {
 func newWorld(t testing.TB, nodes int, o acd.Options) *world {
 	w := &world{
 		t: t, start: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), delay: func() time.Duration { return 0 },
+		callers: map[string]*call.SiteCaller{}, rests: map[string]*call.SiteRest{}, shifts: map[string]*call.Shift{},
 		flows: map[string]*call.SiteFlow{}, claims: map[string]*call.SiteClaim{}, phones: map[string]*worldPhone{},
-		calls: map[string]*worldCall{}, engage: map[string]*acd.SimLeg{}, refusedAt: map[time.Duration]bool{},
+		calls: map[string]*worldCall{}, engage: map[string]*acd.SimLeg{}, home: map[string]int{}, refusedAt: map[time.Duration]bool{},
 	}
 	w.now = w.start
 	for i := range nodes {
-		n := &worldNode{w: w, id: call.NodeID(fmt.Sprintf("n%d.1", i)), runs: 1}
+		n := &worldNode{w: w, said: map[string]*call.SiteCaller{}, id: call.NodeID(fmt.Sprintf("n%d.1", i)), runs: 1}
 		o := o
 		if nodes > 1 {
 			o.Site = n
 		}
 		o.Logger = zap.New(newLapses(w))
 		o.Random = rand.New(rand.NewPCG(1, uint64(i)))
-		o.OnPanic = func(where string, v any) { w.fault("%s: panic: %v", where, v) }
+		o.OnPanic = func(where string, v any) { w.fault("%s: panic: %v\n%s", where, v, debug.Stack()) }
 		o.OnAlarm = func(s acd.AlarmStep) { w.line("alarm %s %s", s.Call, s.Step) }
 		sim, err := acd.NewSim(o, n, w.now)
 		require.NoError(t, err)
@@ -277,19 +288,33 @@ func (n *worldNode) deed(do func()) {
 // Say implements acd.Site.
 func (n *worldNode) Say(facts ...call.SiteFact) {
 	facts = slices.Clone(facts)
-	n.deed(func() {
-		for i := range facts {
-			n.stamp(&facts[i])
-			n.w.tracedFact(n, &facts[i])
+	for _, f := range facts {
+		switch {
+		case f.Caller != nil:
+			n.said[f.Caller.Call] = f.Caller
+		case f.Gone != nil:
+			delete(n.said, f.Gone.Call)
 		}
+	}
+	n.deed(func() {
+		facts = slices.DeleteFunc(facts, func(f call.SiteFact) bool {
+			if !n.stamp(&f) {
+				return true
+			}
+			n.w.tracedFact(n, &f)
+			return false
+		})
 		n.w.append(call.SiteNews{Facts: facts})
 	})
 }
 
-// stamp has a fact be this run's, and has the book know the flows.
-func (n *worldNode) stamp(f *call.SiteFact) {
+// stamp has a fact be this run's, and has the book know it; false if another edge has the phone by now.
+func (n *worldNode) stamp(f *call.SiteFact) bool {
 	switch {
 	case f.Flow != nil:
+		if at := n.w.flows[f.Flow.Agent]; at != nil && at.Edge.Process() != n.id.Process() && at.Since.After(f.Flow.Since) {
+			return false
+		}
 		f.Flow.Edge = n.id
 		n.w.flows[f.Flow.Agent] = f.Flow
 	case f.FlowGone != nil:
@@ -299,11 +324,17 @@ func (n *worldNode) stamp(f *call.SiteFact) {
 		}
 	case f.Caller != nil:
 		f.Caller.Owner = n.id
+		n.w.callers[f.Caller.Call] = f.Caller
 	case f.Gone != nil:
 		f.Gone.Owner = n.id
+		delete(n.w.callers, f.Gone.Call)
 	case f.Rest != nil:
 		f.Rest.By = n.id
+		n.w.rests[f.Rest.Agent] = f.Rest
+	case f.Shift != nil:
+		n.w.shifts[f.Shift.Agent] = f.Shift
 	}
+	return true
 }
 
 // Release implements acd.Site.
@@ -318,6 +349,7 @@ func (n *worldNode) Release(agent, id string, rest call.SiteRest) {
 		}
 		delete(n.w.claims, agent)
 		rest.Token, rest.By = c.Token, n.id
+		n.w.rests[agent] = &rest
 		n.w.traced("  book: %s gives %s back for %s: %s", n.id, agent, id, rest.How)
 		n.w.append(call.SiteNews{Facts: []call.SiteFact{{Rest: &rest}}})
 	})
@@ -336,8 +368,8 @@ func (n *worldNode) Ring(r call.RingRequest, tell func(call.Leg, *call.RingError
 			fail(call.CauseWithdrawn)
 			return
 		case w.alone(n):
-			if w.phones[r.Agent] != nil {
-				fail(call.CauseTaken)
+			if at := w.home[r.Agent]; w.phones[r.Agent] != nil || n.cut && (at < 0 || w.nodes[at] != n) {
+				fail(call.CauseTaken) // the gate, or there is none here
 				return
 			}
 		case flow == nil || w.claims[r.Agent] != nil:
@@ -355,7 +387,11 @@ func (n *worldNode) Ring(r call.RingRequest, tell func(call.Leg, *call.RingError
 			w.claimed(c)
 		}
 		if other := w.phones[r.Agent]; other != nil {
-			w.fault("%s is rung for %s and for %s", r.Agent, other.call, r.CallID)
+			if !w.broken {
+				w.fault("%s is rung for %s and for %s", r.Agent, other.call, r.CallID)
+			}
+			fail(call.CauseTaken) // the gate refuses, for what the book does not know
+			return
 		}
 		w.phones[r.Agent] = p
 		w.line("ring %s %s", r.Agent, r.CallID)
@@ -430,7 +466,7 @@ func (w *world) flow(n *worldNode, agent string, up bool) {
 // ringing are the phones that ring, in the order of their names; talking those in a call of a queue.
 func (w *world) ringing() (agents []string) {
 	for a, p := range w.phones {
-		if p.leg == nil {
+		if p.leg == nil && !p.node.dead {
 			agents = append(agents, a)
 		}
 	}
@@ -440,7 +476,7 @@ func (w *world) ringing() (agents []string) {
 
 func (w *world) talking() (agents []string) {
 	for a, p := range w.phones {
-		if p.leg != nil {
+		if p.leg != nil && !p.node.dead {
 			agents = append(agents, a)
 		}
 	}

@@ -126,7 +126,8 @@ func (m *Member) others() map[string]Node {
 // buried is until when INVITEs may be in flight by way of a node that is dead. It needs mu.
 func (m *Member) buried() (until time.Time) {
 	for id, n := range m.view.past {
-		if over := n.died.Add(m.o.Deliver); over.After(until) && !m.self(id) {
+		_, again := m.view.process(id.Process()) // then it is asked
+		if over := n.died.Add(m.o.Deliver); over.After(until) && !m.self(id) && !again {
 			until = over
 		}
 	}

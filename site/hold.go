@@ -39,10 +39,10 @@ func (m *Member) rang(h *hold, leg call.Leg, err error) {
 			now = at
 		}
 		m.mu.Lock()
-		h.phase, h.answered = talking, now
+		h.phase, h.answered, h.leg = talking, now, leg
 		m.write(h)
 		m.mu.Unlock()
-		unwatch := context.AfterFunc(leg.Context(), func() { m.over(h, leg) })
+		unwatch := context.AfterFunc(leg.Context(), func() { m.over(h) })
 		m.mu.Lock()
 		if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
 			h.settled = l.Settled()
@@ -72,12 +72,20 @@ var unheard = []call.Cause{
 
 // over takes in that a leg has ended. Where its edge is another node that is gone, or whose word about the end is missing,
 // the phone may talk on.
-func (m *Member) over(h *hold, leg call.Leg) {
-	end, _ := call.EndOf(leg)
+func (m *Member) over(h *hold) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.ends(h)
+}
+
+// ends needs mu.
+func (m *Member) ends(h *hold) {
+	if h.phase != talking {
+		return
+	}
+	end, _ := call.EndOf(h.leg)
 	h.phase, h.ended = ended, time.Now()
-	_, sure := m.view.nodes[h.edge]
+	_, sure := m.view.process(h.edge.Process())
 	sure = sure && !slices.Contains(unheard, end.Why)
 	if !sure && m.state != call.SiteCut && !m.self(h.edge) { // of its own edge's phones the gate knows
 		m.abandon(h)
@@ -126,9 +134,12 @@ func (m *Member) Release(agent, callID string, rest call.SiteRest) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	h := m.holds[holdKey{agent, callID}]
+	if h != nil && h.phase == talking && h.leg.Context().Err() != nil {
+		m.ends(h)
+	}
 	switch {
 	case h == nil || h.token == (call.Token{}):
-	case h.phase == talking: // its leg has ended, or is about to be seen to have
+	case h.phase == talking: // it is given back when nobody talks any more
 		h.rest = &rest
 	case h.phase == ended:
 		m.give(h, rest)

@@ -170,12 +170,12 @@ func (m *Member) died(id call.NodeID) {
 
 // watches looks at the clock: what happens by nothing else than time passing.
 func (m *Member) watches(ctx context.Context) {
-	tick := m.o.CutAfter / 14
+	tick := min(m.o.CutAfter/14, m.o.Lease/100)
 	last := time.Now()
 	for pause(ctx, tick) {
-		now := time.Now()
 		m.tell.Lock()
 		m.mu.Lock()
+		now := time.Now()
 		if now.Sub(last) > m.o.CutAfter/2 && !m.silent.IsZero() {
 			m.silent = now // the process was stopped meanwhile: the book is asked first
 		}

@@ -22,11 +22,11 @@ type Member struct {
 	process string
 	figures *figures
 
-	tell sync.Mutex // the desk is told in order; before mu
+	tell turn // the desk is told in order; before mu
 
 	mu       sync.Mutex
 	run      int       // how many runs were tried
-	node     Node      // this run; no ID before the first
+	node     Node      // this run; PROCESS.0 before the first
 	lease    Lease     // the process's last one
 	leaseEnd time.Time // by this node's clock, reckoned from when the renewal was sent
 	dead     bool      // it is to be entered: never was, or was found dead
@@ -67,6 +67,13 @@ type Member struct {
 	work                                   sync.WaitGroup
 }
 
+// turn is a lock that is held while the desk takes in what it is told. Unlike a mutex it is a channel, so that waiting for a
+// desk counts as waiting where tests make their own time.
+type turn chan struct{}
+
+func (t turn) Lock()   { t <- struct{}{} }
+func (t turn) Unlock() { <-t }
+
 // job is what a goroutine of its own is to do. Whoever wants one holds mu, so Run starts it.
 type job struct {
 	where string
@@ -92,7 +99,7 @@ func New(o Options) (*Member, error) {
 	}
 	now := time.Now()
 	m := &Member{
-		o: o, process: hex.EncodeToString(random), dead: true, state: call.SiteJoining, since: now, heard: now, silent: now,
+		o: o, tell: make(turn, 1), process: hex.EncodeToString(random), dead: true, state: call.SiteJoining, since: now, heard: now, silent: now,
 		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, forsaken: map[string]time.Time{},
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
@@ -100,8 +107,8 @@ func New(o Options) (*Member, error) {
 		wakeAsk: make(chan struct{}, 1), wakeCheck: make(chan struct{}, 1), wakeJobs: make(chan struct{}, 1),
 	}
 	m.out = newOutbox()
-	m.face.Store(&face{})
-	m.node = Node{Name: o.Name, SIP: o.SIP, HTTP: o.HTTP, Lease: o.Lease}
+	m.node = Node{ID: call.NodeID(m.process + ".0"), Name: o.Name, SIP: o.SIP, HTTP: o.HTTP, Lease: o.Lease}
+	m.publish()
 	var err error
 	if m.figures, err = newFigures(m, o.Registry); err != nil {
 		return nil, err

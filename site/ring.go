@@ -23,7 +23,8 @@ type hold struct {
 	unsure bool
 	// local: the gate handed the token out, and the book does not know of the claim yet.
 	local bool
-	// rest is what the desk gave the claim back with, before its leg's end was seen here.
+	leg   call.Leg // once it talks
+	// rest is what the desk gave the claim back with, before its leg's end.
 	rest *call.SiteRest
 	// given: it was given back without the desk, whose rest may come yet.
 	given bool

@@ -19,7 +19,7 @@ func (m *Member) publish() {
 	m.face.Store(&face{self: m.node.ID, lease: m.leaseEnd, others: len(m.others())})
 }
 
-// Self is this node's id now; empty before it entered the book for the first time. It takes no lock.
+// Self is this node's id now, PROCESS.0 before it entered the book for the first time. It takes no lock.
 func (m *Member) Self() call.NodeID { return m.face.Load().self }
 
 // Lease is until when this node's lease lasts, by its own monotonic clock; zero where it has none. It takes no lock. INVITEs

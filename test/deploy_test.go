@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"hotline/call"
 	"hotline/internal/testkit"
+	"hotline/site"
+	"hotline/store/redisstore"
 )
 
 // compose is what the checks need of deploy/compose.yaml.
@@ -38,10 +42,10 @@ type compose struct {
 
 // node is what the checks need of deploy/nodes.
 type node struct {
-	SIP   struct{ Listen []string } `yaml:"sip"`
-	Media struct{ Ports string }    `yaml:"media"`
-	HTTP  struct{ Listen string }   `yaml:"http"`
-	Drain time.Duration             `yaml:"drain"`
+	SIP   struct{ Listen []string }  `yaml:"sip"`
+	Media struct{ Ports string }     `yaml:"media"`
+	HTTP  struct{ Listen string }    `yaml:"http"`
+	Drain time.Duration              `yaml:"drain"`
 	Node  struct{ Name, SIP string } `yaml:"node"`
 
 	text string
@@ -173,4 +177,49 @@ func TestKamailioTakesItsFiles(t *testing.T) {
 		require.NoError(t, err, string(said))
 		require.NotContains(t, string(said), "ERROR")
 	}
+}
+
+// TestRedisUserOfCompose: what redis.acl allows is all that a node needs of Redis, on the keys of its site alone.
+func TestRedisUserOfCompose(t *testing.T) {
+	t.Parallel()
+	dir, _, _ := deployed(t)
+	acl, err := os.ReadFile(filepath.Join(dir, "secrets.example", "redis.acl"))
+	require.NoError(t, err)
+	words := regexp.MustCompile(`(?m)^user (hotline .*)$`).FindStringSubmatch(string(acl))
+	require.Len(t, words, 2)
+	env, err := os.ReadFile(filepath.Join(dir, "secrets.example", "node.env"))
+	require.NoError(t, err)
+	who := regexp.MustCompile(`(?m)^HOTLINE_STATE=redis://(.*)@127.0.0.1:6379/0$`).FindStringSubmatch(string(env))
+	require.Len(t, who, 2)
+	redis := testkit.StartRedis(t, testkit.RedisUsers(words[1]))
+	open := func(name string) *redisstore.Book {
+		book, err := redisstore.Open(redisstore.Options{URL: "redis://" + who[1] + "@" + redis.Addr() + "/0", Site: name})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, book.Close()) })
+		return book
+	}
+	ctx := t.Context()
+	book := open("hotline")
+	node := site.Node{ID: "a.1", Name: "node1", SIP: "127.0.0.1:1", HTTP: "127.0.0.1:2", Lease: 5 * time.Second}
+	_, err = book.Enter(ctx, node, site.Lease{})
+	require.NoError(t, err)
+	view, err := book.Read(ctx)
+	require.NoError(t, err)
+	require.NoError(t, book.Say(ctx, node.ID,
+		call.SiteFact{Flow: &call.SiteFlow{Agent: "8001", Edge: node.ID, Since: view.Now}},
+		call.SiteFact{Caller: &call.SiteCaller{Call: "c", Owner: node.ID, Queue: "q", Entered: view.Now, Came: view.Now}},
+		call.SiteFact{Shift: &call.Shift{Agent: "8001", Paused: true, Since: view.Now}},
+		call.SiteFact{Place: &call.SitePlace{Queue: "q", Number: "1", Entered: view.Now, Left: view.Now, Until: view.Now.Add(time.Minute)}},
+		call.SiteFact{Regular: &call.SiteRegular{Queue: "q", Number: "1", Agent: "8001", At: view.Now}}))
+	grant, err := book.Claim(ctx, node.ID, "8001", "c")
+	require.NoError(t, err)
+	entries, err := book.Follow(ctx, view.At)
+	require.NoError(t, err)
+	require.NotEmpty(t, entries)
+	require.NoError(t, book.Release(ctx, node.ID, call.SiteRest{Agent: "8001", Token: grant.Token, How: "answered"}))
+	_, err = book.Renew(ctx, node.ID)
+	require.NoError(t, err)
+	require.NoError(t, book.Leave(ctx, node.ID))
+	_, err = open("another").Enter(ctx, node, site.Lease{})
+	require.ErrorContains(t, err, "NOPERM")
 }

@@ -130,27 +130,18 @@ type people struct {
 // telephones makes people who ring a hotline at SIP address to. They are gone at the test's end.
 func telephones(t *testing.T, to netip.AddrPort) people {
 	t.Helper()
-	first := testkit.FreePorts(t, 40)
-	engine, err := media.NewPortable(media.Options{
-		Address: to.Addr(), Ports: media.PortRange{Lo: uint16(first), Hi: uint16(first + 39)},
-	})
+	set := phoneSets(t, to)
+	agent, err := set().Add(answering("8003", "three"))
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, engine.Close()) })
-	set := func() *sip.Phones {
-		p, err := sip.NewPhones(sip.PhonesOptions{
-			Address: netip.AddrPortFrom(to.Addr(), 0), Server: to, Engine: engine, T1: 100 * time.Millisecond,
-		})
-		require.NoError(t, err)
-		ran := make(chan error, 1)
-		go func() { ran <- p.Run(context.Background()) }()
-		t.Cleanup(func() {
-			require.NoError(t, p.Close())
-			require.NoError(t, <-ran)
-		})
-		return p
-	}
-	agent, err := set().Add(sip.PhoneOptions{
-		User: "8003", Password: "three",
+	caller, err := set().Add(sip.PhoneOptions{User: "13900001234"})
+	require.NoError(t, err)
+	return people{agent, caller}
+}
+
+// answering is an agent's phone that answers at once.
+func answering(id, password string) sip.PhoneOptions {
+	return sip.PhoneOptions{
+		User: id, Password: password,
 		OnIncoming: func(ctx context.Context, in call.Incoming) {
 			if in.Leg.Ring() != nil {
 				return
@@ -163,11 +154,31 @@ func telephones(t *testing.T, to netip.AddrPort) people {
 			case <-ctx.Done():
 			}
 		},
+	}
+}
+
+// phoneSets makes sets of phones of the hotline at SIP address to. They are gone at the test's end.
+func phoneSets(t *testing.T, to netip.AddrPort) (set func() *sip.Phones) {
+	t.Helper()
+	first := testkit.FreePorts(t, 40)
+	engine, err := media.NewPortable(media.Options{
+		Address: to.Addr(), Ports: media.PortRange{Lo: uint16(first), Hi: uint16(first + 39)},
 	})
 	require.NoError(t, err)
-	caller, err := set().Add(sip.PhoneOptions{User: "13900001234"})
-	require.NoError(t, err)
-	return people{agent, caller}
+	t.Cleanup(func() { require.NoError(t, engine.Close()) })
+	return func() *sip.Phones {
+		p, err := sip.NewPhones(sip.PhonesOptions{
+			Address: netip.AddrPortFrom(to.Addr(), 0), Server: to, Engine: engine, T1: 100 * time.Millisecond,
+		})
+		require.NoError(t, err)
+		ran := make(chan error, 1)
+		go func() { ran <- p.Run(context.Background()) }()
+		t.Cleanup(func() {
+			require.NoError(t, p.Close())
+			require.NoError(t, <-ran)
+		})
+		return p
+	}
 }
 
 // ring has the agent register and the caller call the alarm's number.

@@ -1,17 +1,24 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/config"
 	"hotline/internal/testkit"
 	"hotline/sip"
 )
@@ -23,6 +30,10 @@ func serveNode(t *testing.T, name, records, state string) *serving {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "data")
 	file := premises{data: data}.file(t)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	text = bytes.Replace(text, []byte("agents: ["), []byte(`agents: [{id: "9001", role: supervisor, password: nine}, `), 1)
+	require.NoError(t, os.WriteFile(file, text, 0o600))
 	add(t, file, fmt.Sprintf("records: %q\nstate: %q\nnode: {name: %s, sip: 127.0.0.1:0, secret: %s}\n", records, state, name, nodesSecret))
 	p := start(t, "serve", "--config", file, "--log-format", "json", "--log-level", "debug")
 	p.says(t, "Ctrl-C")
@@ -44,18 +55,18 @@ func twoNodes(t *testing.T) (a, b *serving, redis *testkit.Redis) {
 }
 
 // listed is what the tests need of a call.
-type listed struct{ ID, Node, Recording string }
+type listed struct{ ID, Kind, Node, Recording string }
 
-// only is the one call of a listing.
-func (s *serving) only(t *testing.T) (c listed) {
+// only is the one call of a caller in a listing.
+func (s *serving) only(t *testing.T) listed {
 	t.Helper()
 	status, body := s.get("/api/v1/calls", supervisorToken)
 	require.Equal(t, http.StatusOK, status, body)
-	var all struct{ Calls []json.RawMessage }
+	var all struct{ Calls []listed }
 	require.NoError(t, json.Unmarshal([]byte(body), &all))
-	require.Len(t, all.Calls, 1, body)
-	require.NoError(t, json.Unmarshal(all.Calls[0], &c))
-	return c
+	calls := slices.DeleteFunc(all.Calls, func(c listed) bool { return c.Kind == call.KindSupervision })
+	require.Len(t, calls, 1, body)
+	return calls[0]
 }
 
 // TestCallOverTwoNodes: a caller at one node talks to an agent whose phone is at the other; the call is seen from both
@@ -83,6 +94,7 @@ func TestCallOverTwoNodes(t *testing.T) {
 		require.NotContains(t, body, "13900001234")
 	}
 	b.until("/api/v1/calls", `"joined":"`) // from here on it is recorded
+	supervise(t, a, b)
 	leg.Hangup(call.CauseBye)
 	a.until("/api/v1/agents", `"wrap_up_until":"`)
 	b.until("/api/v1/agents", `"wrap_up_until":"`)
@@ -172,4 +184,136 @@ func TestRedisAwayAtStart(t *testing.T) {
 	redis.Kill()
 	s.stop()
 	require.Equal(t, exitOK, s.code(t), s.err)
+}
+
+// TestMetricsOfSeveral: promlint has nothing to say of the figures of a node of several, and none has a number in it.
+func TestMetricsOfSeveral(t *testing.T) {
+	t.Parallel()
+	file := premises{}.file(t)
+	add(t, file, "records: postgres://nobody@127.0.0.1:1/none\nstate: redis://127.0.0.1:1\nnode: {name: a, sip: 127.0.0.1:0, secret: "+nodesSecret+"}\n")
+	cfg, err := loadConfig(file)
+	require.NoError(t, err)
+	a, err := newApp(cfg, zap.NewNop())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, a.shutdown(nil, false)) }()
+	problems, err := testutil.GatherAndLint(a.registry)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	families, err := a.registry.Gather()
+	require.NoError(t, err)
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	seen := 0
+	for _, f := range families {
+		name := f.GetName()
+		if strings.HasPrefix(name, "hotline_site_") || strings.HasPrefix(name, "hotline_book_") || name == "hotline_sip_gate_total" {
+			seen++
+			short := "`" + strings.TrimPrefix(name, "hotline_site") + "`"
+			require.True(t, strings.Contains(string(readme), "`"+name+"`") || strings.Contains(string(readme), short), "%s is not in the README", name)
+		}
+	}
+	require.Greater(t, seen, 15)
+}
+
+// TestOtherRedisAtRestart: a reload does not move a node to another Redis, and says what waits for a restart.
+func TestOtherRedisAtRestart(t *testing.T) {
+	t.Parallel()
+	began, now := &config.Config{}, &config.Config{}
+	text := func(state, name string) string {
+		return "records: postgres://nobody@127.0.0.1:1/none\nstate: " + state + "\nnode: {name: " + name + ", sip: 127.0.0.1:0, secret: " + nodesSecret + "}\n"
+	}
+	for cfg, of := range map[*config.Config]string{began: text("redis://127.0.0.1:1", "a"), now: text("redis://127.0.0.1:2", "b")} {
+		read, err := config.Parse("", []byte(of), nil)
+		require.NoError(t, err)
+		*cfg = *read
+	}
+	require.Equal(t, []string{"node", "state"}, needRestart(began, now))
+	require.Empty(t, needRestart(began, began))
+}
+
+// TestCheckState: what Redis' client does not take is found by hotline check, and told without the password.
+func TestCheckState(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"redis://hotline:hid%zzen@127.0.0.1", "redis+sentinel://u:hidden@127.0.0.1", "redis://u:hidden@127.0.0.1/x"} {
+		file := premises{}.file(t)
+		add(t, file, "records: postgres://nobody@127.0.0.1:1/none\nstate: "+state+"\nnode: {name: a, sip: 127.0.0.1:0, secret: "+nodesSecret+"}\n")
+		code, out, complaints := command(t, "check", file)
+		require.NotZero(t, code)
+		require.Contains(t, complaints, "state: ")
+		require.NotContains(t, out+complaints, "hidden")
+		require.NotContains(t, out+complaints, "hid%zzen")
+	}
+}
+
+// TestPhonesOfDrainingNodes: a node that drains sends phones on as long as another takes calls; when none does they stay,
+// since alarms are taken to the end.
+func TestPhonesOfDrainingNodes(t *testing.T) {
+	t.Parallel()
+	a, b, _ := twoNodes(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	at, elsewhere := telephones(t, a.sip), telephones(t, b.sip)
+	require.NoError(t, at.agent.Register(ctx))
+	talk, err := at.caller.Dial(ctx, "96119", sip.DialOptions{})
+	require.NoError(t, err)
+	a.until("/api/v1/agents", `"state":"talking"`)
+	listens, err := elsewhere.caller.Dial(ctx, "96777", sip.DialOptions{})
+	require.NoError(t, err)
+	a.stop()
+	testkit.Within(t, patience, "the phone to be sent on", func() bool {
+		err := at.agent.Register(ctx)
+		return err != nil && strings.Contains(err.Error(), "503")
+	})
+	b.until("/api/v1/site", `"ready":false`)
+	require.NoError(t, talk.Context().Err(), "its talk goes on")
+	b.stop()
+	testkit.Within(t, patience, "the phone to be taken again", func() bool { return at.agent.Register(ctx) == nil })
+	require.NoError(t, listens.Context().Err())
+	talk.Hangup(call.CauseBye)
+	listens.Hangup(call.CauseBye)
+	for _, s := range []*serving{a, b} {
+		require.Equal(t, exitOK, s.code(t), s.err)
+	}
+}
+
+// supervise has a supervisor whose phone is at b hear the talk at a, twice: the claim of the phone is given back.
+func supervise(t *testing.T, a, b *serving) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	phone, err := phoneSets(t, b.sip)().Add(answering("9001", "nine"))
+	require.NoError(t, err)
+	require.NoError(t, phone.Register(ctx))
+	a.until("/api/v1/agents", `"id":"9001","name":"9001","role":"supervisor","state":"ready"`)
+	c := a.only(t)
+	deed := func(method, body string) (int, string) {
+		req, err := http.NewRequestWithContext(ctx, method, "http://"+b.http+"/api/v1/calls/"+c.ID+"/supervise", strings.NewReader(body))
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+supervisorToken)
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+		res, err := client.Do(req)
+		require.NoError(t, err)
+		text, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode, string(text)
+	}
+	for range 2 {
+		testkit.Within(t, patience, "the supervisor to be asked in", func() bool {
+			status, _ := deed(http.MethodPost, `{"phone": "9001", "mode": "listen"}`)
+			return status == http.StatusAccepted
+		})
+		a.until("/api/v1/calls/"+c.ID, `"mode":"listen"`)
+		testkit.Within(t, patience, "the supervisor to be heard", func() bool {
+			status, _ := deed(http.MethodPost, `{"phone": "9001", "mode": "join"}`)
+			return status == http.StatusOK
+		})
+		testkit.Within(t, patience, "the supervisor to be off the line", func() bool {
+			status, _ := deed(http.MethodDelete, "")
+			return status == http.StatusNotFound
+		})
+		a.until("/api/v1/site", `"claims":1`)
+		b.until("/api/v1/site", `"claims":1`)
+	}
+	require.Contains(t, a.err.String(), `"by":"ops@b"`)
 }

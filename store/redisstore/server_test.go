@@ -329,3 +329,40 @@ func TestFollowersDoNotStarveDeeds(t *testing.T) {
 		<-ended
 	}
 }
+
+// TestPurged: what has ended by the clock does not stay until its key ends, and of a book whose beginning was lost nothing
+// stays.
+func TestPurged(t *testing.T) {
+	server := testkit.StartRedis(t)
+	b := open(t, redisstore.Options{URL: server.URL(), Bounds: site.Bounds{
+		Log: 100, LogFor: time.Hour, Places: 9, Regulars: 9, Agents: 9, RegularsFor: 10 * time.Second,
+	}})
+	clock := newHands()
+	b.SetClock(clock.now)
+	now := enter(t, b, time.Minute).Now
+	for i, seconds := range []time.Duration{5, 50} {
+		number := fmt.Sprint(i)
+		require.NoError(t, b.Say(t.Context(), nodeA,
+			call.SiteFact{Place: &call.SitePlace{Number: number, Until: now.Add(seconds * time.Second)}},
+			call.SiteFact{Regular: &call.SiteRegular{Number: number, At: now.Add((seconds - 10) * time.Second)}}))
+	}
+	clock.advance(20 * time.Second)
+	_, err := b.Renew(t.Context(), nodeA)
+	require.NoError(t, err)
+	for _, key := range b.Keys()[11:] {
+		kind, ok := server.Do(t, "TYPE", key).(string)
+		require.True(t, ok)
+		count := map[string]string{"hash": "HLEN", "zset": "ZCARD"}[kind]
+		require.EqualValues(t, 1, server.Do(t, count, key), key)
+	}
+	server.Do(t, "DEL", b.Keys()[0])
+	v, err := b.Read(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, v.Facts, "of a book that is no more")
+	enter(t, b, time.Minute)
+	v, err = b.Read(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, v.Facts)
+	require.Len(t, v.Nodes, 1)
+	require.EqualValues(t, 4, server.Do(t, "DBSIZE"), "meta, nodes, leases and log")
+}

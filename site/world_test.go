@@ -1,0 +1,469 @@
+package site_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap/zaptest"
+
+	"hotline/call"
+	"hotline/call/calltest"
+	"hotline/internal/testkit"
+	"hotline/site"
+	"hotline/store/memstore"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// bookBehind is by how much the book's clock is behind that of the nodes.
+const bookBehind = 37 * time.Hour
+
+// world is some nodes of one site, with the real book, real gates, and phones that know how many legs they have.
+type world struct {
+	t     testing.TB
+	book  *memstore.Book
+	mu    sync.Mutex
+	nodes map[string]*node
+	legs  map[string]map[string]bool // dialogs that ring or talk at each phone
+	most  map[string]int             // the most at once
+	rings map[string]int
+	n     int
+	// answerAfter is how long phones ring; negative: for ever.
+	answerAfter time.Duration
+	// unheard: nodes that are stopped or cut off from the others (not from the book).
+	unheard map[string]bool
+}
+
+// inWorld runs a test in a bubble of its own time.
+func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{
+			t: t, nodes: map[string]*node{}, legs: map[string]map[string]bool{}, most: map[string]int{},
+			rings: map[string]int{}, unheard: map[string]bool{}, answerAfter: 3 * time.Second,
+			book: memstore.NewBook(func() time.Time { return time.Now().Add(-bookBehind) }, site.DefaultBounds()),
+		}
+		defer func() {
+			for _, n := range w.nodes {
+				n.thaw()
+				n.kill()
+			}
+			time.Sleep(2 * time.Hour) // whatever rings or waits ends
+		}()
+		f(t, w)
+		for agent, most := range w.most {
+			require.LessOrEqual(t, most, 1, "legs at once at the phone of agent %s", agent)
+		}
+	})
+}
+
+type node struct {
+	*site.Member
+	w        *world
+	name     string
+	link     *link
+	desk     *desk
+	edge     *edge
+	registry *prometheus.Registry
+	stop     context.CancelFunc
+	done     chan struct{}
+}
+
+func (w *world) node(name string, change ...func(*site.Options)) *node {
+	n := &node{w: w, name: name, registry: prometheus.NewRegistry(), done: make(chan struct{})}
+	n.link = &link{Book: w.book}
+	n.desk = &desk{}
+	n.edge = &edge{w: w, n: n, gates: map[string]*call.Gate{}, flows: map[string]call.SiteFlow{}}
+	o := site.Options{
+		Book: n.link, Edge: n.edge, Desk: n.desk, Peers: peers{w, n}, Name: name, SIP: name + ":5060", HTTP: name + ":8080",
+		Logger: zaptest.NewLogger(w.t).Named(name), Registry: n.registry,
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	m, err := site.New(o)
+	require.NoError(w.t, err)
+	n.Member = m
+	w.mu.Lock()
+	w.nodes[name] = n
+	w.mu.Unlock()
+	ctx, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	go func() {
+		defer close(n.done)
+		if err := m.Run(ctx); err != nil {
+			w.t.Error(err)
+		}
+	}()
+	return n
+}
+
+// kill has a node's process end: what is under way ends, and it answers nothing any more.
+func (n *node) kill() {
+	n.w.mu.Lock()
+	n.w.unheard[n.name] = true
+	n.w.mu.Unlock()
+	n.stop()
+	<-n.done
+}
+
+// freeze stops the node, as far as its desk can: nothing that is to be told goes on. thaw has it go on.
+func (n *node) freeze() {
+	n.desk.mu.Lock()
+	defer n.desk.mu.Unlock()
+	n.desk.frozen = make(chan struct{})
+	n.w.hear(n, false)
+}
+
+func (n *node) thaw() {
+	n.desk.mu.Lock()
+	defer n.desk.mu.Unlock()
+	if n.desk.frozen != nil {
+		close(n.desk.frozen)
+		n.desk.frozen = nil
+	}
+}
+
+// hear has a node be heard by the others, or not.
+func (w *world) hear(n *node, is bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unheard[n.name] = !is
+}
+
+func (n *node) state(s call.SiteState) func() bool { return func() bool { return n.desk.last() == s } }
+
+// registers has a phone register at a node; it leaves whatever node it was at in its own time.
+func (n *node) registers(agent string) {
+	n.edge.register(agent)
+	f := n.edge.flow(agent)
+	n.Say(call.SiteFact{Flow: &f})
+}
+
+// ring rings an agent in the background.
+func (n *node) ring(ctx context.Context, agent, callID string) *ringing {
+	r := &ringing{done: make(chan struct{}), began: time.Now()}
+	go func() {
+		defer close(r.done)
+		r.leg, r.err = n.Ring(ctx, call.RingRequest{Agent: agent, CallID: callID})
+		r.took = time.Since(r.began)
+	}()
+	return r
+}
+
+type ringing struct {
+	leg   call.Leg
+	err   error
+	done  chan struct{}
+	began time.Time
+	took  time.Duration
+}
+
+func (r *ringing) why(t testing.TB) call.Cause {
+	t.Helper()
+	<-r.done
+	failed, told := errors.AsType[*call.RingError](r.err)
+	require.True(t, told, "%v", r.err)
+	return failed.Why
+}
+
+// talk rings an agent until it answers.
+func (n *node) talk(agent, callID string) call.Leg {
+	r := n.ring(context.Background(), agent, callID)
+	<-r.done
+	require.NoError(n.w.t, r.err)
+	return r.leg
+}
+
+// within waits for something to be so, and fails when it is not after d.
+func within(t testing.TB, d time.Duration, what string, so func() bool) time.Duration {
+	t.Helper()
+	began := time.Now()
+	for !so() {
+		if time.Since(began) > d {
+			t.Fatalf("not so after %v: %s", d, what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return time.Since(began)
+}
+
+// claims are the book's, by agent.
+func (w *world) claims() map[string]call.SiteClaim {
+	v, err := w.book.Read(context.Background())
+	require.NoError(w.t, err)
+	claims := map[string]call.SiteClaim{}
+	for _, f := range v.Facts {
+		if f.Claim != nil {
+			claims[f.Claim.Agent] = *f.Claim
+		}
+	}
+	return claims
+}
+
+func (w *world) facts(is func(f call.SiteFact) bool) (n int) {
+	v, err := w.book.Read(context.Background())
+	require.NoError(w.t, err)
+	for _, f := range v.Facts {
+		if is(f) {
+			n++
+		}
+	}
+	return n
+}
+
+// flowAt is the node at which the book has a phone.
+func (w *world) flowAt(agent string) call.NodeID {
+	v, err := w.book.Read(context.Background())
+	require.NoError(w.t, err)
+	for _, f := range v.Facts {
+		if f.Flow != nil && f.Flow.Agent == agent {
+			return f.Flow.Edge
+		}
+	}
+	return ""
+}
+
+// link is a node's way to the book, which may be shut.
+type link struct {
+	*memstore.Book
+	mu     sync.Mutex
+	shut   bool // nothing comes through, and no answer
+	broken bool // an error comes at once
+	lose   map[string]bool
+}
+
+func (l *link) set(shut, broken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shut, l.broken = shut, broken
+}
+
+// losing has the answers to a method get lost, though the book does what it was asked to.
+func (l *link) losing(method string, is bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lose == nil {
+		l.lose = map[string]bool{}
+	}
+	l.lose[method] = is
+}
+
+var errLink = errors.New("connection refused")
+
+// pass lets a request through, as the link is.
+func (l *link) pass(ctx context.Context, method string, f func()) error {
+	l.mu.Lock()
+	shut, broken, lose := l.shut, l.broken, l.lose[method]
+	l.mu.Unlock()
+	if broken {
+		return errLink
+	}
+	if !shut {
+		f()
+	}
+	if shut || lose {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+func pass[T any](ctx context.Context, l *link, method string, f func() (T, error)) (v T, err error) {
+	if failed := l.pass(ctx, method, func() { v, err = f() }); failed != nil {
+		var none T
+		return none, fmt.Errorf("%s: %w", method, failed)
+	}
+	return v, err
+}
+
+func passing(ctx context.Context, l *link, method string, f func() error) error {
+	_, err := pass(ctx, l, method, func() (struct{}, error) { return struct{}{}, f() })
+	return err
+}
+
+func (l *link) Enter(ctx context.Context, n site.Node, last site.Lease) (site.Lease, error) {
+	return pass(ctx, l, "Enter", func() (site.Lease, error) { return l.Book.Enter(ctx, n, last) })
+}
+
+func (l *link) Renew(ctx context.Context, id call.NodeID) (site.Lease, error) {
+	return pass(ctx, l, "Renew", func() (site.Lease, error) { return l.Book.Renew(ctx, id) })
+}
+
+func (l *link) Leave(ctx context.Context, id call.NodeID) error {
+	return passing(ctx, l, "Leave", func() error { return l.Book.Leave(ctx, id) })
+}
+
+func (l *link) Say(ctx context.Context, id call.NodeID, facts ...call.SiteFact) error {
+	return passing(ctx, l, "Say", func() error { return l.Book.Say(ctx, id, facts...) })
+}
+
+func (l *link) Claim(ctx context.Context, id call.NodeID, agent, callID string) (site.Grant, error) {
+	return pass(ctx, l, "Claim", func() (site.Grant, error) { return l.Book.Claim(ctx, id, agent, callID) })
+}
+
+func (l *link) Mark(ctx context.Context, c call.SiteClaim) error {
+	return passing(ctx, l, "Mark", func() error { return l.Book.Mark(ctx, c) })
+}
+
+func (l *link) Release(ctx context.Context, id call.NodeID, r call.SiteRest) error {
+	return passing(ctx, l, "Release", func() error { return l.Book.Release(ctx, id, r) })
+}
+
+func (l *link) Abandon(ctx context.Context, id call.NodeID, agent string, t call.Token) error {
+	return passing(ctx, l, "Abandon", func() error { return l.Book.Abandon(ctx, id, agent, t) })
+}
+
+func (l *link) Clear(ctx context.Context, agent string, t call.Token) error {
+	return passing(ctx, l, "Clear", func() error { return l.Book.Clear(ctx, agent, t) })
+}
+
+func (l *link) Raise(ctx context.Context, t call.Token) error {
+	return passing(ctx, l, "Raise", func() error { return l.Book.Raise(ctx, t) })
+}
+
+func (l *link) Resume(ctx context.Context, c call.SiteClaim) error {
+	return passing(ctx, l, "Resume", func() error { return l.Book.Resume(ctx, c) })
+}
+
+func (l *link) Read(ctx context.Context) (site.View, error) {
+	return pass(ctx, l, "Read", func() (site.View, error) { return l.Book.Read(ctx) })
+}
+
+func (l *link) Follow(ctx context.Context, after site.Place) ([]site.Entry, error) {
+	entries, err := l.Book.Follow(ctx, after)
+	if failed := l.pass(ctx, "Follow", func() {}); failed != nil {
+		return nil, failed
+	}
+	return entries, err
+}
+
+// desk is told, and believes what it is told.
+type desk struct {
+	mu     sync.Mutex
+	news   []call.SiteNews
+	flows  map[string]call.SiteFlow
+	claims map[string]call.SiteClaim
+	frozen chan struct{} // Learn waits for it to be closed, as in a process that is stopped
+}
+
+func (d *desk) Learn(n call.SiteNews) {
+	d.mu.Lock()
+	frozen := d.frozen
+	d.mu.Unlock()
+	if frozen != nil {
+		<-frozen
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.news = append(d.news, n)
+	if n.Whole {
+		d.flows, d.claims = map[string]call.SiteFlow{}, map[string]call.SiteClaim{}
+	}
+	for _, f := range n.Facts {
+		switch {
+		case f.Flow != nil:
+			d.flows[f.Flow.Agent] = *f.Flow
+		case f.FlowGone != nil && d.flows[f.FlowGone.Agent].Edge == f.FlowGone.Edge:
+			delete(d.flows, f.FlowGone.Agent)
+		case f.Claim != nil:
+			d.claims[f.Claim.Agent] = *f.Claim
+		case f.Rest != nil && d.claims[f.Rest.Agent].Token == f.Rest.Token:
+			delete(d.claims, f.Rest.Agent)
+		}
+	}
+	for _, id := range n.Dead {
+		for agent, f := range d.flows {
+			if f.Edge == id {
+				delete(d.flows, agent)
+			}
+		}
+		for agent, c := range d.claims {
+			if c.Owner == id {
+				c.Orphan = true
+				d.claims[agent] = c
+			}
+		}
+	}
+	for _, c := range n.Cleared {
+		delete(d.claims, c.Agent)
+	}
+}
+
+func (d *desk) last() call.SiteState {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.news) == 0 {
+		return ""
+	}
+	return d.news[len(d.news)-1].State
+}
+
+func (d *desk) told(is func(n call.SiteNews) bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(d.news, is)
+}
+
+func (d *desk) claim(agent string) call.SiteClaim {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.claims[agent]
+}
+
+func (d *desk) knows(agent string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, is := d.flows[agent]
+	return is
+}
+
+// peers ask the other nodes of the world.
+type peers struct {
+	w *world
+	n *node
+}
+
+func (p peers) reach(ctx context.Context, n site.Node) (*node, error) {
+	p.w.mu.Lock()
+	to, away := p.w.nodes[n.Name], p.w.unheard[n.Name] || p.w.unheard[p.n.name]
+	p.w.mu.Unlock()
+	if away || to == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	time.Sleep(time.Millisecond)
+	return to, nil
+}
+
+func (p peers) Yield(ctx context.Context, n site.Node, agents []string) ([]call.GatePast, error) {
+	to, err := p.reach(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return to.Member.Yield(agents), nil
+}
+
+func (p peers) Holds(ctx context.Context, n site.Node, keys []string) ([]string, error) {
+	to, err := p.reach(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return to.Held(keys), nil
+}
+
+// leg tells when its BYE was answered.
+type settledLeg struct {
+	*calltest.Leg
+	settled chan struct{}
+}
+
+func (l settledLeg) Settled() <-chan struct{} { return l.settled }
