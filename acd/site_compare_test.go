@@ -81,8 +81,8 @@ type siteRun struct {
 	joins int
 }
 
-func newSiteRun(t testing.TB, nodes int, o acd.Options) *siteRun {
-	r := &siteRun{world: newWorld(t, nodes, o)}
+func newSiteRun(tb testing.TB, nodes int, o acd.Options) *siteRun {
+	r := &siteRun{world: newWorld(tb, nodes, o)}
 	for _, a := range siteAgents {
 		r.home[a] = -1
 	}

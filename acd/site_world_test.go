@@ -90,9 +90,9 @@ type worldCall struct {
 	over bool
 }
 
-func newWorld(t testing.TB, nodes int, o acd.Options) *world {
+func newWorld(tb testing.TB, nodes int, o acd.Options) *world {
 	w := &world{
-		t: t, start: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), delay: func() time.Duration { return 0 },
+		t: tb, start: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), delay: func() time.Duration { return 0 },
 		callers: map[string]*call.SiteCaller{}, rests: map[string]*call.SiteRest{}, shifts: map[string]*call.Shift{},
 		flows: map[string]*call.SiteFlow{}, claims: map[string]*call.SiteClaim{}, phones: map[string]*worldPhone{},
 		calls: map[string]*worldCall{}, engage: map[string]*acd.SimLeg{}, home: map[string]int{}, refusedAt: map[time.Duration]bool{},
@@ -109,7 +109,7 @@ func newWorld(t testing.TB, nodes int, o acd.Options) *world {
 		o.OnPanic = func(where string, v any) { w.fault("%s: panic: %v\n%s", where, v, debug.Stack()) }
 		o.OnAlarm = func(s acd.AlarmStep) { w.line("alarm %s %s", s.Call, s.Step) }
 		sim, err := acd.NewSim(o, n, w.now)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		n.sim = sim
 		w.nodes = append(w.nodes, n)
 	}
