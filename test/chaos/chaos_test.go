@@ -1,11 +1,14 @@
 package chaos
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -90,7 +93,29 @@ func (w *town) live(happens func()) *evidence {
 	time.Sleep(calm)
 	close(stop)
 	calling.Wait()
-	return w.evidence(w.faults, span{still, time.Now()})
+	e := w.evidence(w.faults, span{still, time.Now()})
+	w.keep(e)
+	return e
+}
+
+// keepVariable names a folder in which a run leaves what it has seen, and what the nodes have said, for a second look.
+const keepVariable = "HOTLINE_CHAOS_KEEP"
+
+// keep writes a run down.
+func (w *town) keep(e *evidence) {
+	w.t.Helper()
+	folder := os.Getenv(keepVariable)
+	if folder == "" {
+		return
+	}
+	text, err := json.MarshalIndent(e, "", " ")
+	require.NoError(w.t, err)
+	require.NoError(w.t, os.MkdirAll(folder, 0o700))
+	require.NoError(w.t, os.WriteFile(filepath.Join(folder, "evidence.json"), text, 0o600))
+	for i, n := range w.nodes {
+		said := strings.Join(append(n.said, n.Log()), "")
+		require.NoError(w.t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("node-%d.log", i)), []byte(said), 0o600))
+	}
 }
 
 // held fails the test by what the judge finds.

@@ -122,7 +122,9 @@ func (w *town) drain(n *node) {
 // unraced fails the test if the race detector spoke in a process that was killed before it could end by that.
 func (w *town) unraced(n *node) {
 	w.t.Helper()
-	if log := n.Log(); strings.Contains(log, "WARNING: DATA RACE") {
+	log := n.Log()
+	n.said = append(n.said, log)
+	if strings.Contains(log, "WARNING: DATA RACE") {
 		w.t.Errorf("the race detector spoke: %.4000s", log[strings.Index(log, "WARNING: DATA RACE"):])
 	}
 }

@@ -166,18 +166,25 @@ func (c *caseFile) living(second *leg) *leg {
 }
 
 func oneLeg(c *caseFile, say func(string, ...any)) {
+	more := make(map[*leg]int) // INVITEs that came during a leg; the first of them is told
 	for i := range c.Legs {
 		l := &c.Legs[i]
-		if l.How == endedBusy {
-			if first := c.living(l); first == nil {
-				say("agent %s got a second INVITE at %s (call of %s by node %d), and nothing is known of the first", l.Agent, c.at(l.Invited), l.From, l.Owner)
-			} else if !c.Alone || first.How != endedByFar || first.Ended.Sub(l.Invited) > crossing {
-				say("agent %s got a second INVITE at %s (call of %s by node %d); of the first, of %s by node %d, the INVITE came at %s, the 200 went at %s and the end was at %s: %s",
-					l.Agent, c.at(l.Invited), l.From, l.Owner, first.From, first.Owner, c.at(first.Invited), c.at(first.Answered), c.at(first.Ended), first.How)
-			}
+		if l.How != endedBusy {
 			continue
 		}
-		for j := i + 1; j < len(c.Legs) && c.Legs[j].Agent == l.Agent; j++ {
+		first := c.living(l)
+		if first == nil {
+			say("agent %s got a second INVITE at %s (call of %s by node %d), and nothing is known of the first", l.Agent, c.at(l.Invited), l.From, l.Owner)
+		} else if crossed := c.Alone && first.How == endedByFar && first.Ended.Sub(l.Invited) <= crossing; !crossed {
+			if more[first]++; more[first] == 1 {
+				say("agent %s got a second INVITE at %s (call of %s by node %d); of the first, of %s by node %d at node %d, the INVITE came at %s, the 200 went at %s and the end was at %s: %s",
+					l.Agent, c.at(l.Invited), l.From, l.Owner, first.From, first.Owner, first.Edge, c.at(first.Invited), c.at(first.Answered), c.at(first.Ended), first.How)
+			}
+		}
+	}
+	for i := range c.Legs {
+		l := &c.Legs[i]
+		for j := i + 1; l.How != endedBusy && j < len(c.Legs) && c.Legs[j].Agent == l.Agent; j++ {
 			if m := &c.Legs[j]; m.How != endedBusy && m.Invited.Before(l.Ended) {
 				say("agent %s had two legs: %s from %s to %s, and %s from %s", l.Agent, l.From, c.at(l.Invited), c.at(l.Ended), m.From, c.at(m.Invited))
 			}

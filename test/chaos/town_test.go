@@ -100,6 +100,7 @@ type node struct {
 	state *tcpRelay
 	sip   *udpRelay
 	http  *tcpRelay
+	said  []string // by processes that were killed
 }
 
 // newTown starts so many nodes, and phones that register at them.
