@@ -419,6 +419,12 @@ func (d *desk) claim(agent string) call.SiteClaim {
 	return d.claims[agent]
 }
 
+func (d *desk) flow(agent string) call.SiteFlow {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.flows[agent]
+}
+
 func (d *desk) knows(agent string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
