@@ -72,6 +72,13 @@ func (e *edge) highest(agent string) call.Token {
 	return e.gates[agent].Highest()
 }
 
+// rung is the last claim by which this node rang a phone.
+func (e *edge) rung() call.RingClaim {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.claims[len(e.claims)-1]
+}
+
 func wireTime() { time.Sleep(time.Millisecond) }
 
 // Ring sends an INVITE through the edge that the claim names.

@@ -119,7 +119,7 @@ func (m *Member) forsake(agent string, t call.Token) {
 // give gives a claim back, with what it has left on its agent. It needs mu.
 func (m *Member) give(h *hold, rest call.SiteRest) {
 	m.drop(h)
-	rest.Agent = h.agent
+	rest.Agent, rest.Call = h.agent, h.call
 	if h.unsure || h.local || h.given { // the book has no such claim of this node's
 		rest.Token = call.Token{}
 		m.out.say(m, call.SiteFact{Rest: &rest})

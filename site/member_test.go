@@ -37,7 +37,7 @@ func TestJoin(t *testing.T) {
 		require.EqualValues(t, 1, s.Epoch)
 		require.Equal(t, 2, s.Flows)
 		// instants are this node's, though the book's clock is another
-		f := a.desk.flows["8002"]
+		f := a.desk.flow("8002")
 		require.WithinDuration(t, b.edge.flow("8002").Since, f.Since, time.Millisecond)
 		require.Equal(t, b.Self(), f.Edge)
 		require.WithinDuration(t, time.Now().Add(5*time.Second), a.Lease(), time.Second)
@@ -62,7 +62,7 @@ func TestRingElsewhere(t *testing.T) {
 			return c.Call == "call-1" && c.Owner == a.Self() && c.Edge == b.Self() && !c.Rung.IsZero()
 		})
 		require.WithinDuration(t, time.Now(), b.desk.claim("8002").Rung, 100*time.Millisecond)
-		c := a.edge.claims[0]
+		c := a.edge.rung()
 		require.Equal(t, "b:5060", c.Via)
 		require.LessOrEqual(t, time.Until(c.Until), 2*time.Second)
 		require.Equal(t, call.CauseTaken, b.ring(t.Context(), "8002", "call-2").why(t))
