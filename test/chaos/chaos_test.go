@@ -114,7 +114,11 @@ func (w *town) keep(e *evidence) {
 	require.NoError(w.t, os.WriteFile(filepath.Join(folder, "evidence.json"), text, 0o600))
 	for i, n := range w.nodes {
 		said := strings.Join(append(n.said, n.Log()), "")
-		require.NoError(w.t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("node-%d.log", i)), []byte(said), 0o600))
+		for name, text := range map[string][]byte{
+			"log": []byte(said), "agents.json": n.Get("/api/v1/agents"), "queues.json": n.Get("/api/v1/queues"), "metrics": n.Get("/metrics"),
+		} {
+			require.NoError(w.t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("node-%d.%s", i, name)), text, 0o600))
+		}
 	}
 }
 
