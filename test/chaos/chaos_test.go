@@ -67,6 +67,7 @@ func seedOf(t *testing.T, usual uint64) uint64 {
 
 // testChaos makes faults for a time, and until each kind has been, one after another with quiet times between.
 func testChaos(t *testing.T, lasts time.Duration, seed uint64, least, most time.Duration) {
+	t.Helper()
 	w := newTown(t, 3, seed)
 	p := &plan{random: rand.New(rand.NewPCG(seed, 8)), nodes: len(w.nodes), kinds: allFaults, least: least, most: most}
 	e := w.live(func() {

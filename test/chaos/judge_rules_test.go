@@ -156,9 +156,14 @@ func TestUncovered(t *testing.T) {
 		others []span
 		left   float64
 	}{
-		{nil, 10}, {[]span{{sec(0), sec(5)}}, 10}, {[]span{{sec(25), sec(30)}}, 10}, {[]span{{sec(5), sec(12)}}, 8},
-		{[]span{{sec(18), sec(25)}, {sec(5), sec(12)}}, 6}, {[]span{{sec(12), sec(14)}, {sec(13), sec(15)}}, 7},
-		{[]span{{sec(0), sec(30)}}, 0}, {[]span{{sec(12), sec(18)}, {sec(13), sec(14)}}, 4},
+		{nil, 10},
+		{[]span{{sec(0), sec(5)}}, 10},
+		{[]span{{sec(25), sec(30)}}, 10},
+		{[]span{{sec(5), sec(12)}}, 8},
+		{[]span{{sec(18), sec(25)}, {sec(5), sec(12)}}, 6},
+		{[]span{{sec(12), sec(14)}, {sec(13), sec(15)}}, 7},
+		{[]span{{sec(0), sec(30)}}, 0},
+		{[]span{{sec(12), sec(18)}, {sec(13), sec(14)}}, 4},
 	} {
 		require.Equal(t, time.Duration(c.left*float64(time.Second)), uncovered(s, c.others), "%v", c.others)
 	}
