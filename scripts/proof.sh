@@ -4,7 +4,9 @@
 # three times), matrix (every kind of message lost, late or out of order, with the timers of RFC 3261), alarm (every
 # schedule of a small world), bench (how soon the desk rings, what signalling costs), media (what audio costs), wire (how soon a key rings an
 # agent's phone, by the wire's own clock), model (the desk's code against the formulas of
-# Erlang), mediasoak (calls of every kind on both media engines for half an hour), soak (calls for ten minutes).
+# Erlang), mediasoak (calls of every kind on both media engines for half an hour), soak (calls for ten minutes),
+# chaos (three nodes, 30 phones and 20 calls a second for ten minutes while nodes, Redis and PostgreSQL are killed,
+# stopped and cut off), sitebench (how soon desks that share a Redis ring a phone).
 # Each part writes docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
 #
 #   PROOF=soak,fuzz   some parts only
@@ -12,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOFLAGS=-buildvcs=false
-parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,bench,media,wire,model,mediasoak,soak}
+parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,bench,media,wire,model,mediasoak,soak,chaos,sitebench}
 fuzztime=${FUZZTIME:-1m}
 soaktime=${SOAKTIME:-10m}
 folder=docs/proof
@@ -43,6 +45,12 @@ heading() { printf '# %s, %s\n\n%s\n\nCommit %s. %s.\n\n' "$1" "$(date +%F)" "$2
 bench() {
 	go build -o bin/hotline ./cmd/hotline
 	{ echo '```' && bin/hotline bench acd && echo && bin/hotline bench sip && echo '```'; } | tee "$figures"
+}
+
+# shared keeps the table that the command prints.
+shared() {
+	go build -o bin/hotline ./cmd/hotline
+	{ echo '```' && bin/hotline bench acd --state redis && echo '```'; } | tee "$figures"
 }
 
 # audio keeps the table that the command prints.
@@ -132,8 +140,15 @@ for name in ${parts//,/ }; do
 		part soak "Calls at 30 a minute for $soaktime to one hotline process (built without the race detector), by simulated people." \
 			go test -tags proof -run '^TestSoak$' -count=1 -timeout 2h -v ./sim
 		;;
+	chaos)
+		part chaos "Three nodes on one Redis and one PostgreSQL, 30 agents' phones, 20 calls/s, and faults one after another for ten minutes; judged from the phones' and callers' own notes and the database." \
+			go test -race -tags proof -run '^TestChaosInFull$' -count=1 -timeout 40m -v ./test/chaos
+		;;
+	sitebench)
+		part sitebench "How soon desks that share their agents and callers by one Redis ring a phone: 1, 2 and 4 nodes, 1000 agents, 10000 waiting; and what that costs Redis and the nodes." shared
+		;;
 	*)
-		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, bench, media, wire, model, mediasoak, soak" >&2
+		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, bench, media, wire, model, mediasoak, soak, chaos, sitebench" >&2
 		exit 2
 		;;
 	esac

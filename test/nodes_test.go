@@ -22,7 +22,7 @@ type pair struct {
 	redis *testkit.Redis
 }
 
-func newPair(t *testing.T, yaml string) *pair {
+func newPair(t *testing.T) *pair {
 	t.Helper()
 	p := &pair{t: t, redis: testkit.StartRedis(t)}
 	database := testkit.StartPostgres(t).Database(t)
@@ -30,7 +30,7 @@ func newPair(t *testing.T, yaml string) *pair {
 		port := testkit.FreePorts(t, 1)
 		p.nodes[i] = testkit.StartHotline(t, testkit.HotlineOptions{
 			YAML: fmt.Sprintf("%s\nstate: %q\nnode: {name: node-%d, site: pair, sip: \"127.0.0.1:%d\", secret: the-secret-of-two-nodes-of-one-test}\n",
-				yaml, p.redis.URL(), i, port),
+				city, p.redis.URL(), i, port),
 			Race: true, Records: database, Expires: "6s",
 		})
 	}
@@ -46,11 +46,11 @@ func (p *pair) agent(node int, id string, o testkit.BaresipOptions) *testkit.Bar
 	return b
 }
 
-// dial has a caller call a number at a node.
-func (p *pair) dial(node int, from, number string) *testkit.Baresip {
+// dial has a caller call the number of repair at a node.
+func (p *pair) dial(node int, from string) *testkit.Baresip {
 	p.t.Helper()
 	c := caller(p.t, testkit.BaresipOptions{User: from})
-	c.Dial(p.nodes[node].Number(number))
+	c.Dial(p.nodes[node].Number("96110"))
 	return c
 }
 
@@ -68,9 +68,9 @@ func waiting(r testkit.Record) bool { return len(r.Visits) > 0 && r.Ended == nil
 // is free again for the next; who asks the other node for the call's record, recording and messages gets them too.
 func TestNodesShareAgents(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, city)
+	p := newPair(t)
 	phone := p.agent(1, "8002", testkit.BaresipOptions{Auto: true})
-	c := p.dial(0, "13900000001", "96110")
+	c := p.dial(0, "13900000001")
 	r := p.of(0, "13900000001", "talking", joined)
 	require.Equal(t, "8002", r.Agent)
 	p.nodes[1].AwaitAgent("8002", "talking")
@@ -90,7 +90,7 @@ func TestNodesShareAgents(t *testing.T) {
 	require.Contains(t, string(p.nodes[1].Get("/api/v1/calls/"+r.ID+"/trace")), "INVITE")
 
 	p.nodes[0].AwaitAgent("8002", "ready")
-	p.dial(0, "13900000002", "96110")
+	p.dial(0, "13900000002")
 	p.of(1, "13900000002", "talking", joined)
 	phone.Hangup()
 	r = p.of(1, "13900000002", "finished", testkit.Finished)
@@ -101,17 +101,17 @@ func TestNodesShareAgents(t *testing.T) {
 // TestNodesKeepPlaces: a caller's node dies; who calls again, at the other, has the old place, before one who came later.
 func TestNodesKeepPlaces(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, city)
+	p := newPair(t)
 	p.agent(1, "8002", testkit.BaresipOptions{Auto: true})
-	c := p.dial(1, "13900000000", "96110")
+	c := p.dial(1, "13900000000")
 	p.of(1, "13900000000", "talking", func(r testkit.Record) bool { return r.Joined != nil })
-	p.dial(0, "13900000001", "96110")
+	p.dial(0, "13900000001")
 	first := p.of(0, "13900000001", "waiting", waiting)
-	p.dial(1, "13900000002", "96110")
+	p.dial(1, "13900000002")
 	p.of(1, "13900000002", "waiting", waiting)
 	p.nodes[0].AwaitWritten()
 	p.nodes[0].Kill()
-	again := p.dial(1, "13900000001", "96110")
+	again := p.dial(1, "13900000001")
 	second := p.of(1, "13900000001", "waiting again", func(r testkit.Record) bool { return waiting(r) && r.ID != first.ID })
 	testkit.Within(t, testkit.Patience, "the old place", func() bool {
 		r := p.nodes[1].Call(second.ID)
@@ -128,14 +128,14 @@ func TestNodesKeepPlaces(t *testing.T) {
 // again.
 func TestNodesWithoutRedis(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, city)
+	p := newPair(t)
 	phones := [2]*testkit.Baresip{
 		p.agent(0, "8002", testkit.BaresipOptions{Auto: true}), p.agent(1, "8003", testkit.BaresipOptions{Auto: true}),
 	}
 	p.redis.Kill()
 	for node, id := range []string{"8002", "8003"} {
 		from := fmt.Sprint("1390000000", node)
-		c := p.dial(node, from, "96110")
+		c := p.dial(node, from)
 		r := p.of(node, from, "talking", func(r testkit.Record) bool { return r.Joined != nil })
 		require.Equal(t, id, r.Agent)
 		require.Less(t, r.Offers[len(r.Offers)-1].Sent.Sub(r.Visits[0].Entered), 5*time.Second, "on its own, and soon")
@@ -148,7 +148,7 @@ func TestNodesWithoutRedis(t *testing.T) {
 	testkit.Within(t, 3*testkit.Patience, "8002 to be gone at both", func() bool {
 		return p.state(0, "8002") == "offline" && p.state(1, "8002") == "offline"
 	})
-	p.dial(0, "13900000003", "96110")
+	p.dial(0, "13900000003")
 	require.Equal(t, "8003", p.of(0, "13900000003", "talking", joined).Agent)
 }
 
@@ -166,14 +166,14 @@ func (p *pair) state(node int, id string) string {
 // TestNodesShareShifts: who pauses at one node is rung by neither, and is back at both.
 func TestNodesShareShifts(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, city)
+	p := newPair(t)
 	p.agent(1, "8002", testkit.BaresipOptions{Auto: true})
 	status, said := p.nodes[0].Post("/api/v1/agents/8002/pause", `{"reason": "用餐"}`)
 	require.Less(t, status, http.StatusBadRequest, said)
 	for _, h := range p.nodes {
 		h.AwaitAgent("8002", "paused")
 	}
-	p.dial(0, "13900000001", "96110")
+	p.dial(0, "13900000001")
 	p.of(0, "13900000001", "waiting", func(r testkit.Record) bool { return waiting(r) && time.Since(r.Visits[0].Entered) > 2*time.Second })
 	for i := range p.nodes {
 		require.Equal(t, "paused", p.state(i, "8002"))
@@ -186,7 +186,7 @@ func TestNodesShareShifts(t *testing.T) {
 // TestNodesTellOfEachOther: each says who is there, and what is known of a node that was killed; and no secret with it.
 func TestNodesTellOfEachOther(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, city)
+	p := newPair(t)
 	names := func(node int) (names []string) {
 		var site struct {
 			Nodes []struct {

@@ -71,11 +71,7 @@ func (b *benchSite) run(ctx context.Context, con *console, redis *benchRedis) er
 			kept = kept && (nodes == 0 || most || quantile(r.times, 0.99) < siteTarget)
 		}
 	}
-	verdict := "kept"
-	if !kept {
-		verdict = "not kept"
-	}
-	con.say("\nWanted: p99 below %s at %.0f offers/s: %s. Rings at a phone in talk: %d.\n", siteTarget, b.Rate, verdict, doubled)
+	con.say("\nWanted: p99 below %s at %.0f offers/s: %s. Rings at a phone in talk: %d.\n", siteTarget, b.Rate, verdictOf(kept), doubled)
 	if doubled > 0 {
 		return fmt.Errorf("bench acd: %d rings at a phone in talk", doubled)
 	}

@@ -105,7 +105,7 @@ func (n *benchNode) start(o acd.Options, redis *benchRedis, i int, shared bool) 
 		n.reg = prometheus.NewRegistry()
 		n.member, err = site.New(site.Options{
 			Registry: n.reg,
-			Book: n.book, Edge: (*benchEdge)(n), Desk: benchLearns{n}, Peers: benchPeers{n.town}, Name: fmt.Sprint("bench-", i),
+			Book:     n.book, Edge: (*benchEdge)(n), Desk: benchLearns{n}, Peers: benchPeers{n.town}, Name: fmt.Sprint("bench-", i),
 			SIP: fmt.Sprintf("127.0.0.1:%d", 1+i), HTTP: fmt.Sprintf("127.0.0.1:%d", 1001+i),
 		})
 		if err != nil {

@@ -39,7 +39,7 @@ type carrier struct {
 
 func newCarrier(tb testing.TB, s *studio, d *diary, nodes []netip.AddrPort) *carrier {
 	tb.Helper()
-	c := &carrier{e: newEndpoint(tb, "127.0.0.1"), studio: s, diary: d, nodes: nodes, calls: make(map[string]*callerCall)}
+	c := &carrier{e: newEndpoint(tb), studio: s, diary: d, nodes: nodes, calls: make(map[string]*callerCall)}
 	c.e.mu.Lock()
 	defer c.e.mu.Unlock()
 	c.e.request = c.request

@@ -67,6 +67,7 @@ func seedOf(t *testing.T, usual uint64) uint64 {
 
 // testChaos makes faults for a time, and until each kind has been, one after another with quiet times between.
 func testChaos(t *testing.T, lasts time.Duration, seed uint64, least, most time.Duration) {
+	t.Helper()
 	w := newTown(t, 3, seed)
 	p := &plan{random: rand.New(rand.NewPCG(seed, 8)), nodes: len(w.nodes), kinds: allFaults, least: least, most: most}
 	e := w.live(func() {
@@ -114,7 +115,11 @@ func (w *town) keep(e *evidence) {
 	require.NoError(w.t, os.WriteFile(filepath.Join(folder, "evidence.json"), text, 0o600))
 	for i, n := range w.nodes {
 		said := strings.Join(append(n.said, n.Log()), "")
-		require.NoError(w.t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("node-%d.log", i)), []byte(said), 0o600))
+		for name, text := range map[string][]byte{
+			"log": []byte(said), "agents.json": n.Get("/api/v1/agents"), "queues.json": n.Get("/api/v1/queues"), "metrics": n.Get("/metrics"),
+		} {
+			require.NoError(w.t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("node-%d.%s", i, name)), text, 0o600))
+		}
 	}
 }
 

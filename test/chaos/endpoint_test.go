@@ -33,12 +33,12 @@ type endpoint struct {
 	stray func(m *message)
 }
 
-// newEndpoint opens a socket on an address; it is closed with the test.
-func newEndpoint(tb testing.TB, host string) *endpoint {
+// newEndpoint opens a socket on loopback; it is closed with the test.
+func newEndpoint(tb testing.TB) *endpoint {
 	tb.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(host)})
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
-		tb.Fatalf("open a UDP socket on %s: %v", host, err)
+		tb.Fatalf("open a UDP socket: %v", err)
 	}
 	_ = conn.SetReadBuffer(1 << 20) // less will do
 	e := &endpoint{
@@ -182,13 +182,12 @@ type client struct {
 
 // ask sends a request, and again until it is answered. heard is told each response, and nil if none came within limit (for an
 // INVITE: no response at all). The topmost Via is added here.
-func (e *endpoint) ask(m *message, to netip.AddrPort, branch string, limit time.Duration, heard func(r *message)) *client {
+func (e *endpoint) ask(m *message, to netip.AddrPort, branch string, limit time.Duration, heard func(r *message)) {
 	m.headers = append([]header{{"via", fmt.Sprintf("SIP/2.0/UDP %s;branch=%s;rport", e.self, branch)}, {"max-forwards", "70"}}, m.headers...)
 	c := &client{e: e, m: m, to: to, key: branch + m.method, began: time.Now(), limit: limit, heard: heard}
 	e.clients[c.key] = c
 	e.send(m.text(), to)
 	c.repeat(t1)
-	return c
 }
 
 func (c *client) repeat(wait time.Duration) {

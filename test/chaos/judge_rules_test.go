@@ -132,6 +132,10 @@ func TestJudgeExcuses(t *testing.T) {
 			l.CallID, l.Invited, l.Answered, l.Ended, l.How = "x", sec(3.99), time.Time{}, sec(3.99), endedBusy
 			e.Legs, e.Alone = append(e.Legs, l), true
 		},
+		"the phone's edge was cut off": func(e *evidence) {
+			e.Faults = append(e.Faults, fault{Kind: faultCutNodes, Node: 0, span: span{sec(6), sec(9)}})
+			e.Legs[1].Gaps = []span{{sec(5.5), sec(9.5)}}
+		},
 		"a stopped node":                  func(e *evidence) { e.Attempts[2].Ended = sec(58); e.Attempts[2].Gaps = []span{{sec(49.9), sec(55.5)}} },
 		"killed as it began":              func(e *evidence) { e.Attempts[4].Invited, e.Rows = sec(19.5), e.Rows[:5] },
 		"a record of a call unheard":      func(e *evidence) { e.Rows = append(e.Rows, row{ID: "z", From: "7", Started: sec(21), Finished: true}) },
@@ -152,9 +156,14 @@ func TestUncovered(t *testing.T) {
 		others []span
 		left   float64
 	}{
-		{nil, 10}, {[]span{{sec(0), sec(5)}}, 10}, {[]span{{sec(25), sec(30)}}, 10}, {[]span{{sec(5), sec(12)}}, 8},
-		{[]span{{sec(18), sec(25)}, {sec(5), sec(12)}}, 6}, {[]span{{sec(12), sec(14)}, {sec(13), sec(15)}}, 7},
-		{[]span{{sec(0), sec(30)}}, 0}, {[]span{{sec(12), sec(18)}, {sec(13), sec(14)}}, 4},
+		{nil, 10},
+		{[]span{{sec(0), sec(5)}}, 10},
+		{[]span{{sec(25), sec(30)}}, 10},
+		{[]span{{sec(5), sec(12)}}, 8},
+		{[]span{{sec(18), sec(25)}, {sec(5), sec(12)}}, 6},
+		{[]span{{sec(12), sec(14)}, {sec(13), sec(15)}}, 7},
+		{[]span{{sec(0), sec(30)}}, 0},
+		{[]span{{sec(12), sec(18)}, {sec(13), sec(14)}}, 4},
 	} {
 		require.Equal(t, time.Duration(c.left*float64(time.Second)), uncovered(s, c.others), "%v", c.others)
 	}

@@ -144,6 +144,18 @@ func (c *caseFile) excused(node int, began time.Time) []span {
 	return spans
 }
 
+// parted are the times in which an agent's phone and its call's node could not tell each other anything, the phone's edge
+// being dead, stopped or cut off: an answer that does not arrive brings no audio, and a BYE that does not ends none.
+func (c *caseFile) parted(l *leg) (spans []span) {
+	for _, f := range c.Faults {
+		of := f.Node >= 0 && l.Owner != l.Edge && (f.Node == l.Edge || f.Node == l.Owner)
+		if of && (f.Kind == faultCutNodes || f.Node == l.Edge && (f.Kind == faultKill || f.Kind == faultPause)) {
+			spans = append(spans, f.span)
+		}
+	}
+	return spans
+}
+
 // killed finds the first kill of a node within a time.
 func (c *caseFile) killed(node int, within span) (time.Time, bool) {
 	for _, f := range c.Faults {
@@ -203,7 +215,7 @@ func hears(c *caseFile, say func(string, ...any)) {
 	}
 	for _, l := range c.Legs {
 		for _, g := range l.Gaps {
-			if silent := uncovered(g, c.excused(l.Owner, l.Invited)); silent > mostSilence {
+			if silent := uncovered(g, append(c.excused(l.Owner, l.Invited), c.parted(&l)...)); silent > mostSilence {
 				say("agent %s, in a call of %s at node %d, heard nothing for %s from %s on (answered %s, ended %s: %s)", l.Agent, l.From, l.Owner,
 					silent.Round(time.Millisecond), c.at(g.From), c.at(l.Answered), c.at(l.Ended), l.How)
 			}

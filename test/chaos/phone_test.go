@@ -69,7 +69,7 @@ type phoneLeg struct {
 // newPhone starts a phone, which registers at once.
 func newPhone(tb testing.TB, p *phone) *phone {
 	tb.Helper()
-	p.e = newEndpoint(tb, "127.0.0.1")
+	p.e = newEndpoint(tb)
 	p.regID, p.over = token(), make(map[string]*phoneLeg)
 	p.e.mu.Lock()
 	defer p.e.mu.Unlock()
@@ -85,8 +85,12 @@ func (p *phone) register(challenge string) {
 	self := fmt.Sprintf("<sip:%s@%s>", p.id, node)
 	p.sequence++
 	m := &message{method: register, uri: uri, headers: []header{
-		{"from", self + ";tag=" + token()}, {"to", self}, {"call-id", p.regID}, {"cseq", fmt.Sprintf("%d %s", p.sequence, register)},
-		{"contact", fmt.Sprintf("<sip:%s@%s>", p.id, p.e.self)}, {"expires", "10"},
+		{"from", self + ";tag=" + token()},
+		{"to", self},
+		{"call-id", p.regID},
+		{"cseq", fmt.Sprintf("%d %s", p.sequence, register)},
+		{"contact", fmt.Sprintf("<sip:%s@%s>", p.id, p.e.self)},
+		{"expires", "10"},
 	}}
 	if challenge != "" {
 		m.headers = append(m.headers, header{"authorization", credentials(challenge, p.id, p.password, register, uri)})

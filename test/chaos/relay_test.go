@@ -111,7 +111,7 @@ func (r *tcpRelay) serve(c net.Conn) {
 		_, _ = io.Copy(io.Discard, c) // until it is mended, which closes it, or given up
 		return
 	}
-	out, err := net.DialTimeout("tcp4", r.target, 5*time.Second)
+	out, err := net.DialTimeout("tcp4", r.target, 5*time.Second) //nolint:noctx // closed with the test
 	if err != nil || !r.keep(out) {
 		return
 	}
@@ -270,12 +270,12 @@ func TestRelays(t *testing.T) {
 	serving.Wait()
 
 	// One asks, through the relay, and is answered by the other, until it is lost.
-	other := newEndpoint(t, "127.0.0.1")
+	other := newEndpoint(t)
 	other.do(func() { other.request = func(m *message, s *server) { s.answer(m.response(200, "x")) } })
 	var mu sync.Mutex
 	lost := false
 	relay := newUDPRelay(t, "127.0.0.1:0", other.self.String(), func(netip.Addr) bool { mu.Lock(); defer mu.Unlock(); return lost })
-	one := newEndpoint(t, "127.0.0.1")
+	one := newEndpoint(t)
 	ask := func() int {
 		heard := make(chan int, 1)
 		one.do(func() {

@@ -219,16 +219,18 @@ func (w *town) load(rate float64, stop <-chan struct{}) {
 
 // wish is what the caller who comes as the nth wants: every 50th has an alarm, every 40th wants a scarce agent.
 func (w *town) wish(n int, random *rand.Rand) wish {
-	talk := 300*time.Millisecond + time.Duration(random.Int64N(int64(900*time.Millisecond)))
+	talk := 150*time.Millisecond + time.Duration(random.Int64N(int64(400*time.Millisecond)))
+	// Patience differs: were it the same for all, those at the head of a long queue would all be about to hang up.
+	patience := 4*time.Second + time.Duration(random.Int64N(int64(8*time.Second)))
 	switch {
 	case n%50 == 25:
 		return wish{Number: numberAlarm, Key: noKey, Talk: talk, Pause: 20 * time.Second, Redials: 10}
 	case n%40 == 20:
-		return wish{Number: numberScarce, Key: noKey, Talk: 4 * talk, Pause: 25 * time.Second, Redials: 4}
+		return wish{Number: numberScarce, Key: noKey, Talk: 10 * talk, Pause: 25 * time.Second, Redials: 4}
 	case n%4 == 0:
-		return wish{Number: numberMenu, Key: 2, Talk: talk, Pause: 8 * time.Second, Redials: 2}
+		return wish{Number: numberMenu, Key: 2, Talk: talk, Pause: 3*time.Second + patience, Redials: 2}
 	default:
-		return wish{Number: numberRepair, Key: noKey, Talk: talk, Pause: 5 * time.Second, Redials: 2}
+		return wish{Number: numberRepair, Key: noKey, Talk: talk, Pause: patience, Redials: 2}
 	}
 }
 
