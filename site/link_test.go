@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"hotline/call"
 	"hotline/site"
@@ -40,20 +41,27 @@ var errLink = errors.New("connection refused")
 
 // pass lets a request through, as the link is.
 func (l *link) pass(ctx context.Context, method string, f func()) error {
-	l.mu.Lock()
-	shut, broken, lose := l.shut, l.broken, l.lose[method]
-	l.mu.Unlock()
-	if broken {
-		return errLink
+	for {
+		l.mu.Lock()
+		shut, broken, lose := l.shut, l.broken, l.lose[method]
+		l.mu.Unlock()
+		switch {
+		case broken:
+			return errLink
+		case !shut:
+			f()
+			if !lose {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		select { // it is under way, and gets there if the link is open again in time
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
-	if !shut {
-		f()
-	}
-	if shut || lose {
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	return nil
 }
 
 func pass[T any](ctx context.Context, l *link, method string, f func() (T, error)) (v T, err error) {

@@ -235,31 +235,41 @@ func TestEmptied(t *testing.T) {
 	})
 }
 
-// TestStopped: a node was stopped for longer than its lease, and its phone went to another meanwhile.
+// TestStopped: a node was stopped for longer than its lease, be it with a question to the book on its way, and its phone went
+// to another meanwhile.
 func TestStopped(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(w *world) {
-		t := w.t
-		a, b := two(w)
-		w.answerAfter = 10 * time.Millisecond
-		talk := a.talk("8002", "call-1")
-		self := a.Self()
-		a.freeze()
-		b.registers("8003") // to tell a's frozen desk of something
-		within(t, 8*time.Second, "a is declared dead", func() bool { return b.Others() == 0 })
-		require.True(t, b.desk.claim("8002").Orphan)
-		b.registers("8001") // it went to b
-		within(t, 5*time.Second, "b may ring it", func() bool { return b.edge.open("8001") })
-		require.True(t, time.Now().After(a.Lease()), "a's edge admits nothing of other nodes any more")
-		w.hear(a, true)
-		a.thaw()
-		within(t, time.Second, "it is a member again, as another run", func() bool { return a.state(call.SiteJoined)() && a.Self() != self })
-		require.Equal(t, self.Process(), a.Self().Process())
-		require.False(t, a.desk.told(func(n call.SiteNews) bool { return n.State == call.SiteCut }), "it asked the book first")
-		within(t, 100*time.Millisecond, "it gives up the phone that is b's now", func() bool { return !a.edge.has("8001") })
-		require.Equal(t, b.Self(), w.flowAt("8001"))
-		_ = talk
-	})
+	for name, asking := range map[string]bool{"idle": false, "asking": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(w *world) { stopped(w, asking) })
+		})
+	}
+}
+
+func stopped(w *world, asking bool) {
+	t := w.t
+	a, b := two(w)
+	w.answerAfter = 10 * time.Millisecond
+	a.talk("8002", "call-1")
+	self := a.Self()
+	a.freeze()
+	b.registers("8003") // to tell a's frozen desk of something
+	time.Sleep(10 * time.Millisecond)
+	a.link.set(asking, false)
+	within(t, 8*time.Second, "a is declared dead", func() bool { return b.Others() == 0 })
+	require.True(t, b.desk.claim("8002").Orphan)
+	b.registers("8001") // it went to b
+	within(t, 5*time.Second, "b may ring it", func() bool { return b.edge.open("8001") })
+	require.True(t, time.Now().After(a.Lease()), "a's edge admits nothing of other nodes any more")
+	w.hear(a, true)
+	a.link.set(false, false)
+	a.thaw()
+	within(t, time.Second, "it is a member again, as another run", func() bool { return a.state(call.SiteJoined)() && a.Self() != self })
+	require.Equal(t, self.Process(), a.Self().Process())
+	require.False(t, a.desk.told(func(n call.SiteNews) bool { return n.State == call.SiteCut }), "it asked the book first")
+	within(t, 100*time.Millisecond, "it gives up the phone that is b's now", func() bool { return !a.edge.has("8001") })
+	require.Equal(t, b.Self(), w.flowAt("8001"))
 }
 
 func TestLeave(t *testing.T) {

@@ -65,6 +65,7 @@ func TestOwnerStoppedBeforeItsInvite(t *testing.T) {
 		a.freeze()
 		b.registers("8003")
 		within(t, 8*time.Second, "it was an orphan, and is cleared", func() bool { return b.desk.claim("8002").Call == "" && b.Others() == 0 })
+		require.Equal(t, a.edge.rung().Token, b.edge.highest("8002"), "it is never admitted any more")
 		w.answerAfter = time.Minute
 		r := b.ring(t.Context(), "8002", "call-2")
 		within(t, time.Second, "b's ring", func() bool { return w.busy("8002") == 1 })
@@ -312,5 +313,20 @@ func TestFading(t *testing.T) {
 		require.Less(t, time.Until(slow.Lease()), time.Second+10*time.Millisecond)
 		require.Zero(t, w.rings["8001"])
 		require.True(t, a.edge.open("8001"))
+	})
+}
+
+// TestSilentLeg: a leg that ended since its far end was silent may talk on at the phone: its edge is told at once.
+func TestSilentLeg(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		t := w.t
+		a, b := two(w)
+		w.answerAfter = 10 * time.Millisecond
+		b.edge.mute = true
+		a.talk("8002", "call-1").Hangup(call.CauseSilent)
+		a.Release("8002", "call-1", call.SiteRest{})
+		within(t, 300*time.Millisecond, "it is an orphan", func() bool { return b.desk.claim("8002").Orphan })
+		within(t, 2*time.Second, "b ends the leg, and clears it", func() bool { return b.edge.endedLegOf("8002") && len(w.claims()) == 0 })
 	})
 }
