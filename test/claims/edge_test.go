@@ -179,15 +179,23 @@ func (w *world) past(n, to, a uint8) call.GatePast {
 	if w.far(e) && w.env.without != hearsay {
 		p.Leg = nil
 	}
-	if p.Leg != nil || w.env.without == noOwnerLegs {
-		return p
+	if p.Leg == nil {
+		p.Leg = w.owned(n, to, a)
+	}
+	return p
+}
+
+// owned is a leg at a phone whose owner a node is, unless it goes through the other.
+func (w *world) owned(n, to, a uint8) *call.GateLeg {
+	if w.env.without == noOwnerLegs {
+		return nil
 	}
 	for i := range w.legs {
 		if l := &w.legs[i]; l.used && l.agent == a && l.owner == n && w.holds(l) && !(l.edge == to && w.is(to, l.edgeGen)) {
-			p.Leg = &call.GateLeg{Dialog: dialogs[i], Call: callIDs[l.caller], Owner: ids[n][l.ownerGen][0], Token: l.token}
+			return &call.GateLeg{Dialog: dialogs[i], Call: callIDs[l.caller], Owner: ids[n][l.ownerGen][0], Token: l.token}
 		}
 	}
-	return p
+	return nil
 }
 
 // opens opens the gate of a new phone if all has been told that can be.
@@ -208,6 +216,9 @@ func (w *world) opens(n, a uint8) {
 		}
 	default:
 		return
+	}
+	if own := w.owned(n, n, a); own != nil {
+		e.past.Leg = own
 	}
 	e.gate.Seed(e.past)
 	e.past, e.asked, e.heldAt = call.GatePast{}, 0, 0
@@ -245,6 +256,9 @@ func (w *world) frees(n, m, a uint8) bool {
 	e := &w.nodes[n].phones[a]
 	x := e.gate.Leg()
 	if x == nil || !e.here || n == m || !w.far(e) || !w.running(n) || !w.running(m) || !w.linked(n, m) {
+		return false
+	}
+	if own := w.owned(n, n, a); own != nil && own.Dialog == x.Dialog && own.Token == x.Token {
 		return false
 	}
 	past := w.past(m, n, a)
