@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,11 +10,11 @@ import (
 // Beginnings of schedules. The phone of agent 1 is at node A.
 var (
 	ownRing  = []event{{kind: pair, n: 0}, {kind: grant, n: 0}}
-	ownTalk  = append(ownRing[:2:2], event{kind: answer}, event{kind: edgeLearn})
+	ownTalk  = append(slices.Clip(ownRing), event{kind: answer}, event{kind: edgeLearn})
 	farRing  = []event{{kind: pair, n: 1}, {kind: grant, n: 1}, {kind: reach}, {kind: edgeLearn}, {kind: ownerLearn}}
-	farTalk  = append(farRing[:5:5], event{kind: answer}, event{kind: edgeLearn}, event{kind: ownerLearn})
+	farTalk  = append(slices.Clip(farRing), event{kind: answer}, event{kind: edgeLearn}, event{kind: ownerLearn})
 	sleepsOn = func(before []event, n, other uint8, seconds int) []event {
-		out := append(before[:len(before):len(before)], event{kind: sleep, n: n})
+		out := append(slices.Clip(before), event{kind: sleep, n: n})
 		for range seconds {
 			out = append(out, event{kind: tick}, event{kind: act, n: other})
 		}
@@ -22,7 +23,7 @@ var (
 )
 
 func with(before []event, more ...event) []event {
-	return append(before[:len(before):len(before)], more...)
+	return append(slices.Clip(before), more...)
 }
 
 // What is to be heard of a schedule that goes wrong.

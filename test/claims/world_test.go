@@ -184,8 +184,7 @@ type budget struct{ faults, moves, restarts uint8 }
 
 // env is what all worlds of a search share.
 type env struct {
-	without rule // taken out of the protocol
-	ticks   int
+	without rule      // taken out of the protocol
 	clock   time.Time // the book's
 	faults  []kind    // that may happen
 	size    size
