@@ -83,6 +83,8 @@ type SiteClaim struct {
 // since: a wrap-up that the agent made longer or ended, or a talk that came from no claim.
 type SiteRest struct {
 	Agent string `json:"agent"`
+	// By is the node that says it.
+	By    NodeID `json:"by,omitempty"`
 	Token Token  `json:"token,omitzero"`
 	// How the offer ended, in the words of [Offer.How]; "answered" for one that became a talk.
 	How string `json:"how"`
@@ -97,6 +99,8 @@ type SiteRest struct {
 	Idle      time.Time `json:"idle,omitzero"`
 	// Missed are the offers in a row left unanswered.
 	Missed int `json:"missed,omitempty"`
+	// Call is the claim's, with its token: after a failover of the book two claims may have the same one.
+	Call string `json:"call,omitempty"`
 }
 
 // SitePlace is the place of a caller who left while waiting, to be taken up again by the same number until an instant.

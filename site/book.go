@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"hotline/call"
@@ -65,7 +66,8 @@ type Book interface {
 	Claim(ctx context.Context, id call.NodeID, agent, callID string) (Grant, error)
 	// Mark writes when the first 18x came, or the 200, as far as c tells. A claim that is not there is passed over.
 	Mark(ctx context.Context, c call.SiteClaim) error
-	// Release gives a claim back: nothing rings or talks by it any more. A claim that is not there is passed over.
+	// Release gives a claim back: nothing rings or talks by it any more. A claim that is not there, or is of another call
+	// than the rest names (if it names one), is passed over.
 	Release(ctx context.Context, id call.NodeID, r call.SiteRest) error
 	// Abandon gives a claim back whose phone may ring or talk yet. One that is not there is passed over.
 	Abandon(ctx context.Context, id call.NodeID, agent string, t call.Token) error
@@ -137,8 +139,8 @@ type Node struct {
 // Check reports what is wrong with a node that is about to enter a book.
 func (n Node) Check() error {
 	switch {
-	case n.ID == "" || n.ID.Process() == "":
-		return fmt.Errorf("enter the book: the node's id %q names no process", n.ID)
+	case n.ID.Process() == "" || len(n.ID) > 128 || strings.ContainsFunc(string(n.ID), func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("enter the book: the node's id %q is not PROCESS.RUN, of at most 128 visible ASCII characters", n.ID)
 	case n.Lease < time.Millisecond || n.Lease > time.Minute:
 		return fmt.Errorf("enter the book as node %s: a lease of %s is not between 1ms and 1m", n.ID, n.Lease)
 	}

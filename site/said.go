@@ -56,6 +56,7 @@ func say(id call.NodeID, f call.SiteFact) (s call.SiteFact, err error) {
 			return s, errNotSaid
 		}
 		v := RestUTC(*f.Rest)
+		v.By = id
 		s.Rest, key, set = &v, v.Agent, set+1
 	}
 	if f.Shift != nil {
@@ -84,8 +85,9 @@ func say(id call.NodeID, f call.SiteFact) (s call.SiteFact, err error) {
 	return s, nil
 }
 
-// RestUTC is a rest with its instants as [Said] has them.
+// RestUTC is a rest with its instants as [Said] has them, and no count or time below zero.
 func RestUTC(r call.SiteRest) call.SiteRest {
+	r.Talked, r.Missed = max(0, r.Talked), max(0, r.Missed)
 	r.WrapUntil, r.RestUntil, r.AlarmRest, r.Idle = utc(r.WrapUntil), utc(r.RestUntil), utc(r.AlarmRest), utc(r.Idle)
 	return r
 }

@@ -42,11 +42,11 @@ type bookState struct {
 	places   map[string]call.SitePlace // by queue and number
 	regulars map[string]call.SiteRegular
 
-	log    []noted // the last of them, up to entry n
-	n      uint64       // how many there were
-	branch uint64       // tells logs apart that went different ways from one state on
-	before site.Place   // the place before log[0]
-	made   int          // how many books there were
+	log    []noted    // the last of them, up to entry n
+	n      uint64     // how many there were
+	branch uint64     // tells logs apart that went different ways from one state on
+	before site.Place // the place before log[0]
+	made   int        // how many books there were
 }
 
 // member is a node in the book.

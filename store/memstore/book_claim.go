@@ -71,11 +71,12 @@ func (b *Book) Mark(_ context.Context, m call.SiteClaim) error {
 // Release implements site.Book.
 func (b *Book) Release(_ context.Context, id call.NodeID, r call.SiteRest) error {
 	defer b.begin()()
-	if _, ok := b.own(id, r.Agent, r.Token); !ok {
+	if c, ok := b.own(id, r.Agent, r.Token); !ok || r.Call != "" && r.Call != c.Call {
 		return nil
 	}
 	delete(b.claims, r.Agent)
 	r = site.RestUTC(r)
+	r.By = id
 	b.setRest(r)
 	b.note(site.Entry{Facts: []call.SiteFact{{Rest: &r}}})
 	return nil

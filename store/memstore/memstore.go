@@ -1,5 +1,6 @@
-// Package memstore keeps call records in memory: for tests, and wherever records need not outlive the
-// process. It passes the same suite (storetest) as the store on disk.
+// Package memstore keeps call records in memory (Store): for tests, and wherever records need not outlive the
+// process. It passes the same suite (storetest) as the store on disk. It also has what several nodes share (Book), as the
+// rules of site.Book in Go, for tests and for the checker of the protocol.
 //
 // Goroutines: every method may be called from any goroutine; a mutex guards the rows, and none waits
 // for anything else.

@@ -1,0 +1,3 @@
+-- epoch, n
+raise(ARGV[4], ARGV[5])
+return {'ok'}
