@@ -2,7 +2,7 @@
 # The long evidence, in parts: fuzz (every target for a minute), race (all unit tests five times with the
 # race detector), desk (a million random events at the desk, against its model), calls (whole calls with real phones
 # three times), matrix (every kind of message lost, late or out of order, with the timers of RFC 3261), alarm (every
-# schedule of a small world), bench (how soon the desk rings, what signalling costs), media (what audio costs), wire (how soon a key rings an
+# schedule of a small world), claims (every schedule of two nodes that share agents, with faults), bench (how soon the desk rings, what signalling costs), media (what audio costs), wire (how soon a key rings an
 # agent's phone, by the wire's own clock), model (the desk's code against the formulas of
 # Erlang), mediasoak (calls of every kind on both media engines for half an hour), soak (calls for ten minutes),
 # chaos (three nodes, 30 phones and 20 calls a second for ten minutes while nodes, Redis and PostgreSQL are killed,
@@ -14,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOFLAGS=-buildvcs=false
-parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,bench,media,wire,model,mediasoak,soak,chaos,sitebench}
+parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,claims,bench,media,wire,model,mediasoak,soak,chaos,sitebench}
 fuzztime=${FUZZTIME:-1m}
 soaktime=${SOAKTIME:-10m}
 folder=docs/proof
@@ -119,6 +119,10 @@ for name in ${parts//,/ }; do
 		part alarm "Every schedule of a small world, of more acts and seconds than make test tries: the bound on an alarm's first ring (ADR 10)." \
 			go test -tags proof -run '^TestAlarmBoundInFull$' -count=1 -timeout 30m -v ./acd
 		;;
+	claims)
+		part claims "Every schedule of two nodes, two callers, and one or two agents whose phones move, with the real book and the real gate, and one or two faults (docs/cluster.md): more of each than make test tries." \
+			go test -tags proof -run '^TestClaimsInFull$' -count=1 -timeout 40m ./test/claims
+		;;
 	bench)
 		part bench "How soon the desk rings a phone, by agents and callers waiting; and what signalling costs: calls a second, set-up times and CPU per call, next to a bare sipgo server." bench
 		;;
@@ -148,7 +152,7 @@ for name in ${parts//,/ }; do
 		part sitebench "How soon desks that share their agents and callers by one Redis ring a phone: 1, 2 and 4 nodes, 1000 agents, 10000 waiting; and what that costs Redis and the nodes." shared
 		;;
 	*)
-		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, bench, media, wire, model, mediasoak, soak, chaos, sitebench" >&2
+		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, claims, bench, media, wire, model, mediasoak, soak, chaos, sitebench" >&2
 		exit 2
 		;;
 	esac

@@ -42,7 +42,7 @@ func (w *world) admits(l *leg) bool {
 	before := e.gate.Highest()
 	g := call.GateLeg{Dialog: dialogs[w.slot(l)], Call: callIDs[l.caller], Owner: ids[l.owner][l.ownerGen][0], Token: l.token}
 	now, until := at(w.now), at(l.until)
-	switch w.env.without {
+	switch w.env.without { //nolint:exhaustive // the other rules are not the gate's
 	case noGate:
 		until = now.Add(time.Second)
 		e.gate = call.Gate{}
@@ -87,7 +87,7 @@ func (w *world) resends(l *leg) {
 func (w *world) edgeLearns(l *leg, s stage) {
 	g, d := &w.nodes[l.edge].phones[l.agent].gate, dialogs[w.slot(l)]
 	l.edgeHas = s
-	switch s {
+	switch s { //nolint:exhaustive // the rest changes nothing at the gate
 	case ringing:
 		g.Rung(d, began)
 	case talking:
@@ -179,15 +179,23 @@ func (w *world) past(n, to, a uint8) call.GatePast {
 	if w.far(e) && w.env.without != hearsay {
 		p.Leg = nil
 	}
-	if p.Leg != nil || w.env.without == noOwnerLegs {
-		return p
-	}
-	for i := range w.legs {
-		if l := &w.legs[i]; l.used && l.agent == a && l.owner == n && w.holds(l) && !(l.edge == to && w.is(to, l.edgeGen)) {
-			p.Leg = &call.GateLeg{Dialog: dialogs[i], Call: callIDs[l.caller], Owner: ids[n][l.ownerGen][0], Token: l.token}
-		}
+	if p.Leg == nil {
+		p.Leg = w.owned(n, to, a)
 	}
 	return p
+}
+
+// owned is a leg at a phone whose owner a node is, unless it goes through the other.
+func (w *world) owned(n, to, a uint8) *call.GateLeg {
+	if w.env.without == noOwnerLegs {
+		return nil
+	}
+	for i := range w.legs {
+		if l := &w.legs[i]; l.used && l.agent == a && l.owner == n && w.holds(l) && (l.edge != to || !w.is(to, l.edgeGen)) {
+			return &call.GateLeg{Dialog: dialogs[i], Call: callIDs[l.caller], Owner: ids[n][l.ownerGen][0], Token: l.token}
+		}
+	}
+	return nil
 }
 
 // opens opens the gate of a new phone if all has been told that can be.
@@ -197,7 +205,7 @@ func (w *world) opens(n, a uint8) {
 	if !e.here || !e.gate.Held() {
 		return
 	}
-	switch nd.stands {
+	switch nd.stands { //nolint:exhaustive // else it stays held
 	case cut:
 		if (nd.entered == never || !w.all(n, a)) && w.now < e.heldAt+doubt {
 			return
@@ -208,6 +216,9 @@ func (w *world) opens(n, a uint8) {
 		}
 	default:
 		return
+	}
+	if own := w.owned(n, n, a); own != nil {
+		e.past.Leg = own
 	}
 	e.gate.Seed(e.past)
 	e.past, e.asked, e.heldAt = call.GatePast{}, 0, 0
@@ -245,6 +256,9 @@ func (w *world) frees(n, m, a uint8) bool {
 	e := &w.nodes[n].phones[a]
 	x := e.gate.Leg()
 	if x == nil || !e.here || n == m || !w.far(e) || !w.running(n) || !w.running(m) || !w.linked(n, m) {
+		return false
+	}
+	if own := w.owned(n, n, a); own != nil && own.Dialog == x.Dialog && own.Token == x.Token {
 		return false
 	}
 	past := w.past(m, n, a)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"time"
 
 	"hotline/call"
@@ -30,9 +31,11 @@ type view struct {
 
 var background = context.Background()
 
-var agentIDs = [agents]string{"8001", "8002"}
-var callIDs = [callers]string{"c0", "c1"}
-var dialogs = [legs]string{"d0", "d1", "d2", "d3", "d4", "d5"}
+var (
+	agentIDs = [agents]string{"8001", "8002"}
+	callIDs  = [callers]string{"c0", "c1"}
+	dialogs  = [legs]string{"d0", "d1", "d2", "d3", "d4", "d5"}
+)
 
 const runs = 6
 
@@ -66,10 +69,7 @@ func newLedger(e *env) *ledger {
 func (w *world) write(step func(l *ledger)) {
 	w.env.clock = at(w.now)
 	was := w.book
-	l := &ledger{book: was.book.Clone(func() time.Time { return w.env.clock }), top: was.top, until: make(map[call.NodeID]int, len(was.until))}
-	for id, t := range was.until {
-		l.until[id] = t
-	}
+	l := &ledger{book: was.book.Clone(func() time.Time { return w.env.clock }), top: was.top, until: maps.Clone(was.until)}
 	step(l)
 	l.read()
 	if string(l.view.digest) != string(was.view.digest) {

@@ -40,10 +40,10 @@ func (w *world) tick() {
 
 // dies ends a talk with nobody at the other end once nobody is left who could.
 func (w *world) dies(l *leg) {
-	if l.phone == talking && w.holds(l) && w.nodes[l.owner].asleep && !w.running(l.edge) {
+	if l.phone == talking && !w.running(l.edge) && (!w.holds(l) || w.nodes[l.owner].asleep) {
 		l.dozes = true
 	}
-	if l.phone != talking || w.holds(l) || w.is(l.edge, l.edgeGen) && !w.lonely {
+	if l.phone != talking || w.holds(l) || w.is(l.edge, l.edgeGen) && w.running(l.edge) && !w.lonely {
 		l.deadAt = 0
 		return
 	}
@@ -67,6 +67,9 @@ func (w *world) second(n uint8) {
 			w.silence(n, a)
 		}
 		return
+	}
+	if nd.lease.Epoch != 0 && nd.until <= w.now {
+		w.lapses(n)
 	}
 	if nd.lease.Epoch == 0 {
 		w.enter(n)
@@ -164,14 +167,35 @@ func (w *world) own(n, a uint8, v *view) {
 		if !l.ownerDone && (c.Agent == "" || c.Token.Compare(l.token) < 0 || c.Token == l.token && (c.Orphan || c.Owner != w.id(n))) {
 			w.resume(l)
 		}
-		if others := c.Agent != "" && !c.Orphan && c.Token.Compare(l.token) > 0; others && w.env.without != noSurrender {
-			l.ownerEnds = true
+		if c.Agent != "" && !c.Orphan && c.Token.Compare(l.token) > 0 {
+			w.surrenders(l)
 		}
 		l.dozes = l.dozes && (l.ownerEnds || w.nodes[n].read < w.now)
 	}
 	if mine && !busy && !c.Orphan {
 		x := leg{agent: a, owner: n, token: c.Token}
 		w.giveBack(&x, release)
+	}
+}
+
+// surrenders ends a leg whose agent is another's: the node's lease was over meanwhile. Where it was not, the book has lost the
+// claim, and the leg is claimed again.
+func (w *world) surrenders(l *leg) {
+	if w.env.without == noSurrender || !l.lapsed && w.env.without != rashness {
+		return
+	}
+	if !l.lapsed && l.phone == talking && !l.ownerEnds {
+		w.broken = "an owner ends its own talk, which nobody else can have"
+	}
+	l.ownerEnds = true
+}
+
+// lapses notes that a node's lease was over, whether the book says so or not.
+func (w *world) lapses(n uint8) {
+	for i := range w.legs {
+		if l := &w.legs[i]; l.used && l.owner == n && w.holds(l) {
+			l.lapsed = true
+		}
 	}
 }
 
@@ -244,7 +268,7 @@ func (w *world) orphan(n, a uint8, v *view) {
 			return
 		}
 		if x := e.gate.Leg(); x != nil && w.far(e) && x.Token == c.Token {
-			if w.answers(n, p) && !w.frees(n, p, a) { // it answers, and says that the leg lives
+			if w.owned(n, n, a) != nil || w.answers(n, p) && !w.frees(n, p, a) { // it answers, and says that the leg lives
 				return
 			}
 			e.gate.Free(x.Dialog)
@@ -276,6 +300,9 @@ func (w *world) elsewhere(n, a uint8, v *view) {
 	if x == nil || !w.far(e) || v.claims[a].Token == x.Token || w.answers(n, 1-n) && w.env.without != silenceIsNo {
 		return
 	}
+	if w.owned(n, n, a) != nil {
+		return
+	}
 	for m := range nodes {
 		for g := range generations {
 			if m != int(n) && (nd.lives[m][g] || nd.diedAt[m][g] != never && w.now < nd.diedAt[m][g]+expires) {
@@ -290,7 +317,7 @@ func (w *world) elsewhere(n, a uint8, v *view) {
 // long that it is in doubt.
 func (w *world) silence(n, a uint8) {
 	e := &w.nodes[n].phones[a]
-	if !w.far(e) || w.running(1-n) && w.linked(n, 1-n) {
+	if !w.far(e) || w.answers(n, 1-n) || w.owned(n, n, a) != nil {
 		e.silent = 0
 		return
 	}

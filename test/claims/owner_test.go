@@ -21,7 +21,7 @@ func (w *world) pairs(c, a uint8) bool {
 			return false
 		}
 	}
-	switch nd.stands {
+	switch nd.stands { //nolint:exhaustive // else it claims nothing
 	case joined:
 		v := w.book.view
 		return w.serves(c) && nd.until-w.now >= margin && v.claims[a].Agent == "" && v.flows[a].Agent != "" && w.book.until[w.id(c)] > w.now
@@ -127,7 +127,7 @@ func (w *world) invite(c uint8) {
 func (w *world) learns(l *leg) {
 	l.ownerHas = l.edgeHas
 	x := &w.callers[l.caller]
-	switch l.ownerHas {
+	switch l.ownerHas { //nolint:exhaustive // the rest is progress
 	case refused:
 		w.closes(l, release)
 		if e := &w.nodes[l.edge]; w.is(l.edge, l.edgeGen) && w.env.without != noRaise && w.env.without != noEpoch && w.serves(l.owner) {

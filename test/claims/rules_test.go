@@ -23,6 +23,7 @@ const (
 	orphansOnly       // an edge judges orphans, not its legs
 	noRingHold        // an orphan of a dead edge is cleared when its deadline is over
 	noSurrender       // an owner keeps a leg whose agent is another's by now
+	rashness          // an owner ends a leg whose agent is another's though its own lease held
 	noRaise           // a gate's answer does not raise the book's tokens
 	noSleepCheck      // who slept trusts its flows at once when the book is gone
 	noReconcile       // nobody asks itself again

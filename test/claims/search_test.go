@@ -19,6 +19,7 @@ type search struct {
 	good     [3]map[key]bool // worlds from which every phone comes free
 	limit    int             // of worlds
 	full     bool            // the limit was not met
+	calmed   []event         // what happened once faults had stopped, where that went wrong
 }
 
 // step is how a world was reached first.
@@ -85,6 +86,7 @@ func (s *search) run() (schedule []event, broken string) {
 				if !s.add(&x, step{from, e}) {
 					continue
 				}
+				s.calmed = s.calmed[:0]
 				if x.broken == "" && e.kind == tick {
 					x.broken = s.settles(&x)
 				}
@@ -167,9 +169,12 @@ func (s *search) schedule(i int32) []event {
 }
 
 // tell writes a schedule for people.
-func (e *env) tell(schedule []event, broken string) string {
+func (s *search) tell(schedule []event, broken string) string {
 	var b strings.Builder
-	w := e.start()
+	for _, x := range s.env.prelude {
+		fmt.Fprintf(&b, "      %s\n", x)
+	}
+	w := s.env.start()
 	for _, x := range schedule {
 		fmt.Fprintf(&b, "%2d s  %s\n", w.now, x)
 		w.do(x)
@@ -179,6 +184,9 @@ func (e *env) tell(schedule []event, broken string) string {
 					i, l.agent+1, 'A'+l.caller, l.token, l.phone, 'A'+l.edge, l.edgeHas, l.ownerHas)
 			}
 		}
+	}
+	for _, x := range s.calmed {
+		fmt.Fprintf(&b, "calm  %s\n", x)
 	}
 	fmt.Fprintf(&b, "%2d s  BROKEN: %s\n", w.now, broken)
 	return b.String()
@@ -205,6 +213,7 @@ func (s *search) settles(w *world) string {
 func (s *search) settle(w *world, way int) string {
 	w.calm(way)
 	var path []key
+	s.calmed = s.calmed[:0]
 	var events []event
 	for end := w.now + settled; ; {
 		k := s.key(w)
@@ -225,6 +234,7 @@ func (s *search) settle(w *world, way int) string {
 			e = events[0]
 		}
 		w.do(e)
+		s.calmed = append(s.calmed, e)
 		if w.broken != "" {
 			return fmt.Sprintf("way %d, after all was calm: %s", way, w.broken)
 		}
@@ -232,6 +242,7 @@ func (s *search) settle(w *world, way int) string {
 	for _, k := range path {
 		s.good[way][k] = true
 	}
+	s.calmed = s.calmed[:0]
 	return ""
 }
 

@@ -8,7 +8,7 @@ func (w *world) may(out []event) []event {
 		return out
 	}
 	for _, k := range w.env.faults {
-		switch k {
+		switch k { //nolint:exhaustive // faults alone
 		case bookGone, bookEmpty, bookForgets:
 			if w.bookUp && (k != bookForgets || w.before != nil && w.before != w.book) {
 				out = append(out, event{kind: k})
@@ -26,7 +26,7 @@ func (w *world) mayLeg(k kind, out []event) []event {
 	for i := range w.legs {
 		l := &w.legs[i]
 		ok := false
-		switch k {
+		switch k { //nolint:exhaustive // these faults alone
 		case loseInvite, delayInvite:
 			ok = l.invite == flying
 		case loseForward:
@@ -45,7 +45,7 @@ func (w *world) mayNode(k kind, out []event) []event {
 	for n := range uint8(nodes) {
 		nd := &w.nodes[n]
 		ok := false
-		switch k {
+		switch k { //nolint:exhaustive // these faults alone
 		case crash, sleep:
 			ok = w.running(n)
 		case cutBook:
@@ -89,7 +89,7 @@ func (w *world) do(e event) {
 
 func (w *world) happens(e event) {
 	l := &w.legs[e.l]
-	switch e.kind {
+	switch e.kind { //nolint:exhaustive // people and faults are elsewhere
 	case pair:
 		w.pair(e.n, e.a)
 	case grant:
@@ -128,7 +128,7 @@ func (w *world) happens(e event) {
 
 func (w *world) people(e event) {
 	l := &w.legs[e.l]
-	switch e.kind {
+	switch e.kind { //nolint:exhaustive // people alone
 	case answer:
 		l.phone = talking
 	case refuse, phoneEnd:
@@ -145,7 +145,7 @@ func (w *world) people(e event) {
 
 func (w *world) fault(e event) {
 	nd, l := &w.nodes[e.n], &w.legs[e.l]
-	switch e.kind {
+	switch e.kind { //nolint:exhaustive // faults alone
 	case crash:
 		w.crashes(e.n)
 	case sleep:
@@ -200,7 +200,7 @@ func (w *world) crashes(n uint8) {
 
 func (w *world) mend(e event) {
 	nd := &w.nodes[e.n]
-	switch e.kind {
+	switch e.kind { //nolint:exhaustive // their ends alone
 	case restart:
 		w.left.restarts--
 		gen := nd.gen + 1

@@ -147,7 +147,8 @@ type leg struct {
 	deadAt              int // since when nobody is at the other end of a talk
 	edgeHas, ownerHas   stage
 	ownerEnds, edgeEnds bool
-	dozes               bool // a talk whose owner was stopped, and has not looked what became of its agent yet
+	lapsed              bool // the owner's lease was over by its own clock
+	dozes               bool // a talk with nobody there to hear or end it: stopped, dead or gone; until its owner has looked again
 	ownerDone           bool
 	deed                deed
 }
@@ -183,8 +184,7 @@ type budget struct{ faults, moves, restarts uint8 }
 
 // env is what all worlds of a search share.
 type env struct {
-	without rule // taken out of the protocol
-	ticks   int
+	without rule      // taken out of the protocol
 	clock   time.Time // the book's
 	faults  []kind    // that may happen
 	size    size
