@@ -82,6 +82,7 @@ type siteRun struct {
 }
 
 func newSiteRun(tb testing.TB, nodes int, o acd.Options) *siteRun {
+	tb.Helper()
 	r := &siteRun{world: newWorld(tb, nodes, o)}
 	for _, a := range siteAgents {
 		r.home[a] = -1
