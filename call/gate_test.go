@@ -203,7 +203,7 @@ func TestGateHolds(t *testing.T) {
 				for m := uint64(1); m <= n.N; m++ {
 					for _, d := range []string{"a", "b", "c"} {
 						for seq := uint32(1); seq <= 4; seq++ {
-							if !(live == d && admitted[call.Token{Epoch: 1, N: m}] == d) {
+							if live != d || admitted[call.Token{Epoch: 1, N: m}] != d {
 								refused[fmt.Sprint(call.Token{Epoch: 1, N: m}, d, seq)] = true
 							}
 						}

@@ -25,6 +25,7 @@ func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
 		r.settleLater()
 		return nil, failed
 	}
+	r.signalled(res)
 	unusable := r.stream.Accept(r.answerIn(res))
 	l := r.ua.newLeg(d, r.stream)
 	l.answeredAt, l.authorize = at, r.o.authorize

@@ -63,7 +63,7 @@ func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 		Transport: x.src.transport, Peer: x.src.addr, Ours: x.src.local, Agent: agent,
 	}
 	d.heard(req)
-	for h := range named(req, "record-route") {
+	for h := range named(req, nameRecord) {
 		d.Routes = append(d.Routes, h.Value())
 	}
 	return d, nil
@@ -81,7 +81,7 @@ func (d dialog) answeredBy(res *sipmsg.Response) (dialog, error) {
 	d.Target = target
 	d.heard(res)
 	d.Routes = nil
-	for h := range named(res, "record-route") {
+	for h := range named(res, nameRecord) {
 		d.Routes = append(d.Routes, h.Value())
 	}
 	slices.Reverse(d.Routes)

@@ -53,8 +53,8 @@ func (g *guards) holds(data []byte, now time.Time) bool {
 		return false
 	}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	one := g.on[strings.TrimSpace(string(rest[:end]))]
-	g.mu.Unlock()
 	if one == nil {
 		return false
 	}

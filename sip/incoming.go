@@ -59,7 +59,7 @@ func (u *UA) isAgent(x *exchange, trunk bool) bool {
 }
 
 // proxied reports whether a request has passed a proxy, which leaves its Via (RFC 3261 section 16.6, step 8).
-func proxied(req *sipmsg.Request) bool { return count(req, "via") > 1 }
+func proxied(req *sipmsg.Request) bool { return count(req, nameVia) > 1 }
 
 // agentRoute is where a number leads that an agent's phone dials: as for the trunk at its address, else as
 // for the first trunk that has the number.

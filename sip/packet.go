@@ -25,11 +25,11 @@ type packetHeader struct {
 
 // compactNames are those of the headers that a proxy reads (RFC 3261 section 7.3.3).
 var compactNames = map[string]string{
-	"v": "via", "f": nameFrom, "t": "to", "i": nameCallID, "m": "contact", "l": "content-length",
+	"v": nameVia, "f": nameFrom, "t": "to", "i": nameCallID, "m": nameContact, "l": nameLength,
 }
 
 // hopLists are the headers of which a proxy needs the single values.
-var hopLists = map[string]bool{"via": true, nameRoute: true, "record-route": true}
+var hopLists = map[string]bool{nameVia: true, nameRoute: true, nameRecord: true}
 
 // packetOf reads a message; false when something is wrong with it, which others answer.
 func packetOf(data string) (*packet, bool) {
@@ -98,7 +98,7 @@ func (p *packet) retarget(uri string) {
 }
 
 func (p *packet) cseq() (seq uint32, method string) {
-	parts := strings.Fields(p.get("cseq"))
+	parts := strings.Fields(p.get(nameCSeq))
 	if len(parts) < 2 { //nolint:mnd // sketch has judged it
 		return 0, ""
 	}
@@ -130,14 +130,10 @@ func (p *packet) all(key string) []string {
 }
 
 // pop takes the first value of a header off.
-func (p *packet) pop(key string) (value string, ok bool) {
-	i := p.index(key)
-	if i < 0 {
-		return "", false
+func (p *packet) pop(key string) {
+	if i := p.index(key); i >= 0 {
+		p.headers = slices.Delete(p.headers, i, i+1)
 	}
-	value = p.headers[i].value
-	p.headers = slices.Delete(p.headers, i, i+1)
-	return value, true
 }
 
 // push puts a value before those of its header that are there.
@@ -158,22 +154,21 @@ func (p *packet) strip() {
 
 // tagIn is the tag of a From or To.
 func tagIn(value string) string {
-	tag, _ := paramIn(value[strings.LastIndexByte(value, '>')+1:], "tag")
-	return tag
+	return paramIn(value[strings.LastIndexByte(value, '>')+1:], "tag")
 }
 
-// paramIn finds a parameter behind an address, a Via or a value.
-func paramIn(value, name string) (string, bool) {
+// paramIn is a parameter behind an address, a Via or a value; "" without one.
+func paramIn(value, name string) string {
 	_, params, _ := strings.Cut(value, ";")
 	for params != "" {
 		var p string
 		p, params, _ = strings.Cut(params, ";")
 		k, v, _ := strings.Cut(p, "=")
 		if strings.EqualFold(trim(k), name) {
-			return trim(v), true
+			return trim(v)
 		}
 	}
-	return "", false
+	return ""
 }
 
 // uriIn is the URI of a name-addr or an addr-spec (RFC 3261 section 20.10).
@@ -217,7 +212,7 @@ func (p *packet) answered(code int, tag string, more ...packetHeader) *packet {
 	res := &packet{start: version + " " + strconv.Itoa(code) + " " + reason(code)}
 	for _, h := range p.headers {
 		switch h.key {
-		case "via", nameFrom, nameCallID, "cseq":
+		case nameVia, nameFrom, nameCallID, nameCSeq:
 		case "to":
 			if tag != "" && tagIn(h.value) == "" {
 				h.value += ";tag=" + tag

@@ -161,7 +161,7 @@ func (rs *relays) takes(data []byte, from way) (taken bool) {
 	}
 	method, status := p.method()
 	if status != 0 {
-		branch, _ := paramIn(p.get("via"), "branch")
+		branch := paramIn(p.get(nameVia), "branch")
 		key, ours := strings.CutPrefix(branch, sipmsg.RFC3261BranchMagicCookie+"-"+relayMark)
 		if !ours {
 			return false
@@ -247,7 +247,7 @@ func (rs *relays) claimed(p *packet, from way) {
 	u := rs.u
 	seq, _ := p.cseq()
 	h := claimHeader{
-		dialog: p.get(nameCallID), tag: tagIn(p.get(nameFrom)), seq: seq, agent: userIn(p.target()), sentBy: sentBy(p.get("via")),
+		dialog: p.get(nameCallID), tag: tagIn(p.get(nameFrom)), seq: seq, agent: userIn(p.target()), sentBy: sentBy(p.get(nameVia)),
 	}
 	err := h.read(p.get(strings.ToLower(headerClaim)), u.site.o.Secret)
 	owner := parsePeer(h.sentBy)
@@ -263,16 +263,15 @@ func (rs *relays) claimed(p *packet, from way) {
 	u.site.peers.met(from.peer.Addr())
 	u.site.peers.met(owner.Addr())
 	r, f, highest, v := rs.admit(p, &h, owner)
-	switch v {
-	case "": // a repetition
+	if v == "" { // a repetition
 		r.request(p, string(sipmsg.INVITE), toPhone, from)
-		return
-	case call.GateOpen:
-		u.metrics.gated(string(v))
-		r.offer(p, f, from)
 		return
 	}
 	u.metrics.gated(string(v))
+	if v == call.GateOpen {
+		r.offer(p, f, from)
+		return
+	}
 	u.log.Info("INVITE of another node not admitted", zap.String("agent", h.agent), zap.String("owner", string(h.owner)),
 		zap.Stringer("token", h.token), zap.String("verdict", string(v)))
 	code, more := statusFlowFailed, packetHeader{name: headerRefused, value: string(v)}
@@ -334,7 +333,7 @@ func (rs *relays) refuse(p *packet, to way, code int, more ...packetHeader) {
 
 // tagFor derives the To tag of our responses to a request from what identifies it.
 func (rs *relays) tagFor(p *packet) string {
-	return rs.digest(p.get(nameCallID), p.get(nameFrom), p.get("via"))
+	return rs.digest(p.get(nameCallID), p.get(nameFrom), p.get(nameVia))
 }
 
 func (rs *relays) digest(parts ...string) string {
@@ -346,8 +345,8 @@ func (rs *relays) digest(parts ...string) string {
 // branchOf is the branch that a request of others goes on with: the same for all its repetitions, its CANCEL, and the
 // ACK of its refusal (RFC 3261 section 16.11).
 func (r *relay) branchOf(p *packet) string {
-	via := p.get("via")
-	branch, _ := paramIn(via, "branch")
+	via := p.get(nameVia)
+	branch := paramIn(via, "branch")
 	seq, _ := p.cseq()
 	return sipmsg.RFC3261BranchMagicCookie + "-" + relayMark + r.key + "-" + r.rs.digest(branch, sentBy(via), fmt.Sprint(seq))
 }

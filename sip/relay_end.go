@@ -19,14 +19,9 @@ func (r *relay) response(p *packet, branch, method string, status int, from way,
 		r.rs.u.metrics.drop(dropStray)
 		return
 	}
-	p.pop("via")
+	p.pop(nameVia)
 	p.strip()
-	x.heard = true
-	if x.stop != nil && (status >= sipmsg.StatusOK || method == string(sipmsg.INVITE)) {
-		x.stopped()
-	}
-	again := x.final
-	x.final = x.final || status >= sipmsg.StatusOK
+	again := x.hear(status)
 	if x.own != nil {
 		if x.final && !again {
 			x.own(status)
@@ -40,7 +35,7 @@ func (r *relay) response(p *packet, branch, method string, status int, from way,
 	if status/100 == 2 { //nolint:mnd // 2xx
 		r.refreshed(p, 1-x.to, method)
 	}
-	if mine || p.index("via") < 0 || x.answer != nil && x.last != nil {
+	if mine || p.index(nameVia) < 0 || x.answer != nil && x.last != nil {
 		return // the edge has answered itself
 	}
 	if x.to == toPhone && method == string(sipmsg.INVITE) {
@@ -48,9 +43,25 @@ func (r *relay) response(p *packet, branch, method string, status int, from way,
 	}
 	x.last = p.bytes()
 	r.pass(x.back, x.last)
-	if x.final && !again && method == string(sipmsg.INVITE) && status >= statusMultipleChoices && reliable(from.transport) {
+	if !again && x.refusal(status) && reliable(from.transport) {
 		r.repeat(x, func() []byte { return x.last }, x.back)
 	}
+}
+
+// hear notes a response, which ends the repeating of the request. It reports whether the final one came before.
+func (x *relayTx) hear(status int) (again bool) {
+	x.heard = true
+	if status >= sipmsg.StatusOK || x.method == string(sipmsg.INVITE) {
+		x.stopped()
+	}
+	again = x.final
+	x.final = x.final || status >= sipmsg.StatusOK
+	return again
+}
+
+// refusal tells whether a response is one that is repeated until its ACK.
+func (x *relayTx) refusal(status int) bool {
+	return x.method == string(sipmsg.INVITE) && status >= statusMultipleChoices
 }
 
 // hangsUp tells whether a response to a BYE ends the dialog: a challenge does not, and neither does a request to come
@@ -104,8 +115,8 @@ func (r *relay) judged(x *relayTx, p *packet, status int) (mine bool) {
 // learn takes the dialog from the first 2xx.
 func (r *relay) learn(p *packet) {
 	r.answered, r.tag, r.routes = true, tagIn(p.get("to")), nil
-	r.at[toPhone] = uriIn(p.get("contact"))
-	for _, route := range p.all("record-route") {
+	r.at[toPhone] = uriIn(p.get(nameContact))
+	for _, route := range p.all(nameRecord) {
 		if strings.HasPrefix(userIn(uriIn(route)), relayMark+r.key) {
 			break
 		}

@@ -142,7 +142,7 @@ func (r *relay) refreshed(p *packet, to int, method string) {
 	if method != string(sipmsg.INVITE) && method != string(sipmsg.UPDATE) {
 		return
 	}
-	if uri := uriIn(p.get("contact")); uri != "" {
+	if uri := uriIn(p.get(nameContact)); uri != "" {
 		r.at[1-to] = uri
 	}
 }
@@ -164,7 +164,7 @@ func (r *relay) via(branch string, to int) string {
 
 // seen tells the sender how we see it, if it asks (RFC 3261 section 18.2.1, RFC 3581 section 4).
 func seen(p *packet, from way) {
-	i := p.index("via")
+	i := p.index(nameVia)
 	if i < 0 {
 		return
 	}
@@ -195,7 +195,7 @@ func (r *relay) began(x *relayTx, p *packet) {
 
 // bytesWithoutVia are bytes of a response to a request that has our Via on top by now.
 func (p *packet) bytesWithoutVia() []byte {
-	p.pop("via")
+	p.pop(nameVia)
 	return p.bytes()
 }
 
@@ -269,7 +269,7 @@ func (r *relay) pass(w way, data []byte) {
 
 // reply answers a request that went no further.
 func (r *relay) reply(x *relayTx, p *packet, code int) {
-	p.pop("via")
+	p.pop(nameVia)
 	x.last = p.answered(code, r.rs.tagFor(p), packetHeader{name: headerRefused, value: "flow"}).bytes()
 	x.final = true
 	r.pass(x.back, x.last)

@@ -109,11 +109,9 @@ func (p *peer) answers(inv wire, code int, body string, extra ...string) {
 }
 
 // inDialog sends a request of the phone's in the dialog that it answered.
-func (p *peer) inDialog(inv wire, method string, seq int, body string, extra ...string) (branch string) {
+func (p *peer) inDialog(inv wire, method string, seq int, body string, extra ...string) {
 	p.t.Helper()
-	branch = newBranch()
-	p.write(p.dialogRequest(inv, method, seq, branch, body, extra...))
-	return branch
+	p.write(p.dialogRequest(inv, method, seq, newBranch(), body, extra...))
 }
 
 func (p *peer) dialogRequest(inv wire, method string, seq int, branch, body string, extra ...string) string {
@@ -152,6 +150,7 @@ func both(t *testing.T, test func(t *testing.T, network string)) {
 func TestThroughEdge(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, network string) {
+		t.Helper()
 		s := newSiteRig(t, network, nil)
 		codes := make(chan int, 4)
 		out := s.rings(t.Context(), s.owner, s.claim(), func(code int, _ time.Time) { codes <- code })
@@ -176,6 +175,7 @@ func TestThroughEdge(t *testing.T) {
 		got := next(t, out)
 		require.NoError(t, got.err)
 		require.False(t, s.edge.Legs()[0].Answered.IsZero())
+		require.Equal(t, "127.0.0.1", s.owner.engine.opened()[0].signalled.Load().String(), "where its audio may come from")
 		s.phone.answers(inv, 200, sdpGood) // as if the ACK were lost
 		again := s.phone.expect("ACK", "ACK")
 		require.Equal(t, ack.header("cseq"), again.header("cseq"))
@@ -193,6 +193,7 @@ func TestThroughEdge(t *testing.T) {
 func TestThroughEdgeHungUpByPhone(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, network string) {
+		t.Helper()
 		s := newSiteRig(t, network, nil)
 		inv, leg := s.talks(t)
 		s.phone.inDialog(inv, "BYE", 1, "")
@@ -210,6 +211,7 @@ func TestThroughEdgeHungUpByPhone(t *testing.T) {
 func TestThroughEdgeRefused(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, network string) {
+		t.Helper()
 		s := newSiteRig(t, network, nil)
 		for code, why := range map[int]call.Cause{
 			486: call.CauseBusy, 603: call.CauseDeclined, 403: call.CauseDeclined, 404: call.CauseUnreachable, 302: call.CauseDeclined,
@@ -252,6 +254,7 @@ func TestThroughEdgeTriedAnew(t *testing.T) {
 func TestThroughEdgeWithdrawn(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, network string) {
+		t.Helper()
 		s := newSiteRig(t, network, nil)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		codes := make(chan int, 4)
@@ -323,6 +326,7 @@ func TestThroughEdgeUnsure(t *testing.T) {
 func TestThroughEdgeInDialog(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, network string) {
+		t.Helper()
 		s := newSiteRig(t, network, func(o *Options) { o.Queues = []string{"repair"} })
 		inv, leg := s.talks(t)
 		commands := make(chan call.Command, 8)
@@ -431,14 +435,15 @@ func TestGateThroughEdge(t *testing.T) {
 	require.Equal(t, statusFlowFailed, s.refused(t, s.owner, s.claim()).Code)
 	require.Empty(t, s.edge.Flows())
 	s.phone.silence(0, "INVITE")
-	require.Equal(t, 2.0, testutil.ToFloat64(s.edge.metrics.gates.WithLabelValues("stale")))
-	require.Equal(t, 1.0, testutil.ToFloat64(s.edge.metrics.gates.WithLabelValues("busy")))
+	require.Equal(t, 2, int(testutil.ToFloat64(s.edge.metrics.gates.WithLabelValues("stale"))))
+	require.Equal(t, 1, int(testutil.ToFloat64(s.edge.metrics.gates.WithLabelValues("busy"))))
 }
 
 // TestGateHere: the same for a phone that the owner is the edge of.
 func TestGateHere(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, network string) {
+		t.Helper()
 		s := newSiteRig(t, network, nil)
 		here := func() *call.RingClaim {
 			c := s.claim()

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -17,6 +18,13 @@ func (u *UA) ringThrough(ctx context.Context, r call.RingRequest) (call.Leg, err
 	edge := parsePeer(r.Claim.Via)
 	if !edge.IsValid() {
 		u.log.Error("node with no address to ring through", zap.String("edge", string(r.Claim.Edge)), zap.String("address", r.Claim.Via))
+		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+	}
+	select {
+	case <-u.site.reading:
+	case <-ctx.Done():
+		return nil, &call.RingError{Why: withdrawnFor(ctx), At: time.Now()}
+	case <-u.ctx.Done():
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	u.site.peers.met(edge.Addr())
@@ -77,6 +85,18 @@ func (r *ringing) guarded(tx *sipmsg.ClientTx) (left func() bool) {
 	g := r.ua.guards.put(branch, r.o.claim.Until)
 	tx.OnTerminate(func(string, error) { r.ua.guards.drop(branch) })
 	return g.sent.Load
+}
+
+// signalled tells the stream where a phone at another node is, whose audio comes from there where it is behind NAT.
+func (r *ringing) signalled(res *sipmsg.Response) {
+	h := res.GetHeader(headerSource)
+	s, ok := r.stream.(interface{ Signalled(from netip.Addr) })
+	if !ok || h == nil || !r.o.relayed {
+		return
+	}
+	if from, err := netip.ParseAddr(h.Value()); err == nil {
+		s.Signalled(from)
+	}
 }
 
 // settle tells the gate that the ring is over: the phone has said so, or its time is over, or nothing has left.

@@ -49,10 +49,12 @@ func (o *SiteOptions) check() error {
 
 // site is what a user agent has for the other nodes; nil where there are none.
 type site struct {
-	o      SiteOptions
-	door   *listener
-	relays *relays
-	peers  peers
+	o    SiteOptions
+	door *listener
+	// reading is closed when the door is being read: before that sipgo would send by another socket.
+	reading chan struct{}
+	relays  *relays
+	peers   peers
 }
 
 // openSite opens the door for other nodes.
@@ -63,11 +65,15 @@ func (u *UA) openSite(o SiteOptions) (*site, error) {
 	if o.Expires < time.Second {
 		o.Expires = defaultRingExpires
 	}
-	door, err := bind(Listener{Network: "udp", Address: o.Listen, Advertise: o.Advertise}, u.conns)
+	door, err := bind(Listener{Network: networkUDP, Address: o.Listen, Advertise: o.Advertise}, u.conns)
 	if err != nil {
 		return nil, fmt.Errorf("listen for other nodes on udp %s: %w", o.Listen, err)
 	}
-	return &site{o: o, door: door, relays: newRelays(u), peers: peers{until: make(map[netip.Addr]time.Time)}}, nil
+	s := &site{
+		o: o, door: door, relays: newRelays(u), peers: peers{until: make(map[netip.Addr]time.Time)}, reading: make(chan struct{}),
+	}
+	door.packet = &firstRead{PacketConn: door.packet, begun: sync.OnceFunc(func() { close(s.reading) })}
+	return s, nil
 }
 
 // SiteAddr is what is bound for INVITEs of other nodes; the zero value without Options.Site.

@@ -87,6 +87,10 @@ func (m *Member) seeds(now time.Time) {
 	buried := m.buried()
 	want := map[string][]string{}
 	for agent, a := range m.arrivals.held {
+		if m.outdated(m.own.flows[agent]) {
+			m.yield(agent)
+			continue
+		}
 		missing := 0
 		for process := range others {
 			if !a.answered[process] {
@@ -110,6 +114,14 @@ func (m *Member) seeds(now time.Time) {
 	for process, agents := range want {
 		m.ask(process, others[process], agents)
 	}
+}
+
+// outdated reports whether the book has a phone at another edge that lives, to which it went later than it came here. It
+// needs mu.
+func (m *Member) outdated(mine call.SiteFlow) bool {
+	at, has := m.view.flows[mine.Agent]
+	_, lives := m.view.nodes[at.Edge]
+	return m.whole && has && lives && !m.self(at.Edge) && !at.Since.Before(mine.Since)
 }
 
 // others are the nodes of other processes that live, as far as is known. It needs mu.
@@ -160,7 +172,10 @@ func (m *Member) ask(process string, n Node, agents []string) {
 		limited, stop := context.WithTimeout(ctx, askWithin)
 		pasts, err := m.o.Peers.Yield(limited, n, agents)
 		stop()
-		if err != nil {
+		switch {
+		case err == nil && len(pasts) < len(agents):
+			pause(ctx, 20*time.Millisecond) // it waits for what the book says
+		case err != nil:
 			m.complain(ctx, "ask node "+n.Name+" about phones that are new here: they are not rung until it answers or is dead", err)
 			pause(ctx, time.Second) // before it is asked again
 		}
@@ -199,6 +214,15 @@ func (m *Member) freed(agent string) {
 	m.o.Edge.Free(agent, away.dialog)
 }
 
+// gone notes that a phone is not here any more, or is to be asked about anew. Its gate is closed, or has no phone, so it may
+// forget a leg at another edge: the phone's next edge asks that one. It needs mu.
+func (m *Member) gone(agent string) {
+	if _, is := m.arrivals.closed[agent]; is {
+		m.freed(agent)
+	}
+	m.arrivals.left(agent)
+}
+
 // checkAway looks at legs at other edges: over when their edge says so, or is dead and the book has no such claim. It needs
 // mu, and is for a node that knows the whole.
 func (m *Member) checkAway(now time.Time) {
@@ -220,13 +244,17 @@ func (m *Member) checkAway(now time.Time) {
 }
 
 // Yield is what another node asks, to which phones have gone that were here ([Peers]): they are given up, and what is known
-// of each is told. A phone that has itself only just come here is passed over: the book will tell who has it.
+// of each is told. Passed over are those that came here only just, and those that the book has here: who asks may be the
+// older edge of the two. It asks again, and meanwhile the log tells who has the phone.
 func (m *Member) Yield(agents []string) []call.GatePast {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	pasts := make([]call.GatePast, 0, len(agents))
 	for _, agent := range agents {
 		if a := m.arrivals.held[agent]; a != nil && time.Since(a.since) < stale {
+			continue
+		}
+		if _, here := m.own.flows[agent]; here && m.whole && m.self(m.view.flows[agent].Edge) {
 			continue
 		}
 		pasts = append(pasts, m.yield(agent))
@@ -238,10 +266,10 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 func (m *Member) yield(agent string) call.GatePast {
 	past := m.o.Edge.Yield(agent)
 	past.Agent = agent
-	if away, is := m.arrivals.closed[agent]; is && past.Leg == nil {
-		past.Leg = &call.GateLeg{Agent: agent, Dialog: away.dialog, Token: away.token, Since: away.since}
+	if away, is := m.arrivals.closed[agent]; is && past.Leg != nil && past.Leg.Dialog == away.dialog {
+		past.Leg = nil // its edge tells of it, who is asked as well
 	}
-	m.arrivals.left(agent)
+	m.gone(agent)
 	delete(m.own.flows, agent)
 	return past
 }

@@ -51,10 +51,9 @@ func (m *Member) checkFlows(now time.Time) {
 			wake(m.wakeAsk)
 		}
 		at, has := m.view.flows[f.Agent]
-		_, lives := m.view.nodes[at.Edge]
 		switch {
 		case !m.whole || m.out.awaits(keyOf(call.SiteFact{Flow: &f})):
-		case has && lives && !m.self(at.Edge) && !at.Since.Before(f.Since): // the phone has gone there since
+		case m.outdated(f):
 			m.yield(f.Agent)
 		case !has || at.Edge != m.node.ID || at.Legs != f.Legs:
 			m.out.say(m, call.SiteFact{Flow: &f})
@@ -63,7 +62,7 @@ func (m *Member) checkFlows(now time.Time) {
 	for agent, f := range m.own.flows {
 		if !there[agent] {
 			delete(m.own.flows, agent)
-			m.arrivals.left(agent)
+			m.gone(agent)
 			m.out.say(m, call.SiteFact{FlowGone: &f})
 		}
 	}

@@ -72,6 +72,13 @@ func (e *edge) highest(agent string) call.Token {
 	return e.gates[agent].Highest()
 }
 
+// rung is the last claim by which this node rang a phone.
+func (e *edge) rung() call.RingClaim {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.claims[len(e.claims)-1]
+}
+
 func wireTime() { time.Sleep(time.Millisecond) }
 
 // Ring sends an INVITE through the edge that the claim names.
@@ -115,7 +122,7 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (c
 	case call.GateLate, call.GateGone:
 		e.mu.Unlock()
 		return nil, &call.RingError{Why: call.CauseUnreachable, Code: 430}
-	default:
+	case call.GateHeld, call.GateStale, call.GateBusy:
 		above := g.Highest()
 		e.mu.Unlock()
 		return nil, &call.RingError{Why: call.CauseTaken, Code: 486, Above: above}
@@ -145,7 +152,7 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (c
 	if _, err := l.Answer(); err != nil {
 		return nil, err
 	}
-	context.AfterFunc(l.Context(), func() { // BYE, which the phone answers in its own time
+	context.AfterFunc(l.Context(), func() { //nolint:contextcheck // the leg's own life // BYE, which the phone answers in its own time
 		time.Sleep(30 * time.Millisecond)
 		e.mu.Lock()
 		mute := e.mute
@@ -181,7 +188,7 @@ func (w *world) rang(agent, dialog string) {
 }
 
 // busy is how many legs a phone has.
-func (w *world) busy(agent string) int {
+func (w *world) busy(agent string) int { //nolint:unparam // it is anybody's
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.legs[agent])

@@ -21,14 +21,15 @@ func TestFaults(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, func(t *testing.T, w *world) { faults(t, w, rand.New(rand.NewPCG(seed, 7))) }) //nolint:gosec // chance is not for secrets here
+			inWorld(t, func(w *world) { faults(w, rand.New(rand.NewPCG(seed, 7))) }) //nolint:gosec // chance is not for secrets here
 		})
 	}
 }
 
 const faultPhones = 6
 
-func faults(t *testing.T, w *world, chance *rand.Rand) {
+func faults(w *world, chance *rand.Rand) {
+	t := w.t
 	names := []string{"a", "b", "c"}
 	nodes := make([]*node, len(names))
 	for i, name := range names {
@@ -101,6 +102,20 @@ func faults(t *testing.T, w *world, chance *rand.Rand) {
 	calls.Wait()
 	time.Sleep(15 * time.Second)
 	require.Positive(t, answered)
+	defer func() {
+		if t.Failed() {
+			t.Logf("claims: %+v", w.claims())
+			for i := range faultPhones {
+				x := nodes[at[i]]
+				past, _ := x.edge.Past(agent(i))
+				t.Logf("%s at %s (has: %t, open: %t, in the book at %s): %+v leg %+v", agent(i), x.name, x.edge.has(agent(i)),
+					x.edge.open(agent(i)), w.flowAt(agent(i)), past, past.Leg)
+			}
+			for _, x := range nodes {
+				t.Logf("%s: %+v", x.name, x.Status())
+			}
+		}
+	}()
 	within(t, 4*time.Minute, "no claim is left, and all phones are open", func() bool {
 		open := 0
 		for i := range faultPhones {

@@ -99,9 +99,9 @@ func (m *Member) regain() {
 	m.buriedAlive = false
 	now := time.Now()
 	for agent := range m.arrivals.open {
-		m.arrivals.left(agent)
-		m.arrivals.came(agent, now)
 		m.o.Edge.Hold(agent)
+		m.gone(agent)
+		m.arrivals.came(agent, now)
 	}
 }
 

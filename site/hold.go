@@ -119,7 +119,7 @@ func (m *Member) forsake(agent string, t call.Token) {
 // give gives a claim back, with what it has left on its agent. It needs mu.
 func (m *Member) give(h *hold, rest call.SiteRest) {
 	m.drop(h)
-	rest.Agent = h.agent
+	rest.Agent, rest.Call = h.agent, h.call
 	if h.unsure || h.local || h.given { // the book has no such claim of this node's
 		rest.Token = call.Token{}
 		m.out.say(m, call.SiteFact{Rest: &rest})
@@ -175,7 +175,7 @@ func (m *Member) remember(f call.SiteFact) {
 		}
 	case f.FlowGone != nil:
 		delete(m.own.flows, f.FlowGone.Agent)
-		m.arrivals.left(f.FlowGone.Agent)
+		m.gone(f.FlowGone.Agent)
 	case f.Caller != nil:
 		m.own.callers[f.Caller.Call] = f
 	case f.Gone != nil:

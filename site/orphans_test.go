@@ -14,7 +14,8 @@ import (
 // TestOwnerDies: the phone's edge ends the leg of a dead owner, and the agent is free.
 func TestOwnerDies(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		a.talk("8002", "call-1")
@@ -31,7 +32,8 @@ func TestOwnerDies(t *testing.T) {
 // TestOwnerLostOnlyTheBook: its talk at another edge goes on, and is its own again.
 func TestOwnerLostOnlyTheBook(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		a.talk("8002", "call-1")
@@ -52,7 +54,8 @@ func TestOwnerLostOnlyTheBook(t *testing.T) {
 // TestOwnerStoppedBeforeItsInvite: the edge refuses the token before it clears the orphan, so that the INVITE comes too late.
 func TestOwnerStoppedBeforeItsInvite(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		stopped := make(chan struct{})
@@ -62,6 +65,7 @@ func TestOwnerStoppedBeforeItsInvite(t *testing.T) {
 		a.freeze()
 		b.registers("8003")
 		within(t, 8*time.Second, "it was an orphan, and is cleared", func() bool { return b.desk.claim("8002").Call == "" && b.Others() == 0 })
+		require.Equal(t, a.edge.rung().Token, b.edge.highest("8002"), "it is never admitted any more")
 		w.answerAfter = time.Minute
 		r := b.ring(t.Context(), "8002", "call-2")
 		within(t, time.Second, "b's ring", func() bool { return w.busy("8002") == 1 })
@@ -79,7 +83,8 @@ func TestOwnerStoppedBeforeItsInvite(t *testing.T) {
 // TestUnsure: an owner that does not know whether the phone rings leaves that to the phone's edge.
 func TestUnsure(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.hear(a, false) // cut off from the nodes alone
 		r := a.ring(t.Context(), "8002", "call-1")
@@ -108,7 +113,8 @@ func TestEdgeDies(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, func(t *testing.T, w *world) {
+			inWorld(t, func(w *world) {
+				t := w.t
 				a, b := two(w)
 				ctx, giveUp := context.WithCancel(t.Context())
 				defer giveUp()
@@ -152,7 +158,8 @@ func TestEdgeDies(t *testing.T) {
 // TestLegWithoutClaim: a leg that the book does not know of, and that no owner holds, is ended.
 func TestLegWithoutClaim(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		before := w.book.Clone(func() time.Time { return time.Now().Add(-bookBehind) })
@@ -169,7 +176,8 @@ func TestLegWithoutClaim(t *testing.T) {
 
 func TestNewPhone(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		l := a.talk("8002", "call-1")
@@ -201,7 +209,8 @@ func TestNewPhone(t *testing.T) {
 // TestNewPhoneWhoseEdgeIsSilent: it is held until the silent node is dead by the book, or while there is no book for 8 s.
 func TestNewPhoneWhoseEdgeIsSilent(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.hear(b, false)
 		a.registers("8002")
@@ -232,7 +241,8 @@ func TestNewPhoneWhoseEdgeIsSilent(t *testing.T) {
 
 func TestAnswerLost(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		a.link.losing("Claim", true)
@@ -256,7 +266,8 @@ func TestAnswerLost(t *testing.T) {
 // TestGateAbove: what a gate has seen that the book does not know of is the book's next time.
 func TestGateAbove(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, b := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		b.edge.Refuse("8002", call.Token{Epoch: 1, N: 1000})
@@ -271,7 +282,8 @@ func TestGateAbove(t *testing.T) {
 // TestNoDesk: a claim that no desk gives back, such as on a supervisor's phone, is given back by itself.
 func TestNoDesk(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, _ := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		l := a.talk("8002", "call-1")
@@ -285,7 +297,8 @@ func TestNoDesk(t *testing.T) {
 // TestFading: with less than the margin left no phone of another edge is rung.
 func TestFading(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(w *world) {
+		t := w.t
 		a, _ := two(w)
 		w.answerAfter = 10 * time.Millisecond
 		slow := w.node("slow", func(o *site.Options) { o.CutAfter = time.Hour })
@@ -300,5 +313,20 @@ func TestFading(t *testing.T) {
 		require.Less(t, time.Until(slow.Lease()), time.Second+10*time.Millisecond)
 		require.Zero(t, w.rings["8001"])
 		require.True(t, a.edge.open("8001"))
+	})
+}
+
+// TestSilentLeg: a leg that ended since its far end was silent may talk on at the phone: its edge is told at once.
+func TestSilentLeg(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		t := w.t
+		a, b := two(w)
+		w.answerAfter = 10 * time.Millisecond
+		b.edge.mute = true
+		a.talk("8002", "call-1").Hangup(call.CauseSilent)
+		a.Release("8002", "call-1", call.SiteRest{})
+		within(t, 300*time.Millisecond, "it is an orphan", func() bool { return b.desk.claim("8002").Orphan })
+		within(t, 2*time.Second, "b ends the leg, and clears it", func() bool { return b.edge.endedLegOf("8002") && len(w.claims()) == 0 })
 	})
 }

@@ -72,7 +72,7 @@ func (m *Member) Ring(ctx context.Context, r call.RingRequest) (leg call.Leg, er
 		}
 	}
 	returned := false
-	defer func() {
+	defer func() { //nolint:contextcheck // a leg's context is its own life
 		if !returned { // it panicked
 			m.rang(h, nil, errors.New("a panic while ringing"))
 		}
@@ -82,7 +82,7 @@ func (m *Member) Ring(ctx context.Context, r call.RingRequest) (leg call.Leg, er
 		err = errors.New("answered without a leg")
 	}
 	returned = true
-	m.rang(h, leg, err)
+	m.rang(h, leg, err) //nolint:contextcheck // a leg's context is its own life
 	return leg, err
 }
 

@@ -3,7 +3,6 @@ package site_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -28,7 +27,7 @@ const bookBehind = 37 * time.Hour
 
 // world is some nodes of one site, with the real book, real gates, and phones that know how many legs they have.
 type world struct {
-	t     testing.TB
+	t     *testing.T
 	book  *memstore.Book
 	mu    sync.Mutex
 	nodes map[string]*node
@@ -43,7 +42,7 @@ type world struct {
 }
 
 // inWorld runs a test in a bubble of its own time.
-func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
+func inWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
@@ -58,7 +57,7 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 			}
 			time.Sleep(2 * time.Hour) // whatever rings or waits ends
 		}()
-		f(t, w)
+		f(w)
 		for agent, most := range w.most {
 			require.LessOrEqual(t, most, 1, "legs at once at the phone of agent %s", agent)
 		}
@@ -167,11 +166,11 @@ type ringing struct {
 	took  time.Duration
 }
 
-func (r *ringing) why(t testing.TB) call.Cause {
-	t.Helper()
+func (r *ringing) why(tb testing.TB) call.Cause {
+	tb.Helper()
 	<-r.done
 	failed, told := errors.AsType[*call.RingError](r.err)
-	require.True(t, told, "%v", r.err)
+	require.True(tb, told, "%v", r.err)
 	return failed.Why
 }
 
@@ -184,12 +183,12 @@ func (n *node) talk(agent, callID string) call.Leg {
 }
 
 // within waits for something to be so, and fails when it is not after d.
-func within(t testing.TB, d time.Duration, what string, so func() bool) time.Duration {
-	t.Helper()
+func within(tb testing.TB, d time.Duration, what string, so func() bool) time.Duration {
+	tb.Helper()
 	began := time.Now()
 	for !so() {
 		if time.Since(began) > d {
-			t.Fatalf("not so after %v: %s", d, what)
+			tb.Fatalf("not so after %v: %s", d, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -230,120 +229,6 @@ func (w *world) flowAt(agent string) call.NodeID {
 		}
 	}
 	return ""
-}
-
-// link is a node's way to the book, which may be shut.
-type link struct {
-	*memstore.Book
-	mu     sync.Mutex
-	shut   bool // nothing comes through, and no answer
-	broken bool // an error comes at once
-	lose   map[string]bool
-}
-
-func (l *link) set(shut, broken bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.shut, l.broken = shut, broken
-}
-
-// losing has the answers to a method get lost, though the book does what it was asked to.
-func (l *link) losing(method string, is bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lose == nil {
-		l.lose = map[string]bool{}
-	}
-	l.lose[method] = is
-}
-
-var errLink = errors.New("connection refused")
-
-// pass lets a request through, as the link is.
-func (l *link) pass(ctx context.Context, method string, f func()) error {
-	l.mu.Lock()
-	shut, broken, lose := l.shut, l.broken, l.lose[method]
-	l.mu.Unlock()
-	if broken {
-		return errLink
-	}
-	if !shut {
-		f()
-	}
-	if shut || lose {
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	return nil
-}
-
-func pass[T any](ctx context.Context, l *link, method string, f func() (T, error)) (v T, err error) {
-	if failed := l.pass(ctx, method, func() { v, err = f() }); failed != nil {
-		var none T
-		return none, fmt.Errorf("%s: %w", method, failed)
-	}
-	return v, err
-}
-
-func passing(ctx context.Context, l *link, method string, f func() error) error {
-	_, err := pass(ctx, l, method, func() (struct{}, error) { return struct{}{}, f() })
-	return err
-}
-
-func (l *link) Enter(ctx context.Context, n site.Node, last site.Lease) (site.Lease, error) {
-	return pass(ctx, l, "Enter", func() (site.Lease, error) { return l.Book.Enter(ctx, n, last) })
-}
-
-func (l *link) Renew(ctx context.Context, id call.NodeID) (site.Lease, error) {
-	return pass(ctx, l, "Renew", func() (site.Lease, error) { return l.Book.Renew(ctx, id) })
-}
-
-func (l *link) Leave(ctx context.Context, id call.NodeID) error {
-	return passing(ctx, l, "Leave", func() error { return l.Book.Leave(ctx, id) })
-}
-
-func (l *link) Say(ctx context.Context, id call.NodeID, facts ...call.SiteFact) error {
-	return passing(ctx, l, "Say", func() error { return l.Book.Say(ctx, id, facts...) })
-}
-
-func (l *link) Claim(ctx context.Context, id call.NodeID, agent, callID string) (site.Grant, error) {
-	return pass(ctx, l, "Claim", func() (site.Grant, error) { return l.Book.Claim(ctx, id, agent, callID) })
-}
-
-func (l *link) Mark(ctx context.Context, c call.SiteClaim) error {
-	return passing(ctx, l, "Mark", func() error { return l.Book.Mark(ctx, c) })
-}
-
-func (l *link) Release(ctx context.Context, id call.NodeID, r call.SiteRest) error {
-	return passing(ctx, l, "Release", func() error { return l.Book.Release(ctx, id, r) })
-}
-
-func (l *link) Abandon(ctx context.Context, id call.NodeID, agent string, t call.Token) error {
-	return passing(ctx, l, "Abandon", func() error { return l.Book.Abandon(ctx, id, agent, t) })
-}
-
-func (l *link) Clear(ctx context.Context, agent string, t call.Token) error {
-	return passing(ctx, l, "Clear", func() error { return l.Book.Clear(ctx, agent, t) })
-}
-
-func (l *link) Raise(ctx context.Context, t call.Token) error {
-	return passing(ctx, l, "Raise", func() error { return l.Book.Raise(ctx, t) })
-}
-
-func (l *link) Resume(ctx context.Context, c call.SiteClaim) error {
-	return passing(ctx, l, "Resume", func() error { return l.Book.Resume(ctx, c) })
-}
-
-func (l *link) Read(ctx context.Context) (site.View, error) {
-	return pass(ctx, l, "Read", func() (site.View, error) { return l.Book.Read(ctx) })
-}
-
-func (l *link) Follow(ctx context.Context, after site.Place) ([]site.Entry, error) {
-	entries, err := l.Book.Follow(ctx, after)
-	if failed := l.pass(ctx, "Follow", func() {}); failed != nil {
-		return nil, failed
-	}
-	return entries, err
 }
 
 // desk is told, and believes what it is told.
@@ -419,6 +304,12 @@ func (d *desk) claim(agent string) call.SiteClaim {
 	return d.claims[agent]
 }
 
+func (d *desk) flow(agent string) call.SiteFlow {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.flows[agent]
+}
+
 func (d *desk) knows(agent string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -449,7 +340,7 @@ func (p peers) Yield(ctx context.Context, n site.Node, agents []string) ([]call.
 	if err != nil {
 		return nil, err
 	}
-	return to.Member.Yield(agents), nil
+	return to.Yield(agents), nil
 }
 
 func (p peers) Holds(ctx context.Context, n site.Node, keys []string) ([]string, error) {

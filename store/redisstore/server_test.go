@@ -340,11 +340,11 @@ func TestPurged(t *testing.T) {
 	clock := newHands()
 	b.SetClock(clock.now)
 	now := enter(t, b, time.Minute).Now
-	for i, seconds := range []time.Duration{5, 50} {
+	for i, after := range []time.Duration{5 * time.Second, 50 * time.Second} {
 		number := fmt.Sprint(i)
 		require.NoError(t, b.Say(t.Context(), nodeA,
-			call.SiteFact{Place: &call.SitePlace{Number: number, Until: now.Add(seconds * time.Second)}},
-			call.SiteFact{Regular: &call.SiteRegular{Number: number, At: now.Add((seconds - 10) * time.Second)}}))
+			call.SiteFact{Place: &call.SitePlace{Number: number, Until: now.Add(after)}},
+			call.SiteFact{Regular: &call.SiteRegular{Number: number, At: now.Add(after - 10*time.Second)}}))
 	}
 	clock.advance(20 * time.Second)
 	_, err := b.Renew(t.Context(), nodeA)
