@@ -126,7 +126,7 @@ func (s *Server) agent(w http.ResponseWriter, id string) error {
 	}
 	for _, a := range agents {
 		if a.ID == id {
-			return writeJSON(w, s.zone().agent(a))
+			return writeJSON(w, s.agentNow()(a))
 		}
 	}
 	return notFound("no such agent")

@@ -198,7 +198,7 @@ func (s *Server) agents(w http.ResponseWriter, _ *http.Request) error {
 	}
 	return writeJSON(w, struct {
 		Agents []agentDTO `json:"agents"`
-	}{each(agents, s.zone().agent)})
+	}{each(agents, s.agentNow())})
 }
 
 func (s *Server) zone() zone { return zone{s.o.Location} }

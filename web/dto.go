@@ -266,6 +266,10 @@ type agentDTO struct {
 	WrapUpUntil *stamp    `json:"wrap_up_until"`
 	LastCode    string    `json:"last_code"`
 	Today       call.Day  `json:"today"`
+	// Node is the one of several at which the phone is registered. Orphan: the phone may be in the call of a node that is
+	// dead, and is not rung until that is certain.
+	Node   string `json:"node"`
+	Orphan bool   `json:"orphan"`
 }
 
 type pauseDTO struct {
@@ -279,7 +283,7 @@ func (z zone) agent(a call.AgentView) agentDTO {
 	}
 	d := agentDTO{
 		ID: a.ID, Name: a.Name, Role: AgentRole, State: a.State, Since: z.at(a.Since), Skills: a.Skills, Call: a.Call, Calls: a.Calls,
-		Queues: append([]string{}, a.Queues...), WrapUpUntil: z.maybe(a.WrapUpUntil), LastCode: a.LastCode, Today: a.Today,
+		Queues: append([]string{}, a.Queues...), WrapUpUntil: z.maybe(a.WrapUpUntil), LastCode: a.LastCode, Today: a.Today, Orphan: a.Orphan,
 	}
 	if a.Supervisor {
 		d.Role = Supervisor

@@ -163,6 +163,7 @@ type agentCard struct {
 	State call.AgentState `json:"state"`
 	Since stamp           `json:"since"`
 	Calls int             `json:"calls"`
+	Node  string          `json:"node,omitempty"` // of several, the one at which the phone is registered
 }
 
 type liveCard struct {
@@ -202,9 +203,10 @@ func (s *Server) board(now time.Time, today call.Summaries, elsewhere farther) (
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Name, b.Name))
 	})
 	agents = without(agents, func(a call.AgentView) bool { return a.Supervisor })
+	phoneAt := s.phonesAt()
 	b.Agents = each(agents, func(a call.AgentView) agentCard {
 		b.States[string(a.State)]++
-		return agentCard{ID: a.ID, State: a.State, Since: z.at(a.Since), Calls: a.Calls}
+		return agentCard{ID: a.ID, State: a.State, Since: z.at(a.Since), Calls: a.Calls, Node: phoneAt(a)}
 	})
 	slices.SortFunc(b.Agents, func(a, b agentCard) int { return cmp.Compare(a.ID, b.ID) })
 	live := without(append(slices.Clone(s.o.Live()), elsewhere.live...), func(l call.Live) bool { return l.Record.Kind == call.KindSupervision })

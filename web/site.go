@@ -254,3 +254,33 @@ type readiness struct {
 func (s *Server) nodeReady(w http.ResponseWriter, r *http.Request) error {
 	return s.answerNode(w, r, readiness{s.o.Ready() == nil})
 }
+
+// agentNow is how an agent is written, with the node of the phone where there are several.
+func (s *Server) agentNow() func(call.AgentView) agentDTO {
+	z, at := s.zone(), s.phonesAt()
+	return func(a call.AgentView) agentDTO {
+		d := z.agent(a)
+		d.Node = at(a)
+		return d
+	}
+}
+
+// phonesAt tells the name of the node at which an agent's phone is registered; empty for a node alone, and for none.
+func (s *Server) phonesAt() func(call.AgentView) string {
+	if s.o.Site == nil {
+		return func(call.AgentView) string { return "" }
+	}
+	names := make(map[string]string)
+	for _, n := range s.o.Site.Status().Nodes {
+		names[n.ID.Process()] = n.Name
+	}
+	return func(a call.AgentView) string {
+		switch {
+		case a.State == call.AgentOffline:
+			return ""
+		case a.Edge == "":
+			return s.o.Site.Name
+		}
+		return names[a.Edge.Process()]
+	}
+}

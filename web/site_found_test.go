@@ -59,15 +59,20 @@ func TestListedFromAnyNode(t *testing.T) {
 	event, err := n.server.snapshot.get(t.Context(), n.server)
 	require.NoError(t, err)
 	var b struct {
-		Total int
-		State call.SiteState
-		Nodes []boardNodeCard
+		Total  int
+		State  call.SiteState
+		Nodes  []boardNodeCard
+		Agents []struct{ ID, Node string }
 	}
 	body := strings.TrimPrefix(string(event), "retry: 2000\ndata: ")
 	require.NoError(t, json.Unmarshal([]byte(body), &b))
 	require.Equal(t, 2, b.Total)
 	require.Equal(t, []boardNodeCard{{Name: "n1", Ready: new(true), Calls: 1}, {Name: "n2", Ready: new(true), Calls: 1}}, b.Nodes)
 	require.Equal(t, call.SiteJoined, b.State)
+	require.Equal(t, []string{"n2", "n1"}, []string{b.Agents[0].Node, b.Agents[1].Node})
+	agents := get(t, n.server.Handler(), "/api/v1/agents", supervisorToken).Body.String()
+	require.Contains(t, agents, `"node":"n2","orphan":true`)
+	require.Contains(t, agents, `"node":"n1","orphan":false`)
 	require.NotContains(t, body, "13912345678", "numbers are masked between nodes too")
 	w.dies("n2")
 	ids, _ = calls(t, n.server.Handler(), "")
@@ -154,4 +159,3 @@ func TestOneHop(t *testing.T) {
 	require.Equal(t, int64(2), w.nodes["n2"].hits.Load(), "once, and once before that to learn what to sign for")
 	require.Zero(t, w.nodes["n1"].hits.Load())
 }
-

@@ -93,6 +93,16 @@ func (w *town) open(t *testing.T, name string) {
 	}
 	o.Supervision = func() Supervision { return &n.hearing }
 	o.Picker = func() Picker { return &n.picking }
+	agents := o.Agents
+	o.Agents = func() ([]call.AgentView, error) {
+		all, err := agents()
+		for i := range all { // 8001's phone is at n2, 8002's at n1
+			if at := map[string]string{"8001": "n2", "8002": "n1"}[all[i].ID]; at != name {
+				all[i].Edge, all[i].Orphan = call.NodeID(at+".1"), true
+			}
+		}
+		return all, err
+	}
 	o.Site = &Site{
 		Name: name, Peer: p,
 		Status: func() SiteStatus {

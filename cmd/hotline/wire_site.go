@@ -223,7 +223,7 @@ type supervisors struct{ *site.Member }
 
 func (s supervisors) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 	leg, err := s.Member.Ring(ctx, r)
-	back := func(how string) { s.Release(r.Agent, r.CallID, call.SiteRest{Agent: r.Agent, How: how}) }
+	back := func(how string) { s.Release(r.Agent, r.CallID, call.SiteRest{Agent: r.Agent, How: how}) } //nolint:contextcheck // a leg's end is read from its own context
 	if err != nil {
 		back("withdrawn")
 		return nil, err

@@ -160,7 +160,7 @@ function drawAgents(board) {
     : board.agents;
   const items = shown.map((a) =>
     el("li", a.state, el("b", "", a.id), el("span", "", agentStates[a.state] || a.state),
-      el("time", "", `${clockTime(age(board.now, a.since))} · 接听 ${a.calls}`)));
+      el("time", "", `${clockTime(age(board.now, a.since))} · 接听 ${a.calls}${several(board) && a.node ? ` · ${a.node}` : ""}`)));
   if (!items.length) items.push(el("li", "empty", "尚无坐席"));
   if (shown.length < board.agents.length) items.push(el("li", "more", `另有 ${board.agents.length - shown.length} 名`));
   $("agents").replaceChildren(...items);
