@@ -1,4 +1,4 @@
-// Package acd owns the queues and the agents of one node: who waits, who is free, whose phone is
+// Package acd owns the queues and the agents of one node, or of a site as one node sees it: who waits, who is free, whose phone is
 // rung for whom, and for how long (automatic call distribution). It implements [call.Desk] and
 // [call.Seat], acts on agents' feature codes ([call.Shifts]), and makes [call.QueueView] and [call.AgentView].
 //
@@ -21,6 +21,10 @@
 // strategy, then by id. The strategy proposes and the claims dispose (claim.go), and each decision says
 // why it was taken (explain.go). Who calls again, in a queue that wants that, waits for the agent of last time
 // first (regulars.go).
+//
+// Where several nodes are one hotline, [Center.Learn] has the desk know the callers, phones and claims of the others, and
+// [Site] tells them of its own: site_desk.go has the states of a node, site_claim.go those of an agent and another node's
+// caller.
 //
 // How many phones ring for one caller is the strategy's plan (plan.go), by the time since the caller's promise
 // clock began: when the last ring promised begins and nobody has answered, a second phone joins in (rescue.go), and

@@ -247,11 +247,15 @@ func (d *desk) untake(a *agent, how string, at time.Time) {
 		delete(d.site.claimed, key)
 	}
 	if o := t.offer; o != nil {
-		if o.open {
+		ended := o.open
+		if ended {
 			d.close(o, how, at)
 		}
 		if a.offer == o {
 			a.offer = nil
+		}
+		if ended && o.caller.waits() {
+			d.surplus(o.caller) // with the oldest offer its plan may have begun anew
 		}
 	}
 }

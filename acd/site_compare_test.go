@@ -273,13 +273,13 @@ func (n *worldNode) states() string {
 	return b.String()
 }
 
-// coincided reports whether an offer ran out, or was taken back since another phone answered, in the very instant in which
-// phones rang for other callers: that phones are free again their own node knows first, and which of such things comes
+// coincided reports whether an offer ran out, or was taken back since another phone answered or the caller left, in the very
+// instant in which phones rang for other callers: that phones are free again their own node knows first, and which of such things comes
 // first one desk decides otherwise than three.
 func (w *world) coincided() bool {
 	for from := 0; from < len(w.lines); {
 		at, to := w.lines[from].at, from
-		ended, rung := map[string]bool{}, map[string]bool{}
+		ended, rung, left, freed := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 		for ; to < len(w.lines) && w.lines[to].at == at; to++ {
 			var what, agent, id, why string
 			_, _ = fmt.Sscan(w.lines[to].what, &what, &agent, &id, &why)
@@ -288,10 +288,19 @@ func (w *world) coincided() bool {
 				rung[id] = true
 			case what == "cancel" && (why == "unreachable" || why == "no-answer" || why == "elsewhere"):
 				ended[id] = true
+			case what == "cancel":
+				freed[id] = true
+			case what == "left":
+				left[agent] = true // the caller's name is in its place
 			}
 		}
 		for id := range ended {
 			delete(rung, id)
+		}
+		for id := range left {
+			if freed[id] && len(rung) > 1 {
+				return true
+			}
 		}
 		if len(ended) > 1 || len(ended) == 1 && (len(rung) > 0 || w.refusedAt[at]) {
 			return true

@@ -541,14 +541,21 @@ func newLapses(w *world) lapses { return lapses{zapcore.DebugLevel, w} }
 func (l lapses) With([]zapcore.Field) zapcore.Core { return l }
 
 func (l lapses) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if e.Message == "another node's claim did not come" {
-		l.w.lapsed++
-		l.w.traced("  a claim did not come")
-	}
-	return to
+	return to.AddCore(e, l)
 }
 
-func (lapses) Write(zapcore.Entry, []zapcore.Field) error { return nil }
+func (l lapses) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	if e.Message != "another node's claim did not come" {
+		return nil
+	}
+	l.w.lapsed++
+	kept := zapcore.NewMapObjectEncoder()
+	for _, f := range fields {
+		f.AddTo(kept)
+	}
+	l.w.traced("  a claim did not come: %v", kept.Fields)
+	return nil
+}
 
 func (lapses) Sync() error { return nil }
 
