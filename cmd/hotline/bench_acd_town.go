@@ -71,17 +71,18 @@ func newBenchTown(ctx context.Context, redis *benchRedis, nodes, agents, waiting
 	for i := range agents {
 		o.Agents = append(o.Agents, acd.Agent{ID: fmt.Sprint("b", i), Skills: map[string]int{busyQueue: 5}})
 	}
-	for i := range max(1, nodes) {
-		n := &benchNode{town: w}
-		w.nodes = append(w.nodes, n)
-		if err := n.start(o, redis, i, nodes > 0); err != nil {
-			return w, err
-		}
+	for range max(1, nodes) {
+		w.nodes = append(w.nodes, &benchNode{town: w})
 	}
 	for i, a := range o.Agents {
 		p := &benchPhone{id: a.ID, node: w.nodes[i%len(w.nodes)]}
 		w.phones[a.ID] = p
 		w.order = append(w.order, p)
+	}
+	for i, n := range w.nodes {
+		if err := n.start(o, redis, i, nodes > 0); err != nil {
+			return w, err
+		}
 	}
 	for i := range waiting + agents {
 		n := w.nodes[i%len(w.nodes)]
