@@ -1,6 +1,8 @@
 package claims
 
 import (
+	"slices"
+
 	"hotline/call"
 )
 
@@ -71,6 +73,9 @@ func (w *world) second(n uint8) {
 	if nd.lease.Epoch != 0 && nd.until <= w.now {
 		w.lapses(n)
 	}
+	if nd.stands == cut {
+		nd.newBook = w.now
+	}
 	if nd.lease.Epoch == 0 {
 		w.enter(n)
 	} else if !w.renew(n) {
@@ -130,11 +135,14 @@ func (w *world) mourns(n uint8, v *view) {
 	for m := range nodes {
 		for g := range generations {
 			if nd.lives[m][g] && !v.lives[m][g] {
+				if w.now < nd.newBook+leaseFor && w.env.without != absence {
+					continue // it may not have entered the new book yet, or not renewed since the book is back
+				}
 				nd.diedAt[m][g] = w.now
 			}
+			nd.lives[m][g] = v.lives[m][g]
 		}
 	}
-	nd.lives = v.lives
 }
 
 // flow holds a phone that is here against the book.
@@ -233,8 +241,11 @@ func (w *world) keeps(n uint8, l *leg, v *view) bool {
 		return w.holds(l)
 	case w.env.without == silenceIsNo:
 		return false
+	case v == nil:
+		return true
 	}
-	return v == nil || !same && v.lives[l.owner][l.ownerGen]
+	abandoned := same && slices.Contains(v.ids, c.Owner)
+	return !abandoned && w.nodes[n].lives[l.owner][l.ownerGen]
 }
 
 // unjust notes that an edge ends a talk that it must not end: the owner holds it, and is known to live.
