@@ -278,7 +278,7 @@ func (w *world) orphan(n, a uint8, v *view) {
 		if w.now < max(nd.diedAt[p][g], nd.entered)+hold {
 			return
 		}
-		if x := e.gate.Leg(); x != nil && w.far(e) && x.Token == c.Token {
+		if x := e.gate.Leg(); x != nil && w.far(e) && claimOf(x, c) {
 			if w.owned(n, n, a) != nil || w.answers(n, p) && !w.frees(n, p, a) { // it answers, and says that the leg lives
 				return
 			}
@@ -308,7 +308,7 @@ func (w *world) elsewhere(n, a uint8, v *view) {
 	nd := &w.nodes[n]
 	e := &nd.phones[a]
 	x := e.gate.Leg()
-	if x == nil || !w.far(e) || v.claims[a].Token == x.Token || w.answers(n, 1-n) && w.env.without != silenceIsNo {
+	if x == nil || !w.far(e) || claimOf(x, v.claims[a]) || w.answers(n, 1-n) && w.env.without != silenceIsNo {
 		return
 	}
 	if w.owned(n, n, a) != nil {
@@ -336,6 +336,11 @@ func (w *world) silence(n, a uint8) {
 		e.gate.Free(e.gate.Leg().Dialog)
 		e.silent = 0
 	}
+}
+
+// claimOf reports whether a claim is a leg's: after a failover two may have the same token.
+func claimOf(x *call.GateLeg, c call.SiteClaim) bool {
+	return x.Token == c.Token && x.Call == c.Call && x.Owner.Process() == c.Owner.Process()
 }
 
 // answers reports whether a node gets an answer from the process that is at a place now.
