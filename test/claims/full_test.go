@@ -19,11 +19,11 @@ func TestClaimsInFull(t *testing.T) {
 		one := size{agents: 1, claims: both, budget: budget{moves: 1, faults: 1}}
 		add(nameOf(k)+"; a phone that moves", &env{brisk: true, strict: strict, faults: []kind{k}, size: one}, 1<<30)
 		one.budget.restarts = 1
-		add(nameOf(k)+"; every step by itself", &env{strict: strict, faults: []kind{k}, size: one}, 800_000)
+		add(nameOf(k)+"; every step by itself", &env{strict: strict, faults: []kind{k}, size: one}, 300_000)
 		one.agents, one.budget.restarts = 2, 0
-		add(nameOf(k)+"; two agents", &env{brisk: true, strict: strict, faults: []kind{k}, size: one}, 500_000)
+		add(nameOf(k)+"; two agents", &env{brisk: true, strict: strict, faults: []kind{k}, size: one}, 200_000)
 	}
-	add("any two faults", &env{brisk: true, faults: every, size: size{agents: 1, claims: both, budget: budget{faults: 2}}}, 3_000_000)
+	add("any two faults", &env{brisk: true, faults: every, size: size{agents: 1, claims: both, budget: budget{faults: 2, moves: 1}}}, 2_000_000)
 	table := strings.Join(lines, "\n") + "\nEvery rule held.\n"
 	if path := os.Getenv("HOTLINE_PROOF"); path != "" {
 		require.NoError(t, os.WriteFile(path, []byte("```\n"+table+"```\n"), 0o600))

@@ -79,7 +79,7 @@ func (w *world) nodeKey(d []byte, n uint8) []byte {
 	if nd.gen > 0 {
 		d = append(d, w.since(nd.entered, deadline+expires))
 	}
-	d = append(d, bit(nd.view != nil))
+	d = append(d, bit(nd.view != nil), byte(max(nd.newBook+leaseFor-w.now, 0)))
 	if nd.view != nil {
 		d = append(append(d, bit(nd.read == w.now)), nd.view.digest...)
 	}

@@ -26,6 +26,7 @@ type view struct {
 	lives  [nodes][generations]bool
 	flows  [agents]call.SiteFlow // no agent: none
 	claims [agents]call.SiteClaim
+	ids    []call.NodeID // of the nodes that live
 	digest []byte
 }
 
@@ -88,6 +89,7 @@ func (l *ledger) read() {
 	for _, n := range read.Nodes {
 		p, g := place(n.ID)
 		v.lives[p][g] = true
+		v.ids = append(v.ids, n.ID)
 		d = append(d, n.ID...)
 	}
 	for _, f := range read.Facts {
@@ -144,6 +146,9 @@ func (w *world) enter(n uint8) {
 			ID: id, Name: string(id[:1]), SIP: "127.0.0.1:5070", HTTP: "127.0.0.1:8070", Lease: leaseFor * time.Second,
 		}, last)
 		must(err)
+		if nd.lease.Epoch != 0 && nd.lease.Book != lease.Book {
+			nd.newBook = w.now
+		}
 		nd.lease = lease
 		l.until[id] = w.now + leaseFor
 		if lease.Epoch > l.top.Epoch {

@@ -1,6 +1,8 @@
 package claims
 
 import (
+	"slices"
+
 	"hotline/call"
 )
 
@@ -71,6 +73,9 @@ func (w *world) second(n uint8) {
 	if nd.lease.Epoch != 0 && nd.until <= w.now {
 		w.lapses(n)
 	}
+	if nd.stands == cut {
+		nd.newBook = w.now
+	}
 	if nd.lease.Epoch == 0 {
 		w.enter(n)
 	} else if !w.renew(n) {
@@ -130,11 +135,14 @@ func (w *world) mourns(n uint8, v *view) {
 	for m := range nodes {
 		for g := range generations {
 			if nd.lives[m][g] && !v.lives[m][g] {
+				if w.now < nd.newBook+leaseFor && w.env.without != absence {
+					continue // it may not have entered the new book yet, or not renewed since the book is back
+				}
 				nd.diedAt[m][g] = w.now
 			}
+			nd.lives[m][g] = v.lives[m][g]
 		}
 	}
-	nd.lives = v.lives
 }
 
 // flow holds a phone that is here against the book.
@@ -233,8 +241,11 @@ func (w *world) keeps(n uint8, l *leg, v *view) bool {
 		return w.holds(l)
 	case w.env.without == silenceIsNo:
 		return false
+	case v == nil:
+		return true
 	}
-	return v == nil || !same && v.lives[l.owner][l.ownerGen]
+	abandoned := same && slices.Contains(v.ids, c.Owner)
+	return !abandoned && w.nodes[n].lives[l.owner][l.ownerGen]
 }
 
 // unjust notes that an edge ends a talk that it must not end: the owner holds it, and is known to live.
@@ -267,7 +278,7 @@ func (w *world) orphan(n, a uint8, v *view) {
 		if w.now < max(nd.diedAt[p][g], nd.entered)+hold {
 			return
 		}
-		if x := e.gate.Leg(); x != nil && w.far(e) && x.Token == c.Token {
+		if x := e.gate.Leg(); x != nil && w.far(e) && claimOf(x, c) {
 			if w.owned(n, n, a) != nil || w.answers(n, p) && !w.frees(n, p, a) { // it answers, and says that the leg lives
 				return
 			}
@@ -297,7 +308,7 @@ func (w *world) elsewhere(n, a uint8, v *view) {
 	nd := &w.nodes[n]
 	e := &nd.phones[a]
 	x := e.gate.Leg()
-	if x == nil || !w.far(e) || v.claims[a].Token == x.Token || w.answers(n, 1-n) && w.env.without != silenceIsNo {
+	if x == nil || !w.far(e) || claimOf(x, v.claims[a]) || w.answers(n, 1-n) && w.env.without != silenceIsNo {
 		return
 	}
 	if w.owned(n, n, a) != nil {
@@ -325,6 +336,11 @@ func (w *world) silence(n, a uint8) {
 		e.gate.Free(e.gate.Leg().Dialog)
 		e.silent = 0
 	}
+}
+
+// claimOf reports whether a claim is a leg's: after a failover two may have the same token.
+func claimOf(x *call.GateLeg, c call.SiteClaim) bool {
+	return x.Token == c.Token && x.Call == c.Call && x.Owner.Process() == c.Owner.Process()
 }
 
 // answers reports whether a node gets an answer from the process that is at a place now.

@@ -65,6 +65,7 @@ var outs = []struct {
 	{"hold while it may ring", noRingHold, []kind{crash}, budget{faults: 1}, [callers]uint8{1, 1}, brisk, ownRing, twice},
 	{"surrender", noSurrender, []kind{sleep}, budget{moves: 1}, [callers]uint8{1, 1}, brisk, sleepsOn(ownTalk, 0, 1, 4), twice},
 	{"surrender only after a lapse", rashness, []kind{bookEmpty, sleep}, budget{faults: 2}, [callers]uint8{1, 1}, fine, farTalk, given},
+	{"absence from a new book", absence, []kind{cutPeers, bookEmpty}, budget{faults: 2}, [callers]uint8{0, 1}, brisk, farTalk, ended},
 	{"raising", noRaise, []kind{bookForgets}, budget{faults: 1}, [callers]uint8{1, 1}, brisk, nil, free},
 	{"sleep", noSleepCheck, []kind{bookGone}, budget{faults: 1, moves: 1}, [callers]uint8{1, 1}, brisk, sleepsOn(nil, 0, 1, 7), twice},
 	{"reconciling", noReconcile, []kind{loseGrant}, budget{faults: 1}, [callers]uint8{1, 0}, brisk, nil, free},

@@ -26,5 +26,6 @@ const (
 	rashness          // an owner ends a leg whose agent is another's though its own lease held
 	noRaise           // a gate's answer does not raise the book's tokens
 	noSleepCheck      // who slept trusts its flows at once when the book is gone
+	absence           // who is not in a new book is dead
 	noReconcile       // nobody asks itself again
 )

@@ -41,7 +41,7 @@ func (e *env) start() *world {
 	w := &world{env: e, bookUp: true, left: e.size.budget}
 	w.book = newLedger(e)
 	for n := range uint8(nodes) {
-		w.nodes[n] = node{up: true, entered: never}
+		w.nodes[n] = node{up: true, entered: never, newBook: -leaseFor}
 		w.nodes[n].strangers()
 		w.callers[n].claims = e.size.claims[n]
 		w.enter(n)

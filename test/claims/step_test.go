@@ -204,7 +204,7 @@ func (w *world) mend(e event) {
 	case restart:
 		w.left.restarts--
 		gen := nd.gen + 1
-		*nd = node{gen: gen, up: true, entered: never}
+		*nd = node{gen: gen, up: true, entered: never, newBook: -leaseFor}
 		nd.strangers()
 		x := &w.callers[e.n]
 		*x = caller{gen: gen, claims: w.env.size.claims[e.n]}

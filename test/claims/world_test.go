@@ -52,6 +52,7 @@ type node struct {
 	lease             site.Lease // last, of any run
 	until             int        // the lease's end as the node reckons it: from when the renewal was sent
 	entered           int        // when it joined with this process
+	newBook           int        // when the node had a book again, or another one
 	view              *view      // read, and not acted upon yet
 	read              int        // when
 	lives             [nodes][generations]bool
