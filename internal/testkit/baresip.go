@@ -253,4 +253,4 @@ func (b *Baresip) recording(side string) string {
 }
 
 // Addr is the address of the phone's SIP socket.
-func (b *Baresip) Addr() string { return net.JoinHostPort("127.0.0.1", fmt.Sprint(b.Port)) }
+func (b *Baresip) Addr() string { return net.JoinHostPort(localhost, fmt.Sprint(b.Port)) }

@@ -90,9 +90,12 @@ const (
 	mediaOffset      = 10
 	defaultMedia     = 100
 	hostMedia        = 20000 // the first port for audio on an address of a test's own
-	raceExitCode     = 66 // of Go's race detector
+	raceExitCode     = 66    // of Go's race detector
 	configPermission = 0o600
 )
+
+// localhost is where the tests' servers and tools listen that need no address of their own.
+const localhost = "127.0.0.1"
 
 // StartHotline starts a hotline on free ports of 127.0.0.1 with a data folder of its own, and returns
 // when it is ready. If it is still running at the test's end it gets SIGTERM twice, and a test in
@@ -104,7 +107,7 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	}
 	var first, media int
 	if o.Host == "" {
-		o.Host, first = "127.0.0.1", FreePorts(tb, mediaOffset+o.MediaPorts)
+		o.Host, first = localhost, FreePorts(tb, mediaOffset+o.MediaPorts)
 		media = first + mediaOffset
 	} else {
 		first, media = FreePorts(tb, mediaOffset), hostMedia

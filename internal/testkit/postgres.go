@@ -258,7 +258,7 @@ func (p *Postgres) Database(tb testing.TB) string {
 func (p *Postgres) url(schema string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(postgresUser, PostgresPassword),
-		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port)), Path: "postgres",
+		Host: net.JoinHostPort(localhost, strconv.Itoa(p.Port)), Path: "postgres",
 		RawQuery: url.Values{"search_path": {schema}}.Encode(),
 	}
 	return u.String()

@@ -199,8 +199,8 @@ func (s *Sipp) run(scenario, transport string, args ...string) {
 		mode = "t1"
 	}
 	args = append([]string{
-		"-t", mode, "-i", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-bind_local",
-		"-mi", "127.0.0.1", "-mp", fmt.Sprint(s.MediaPort), "-cp", fmt.Sprint(s.Port + sippControlOffset),
+		"-t", mode, "-i", localhost, "-p", fmt.Sprint(s.Port), "-bind_local",
+		"-mi", localhost, "-mp", fmt.Sprint(s.MediaPort), "-cp", fmt.Sprint(s.Port + sippControlOffset),
 		"-trace_msg", "-message_file", s.log("messages"), "-trace_err", "-error_file", s.log("errors"),
 		"-aa", "-nostdin", "-timeout", "170s", "-timeout_error",
 	}, args...)
