@@ -8,6 +8,8 @@ import (
 
 // GateLeg is a leg at an agent's phone, as the phone's edge knows it: of those that came by a claim at most one lives.
 type GateLeg struct {
+	// Agent is whose phone it is.
+	Agent string `json:"agent,omitempty"`
 	// Dialog is the SIP Call-ID, Call the hotline's call (empty for a leg that came from no claim, such as a call that
 	// the agent dialled).
 	Dialog string    `json:"dialog"`
@@ -168,11 +170,15 @@ func (g *Gate) Hold() { g.held, g.gone = true, false }
 // Held tells whether the gate waits for Seed.
 func (g *Gate) Held() bool { return g.held }
 
-// Seed takes what the phone's edges before know, and opens the gate unless the phone has gone on. A leg that they
-// say lives keeps it closed until [Gate.Free], unless it is one that goes through here.
+// Seed takes what the phone's edges before know, and opens a gate that is held. A leg that they say lives keeps it closed
+// until [Gate.Free], unless it is one that goes through here. Of a gate that is not held nothing but the highest token
+// changes.
 func (g *Gate) Seed(past GatePast) {
-	g.held = false
 	g.see(past.Highest)
+	if !g.held {
+		return
+	}
+	g.held = false
 	if past.Leg == nil || g.leg != nil {
 		return
 	}

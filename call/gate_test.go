@@ -190,7 +190,7 @@ func TestGateHolds(t *testing.T) {
 					leg := gateLeg("far", 1)
 					past.Leg = &leg
 				}
-				if g.Seed(past); past.Leg != nil && live == "" {
+				if g.Seed(past); held && past.Leg != nil && live == "" {
 					far = "far"
 				}
 				held = false
@@ -203,7 +203,7 @@ func TestGateHolds(t *testing.T) {
 				for m := uint64(1); m <= n.N; m++ {
 					for _, d := range []string{"a", "b", "c"} {
 						for seq := uint32(1); seq <= 4; seq++ {
-							if !(live == d && admitted[call.Token{Epoch: 1, N: m}] == d) {
+							if live != d || admitted[call.Token{Epoch: 1, N: m}] != d {
 								refused[fmt.Sprint(call.Token{Epoch: 1, N: m}, d, seq)] = true
 							}
 						}

@@ -49,6 +49,12 @@ func (s *stream) begin(o StreamOptions, port uint16) {
 // do has f done on the line's shard and waits for it; see transport.
 func (s *stream) do(f func()) bool { return s.core.transport.do(s.line, f) }
 
+// Signalled is StreamOptions.Signalling for a far end whose address is known only later: where its SIP comes by way of
+// another host. It is called before Accept.
+func (s *stream) Signalled(from netip.Addr) {
+	s.do(func() { s.line.in.source.signalling = from.Unmap() })
+}
+
 // Offer implements Stream.
 func (s *stream) Offer() ([]byte, error) {
 	s.sdpMu.Lock()

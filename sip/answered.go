@@ -14,13 +14,18 @@ import (
 // answered makes the leg of the first 2xx and acknowledges it. The leg is complete and in the table before the
 // ACK leaves, since the far end may hang up as soon as it has it. An answer we cannot use ends the call again.
 func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
-	failed := &call.RingError{Why: call.CauseUnreachable, Code: res.StatusCode, At: at}
+	failed := &call.RingError{Why: call.CauseUnreachable, Code: res.StatusCode, At: at, Unsure: r.o.claim != nil}
+	if r.gated() {
+		r.ua.registrar.answeredLeg(r.o.agent, r.d.CallID)
+	}
 	d, ack, err := r.ackOf(res)
 	if err != nil {
 		r.ua.log.Info("2xx not usable", zap.Error(err))
 		r.voided()
+		r.settleLater()
 		return nil, failed
 	}
+	r.signalled(res)
 	unusable := r.stream.Accept(r.answerIn(res))
 	l := r.ua.newLeg(d, r.stream)
 	l.answeredAt, l.authorize = at, r.o.authorize
@@ -109,8 +114,9 @@ func (r *ringing) again(res *sipmsg.Response) {
 	}
 }
 
-// dismiss acknowledges a 2xx that nobody wants any more, and hangs it up.
-func (r *ringing) dismiss(res *sipmsg.Response) {
+// dismiss acknowledges a 2xx that nobody wants any more, and hangs it up. What it returns is told whether the phone has
+// answered the BYE, once it has, or cannot any more; nil when there is no BYE.
+func (r *ringing) dismiss(res *sipmsg.Response) <-chan bool {
 	d, ack, err := r.ackOf(res)
 	if err == nil {
 		err = r.acknowledge(d.RemoteTag, ack)
@@ -118,14 +124,15 @@ func (r *ringing) dismiss(res *sipmsg.Response) {
 	if err != nil {
 		r.ua.log.Info("2xx not dismissed", zap.Error(err))
 		r.voided()
-		return
+		return nil
 	}
-	r.goodbye(d)
+	return r.goodbye(d)
 }
 
-// goodbye sends the BYE of a dialog that never became a leg.
-func (r *ringing) goodbye(d dialog) {
-	r.ua.background("bye", func() {
+// goodbye sends the BYE of a dialog that never became a leg. It returns what dismiss does.
+func (r *ringing) goodbye(d dialog) <-chan bool {
+	answered := make(chan bool, 1)
+	begun := r.ua.background("bye", func() {
 		req, err := r.ua.byeOf(&d)
 		if err == nil {
 			_, err = r.ua.do(r.ua.patience, req)
@@ -133,5 +140,10 @@ func (r *ringing) goodbye(d dialog) {
 		if err != nil {
 			r.ua.log.Debug("BYE unanswered", zap.Error(err))
 		}
+		answered <- err == nil
 	})
+	if !begun {
+		return nil
+	}
+	return answered
 }

@@ -44,6 +44,7 @@ type binding struct {
 	instance string
 	callID   string
 	cseq     uint32
+	since    time.Time // when the phone came here
 	expires  time.Time
 	losers   []loser // phones that had the agent's place before; at most losersPerAgent
 

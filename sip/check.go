@@ -96,7 +96,7 @@ func checkForm(x *exchange) (int, []sipmsg.Header) {
 }
 
 // singletons may stand in a request once (RFC 3261 section 7.3.1); sipgo would believe the last.
-var singletons = []string{nameFrom, "to", nameCallID, "cseq", nameHops, "content-length", "content-type"}
+var singletons = []string{nameFrom, "to", nameCallID, nameCSeq, nameHops, nameLength, "content-type"}
 
 func checkSingle(x *exchange) (int, []sipmsg.Header) {
 	var seen uint // a bit for each; one pass over the headers, since this is made of each request
@@ -108,7 +108,7 @@ func checkSingle(x *exchange) (int, []sipmsg.Header) {
 			seen |= 1 << i
 		}
 	}
-	if x.req.IsInvite() && count(x.req, "contact") > 1 { // RFC 3261 section 8.1.1.8
+	if x.req.IsInvite() && count(x.req, nameContact) > 1 { // RFC 3261 section 8.1.1.8
 		return sipmsg.StatusBadRequest, nil
 	}
 	return 0, nil

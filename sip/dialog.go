@@ -33,6 +33,8 @@ type dialog struct {
 	Peer      netip.AddrPort `json:"peer"`
 	Ours      netip.AddrPort `json:"ours"`
 	Agent     string         `json:"agent,omitempty"`
+	// Relayed: the phone is registered at another node, which is Peer, and on the way of all requests.
+	Relayed bool `json:"relayed,omitempty"`
 	// Update: the far end takes UPDATE, as the last Allow of its said.
 	Update bool `json:"update,omitempty"`
 	// Session is the session timer, from the 2xx on.
@@ -61,7 +63,7 @@ func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 		Transport: x.src.transport, Peer: x.src.addr, Ours: x.src.local, Agent: agent,
 	}
 	d.heard(req)
-	for h := range named(req, "record-route") {
+	for h := range named(req, nameRecord) {
 		d.Routes = append(d.Routes, h.Value())
 	}
 	return d, nil
@@ -79,7 +81,7 @@ func (d dialog) answeredBy(res *sipmsg.Response) (dialog, error) {
 	d.Target = target
 	d.heard(res)
 	d.Routes = nil
-	for h := range named(res, "record-route") {
+	for h := range named(res, nameRecord) {
 		d.Routes = append(d.Routes, h.Value())
 	}
 	slices.Reverse(d.Routes)

@@ -75,7 +75,8 @@ type fakeStream struct {
 	answer    string
 	// accepting, if not nil, is called by the next Accept.
 	accepting atomic.Pointer[func()]
-	fresh     atomic.Int32              // Offers
+	fresh     atomic.Int32 // Offers
+	signalled atomic.Pointer[netip.Addr]
 	heard     atomic.Pointer[time.Time] // when a packet came last; nil when none did
 
 	mu       sync.Mutex
@@ -84,6 +85,9 @@ type fakeStream struct {
 	accepted string
 	onKey    func(media.Key)
 }
+
+// Signalled is what an engine's streams have beside those of media.Stream.
+func (s *fakeStream) Signalled(from netip.Addr) { s.signalled.Store(&from) }
 
 func judge(sdp []byte) error {
 	switch {

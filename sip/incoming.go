@@ -59,7 +59,7 @@ func (u *UA) isAgent(x *exchange, trunk bool) bool {
 }
 
 // proxied reports whether a request has passed a proxy, which leaves its Via (RFC 3261 section 16.6, step 8).
-func proxied(req *sipmsg.Request) bool { return count(req, "via") > 1 }
+func proxied(req *sipmsg.Request) bool { return count(req, nameVia) > 1 }
 
 // agentRoute is where a number leads that an agent's phone dials: as for the trunk at its address, else as
 // for the first trunk that has the number.
@@ -81,6 +81,10 @@ func (u *UA) agentRoute(from netip.Addr, number string) (call.Next, bool) {
 // 13.3.1).
 func (u *UA) incoming(x *exchange) {
 	received := arrivedAt(x.req)
+	if u.site != nil && x.src.transport == transportUDP && x.src.local == u.site.door.bound {
+		x.reply(statusOf(call.CauseForbidden)) // what has a claim is the proxy's
+		return
+	}
 	in, refused := u.door(x)
 	if u.unready() != nil && (refused != nil || !u.alarmUnready(&in)) {
 		x.reply(statusOf(call.CauseShutdown))
@@ -158,7 +162,7 @@ func (u *UA) acquainted(host netip.Addr) bool {
 	if _, ok := u.plan().match(host); ok || u.plan().calledAt(host) {
 		return true
 	}
-	return u.registrar.registeredFrom(host)
+	return u.registrar.registeredFrom(host) || u.site != nil && u.site.peers.know(host)
 }
 
 // answerable makes the leg of an INVITE whose offer, if it has one, we can answer; it calls free when it ends.
@@ -193,6 +197,9 @@ func (u *UA) answerable(x *exchange, in *call.Incoming, received time.Time, free
 	l.up = new(atomic.Pointer[leg])
 	l.up.Store(l)
 	u.legs.enter(l)
+	if agent != "" {
+		u.registrar.dialled(agent, d.CallID)
+	}
 	// Another phone may have taken the agent's place since the door, when the leg did not yet keep it.
 	if agent != "" && !u.registrar.registeredAt(x.src.transport, x.src.addr, agent) {
 		l.Hangup(call.CauseForbidden)

@@ -157,6 +157,9 @@ func (u *UA) heardDatagram(data []byte, from netip.AddrPort, local net.Addr) {
 // WriteTo writes one datagram, which is one message.
 func (s *udpTurn) WriteTo(p []byte, to net.Addr) (int, error) {
 	at := time.Now()
+	if s.ua.guards.holds(p, at) {
+		return len(p), nil
+	}
 	n, err := s.PacketConn.WriteTo(p, to)
 	if err == nil && s.ua.ladder != nil {
 		ours, _ := addrPortOf(s.LocalAddr())

@@ -19,13 +19,17 @@ import (
 
 // leg is one party on the line; it implements call.Leg whichever side sent the INVITE.
 type leg struct {
-	ua     *UA
-	id     call.LegID
-	key    string // of its dialog
-	agent  string // whose phone it is, if an agent's
-	stream media.Stream
-	ctx    context.Context //nolint:containedctx // call.Leg.Context is this
-	cancel context.CancelCauseFunc
+	ua    *UA
+	id    call.LegID
+	key   string // of its dialog
+	agent string // whose phone it is, if an agent's
+	// relayed: that phone is registered at another node.
+	relayed bool
+	over    atomic.Bool
+	settled chan struct{} // closed once nothing of the dialog is under way any more; see Settled
+	stream  media.Stream
+	ctx     context.Context //nolint:containedctx // call.Leg.Context is this
+	cancel  context.CancelCauseFunc
 
 	mu sync.Mutex // guards what follows; held while a response is given to its transaction
 	d  dialog
@@ -83,9 +87,10 @@ var errAnswered = errors.New("sip: leg is answered")
 // The dialog's tags must be known.
 func (u *UA) newLeg(d dialog, stream media.Stream) *leg {
 	l := &leg{
-		ua: u, id: call.LegID(newID()), key: d.id(), agent: d.Agent, d: d, stream: stream,
+		ua: u, id: call.LegID(newID()), key: d.id(), agent: d.Agent, relayed: d.Relayed, d: d, stream: stream,
 		gone: make(chan struct{}), acks: make(map[uint32]*ackWait),
-		turn: make(chan struct{}, 1), moved: make(chan struct{}, 1),
+		settled: make(chan struct{}),
+		turn:    make(chan struct{}, 1), moved: make(chan struct{}, 1),
 	}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	stream.OnKey(func(k media.Key) {

@@ -18,6 +18,7 @@ type legTable struct {
 	legs    map[string]*leg
 	invites map[string]struct{}
 	rings   map[string]*ringing // by their dialog's id without the far end's tag
+	gone    func(l *leg)        // told, without the lock, of each leg that is removed; may be nil
 }
 
 func newLegTable() *legTable {
@@ -106,10 +107,25 @@ func (t *legTable) inviting(x *exchange) bool {
 	return t.rings[dialogID(x.req.CallID().Value(), x.localTag, "")] != nil
 }
 
-func (t *legTable) remove(l *leg) {
+// ringWith finds an INVITE of ours under way by its Call-ID, or nil.
+func (t *legTable) ringWith(callID string) *ringing {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for _, r := range t.rings {
+		if r.d.CallID == callID {
+			return r
+		}
+	}
+	return nil
+}
+
+func (t *legTable) remove(l *leg) {
+	t.mu.Lock()
 	delete(t.legs, l.key)
+	t.mu.Unlock()
+	if t.gone != nil {
+		t.gone(l)
+	}
 }
 
 // find returns the leg whose dialog a received request belongs to, or nil.

@@ -61,8 +61,8 @@ func bind(o Listener, c *conns) (*listener, error) {
 	}
 	var addr net.Addr
 	switch o.Network {
-	case "udp":
-		p, err := lc.ListenPacket(context.Background(), "udp"+family, o.Address.String())
+	case networkUDP:
+		p, err := lc.ListenPacket(context.Background(), networkUDP+family, o.Address.String())
 		if err != nil {
 			return nil, err
 		}

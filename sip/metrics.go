@@ -44,6 +44,7 @@ const (
 	registerTooBrief   = "too-brief"    // 423
 	registerOutOfOrder = "out-of-order" // an old CSeq: 500
 	registerMalformed  = "malformed"    // 400
+	registerMovesOn    = "moves-on"     // 503: this node drains, and there are others
 )
 
 const (
@@ -62,6 +63,7 @@ type metrics struct {
 	postDial  prometheus.Histogram
 	redirects *prometheus.CounterVec
 	dialled   *prometheus.CounterVec
+	gates     *prometheus.CounterVec
 
 	byMethod *counters[string] // of requests
 	byStatus *counters[status] // of responses
@@ -111,13 +113,17 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help: "Numbers outside that were to be called, by trunk (empty when no rule allows the number) and by what became of it.",
 		}, []string{"trunk", labelOutcome}),
 	}
+	m.gates = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Subsystem: metricSIP, Name: "gate_total",
+		Help: "INVITEs with a claim on an agent whose phone is registered here, by what its gate said.",
+	}, []string{"verdict"})
 	m.byMethod = newCounters(m.requests, func(method string) []string { return []string{method} })
 	m.byStatus = newCounters(m.responses, func(s status) []string { return []string{s.method, strconv.Itoa(s.code)} })
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled,
+		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
@@ -133,6 +139,11 @@ func (m *metrics) request(method sipmsg.RequestMethod) {
 func (m *metrics) response(method sipmsg.RequestMethod, code int) {
 	m.byStatus.inc(status{methodLabel(method), code})
 }
+
+// gateForged is the verdict on an INVITE whose claim is not to be believed; the others are a gate's.
+const gateForged = "forged"
+
+func (m *metrics) gated(verdict string) { m.gates.WithLabelValues(verdict).Inc() }
 
 func (m *metrics) register(outcome string) { m.registers.WithLabelValues(outcome).Inc() }
 

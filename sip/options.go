@@ -75,6 +75,8 @@ type Options struct {
 	// Ready, if not nil, returns why new calls are not to be taken, or nil: while it does, they are refused and OPTIONS
 	// answered as after Drain. It is asked for each of them, on any goroutine, and must not block.
 	Ready func() error
+	// Site, if not nil, makes this one of several nodes that are one hotline.
+	Site *SiteOptions
 	// Trace, if not nil, is given what the legs and rings of a call said by SIP, some seconds after each
 	// ended, and at once when the UA closes or a leg moves to another call; a call is named several times.
 	// It must not block, and may be called from any goroutine. The slice is Trace's from then on.

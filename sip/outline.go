@@ -66,14 +66,14 @@ func kindOf(name string) kind {
 		}
 	case len("to"):
 		return is("to", toKind)
-	case len("via"):
-		return is("via", viaKind)
+	case len(nameVia):
+		return is(nameVia, viaKind)
 	case len("from"):
-		return max(is(nameFrom, fromKind), is("cseq", cseqKind))
+		return max(is(nameFrom, fromKind), is(nameCSeq, cseqKind))
 	case len("call-id"):
 		return is(nameCallID, callIDKind)
-	case len("content-length"):
-		return is("content-length", lengthKind)
+	case len(nameLength):
+		return is(nameLength, lengthKind)
 	}
 	return other
 }

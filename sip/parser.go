@@ -40,18 +40,24 @@ const (
 	nameCallID = "call-id"
 	nameRoute  = "route"
 	nameHops   = "max-forwards"
+
+	nameVia     = "via"
+	nameContact = "contact"
+	nameRecord  = "record-route"
+	nameCSeq    = "cseq"
+	nameLength  = "content-length"
 )
 
 // forms of the headers that sipgo's parser reads itself. All others are text to it, and judged where they are used.
 var forms = map[string]form{
-	"via": viaForm, "v": viaForm, nameFrom: addressForm, "f": addressForm, "to": addressForm, "t": addressForm,
-	"contact": contactForm, "m": contactForm, nameRoute: addressForm, "record-route": addressForm,
-	"refer-to": addressForm, "referred-by": addressForm, "cseq": cseqForm, nameCallID: callIDForm, "i": callIDForm,
-	"content-length": lengthForm, "l": lengthForm, nameHops: hopsForm, "content-type": typeForm, "c": typeForm,
+	nameVia: viaForm, "v": viaForm, nameFrom: addressForm, "f": addressForm, "to": addressForm, "t": addressForm,
+	nameContact: contactForm, "m": contactForm, nameRoute: addressForm, nameRecord: addressForm,
+	"refer-to": addressForm, "referred-by": addressForm, nameCSeq: cseqForm, nameCallID: callIDForm, "i": callIDForm,
+	nameLength: lengthForm, "l": lengthForm, nameHops: hopsForm, "content-type": typeForm, "c": typeForm,
 }
 
 // lists are the headers whose values may stand in one line (RFC 3261 section 7.3.1).
-var lists = map[string]bool{"via": true, "v": true, "contact": true, "m": true, nameRoute: true, "record-route": true}
+var lists = map[string]bool{nameVia: true, "v": true, nameContact: true, "m": true, nameRoute: true, nameRecord: true}
 
 // newParser makes sipgo's parser with header parsers that never fail: what they cannot read is malformed.
 func newParser() *sipmsg.Parser {

@@ -82,7 +82,7 @@ type Phone struct {
 // NewPhones binds the socket. Errors: as New.
 func NewPhones(o PhonesOptions) (*Phones, error) {
 	if o.Transport == "" {
-		o.Transport = "udp"
+		o.Transport = networkUDP
 	}
 	s := &Phones{o: o, reading: make(chan struct{}), phones: make(map[string]*Phone)}
 	ua, err := New(Options{

@@ -52,7 +52,7 @@ func TestReferToUnansweredConsultation(t *testing.T) {
 	t.Parallel()
 	r, p := referRig(t)
 	k, talking, _ := atAgent(t, r, p)
-	early := &leg{ua: r.UA, id: "early", agent: "8001", d: dialog{CallID: "c", LocalTag: "ours", RemoteTag: "theirs", Agent: "8001"}}
+	early := &leg{ua: r.UA, id: "early", settled: make(chan struct{}), agent: "8001", d: dialog{CallID: "c", LocalTag: "ours", RemoteTag: "theirs", Agent: "8001"}}
 	early.key = early.d.id()
 	ctx, cancel := context.WithCancel(context.Background())
 	early.ctx = ctx

@@ -45,7 +45,7 @@ func (u *UA) ask(l *leg) { u.background("ask", func() { l.prove(call.CauseSilent
 func (u *UA) flowChanged(agent string, up bool) {
 	u.o.OnFlow(agent, up)
 	for _, l := range u.legs.all() {
-		if l.agent != agent {
+		if l.agent != agent || l.relayed {
 			continue
 		}
 		if !up {

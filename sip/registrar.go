@@ -49,6 +49,9 @@ type registrarOptions struct {
 	pingTimeout time.Duration // for one ping, 4 s
 	pingsAtOnce int           // 16
 
+	// site: there are gates. movesOn tells whether phones are to register at another node; it is asked without mu.
+	site    bool
+	movesOn func() bool
 	// busy tells whether an agent is on a call or being rung. It is asked with mu held, so it must take no
 	// lock under which the registrar is called. Nil: never.
 	busy func(agent string) bool
@@ -88,6 +91,9 @@ func (o registrarOptions) withDefaults() registrarOptions {
 	}
 	if o.count == nil {
 		o.count = func(string) {}
+	}
+	if o.movesOn == nil {
+		o.movesOn = func() bool { return false }
 	}
 	if o.onFlow == nil {
 		o.onFlow = func(string, bool) {}
@@ -135,6 +141,7 @@ type registrar struct {
 
 	mu       sync.Mutex
 	bindings *bindings
+	gates    *gates
 	pinging  int      // pings under way
 	changed  []string // agents whose flow may have come or gone since onFlow was told, in order
 	pending  map[string]bool
@@ -152,6 +159,9 @@ func newRegistrar(o registrarOptions) *registrar {
 		bindings: newBindings(),
 		pending:  make(map[string]bool),
 		told:     make(map[string]bool),
+	}
+	if o.site {
+		r.gates = newGates()
 	}
 	r.directory.Store(newDirectory(o.realm, o.agents, o.digest))
 	return r

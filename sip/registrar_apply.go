@@ -30,6 +30,11 @@ func (r *registrar) register(req *sipmsg.Request, src source) (res *sipmsg.Respo
 	if err != nil {
 		return refusal(req, err), err.outcome
 	}
+	if wish.bind != nil && r.o.movesOn() {
+		return refusal(req, &refusedError{
+			code: sipmsg.StatusServiceUnavailable, reason: reason(sipmsg.StatusServiceUnavailable), outcome: registerMovesOn,
+		}), registerMovesOn
+	}
 	outcome, err = r.apply(d, agent, wish, req, src)
 	if err != nil {
 		return refusal(req, err), err.outcome
@@ -81,8 +86,14 @@ func (r *registrar) apply(d *directory, agent string, w wish, req *sipmsg.Reques
 	b.agent, b.instance, b.callID, b.cseq = agent, w.instance, callID, cseq
 	b.expires, b.nextPing = now.Add(w.lasts), now.Add(r.o.pingEvery)
 	b.flow.transport, b.flow.source, b.flow.local = src.transport, src.addr, src.local
+	b.since = now
 	if bound {
 		b.succeed(old)
+	}
+	if bound && !old.lost {
+		b.since = old.since
+	} else {
+		r.holdLocked(agent) // it may have been at another node
 	}
 	r.bindings.put(b)
 	r.changedLocked(agent)

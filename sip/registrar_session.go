@@ -80,7 +80,7 @@ func (r *registrar) contestLocked(b *binding, by *session) *refusedError {
 		}
 		return anotherPhone(registerSuperseded, "another phone has taken this agent's place; restart this one to take it back")
 	}
-	if r.o.busy(b.agent) {
+	if r.o.busy(b.agent) || r.occupiedLocked(b.agent) {
 		r.contested("second phone refused while the agent is busy", b, by)
 		return anotherPhone(registerBusy, "this agent is on a call at another phone")
 	}

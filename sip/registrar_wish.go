@@ -70,7 +70,7 @@ func (w *wish) removes(contact *sipmsg.Uri) bool {
 // readWish reads a REGISTER's contacts and expiry.
 func (r *registrar) readWish(req *sipmsg.Request) (wish, *refusedError) {
 	var w wish
-	contacts := req.GetHeaders("contact")
+	contacts := req.GetHeaders(nameContact)
 	if len(contacts) > maxContacts {
 		return w, badRequest("too many contacts")
 	}

@@ -118,6 +118,7 @@ func (r *registrar) reload(agents []AgentOptions) {
 		}
 	}
 	r.directory.Store(d)
+	r.forgetGatesLocked(d)
 	for id, before := range old.agents {
 		now, there := d.agents[id]
 		if there && now.Password == before.Password && maps.Equal(now.HA1, before.HA1) {

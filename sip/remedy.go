@@ -87,7 +87,7 @@ func (r *ringing) redirect(res *sipmsg.Response) bool {
 // the contact most wanted, for the log.
 func (r *ringing) redirectTo(res *sipmsg.Response) (sipmsg.Uri, bool) {
 	var contacts []*sipmsg.ContactHeader
-	for _, h := range res.GetHeaders("contact") {
+	for _, h := range res.GetHeaders(nameContact) {
 		if c, ok := h.(*sipmsg.ContactHeader); ok && !c.Address.Wildcard {
 			contacts = append(contacts, c)
 		}

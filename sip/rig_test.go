@@ -85,6 +85,7 @@ func newRigWith(t *testing.T, change func(o *Options), before func(u *UA)) *rig 
 		}
 		require.Empty(t, ua.legs.all(), "a leg was left behind")
 		require.Empty(t, ua.reacks.invites, "an INVITE was left behind")
+		require.Zero(t, ua.guards.n.Load(), "an INVITE's deadline was left behind")
 	})
 	return r
 }

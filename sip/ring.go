@@ -21,23 +21,17 @@ import (
 // not say so is waited for during freeWithin·T1 at most. An answer that crosses is acknowledged and hung
 // up here. The error is always a *call.RingError.
 func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
+	if u.site != nil && r.Claim != nil && r.Claim.Via != "" {
+		return u.ringThrough(ctx, r)
+	}
 	f, ok := u.registrar.lookup(r.Agent)
 	if !ok || reliable(f.transport) && !u.conns.alive(f.source) {
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
-	self := u.selfAt(hopOfFlow(f)).Addr().String()
-	from := sipmsg.Uri{Scheme: schemeSIP, User: plain(r.From), Host: self}
-	if from.User == "" {
-		from.User = anonymous
-	}
-	shown, headers := nameAddr(r.Display, &from), []sipmsg.Header(nil)
-	if r.Private {
-		shown, headers = nobodysFrom, []sipmsg.Header{sipmsg.NewHeader("Privacy", "id")}
-	}
-	to := sipmsg.Uri{Scheme: schemeSIP, User: r.Agent, Host: self}
+	from, to, headers := u.shown(&r, hopOfFlow(f))
 	l, err := u.invite(ctx, outgoing{
-		target: f.contact, from: shown, to: nameAddr("", &to), headers: headers,
-		hop: hopOfFlow(f), agent: r.Agent, call: r.CallID,
+		target: f.contact, from: from, to: to, headers: headers,
+		hop: hopOfFlow(f), agent: r.Agent, call: r.CallID, claim: r.Claim,
 		media:    media.StreamOptions{Signalling: f.source.Addr(), Prefer: r.Prefer, Secure: u.registrar.security(r.Agent)},
 		progress: r.Progress,
 		failed:   func() { u.registrar.failed(r.Agent, f) },
@@ -48,6 +42,21 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// shown is what a phone is to show of who calls: From and To, and headers beside them.
+func (u *UA) shown(r *call.RingRequest, h hop) (from, to string, headers []sipmsg.Header) {
+	self := u.selfAt(h).Addr().String()
+	uri := sipmsg.Uri{Scheme: schemeSIP, User: plain(r.From), Host: self}
+	if uri.User == "" {
+		uri.User = anonymous
+	}
+	from = nameAddr(r.Display, &uri)
+	if r.Private {
+		from, headers = nobodysFrom, []sipmsg.Header{sipmsg.NewHeader("Privacy", "id")}
+	}
+	callee := sipmsg.Uri{Scheme: schemeSIP, User: r.Agent, Host: self}
+	return from, nameAddr("", &callee), headers
 }
 
 // outgoing says whom to invite, and how.
@@ -69,6 +78,9 @@ type outgoing struct {
 	// redirect, if not nil, reports whether a redirection to an address may be followed. The hop stays.
 	redirect func(to sipmsg.Uri) bool
 	require  []string // option tags
+	// claim, if not nil, is what an agent's phone is rung by; relayed: by way of another node, which is the hop.
+	claim   *call.RingClaim
+	relayed bool
 }
 
 // ringing is one INVITE of ours, from its sending to its final response.
@@ -113,7 +125,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		CallID: newID(), LocalTag: newID(), Local: o.from, Remote: o.to, Target: o.target.String(),
 		Transport: o.hop.transport, Ours: o.hop.ours, Agent: o.agent, Session: sessionTimer{Interval: u.o.SessionExpires},
 	}
-	r.d.Peer = parsePeer(o.hop.dest)
+	r.d.Peer, r.d.Relayed = parsePeer(o.hop.dest), o.relayed
 	if err := r.open(); err != nil {
 		u.log.Warn("no stream to ring with", zap.Error(err))
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
@@ -177,6 +189,9 @@ func (r *ringing) send(ctx context.Context) error {
 		}
 	}
 	r.ua.dispatchable(req, r.o.hop)
+	if err := r.claimed(req); err != nil {
+		return err
+	}
 	tx, err := r.ua.txs.NewClientTransaction(ctx, req)
 	if err != nil {
 		return fmt.Errorf("send INVITE: %w", err)
@@ -184,9 +199,14 @@ func (r *ringing) send(ctx context.Context) error {
 	// Before anything is sent, so that nothing is missed.
 	r.ua.reacks.watch(tx)
 	tx.OnRetransmission(r.again)
+	left := r.guarded(tx)
 	if err := tx.Init(); err != nil {
 		tx.Terminate()
 		return fmt.Errorf("send INVITE: %w", err)
+	}
+	if !left() {
+		tx.Terminate()
+		return gateError{verdict: call.GateLate}
 	}
 	r.req, r.tx, r.heard = req, tx, false
 	return nil
@@ -195,8 +215,12 @@ func (r *ringing) send(ctx context.Context) error {
 // run waits for the end of the ring.
 func (r *ringing) run(ctx context.Context) (*leg, error) {
 	if err := r.send(ctx); err != nil {
+		r.settle()
+		if refused, ok := errors.AsType[gateError](err); ok {
+			return nil, refused.ring()
+		}
 		r.ua.log.Info("INVITE not sent", zap.Error(err))
-		return nil, r.silent()
+		return nil, r.silent(false)
 	}
 	for {
 		select {
@@ -207,7 +231,8 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 		case <-r.allLost:
 			return nil, r.takeBack(call.CauseUnreachable)
 		case <-r.tx.Done():
-			return nil, r.silent()
+			r.settle()
+			return nil, r.silent(r.o.claim != nil)
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
 			switch {
@@ -217,22 +242,24 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 				return r.answered(res, at)
 			case r.mend(res):
 				if err := r.send(ctx); err != nil {
+					r.settle()
 					r.ua.log.Info("INVITE not sent again", zap.Error(err))
 					return nil, &call.RingError{Why: call.CauseDeclined, Code: res.StatusCode, At: at}
 				}
 			default:
-				return nil, &call.RingError{Why: causeOf(res.StatusCode), Code: res.StatusCode, At: at}
+				r.settle()
+				return nil, r.refusedBy(res, at)
 			}
 		}
 	}
 }
 
 // silent is the end of a ring that nothing answered: the flow is not what it was.
-func (r *ringing) silent() error {
+func (r *ringing) silent(unsure bool) error {
 	if r.o.failed != nil {
 		r.o.failed()
 	}
-	return &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+	return &call.RingError{Why: call.CauseUnreachable, At: time.Now(), Unsure: unsure}
 }
 
 // progress tells of a 18x. It is called on the read loop's goroutine, since a 200 right behind it may be
@@ -241,7 +268,14 @@ func (u *UA) progress(res *sipmsg.Response) {
 	if seq := res.CSeq(); !res.IsProvisional() || res.StatusCode == sipmsg.StatusTrying || seq == nil || seq.MethodName != sipmsg.INVITE {
 		return
 	}
-	if r := u.legs.ringOf(res); r != nil && r.o.progress != nil {
+	r := u.legs.ringOf(res)
+	if r == nil {
+		return
+	}
+	if r.gated() {
+		u.registrar.rungLeg(r.o.agent, r.d.CallID)
+	}
+	if r.o.progress != nil {
 		r.o.progress(res.StatusCode, arrivedAt(res))
 	}
 }

@@ -30,6 +30,9 @@ type hop struct {
 // trunk by its route set or contact, over the connection that is open if there is one.
 func (u *UA) hopOf(d *dialog) (hop, error) {
 	h := hop{transport: d.Transport, dest: d.Peer.String(), ours: d.Ours}
+	if d.Relayed {
+		return h, nil
+	}
 	if d.Agent != "" {
 		if f, ok := u.registrar.lookup(d.Agent); ok {
 			d.Transport, d.Peer, d.Ours = f.transport, f.source, f.local
@@ -75,6 +78,9 @@ func (u *UA) selfAt(h hop) netip.AddrPort {
 	for _, l := range u.listeners {
 		if l.transport != h.transport || l.bound.Port() != h.ours.Port() {
 			continue
+		}
+		if u.site != nil && (l == u.site.door) != (h.ours == u.site.door.bound && h.transport == transportUDP) {
+			continue // another node's address may differ from the door's in the host alone
 		}
 		if l.advertise.Addr().IsValid() {
 			port := l.advertise.Port()

@@ -12,6 +12,8 @@ import (
 const (
 	transportUDP = "UDP"
 	transportTCP = "TCP"
+
+	networkUDP = "udp" // as package net has it
 )
 
 // source is where a message came from, as the socket says and never as a header claims.

@@ -42,7 +42,9 @@ type UA struct {
 	// known tells hosts whose business is with us from strangers. It is acquainted, but for a Phone.
 	known  func(host netip.Addr) bool
 	gate   *gate
-	quota  *quota // of lines that strangers can cause
+	site   *site   // nil without Options.Site
+	guards *guards // of INVITEs that may not leave any more after an instant
+	quota  *quota  // of lines that strangers can cause
 	tagKey [32]byte
 
 	ringEvery time.Duration // from one 180 to the next, before an answer
@@ -88,7 +90,7 @@ func New(o Options) (*UA, error) {
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
 		closed: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), ringEvery: ringEvery,
-		gate: newGate(o.limits),
+		gate: newGate(o.limits), guards: newGuards(),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
 	u.door, u.known = u.admit, u.acquainted
@@ -108,15 +110,25 @@ func New(o Options) (*UA, error) {
 	if err := ro.check(); err != nil {
 		return nil, fmt.Errorf("agents: %w", err)
 	}
+	if o.Site != nil {
+		ro.site, ro.movesOn = true, func() bool { return u.draining.Load() && o.Site.MovesOn() }
+	}
 	u.registrar = newRegistrar(ro)
+	u.legs.gone = u.legGone
 	u.conns = &conns{
 		l: o.limits, open: make(map[netip.AddrPort]*trackedConn), hosts: make(map[netip.Addr]int),
 		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
 		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
-		refused: u.refuse, gate: newGate(o.limits),
+		refused: u.refuse, gate: newGate(o.limits), relayed: u.relayed, guards: u.guards,
 	}
 	if u.listeners, err = bindAll(o.Listen, u.conns); err != nil {
 		return nil, err
+	}
+	if o.Site != nil {
+		if u.site, err = u.openSite(*o.Site); err != nil {
+			return nil, errors.Join(err, closeAll(u.listeners))
+		}
+		u.listeners = append(u.listeners, u.site.door)
 	}
 	u.ctx, u.cancel = context.WithCancelCause(context.Background())
 	u.patience, u.hurry = context.WithCancel(context.Background())
@@ -147,9 +159,9 @@ func (u *UA) unlessDeaf(_ sipmsg.TransportReadProps, data []byte) ([]byte, error
 // Addrs lists what is listened on, in the order of Options.Listen, with the ports that were taken
 // where 0 was asked for.
 func (u *UA) Addrs() []netip.AddrPort {
-	out := make([]netip.AddrPort, len(u.listeners))
-	for i, l := range u.listeners {
-		out[i] = l.bound
+	out := make([]netip.AddrPort, len(u.o.Listen))
+	for i := range out {
+		out[i] = u.listeners[i].bound
 	}
 	return out
 }
@@ -214,6 +226,9 @@ func (u *UA) Close() error {
 		t.Stop()
 		u.hurry()
 		u.deaf.Store(true)
+		if u.site != nil {
+			u.site.relays.close()
+		}
 		<-time.After(settle)
 		u.txs.Close()
 		u.closeErr = closeAll(u.listeners)

@@ -59,6 +59,9 @@ func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
 		failures = 0
 		if src, ok := addrPortOf(from); ok {
 			if n = s.ua.admits(s.PacketConn, src, p[:n]); n > 0 {
+				if s.ua.site != nil && s.ua.relayedDatagram(p[:n], src, s.LocalAddr()) {
+					continue
+				}
 				s.seen[src] = struct{}{}
 				s.ua.heardDatagram(p[:n], src, s.LocalAddr())
 				return n, from, nil

@@ -16,15 +16,21 @@ const freeWithin = 8
 
 // takeBack withdraws the INVITE, and waits a while for the phone to be free.
 func (r *ringing) takeBack(why call.Cause) error {
-	taken := &call.RingError{Why: why, At: time.Now()}
-	free := make(chan struct{})
-	if !r.ua.background("withdraw", func() { defer close(free); r.withdraw(why) }) {
+	taken := &call.RingError{Why: why, At: time.Now(), Unsure: r.o.claim != nil}
+	free := make(chan bool, 1)
+	begun := r.ua.background("withdraw", func() {
+		sure := false
+		defer func() { r.settle(); free <- sure }()
+		sure = r.withdraw(why)
+	})
+	if !begun {
 		return taken
 	}
 	limit := time.NewTimer(freeWithin * r.ua.o.T1)
 	defer limit.Stop()
 	select {
-	case <-free:
+	case sure := <-free:
+		taken.Unsure = taken.Unsure && !sure
 	case <-limit.C:
 	}
 	return taken
@@ -32,8 +38,9 @@ func (r *ringing) takeBack(why call.Cause) error {
 
 // withdraw takes an INVITE back: CANCEL once a provisional response has come (RFC 3261 section 9.1), and
 // an answer that crosses it is acknowledged and hung up. It returns when the INVITE has its final response,
-// or none came in 64·T1 after the CANCEL.
-func (r *ringing) withdraw(why call.Cause) {
+// or none came in 64·T1 after the CANCEL, and reports whether the phone has said itself that it is free; where there is a
+// claim, that of a phone that is hung up is waited for.
+func (r *ringing) withdraw(why call.Cause) (sure bool) {
 	var limit <-chan time.Time
 	cancel := func() {
 		if limit == nil {
@@ -47,23 +54,22 @@ func (r *ringing) withdraw(why call.Cause) {
 	for {
 		select {
 		case <-r.tx.Done():
-			return
+			return false
 		case <-r.ua.patience.Done():
 			r.tx.Terminate()
-			return
+			return false
 		case <-limit:
 			r.tx.Terminate()
-			return
+			return false
 		case res := <-r.tx.Responses():
 			switch {
 			case res.IsProvisional():
 				r.provisional(res)
 				cancel()
 			case res.IsSuccess():
-				r.dismiss(res)
-				return
+				return r.dismissed(r.dismiss(res))
 			default:
-				return
+				return res.StatusCode != sipmsg.StatusRequestTimeout
 			}
 		}
 	}

@@ -56,9 +56,22 @@ func reached(t *testing.T, s media.Stream, p *Phone) netip.AddrPort {
 
 func sourceSignalling(t *testing.T, newEngine Make) {
 	t.Helper()
-	e := open(t, newEngine)
-	s, err := e.Open(media.StreamOptions{Signalling: loopback})
-	require.NoError(t, err)
+	for _, later := range []bool{false, true} {
+		o := media.StreamOptions{Signalling: loopback}
+		if later {
+			o.Signalling = netip.Addr{}
+		}
+		s, err := open(t, newEngine).Open(o)
+		require.NoError(t, err)
+		if later {
+			s.(interface{ Signalled(from netip.Addr) }).Signalled(loopback)
+		}
+		heardBySignalling(t, s)
+	}
+}
+
+func heardBySignalling(t *testing.T, s media.Stream) {
+	t.Helper()
 	described, real := NewPhone(t, media.PCMA), NewPhone(t, media.PCMA)
 	described.Call(s)
 	require.NoError(t, s.Play(t.Context(), media.Tone(500, 40*time.Millisecond)))

@@ -1,0 +1,116 @@
+package sip
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"hotline/call"
+)
+
+// Headers that only nodes of one site write to each other. From anybody else they are worth nothing: an edge takes them off
+// what it passes on, in both directions.
+const (
+	nodeHeaders = "hotline-"
+	// headerClaim is on an INVITE to another node's phone: the claim by which it is made.
+	headerClaim = "Hotline-Claim"
+	// headerHighest is on an edge's 486: the highest token that the gate has seen.
+	headerHighest = "Hotline-Highest"
+	// headerRefused is on an edge's refusal of an INVITE that it does not believe: why.
+	headerRefused = "Hotline-Refused"
+	// headerSource is on responses of a phone: the address that it is at, which its audio may come from as well.
+	headerSource = "Hotline-Source"
+)
+
+// withinMost is the longest that an INVITE may say to be good for.
+const withinMost = 30 * time.Second
+
+// claimHeader is the value of a Hotline-Claim header, and what it is bound to:
+//
+//	Hotline-Claim: 7.12;edge=A.1;owner=B.1;call=C;within=3000;mac=…
+//
+// The token first, then the nodes and the hotline's call (percent-encoded), then for how many milliseconds from when it was
+// sent the INVITE may reach the phone: the nodes' clocks need not agree. The MAC, of 32 octets in hex, is HMAC-SHA256 by the
+// nodes' common secret over these and over the INVITE's Call-ID, From tag, CSeq number, agent, and the address of
+// the node that sent it, so that no claim can be used for another INVITE or from elsewhere.
+type claimHeader struct {
+	token       call.Token
+	edge, owner call.NodeID
+	call        string
+	within      time.Duration // whole milliseconds, above 0, at most withinMost
+
+	dialog, tag string // Call-ID and From tag
+	seq         uint32
+	agent       string
+	sentBy      string // host:port in the owner's Via
+}
+
+func (h *claimHeader) fields() string {
+	return fmt.Sprintf("%s;edge=%s;owner=%s;call=%s;within=%d", h.token, url.QueryEscape(string(h.edge)),
+		url.QueryEscape(string(h.owner)), url.QueryEscape(h.call), h.within.Milliseconds())
+}
+
+func (h *claimHeader) mac(secret []byte) []byte {
+	m := hmac.New(sha256.New, secret)
+	for _, s := range []string{
+		"hotline claim 1", h.fields(), h.dialog, h.tag, strconv.FormatUint(uint64(h.seq), 10), h.agent, h.sentBy,
+	} {
+		m.Write([]byte(s + "\n")) // none of them has a line end in it
+	}
+	return m.Sum(nil)
+}
+
+// String is the header's value under a secret.
+func (h *claimHeader) signed(secret []byte) string {
+	return h.fields() + ";mac=" + hex.EncodeToString(h.mac(secret))
+}
+
+// Errors of a claim that is not to be believed.
+var (
+	errClaimForm = errors.New("sip: malformed claim")
+	errClaimMAC  = errors.New("sip: claim with a wrong MAC: have all nodes the same secret?")
+)
+
+// read takes a header's value, of an INVITE whose part of h is there. Nothing of it is believed before its MAC. Errors:
+// errClaimForm, errClaimMAC.
+func (h *claimHeader) read(value string, secret []byte) error {
+	fields, mac, ok := strings.Cut(value, ";mac=")
+	sum, err := hex.DecodeString(mac)
+	const longest = 1 << 10
+	if !ok || err != nil || len(sum) != sha256.Size || len(fields) > longest {
+		return errClaimForm
+	}
+	parts := strings.Split(fields, ";")
+	names := []string{"edge=", "owner=", "call=", "within="}
+	if len(parts) != len(names)+1 {
+		return errClaimForm
+	}
+	values := make([]string, len(names))
+	for i, name := range names {
+		escaped, named := strings.CutPrefix(parts[i+1], name)
+		if values[i], err = url.QueryUnescape(escaped); !named || err != nil {
+			return errClaimForm
+		}
+	}
+	ms, err := strconv.ParseInt(values[3], 10, 32)
+	if err != nil || ms <= 0 || ms > withinMost.Milliseconds() {
+		return errClaimForm
+	}
+	if h.token, err = call.ParseToken(parts[0]); err != nil {
+		return errClaimForm
+	}
+	h.edge, h.owner, h.call, h.within = call.NodeID(values[0]), call.NodeID(values[1]), values[2], time.Duration(ms)*time.Millisecond
+	if h.fields() != fields {
+		return errClaimForm // one way to write it
+	}
+	if !hmac.Equal(sum, h.mac(secret)) {
+		return errClaimMAC
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package sip
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// guards keep INVITEs that a claim was made for from leaving after its deadline, the repetitions that sipgo sends by itself
+// included: they are asked where the sockets are written to.
+type guards struct {
+	n  atomic.Int64 // how many there are; most of the time none
+	mu sync.Mutex
+	on map[string]*guard // by branch
+}
+
+// guard is the deadline of one INVITE.
+type guard struct {
+	until time.Time
+	sent  atomic.Bool // it has left
+}
+
+func newGuards() *guards { return &guards{on: make(map[string]*guard)} }
+
+// put guards the INVITE of a branch until drop.
+func (g *guards) put(branch string, until time.Time) *guard {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	one := &guard{until: until}
+	g.on[branch] = one
+	g.n.Store(int64(len(g.on)))
+	return one
+}
+
+func (g *guards) drop(branch string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.on, branch)
+	g.n.Store(int64(len(g.on)))
+}
+
+// holds tells whether a message that is about to leave must not.
+func (g *guards) holds(data []byte, now time.Time) bool {
+	if g.n.Load() == 0 || !bytes.HasPrefix(data, []byte("INVITE ")) {
+		return false
+	}
+	_, rest, _ := bytes.Cut(data, []byte("\r\nVia: ")) // as sipgo writes it; a Request-URI may have anything in it
+	_, rest, _ = bytes.Cut(rest, []byte("branch="))
+	end := bytes.IndexAny(rest, ";\r\n, ")
+	if end < 0 {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	one := g.on[strings.TrimSpace(string(rest[:end]))]
+	if one == nil {
+		return false
+	}
+	if !now.Before(one.until) {
+		return true
+	}
+	one.sent.Store(true)
+	return false
+}
+
+// relayed takes a message of a connection that is for the proxy.
+func (u *UA) relayed(message []byte, from way) bool {
+	return u.site != nil && u.site.relays.takes(message, from)
+}
+
+// relayed is UA.relayed for this connection.
+func (t *trackedConn) relayed(message []byte) bool {
+	if t.conns.relayed == nil {
+		return false
+	}
+	ours, _ := addrPortOf(t.LocalAddr())
+	taken := t.conns.relayed(message, way{transport: transportTCP, peer: t.peer, ours: ours})
+	if taken {
+		t.endures(t.conns.l.idle)
+	}
+	return taken
+}
