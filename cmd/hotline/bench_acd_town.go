@@ -284,12 +284,23 @@ func (w *benchTown) free(p *benchPhone) bool {
 type benchEdge benchNode
 
 // Ring implements [site.Edge] and, where a desk is alone, [acd.Phones].
-func (e *benchEdge) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
+func (e *benchEdge) Ring(_ context.Context, r call.RingRequest) (call.Leg, error) {
 	now := time.Now()
-	w := e.town
+	leg, err := e.town.answer(r.Agent, r.CallID, now)
+	if err != nil {
+		return nil, err
+	}
+	if r.Progress != nil { // not under the town's lock: the membership asks for phones under its own
+		r.Progress(180, now)
+	}
+	return leg, nil
+}
+
+// answer has a phone that is rung answer at once.
+func (w *benchTown) answer(agent, callID string, now time.Time) (*benchLeg, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := w.phones[r.Agent]
+	p := w.phones[agent]
 	if p.leg != nil {
 		w.double++
 		return nil, &call.RingError{Why: call.CauseTaken, Code: 486, At: now}
@@ -298,10 +309,7 @@ func (e *benchEdge) Ring(ctx context.Context, r call.RingRequest) (call.Leg, err
 		w.times = append(w.times, now.Sub(p.freed))
 		p.freed = time.Time{}
 	}
-	p.leg = newBenchLeg(r.Agent+"-"+r.CallID, now)
-	if r.Progress != nil {
-		r.Progress(180, now)
-	}
+	p.leg = newBenchLeg(agent+"-"+callID, now)
 	select {
 	case w.moved <- struct{}{}:
 	default:
