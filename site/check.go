@@ -2,7 +2,6 @@ package site
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"hotline/call"
@@ -123,13 +122,12 @@ func (m *Member) checkClaims(now time.Time) {
 			m.out.push(m, h.agent, deed{kind: doResume, token: h.token, claim: h.claim(m.node.ID)})
 		}
 	}
-	m.checkForsaken(now)
 	for agent, c := range m.view.claims {
 		if !m.self(c.Owner) || held[agent] || m.out.busy(agent) {
 			continue
 		}
-		if _, forsaken := m.forsaken[keyOfClaim(agent, c.Token)]; !forsaken {
-			m.out.release(m, agent, call.SiteRest{Agent: agent, Token: c.Token, How: howStray})
+		if !m.forsook(agent, c.Call, c.Token) {
+			m.out.release(m, agent, call.SiteRest{Agent: agent, Call: c.Call, Token: c.Token, How: howStray})
 		} else if !c.Orphan {
 			m.out.abandon(m, agent, c.Token)
 		}
@@ -143,16 +141,6 @@ func (m *Member) estranged(h *hold, now time.Time) bool {
 		return c.Orphan || c.Owner != m.node.ID
 	}
 	return h.local || now.Sub(h.since) > stale
-}
-
-// checkForsaken forgets abandoned claims that the book does not have any more.
-func (m *Member) checkForsaken(now time.Time) {
-	for key, since := range m.forsaken {
-		token, agent, _ := strings.Cut(key, " ")
-		if c, has := m.view.claims[agent]; now.Sub(since) > stale && (!has || c.Token.String() != token) {
-			delete(m.forsaken, key)
-		}
-	}
 }
 
 // checkLegs: a leg at a phone here whose claim the book does not have is its owner's, or nobody's.

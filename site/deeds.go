@@ -113,11 +113,17 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		if d.gate || d.settled != nil {
 			d = m.quiet(ctx, agent, d)
 		}
+		m.mu.Lock()
+		d = m.kept(agent, d)
+		m.mu.Unlock()
 		err := m.do(ctx, id, agent, d)
 		done := err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrRange) || ctx.Err() != nil
 		m.mu.Lock()
 		l.busy = false
 		if done {
+			if d.kind == doAbandon && ctx.Err() == nil {
+				m.forsakenWritten(agent, d.token)
+			}
 			l.deeds = l.deeds[1:]
 			tries = 0
 		} else {
@@ -201,7 +207,7 @@ func (m *Member) quiet(ctx context.Context, agent string, d deed) deed {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.forsake(agent, d.token)
+	m.forsake(agent, d.rest.Call, d.token, false)
 	l := m.out.lanes[agent]
 	rest := d.rest
 	rest.Token = call.Token{}

@@ -43,6 +43,7 @@ func (m *Member) follows(ctx context.Context) {
 func (m *Member) read(ctx context.Context, generation uint64) bool {
 	limited, stop := context.WithTimeout(ctx, followWithin)
 	defer stop()
+	began := time.Now()
 	read, err := m.o.Book.Read(limited)
 	if err != nil {
 		m.complain(ctx, "read the site's book", err)
@@ -64,6 +65,7 @@ func (m *Member) read(ctx context.Context, generation uint64) bool {
 		return false
 	}
 	m.remind(&next)
+	m.forsakenGone(&next, began)
 	m.regain()
 	if m.cut { // tokens that gates handed out meanwhile are not to be the book's
 		m.raise("", m.handed)
@@ -221,6 +223,7 @@ func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) 
 	if e.Cleared != nil {
 		c := turnedClaim(*e.Cleared, m.clock.local)
 		m.view.cleared(c)
+		m.recall(c.Agent, c.Token)
 		news.Cleared = append(news.Cleared, c)
 	}
 	return e.Dead != "" && e.Dead == m.node.ID
@@ -240,6 +243,7 @@ func (m *Member) claimed(c call.SiteClaim) {
 	if c.Token.Compare(m.highest) > 0 {
 		m.highest = c.Token
 	}
+	m.forsakenBefore(c)
 	if c.Orphan {
 		wake(m.wakeCheck)
 		return
@@ -249,7 +253,7 @@ func (m *Member) claimed(c call.SiteClaim) {
 
 // stray gives a claim back that no ring of this node waits for, such as one whose grant did not come in time. It needs mu.
 func (m *Member) stray(c call.SiteClaim) {
-	if !m.self(c.Owner) {
+	if !m.self(c.Owner) || m.forsook(c.Agent, c.Call, c.Token) { // that is abandoned, now or when things are looked over
 		return
 	}
 	for _, h := range m.holds {
@@ -262,7 +266,7 @@ func (m *Member) stray(c call.SiteClaim) {
 	}
 	m.o.Logger.Info("a claim that nobody waits for is given back", zap.String("agent", c.Agent), zap.String("call", c.Call),
 		zap.Stringer("token", c.Token))
-	m.out.release(m, c.Agent, call.SiteRest{Agent: c.Agent, Token: c.Token, How: howStray})
+	m.out.release(m, c.Agent, call.SiteRest{Agent: c.Agent, Call: c.Call, Token: c.Token, How: howStray})
 }
 
 // howStray is how a claim ends by which nothing was rung, in the words of acd's offers.

@@ -101,19 +101,12 @@ func (m *Member) abandon(h *hold) {
 		return
 	}
 	h.unsure = true
-	m.forsake(h.agent, h.token)
+	m.forsake(h.agent, h.call, h.token, h.local)
 	m.o.Logger.Info("it is not sure that an agent's phone is free: its edge is to judge", zap.String("agent", h.agent),
 		zap.String("call", h.call), zap.Stringer("token", h.token), zap.String("edge", string(h.edge)))
 	if !h.local { // else the book has no claim: the gate has the leg, and judges it by itself
 		m.out.abandon(m, h.agent, h.token)
 	}
-}
-
-// forsake remembers a claim that this node gave up without being sure. It needs mu.
-func (m *Member) forsake(agent string, t call.Token) {
-	m.forsaken[keyOfClaim(agent, t)] = time.Now()
-	m.abandoned++
-	m.figures.abandoned.Inc()
 }
 
 // give gives a claim back, with what it has left on its agent. It needs mu.

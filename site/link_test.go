@@ -19,6 +19,9 @@ type link struct {
 	shut   bool // nothing comes through, and no answer
 	broken bool // an error comes at once
 	lose   map[string]bool
+	lag    time.Duration // how late the log comes
+	// released are the tokens that this node released.
+	released []call.Token
 }
 
 func (l *link) set(shut, broken bool) {
@@ -102,6 +105,9 @@ func (l *link) Mark(ctx context.Context, c call.SiteClaim) error {
 }
 
 func (l *link) Release(ctx context.Context, id call.NodeID, r call.SiteRest) error {
+	l.mu.Lock()
+	l.released = append(l.released, r.Token)
+	l.mu.Unlock()
 	return passing(ctx, l, "Release", func() error { return l.Book.Release(ctx, id, r) })
 }
 
@@ -129,6 +135,12 @@ func (l *link) Follow(ctx context.Context, after site.Place) ([]site.Entry, erro
 	entries, err := l.Book.Follow(ctx, after)
 	if failed := l.pass(ctx, "Follow", func() {}); failed != nil {
 		return nil, failed
+	}
+	l.mu.Lock()
+	lag := l.lag
+	l.mu.Unlock()
+	if len(entries) > 0 {
+		time.Sleep(lag)
 	}
 	return entries, err
 }

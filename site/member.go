@@ -51,8 +51,8 @@ type Member struct {
 	handed        call.Token // the highest that a gate handed out here while the node was cut
 	out           outbox
 	arrivals      arrivals
-	judged        map[string]*judgement // orphans at work, by key
-	forsaken      map[string]time.Time  // claims that were abandoned, by key: when
+	judged        map[string]*judgement               // orphans at work, by key
+	forsaken      map[string]map[call.Token]*forsaken // claims that were abandoned, by agent and token
 	doubts        uint64
 	abandoned     uint64
 	cutFor        time.Duration // in states that are over
@@ -100,7 +100,7 @@ func New(o Options) (*Member, error) {
 	now := time.Now()
 	m := &Member{
 		o: o, tell: make(turn, 1), process: hex.EncodeToString(random), dead: true, state: call.SiteJoining, since: now, heard: now, silent: now,
-		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, forsaken: map[string]time.Time{},
+		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, forsaken: map[string]map[call.Token]*forsaken{},
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
 		wakeRenew: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
