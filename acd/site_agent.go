@@ -154,10 +154,17 @@ func (d *desk) sever(a *agent) {
 func (d *desk) learnRest(r *call.SiteRest, whole *census) {
 	d.site.restApart(r)
 	a := d.byAgent[r.Agent]
-	if a == nil || d.site.ours(r.By) {
+	if a == nil {
 		return
 	}
 	claim := r.Token != call.Token{}
+	if d.site.ours(r.By) { // what it says is known here, but for the end of an orphan that is this node's own
+		if t := a.taken; claim && t != nil && d.site.ours(t.Owner) && t.Token.Compare(r.Token) <= 0 {
+			d.untake(a, r.How, d.now)
+			d.refresh(a)
+		}
+		return
+	}
 	var of call.SiteClaim
 	if claim && a.taken != nil && a.taken.Token.Compare(r.Token) <= 0 {
 		of = a.taken.SiteClaim
