@@ -212,17 +212,17 @@ func TestEmptied(t *testing.T) {
 		w.answerAfter = 10 * time.Millisecond
 		l := a.talk("8002", "call-1")
 		now := time.Now()
-		b.Say(call.SiteFact{Shift: &call.Shift{Agent: "8002", Paused: true, Since: now}},
+		b.Say(call.SiteFact{Shift: &call.Shift{Agent: "8002", Paused: true, Since: now}}, call.SiteFact{Shift: &call.Shift{Agent: "8001"}},
 			call.SiteFact{Place: &call.SitePlace{Queue: "q", Number: "139", Entered: now, Left: now, Until: now.Add(5 * time.Minute)}})
 		a.Say(call.SiteFact{Caller: &call.SiteCaller{Call: "call-9", Queue: "q", Entered: now, Came: now}})
 		isRest := func(f call.SiteFact) bool { return f.Shift != nil || f.Place != nil || f.Caller != nil }
-		within(t, time.Second, "it is written", func() bool { return w.facts(isRest) == 3 })
+		within(t, time.Second, "it is written", func() bool { return w.facts(isRest) == 4 })
 		old := b.edge.highest("8002")
 		b.kill() // what it said outlives it
 
 		w.book.Empty()
 		within(t, 4*time.Second, "what was said is there again, but for what the dead node had", func() bool {
-			return w.facts(isRest) == 3 && w.claims()["8002"].Call == "call-1" && w.flowAt("8001") == a.Self() && w.flowAt("8002") == ""
+			return w.facts(isRest) == 4 && w.claims()["8002"].Call == "call-1" && w.flowAt("8001") == a.Self() && w.flowAt("8002") == ""
 		})
 		require.EqualValues(t, 2, a.Status().Epoch)
 		require.Equal(t, old, w.claims()["8002"].Token)

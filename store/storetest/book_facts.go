@@ -117,7 +117,7 @@ func testBookShifts(t *testing.T, b BookAt) {
 	plain := call.SiteFact{Shift: &call.Shift{Agent: anna}}
 	at := view(t, b).At
 	say(t, b, nodeA, plain)
-	require.Empty(t, facts(t, b))
+	require.Equal(t, []call.SiteFact{plain}, facts(t, b), "who was away reads that the pause is over")
 	require.Equal(t, []call.SiteFact{plain}, follow(t, b, at)[0].Facts)
 	silent(t, b, func() { say(t, b, nodeA, plain) })
 }
