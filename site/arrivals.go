@@ -154,6 +154,9 @@ func (m *Member) seed(agent string, a *arrival, now time.Time) {
 		a.past.Highest = c.Token
 	}
 	m.see(a.past.Highest)
+	if own := m.owned(agent); own != nil && a.past.Leg == nil {
+		a.past.Leg, a.from = own, m.process
+	}
 	if l := a.past.Leg; l != nil {
 		m.arrivals.closed[agent] = awayLeg{dialog: l.Dialog, token: l.Token, process: a.from, since: now}
 	}
@@ -231,6 +234,10 @@ func (m *Member) checkAway(now time.Time) {
 	for agent, away := range m.arrivals.closed {
 		_, lives := others[away.process]
 		switch {
+		case away.process == m.process:
+			if own := m.owned(agent); own == nil || own.Dialog != away.dialog {
+				m.freed(agent)
+			}
 		case lives && m.self(m.view.flows[agent].Edge):
 			want[away.process] = append(want[away.process], agent)
 		case !lives && m.view.claims[agent].Token != away.token && now.Sub(away.since) > stale,
@@ -244,12 +251,16 @@ func (m *Member) checkAway(now time.Time) {
 }
 
 // Yield is what another node asks, to which phones have gone that were here ([Peers]): they are given up, and what is known
-// of each is told. Passed over are those that came here only just, and those that the book has here: who asks may be the
+// of each is told: the leg that goes through here, or that this node owns there by way of another edge. Passed over are those that came here only just, and those that the book has here: who asks may be the
 // older edge of the two. It asks again, and meanwhile the log tells who has the phone.
 func (m *Member) Yield(agents []string) []call.GatePast {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	pasts := make([]call.GatePast, 0, len(agents))
+	through := map[string]bool{} // here, by dialog: of a leg that this node was told of it tells nobody
+	for _, l := range m.o.Edge.Legs() {
+		through[l.Dialog] = true
+	}
 	for _, agent := range agents {
 		if a := m.arrivals.held[agent]; a != nil && time.Since(a.since) < stale {
 			continue
@@ -257,7 +268,14 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 		if _, here := m.own.flows[agent]; here && m.whole && m.self(m.view.flows[agent].Edge) {
 			continue
 		}
-		pasts = append(pasts, m.yield(agent))
+		past := m.yield(agent)
+		if past.Leg != nil && !through[past.Leg.Dialog] {
+			past.Leg = nil // its edge tells of it, who is asked as well
+		}
+		if past.Leg == nil {
+			past.Leg = m.owned(agent)
+		}
+		pasts = append(pasts, past)
 	}
 	return pasts
 }
@@ -266,9 +284,6 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 func (m *Member) yield(agent string) call.GatePast {
 	past := m.o.Edge.Yield(agent)
 	past.Agent = agent
-	if away, is := m.arrivals.closed[agent]; is && past.Leg != nil && past.Leg.Dialog == away.dialog {
-		past.Leg = nil // its edge tells of it, who is asked as well
-	}
 	m.gone(agent)
 	delete(m.own.flows, agent)
 	return past

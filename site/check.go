@@ -34,6 +34,7 @@ func (m *Member) check(now time.Time) {
 	m.checkLegs(now)
 	m.checkOrphans(now)
 	m.checkAway(now)
+	m.checkPartings()
 	m.publish()
 }
 
