@@ -296,6 +296,10 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	pasts := make([]call.GatePast, 0, len(agents))
+	through := map[string]bool{} // here, by dialog: of a leg that this node was told of it tells nobody
+	for _, l := range m.o.Edge.Legs() {
+		through[l.Dialog] = true
+	}
 	for _, agent := range agents {
 		if a := m.arrivals.held[agent]; a != nil && time.Since(a.since) < stale {
 			continue

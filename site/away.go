@@ -112,16 +112,6 @@ func (m *Member) settles(agent, callID string, t call.Token) {
 	}
 }
 
-// owned is the leg that this node owns at a phone, through whatever edge; nil: there is none. It needs mu.
-func (m *Member) owned(agent string) *call.GateLeg {
-	for _, h := range m.holds {
-		if h.agent == agent && h.lives() && !h.unsure && h.token != (call.Token{}) {
-			return legAt(h.claim(m.node.ID), h.edge)
-		}
-	}
-	return nil
-}
-
 // legAt is the leg of a claim, of which no more is known than that it goes through an edge.
 func legAt(c call.SiteClaim, edge call.NodeID) *call.GateLeg {
 	return &call.GateLeg{

@@ -34,6 +34,7 @@ func (m *Member) check(now time.Time) {
 		m.checkClaims(now)
 		m.checkOrphans(of, now)
 	}
+	m.checkPartings()
 	m.prosecute(of)
 	m.publish()
 }

@@ -148,19 +148,13 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (c
 	e.mu.Lock()
 	g.Answered(dialog, time.Now())
 	e.mu.Unlock()
-	l := settledLeg{calltest.NewLeg(dialog), make(chan struct{})}
+	l := &settledLeg{Leg: calltest.NewLeg(dialog), settled: make(chan struct{}), at: e, leg: leg}
 	if _, err := l.Answer(); err != nil {
 		return nil, err
 	}
 	context.AfterFunc(l.Context(), func() { //nolint:contextcheck // the leg's own life // BYE, which the phone answers in its own time
 		time.Sleep(30 * time.Millisecond)
-		e.mu.Lock()
-		mute := e.mute
-		e.mu.Unlock()
-		if !mute {
-			e.over(r.Agent, dialog)
-			close(l.settled)
-		}
+		l.bye()
 	})
 	return l, nil
 }

@@ -40,13 +40,16 @@ func (m *Member) rang(h *hold, leg call.Leg, err error) {
 		}
 		m.mu.Lock()
 		h.phase, h.answered, h.leg = talking, now, leg
+		if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
+			h.settled = l.Settled()
+		}
+		if l, can := leg.(relayed); can {
+			h.via.leg = l
+		}
 		m.write(h)
 		m.mu.Unlock()
 		unwatch := context.AfterFunc(leg.Context(), func() { m.over(h) })
 		m.mu.Lock()
-		if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
-			h.settled = l.Settled()
-		}
 		h.unwatch = func() { unwatch() }
 		m.mu.Unlock()
 		return
@@ -85,6 +88,7 @@ func (m *Member) ends(h *hold) {
 	}
 	end, _ := call.EndOf(h.leg)
 	h.phase, h.ended = ended, time.Now()
+	m.parts(h)
 	_, sure := m.view.process(h.edge.Process())
 	sure = sure && !slices.Contains(unheard, end.Why)
 	if !sure && m.state != call.SiteCut && !m.self(h.edge) { // of its own edge's phones the gate knows

@@ -56,6 +56,7 @@ type Member struct {
 	questioned    map[string]bool                     // owners' processes, one request each
 	judged        map[string]*judgement               // orphans at work, by key
 	forsaken      map[string]map[call.Token]*forsaken // claims that were abandoned, by agent and token
+	partings      map[string]*parting                 // by dialog
 	doubts        uint64
 	abandoned     uint64
 	cutFor        time.Duration // in states that are over
@@ -103,7 +104,7 @@ func New(o Options) (*Member, error) {
 	now := time.Now()
 	m := &Member{
 		o: o, tell: make(turn, 1), process: hex.EncodeToString(random), dead: true, state: call.SiteJoining, since: now, heard: now, silent: now,
-		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, questioned: map[string]bool{}, forsaken: map[string]map[call.Token]*forsaken{},
+		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, questioned: map[string]bool{}, forsaken: map[string]map[call.Token]*forsaken{}, partings: map[string]*parting{},
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
 		wakeRenew: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
