@@ -185,7 +185,9 @@ func (m *Member) died(id call.NodeID) {
 		m.mu.Unlock()
 		return
 	}
-	m.dead, m.whole, m.leaseEnd, m.buriedAlive = true, false, time.Time{}, true
+	// While the lease holds by this node's clock it is the book that has lost the run: no other node can think it dead.
+	m.buriedAlive = m.buriedAlive || !time.Now().Before(m.leaseEnd)
+	m.dead, m.whole, m.leaseEnd = true, false, time.Time{}
 	m.figures.deaths.Inc()
 	m.publish()
 	m.again()

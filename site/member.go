@@ -30,7 +30,7 @@ type Member struct {
 	lease    Lease     // the process's last one
 	leaseEnd time.Time // by this node's clock, reckoned from when the renewal was sent
 	dead     bool      // it is to be entered: never was, or was found dead
-	// buriedAlive: a run was found dead while the process lives, and the phones here are to be asked about anew.
+	// buriedAlive: a run's lease was over while the process lives, and the phones here are to be asked about anew.
 	buriedAlive bool
 	left        bool
 	clock       clock
