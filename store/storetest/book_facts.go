@@ -73,7 +73,7 @@ func testCallers(t *testing.T, b BookAt) {
 	enter(t, b, nodeA, nodeB, nodeA2)
 	all := call.SiteCaller{
 		Call: "c1", Owner: nodeA, Queue: repair, Agent: anna, Once: true, From: "13800000001", Private: true, Asserted: true,
-		Front: true, Stay: true, Prefer: "PCMA", Entered: dawn, Came: dawn.Add(time.Second), Regular: ben,
+		Front: true, Stay: true, Prefer: "PCMA", Entered: dawn, Came: dawn.Add(time.Second), Regular: ben, Rejoined: true,
 	}
 	say(t, b, nodeA, call.SiteFact{Caller: &all})
 	require.Equal(t, all, *facts(t, b)[0].Caller)
