@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,8 +68,13 @@ func TestPongAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
 		away := errors.New("no way to the phone")
-		var err error
-		r := gatedRegistrar(&told, nil, func(context.Context, flow) error { return err })
+		var lost atomic.Bool
+		r := gatedRegistrar(&told, nil, func(context.Context, flow) error {
+			if lost.Load() {
+				return away
+			}
+			return nil
+		})
 		runRegistrar(t, r)
 		began := time.Now()
 		bindAgent(t, r, "8000", "UDP", "192.0.2.7:5000", 1)
@@ -76,9 +82,9 @@ func TestPongAnew(t *testing.T) {
 		gate.Seed(call.GatePast{Agent: "8000"})
 		time.Sleep(16 * time.Second)
 		require.False(t, gate.Held())
-		err = away
+		lost.Store(true)
 		time.Sleep(16 * time.Second)
-		err = nil
+		lost.Store(false)
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
 		require.Equal(t, []string{"8000 true", "8000 false", "8000 true"}, told)
