@@ -339,5 +339,12 @@ func (l *leg) bye() (*sipmsg.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.ua.do(l.ua.patience, req)
+	tx, err := l.ua.txs.Request(l.ua.patience, req)
+	if err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	if l.ua.site == nil {
+		l.ua.legGone(l)
+	}
+	return await(l.ua.patience, tx)
 }
