@@ -97,7 +97,9 @@ func (r *relay) judged(x *relayTx, p *packet, status int) (mine bool) {
 		r.invite = nil
 		if r.ending && tagIn(p.get("to")) == r.tag { // it crossed our CANCEL
 			r.ack(x.seq, rand.Text(), r.at[toPhone], r.routes, tagged(r.to, r.tag))
-			r.bye(toPhone)
+			if !r.byed { // else this is a repetition, whose ACK was lost
+				r.bye(toPhone)
+			}
 			return true
 		}
 	default:
@@ -214,7 +216,7 @@ func (r *relay) bye(to int) {
 	if to == toOwner {
 		from, dest = dest, from
 	} else {
-		routes = r.routes
+		routes, r.byed = r.routes, true
 	}
 	r.seq[to]++
 	branch := sipmsg.RFC3261BranchMagicCookie + "-" + relayMark + r.key + "-" + rand.Text()

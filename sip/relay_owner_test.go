@@ -159,8 +159,8 @@ func TestClaimLate(t *testing.T) {
 	r.until = time.Now()
 	r.mu.Unlock()
 	o.write(sent)
-	o.write(o.message("OPTIONS", newBranch(), "")) // read after it
-	o.status("OPTIONS", 200)
+	o.write(o.message("OPTIONS", newBranch(), "")) // read after it, and refused
+	o.status("OPTIONS", 403)
 	s.phone.answers(inv, 486, "")
 	o.status("INVITE", 486)
 	s.phone.silence(0, "INVITE")
