@@ -254,6 +254,32 @@ func TestEndTalking(t *testing.T) {
 	})
 }
 
+// TestCloseEndsRelayed: a node that ends hangs up, on both sides, what passes through it, takes back what rings by it, and
+// lets nothing more in.
+func TestCloseEndsRelayed(t *testing.T) {
+	t.Parallel()
+	s := newSiteRig(t, "udp", nil)
+	require.Zero(t, s.edge.Relayed())
+	o := s.rawOwner(t)
+	o.talking()
+	require.Equal(t, 1, s.edge.Relayed())
+	closed := make(chan error, 1)
+	go func() { closed <- s.edge.Close() }()
+	bye := s.phone.expect("BYE", "BYE")
+	theirs := o.expect("BYE", "BYE")
+	e := s.refused(t, s.owner, s.claim())
+	require.Equal(t, call.CauseUnreachable, e.Why)
+	o.respond(theirs, 200, "OK", "", "")
+	select {
+	case <-closed:
+		t.Fatal("the phone has not hung up yet")
+	default:
+	}
+	s.phone.respond(bye, 200, "OK", "", "")
+	require.NoError(t, next(t, closed))
+	require.Zero(t, s.edge.Relayed())
+}
+
 // TestEndOwn: of a leg that is this node's own, ringing and talking; and what ctx bounds.
 func TestEndOwn(t *testing.T) {
 	t.Parallel()
