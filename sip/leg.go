@@ -351,5 +351,12 @@ func (l *leg) bye() (*sipmsg.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.ua.do(ctx, req)
+	tx, err := l.ua.txs.Request(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	if l.ua.site == nil {
+		l.ua.legGone(l)
+	}
+	return await(ctx, tx)
 }

@@ -105,6 +105,7 @@ type relay struct {
 	at       [2]string
 	seq      [2]uint32 // the highest CSeq that passed, by direction
 	ending   bool
+	byed     bool // the edge's own BYE went to the phone
 	over     bool
 	txs      map[string]*relayTx
 	limit    *time.Timer // of what is under way: an offer without an answer, a BYE without one, or the memory of a leg that is over

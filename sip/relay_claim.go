@@ -91,6 +91,9 @@ func (rs *relays) admit(p *packet, h *claimHeader, owner netip.AddrPort) (*relay
 	if r != nil && r.passed(p) {
 		return r, flow{}, call.Token{}, ""
 	}
+	if u.ctx.Err() != nil {
+		return nil, flow{}, call.Token{}, call.GateGone // whoever is let in now cannot be served to the end
+	}
 	if h.edge != self {
 		return nil, flow{}, call.Token{}, call.GateLate // it is for a run that was declared dead
 	}
@@ -109,7 +112,7 @@ func (rs *relays) admit(p *packet, h *claimHeader, owner netip.AddrPort) (*relay
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.until, r.over, r.ending = until, false, false
+	r.until, r.over, r.ending, r.byed = until, false, false, false
 	return r, f, highest, v
 }
 

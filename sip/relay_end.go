@@ -97,7 +97,9 @@ func (r *relay) judged(x *relayTx, p *packet, status int) (mine bool) {
 		r.invite = nil
 		if r.ending && tagIn(p.get("to")) == r.tag { // it crossed our CANCEL
 			r.ack(x.seq, rand.Text(), r.at[toPhone], r.routes, tagged(r.to, r.tag))
-			r.bye(toPhone)
+			if !r.byed { // else this is a repetition, whose ACK was lost
+				r.bye(toPhone)
+			}
 			return true
 		}
 	default:
@@ -174,6 +176,45 @@ func (rs *relays) end(dialog string) bool {
 	return true
 }
 
+// Relayed is how many legs pass through here between other nodes and phones that are registered here. A node is not to
+// end before it is 0: whoever talks through it could not hang up any more. Zero without Options.Site.
+func (u *UA) Relayed() int {
+	if u.site == nil {
+		return 0
+	}
+	return len(u.site.relays.under())
+}
+
+// under are the legs that are under way.
+func (rs *relays) under() (under []*relay) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, r := range rs.byKey {
+		r.mu.Lock()
+		if !r.over {
+			under = append(under, r)
+		}
+		r.mu.Unlock()
+	}
+	return under
+}
+
+// endAll ends all legs on both sides, and waits for that, for a time at most.
+func (rs *relays) endAll(most time.Duration) {
+	const tick = 5 * time.Millisecond
+	for begun := time.Now(); time.Since(begun) < most; time.Sleep(tick) {
+		under := rs.under() // anew: an INVITE may just have been let in
+		if len(under) == 0 {
+			return
+		}
+		for _, r := range under {
+			r.mu.Lock()
+			r.stop()
+			r.mu.Unlock()
+		}
+	}
+}
+
 // stop is end for one.
 func (r *relay) stop() {
 	if r.over || r.ending {
@@ -214,7 +255,7 @@ func (r *relay) bye(to int) {
 	if to == toOwner {
 		from, dest = dest, from
 	} else {
-		routes = r.routes
+		routes, r.byed = r.routes, true
 	}
 	r.seq[to]++
 	branch := sipmsg.RFC3261BranchMagicCookie + "-" + relayMark + r.key + "-" + rand.Text()

@@ -159,8 +159,8 @@ func TestClaimLate(t *testing.T) {
 	r.until = time.Now()
 	r.mu.Unlock()
 	o.write(sent)
-	o.write(o.message("OPTIONS", newBranch(), "")) // read after it
-	o.status("OPTIONS", 200)
+	o.write(o.message("OPTIONS", newBranch(), "")) // read after it, and refused
+	o.status("OPTIONS", 403)
 	s.phone.answers(inv, 486, "")
 	o.status("INVITE", 486)
 	s.phone.silence(0, "INVITE")
@@ -252,6 +252,32 @@ func TestEndTalking(t *testing.T) {
 		require.NoError(t, s.edge.End(t.Context(), "8001", call.Token{Epoch: 1, N: 1}), "no such leg any more")
 		require.True(t, s.edge.Refuse("8001", call.Token{Epoch: 1, N: 1}))
 	})
+}
+
+// TestCloseEndsRelayed: a node that ends hangs up, on both sides, what passes through it, takes back what rings by it, and
+// lets nothing more in.
+func TestCloseEndsRelayed(t *testing.T) {
+	t.Parallel()
+	s := newSiteRig(t, "udp", nil)
+	require.Zero(t, s.edge.Relayed())
+	o := s.rawOwner(t)
+	o.talking()
+	require.Equal(t, 1, s.edge.Relayed())
+	closed := make(chan error, 1)
+	go func() { closed <- s.edge.Close() }()
+	bye := s.phone.expect("BYE", "BYE")
+	theirs := o.expect("BYE", "BYE")
+	e := s.refused(t, s.owner, s.claim())
+	require.Equal(t, call.CauseUnreachable, e.Why)
+	o.respond(theirs, 200, "OK", "", "")
+	select {
+	case <-closed:
+		t.Fatal("the phone has not hung up yet")
+	default:
+	}
+	s.phone.respond(bye, 200, "OK", "", "")
+	require.NoError(t, next(t, closed))
+	require.Zero(t, s.edge.Relayed())
 }
 
 // TestEndOwn: of a leg that is this node's own, ringing and talking; and what ctx bounds.

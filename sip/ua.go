@@ -212,7 +212,7 @@ const hurryAfter = 8
 // reach serve before the sockets go: sipgo would open a new socket for the answer of a later one.
 const settle = 20 * time.Millisecond
 
-// Close hangs up what is up, waits for the calls' owners (OnIncoming) and for all that was started,
+// Close hangs up what is up, of other nodes' calls what passes through here, waits for the calls' owners (OnIncoming) and for all that was started,
 // and closes the sockets. Far ends that do not answer, or do not acknowledge a 200, are waited for during
 // hurryAfter·T1; the BYE is then sent all the same. It is idempotent; each caller waits.
 func (u *UA) Close() error {
@@ -222,6 +222,9 @@ func (u *UA) Close() error {
 		u.cancel(ErrClosed)
 		u.legs.hangupAll()
 		t := time.AfterFunc(hurryAfter*u.o.T1, u.hurry)
+		if u.site != nil {
+			u.site.relays.endAll(hurryAfter * u.o.T1)
+		}
 		u.tasks.wait()
 		t.Stop()
 		u.hurry()

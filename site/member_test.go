@@ -2,6 +2,7 @@ package site_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -234,6 +235,41 @@ func TestEmptied(t *testing.T) {
 		require.Positive(t, a.edge.highest("8001").Compare(old))
 		require.EqualValues(t, 2, a.edge.highest("8001").Epoch)
 		a.Release("8001", "call-2", call.SiteRest{})
+	})
+}
+
+// TestShiftChosenTwice: what an agent chose first does not undo, when the log tells of it, what they have chosen since and
+// the book does not have yet; nor does another node's choice that this one's will follow, nor a reading of the whole.
+func TestShiftChosenTwice(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		t := w.t
+		a, b := two(w)
+		shift := func(reason string) call.SiteFact {
+			return call.SiteFact{Shift: &call.Shift{Agent: "8001", Paused: reason != "", Reason: reason}}
+		}
+		told := func(n *node, reason string) func() bool {
+			return func() bool {
+				return n.desk.told(func(news call.SiteNews) bool {
+					return slices.ContainsFunc(news.Facts, func(f call.SiteFact) bool { return f.Shift != nil && f.Shift.Reason == reason })
+				})
+			}
+		}
+		a.link.losing("Say", true) // the book does it, and its answer does not come for a while
+		a.Say(shift("tea"))
+		time.Sleep(time.Millisecond)
+		a.Say(shift("lunch"))
+		within(t, 100*time.Millisecond, "the other hears of it", told(b, "tea"))
+		time.Sleep(50 * time.Millisecond)
+		require.False(t, told(a, "tea")(), "lunch is what holds here")
+		b.Say(shift("meeting"))
+		time.Sleep(50 * time.Millisecond)
+		require.False(t, told(a, "meeting")(), "lunch is still to be written")
+		a.link.losing("Say", false)
+		within(t, 2*time.Second, "it is the last in the log", told(b, "lunch"))
+		b.Say(shift("home"))
+		within(t, 100*time.Millisecond, "what comes after it holds", told(a, "home"))
+		require.False(t, told(a, "tea")() || told(a, "meeting")())
 	})
 }
 

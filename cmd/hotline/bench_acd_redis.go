@@ -81,14 +81,6 @@ func startBenchRedis(ctx context.Context) (*benchRedis, error) {
 	}
 }
 
-// pause waits, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
-}
-
 // close ends a server of one's own.
 func (r *benchRedis) close() (err error) {
 	if r.cmd != nil {

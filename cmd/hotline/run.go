@@ -160,7 +160,7 @@ func (a *app) shutdown(signals <-chan os.Signal, patient bool) error {
 	return errors.Join(errs...)
 }
 
-// drain waits for the live calls. The time's end, a signal or the failure of a part hangs them up; such a
+// drain waits for the live calls, and for those of other nodes whose agents talk through this one. The time's end, a signal or the failure of a part hangs them up; such a
 // failure is returned.
 func (a *app) drain(signals <-chan os.Signal, within time.Duration) (failure error) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
@@ -178,11 +178,30 @@ func (a *app) drain(signals <-chan os.Signal, within time.Duration) (failure err
 		cancel()
 	})
 	begun := time.Now()
-	cut := a.exchange.Drain(ctx)
+	cut, relayed := a.exchange.Drain(ctx), a.ua.Relayed()
+	for relayed > 0 && pause(ctx, relayedEvery) {
+		cut += a.exchange.Drain(ctx) // alarms that have come meanwhile
+		relayed = a.ua.Relayed()
+	}
 	close(over)
 	watch.Wait()
-	a.log.Info("drained", zap.Duration("took", time.Since(begun)), zap.Int("hung up", cut))
+	a.log.Info("drained", zap.Duration("took", time.Since(begun)), zap.Int("hung up", cut), zap.Int("of other nodes hung up", relayed))
 	return failure
+}
+
+// relayedEvery is how often a node that drains looks whether talks of other nodes' callers go through it yet.
+const relayedEvery = 50 * time.Millisecond
+
+// pause waits, and reports whether ctx is still good.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }
 
 // What /readyz says, and what keeps OPTIONS and new calls at 503.

@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
@@ -274,6 +276,48 @@ func TestPhonesOfDrainingNodes(t *testing.T) {
 	for _, s := range []*serving{a, b} {
 		require.Equal(t, exitOK, s.code(t), s.err)
 	}
+}
+
+// TestDrainOfAnEdge: a node without a call of its own, through which an agent talks to another node's caller, does not end
+// before the talk has: the phone could not hang up any more.
+func TestDrainOfAnEdge(t *testing.T) {
+	t.Parallel()
+	a, b, _ := twoNodes(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	enough := make(chan struct{})
+	o := answering("8003", "three")
+	o.OnIncoming = func(_ context.Context, in call.Incoming) {
+		if _, err := in.Leg.Answer(); err != nil {
+			return
+		}
+		<-enough
+		in.Leg.Hangup(call.CauseBye)
+	}
+	hangUp := sync.OnceFunc(func() { close(enough) })
+	agent, err := phoneSets(t, b.sip)().Add(o)
+	require.NoError(t, err)
+	t.Cleanup(hangUp) // before the phones go
+	require.NoError(t, agent.Register(ctx))
+	a.until("/api/v1/agents", `"state":"ready"`)
+	talk, err := telephones(t, a.sip).caller.Dial(ctx, "96119", sip.DialOptions{})
+	require.NoError(t, err)
+	a.until("/api/v1/calls", `"agent":"8003"`)
+	b.until("/api/v1/agents", `"state":"talking"`)
+	b.stop()
+	select {
+	case code := <-b.exited:
+		t.Fatalf("the node ended, with code %d, under a talk", code)
+	case <-time.After(time.Second):
+	}
+	b.until("/readyz", "draining")
+	require.NoError(t, talk.Context().Err())
+	hangUp()
+	a.until("/api/v1/agents", `"wrap_up_until":"`)
+	require.Equal(t, exitOK, b.code(t), b.err)
+	talk.Hangup(call.CauseBye) // who is asked what they think of it
+	a.stop()
+	require.Equal(t, exitOK, a.code(t), a.err)
 }
 
 // supervise has a supervisor whose phone is at b hear the talk at a, twice: the claim of the phone is given back.
