@@ -65,7 +65,7 @@ func (u *UA) put(w way, data []byte) error {
 		if c == nil {
 			return fmt.Errorf("send to %s: %w", w.peer, net.ErrClosed)
 		}
-		_, err := c.Write(data)
+		_, err := c.writeSoon(data)
 		return err
 	}
 	for _, l := range u.listeners {
