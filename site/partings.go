@@ -90,11 +90,23 @@ func (m *Member) owned(agent string) *call.GateLeg {
 	return leg
 }
 
-// checkPartings needs mu.
+// checkPartings forgets the partings that are over. The phone has answered, or has had the time to: a gate here that was kept
+// closed for such a leg has no reason to be any more. It needs mu.
 func (m *Member) checkPartings() {
 	for dialog, p := range m.partings {
-		if p.over() {
-			delete(m.partings, dialog)
+		if !p.over() {
+			continue
+		}
+		delete(m.partings, dialog)
+		if f := m.forsaken[p.at.Agent][p.at.Token]; f != nil {
+			f.parted = true
+		}
+		c := m.view.claims[p.at.Agent]
+		if c.Orphan && c.Owner.Process() == m.process && legOf(&p.at, c) {
+			m.clear(c) // abandoned when it was not sure; it is now
+		}
+		if away, is := m.arrivals.closed[p.at.Agent]; is && sameLeg(away.leg, p.at) {
+			m.freed(p.at.Agent)
 		}
 	}
 	m.reroutes("")
