@@ -22,12 +22,14 @@ func newGates() *gates {
 	return &gates{byAgent: make(map[string]*call.Gate), over: make(chan struct{})}
 }
 
-// holdLocked closes the gate of a phone that comes from nowhere known.
+// holdLocked closes the gate of a phone that comes from nowhere known. Who calls it tells of the change: a phone that went
+// and came before that was told has to be told as gone, or nobody would ask where it was, and seed the gate.
 func (r *registrar) holdLocked(agent string) {
 	if r.gates == nil {
 		return
 	}
 	r.gateLocked(agent).Hold()
+	r.anew[agent] = true
 }
 
 func (r *registrar) gateLocked(agent string) *call.Gate {

@@ -246,6 +246,9 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 			case r.mend(res):
 				if err := r.send(ctx); err != nil {
 					r.settle()
+					if refused, ok := errors.AsType[gateError](err); ok { // nothing but the gate, or the time, is at fault
+						return nil, refused.ring()
+					}
 					r.ua.log.Info("INVITE not sent again", zap.Error(err))
 					return nil, &call.RingError{Why: call.CauseDeclined, Code: res.StatusCode, At: at}
 				}
