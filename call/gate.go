@@ -17,6 +17,8 @@ type GateLeg struct {
 	Owner  NodeID    `json:"owner,omitempty"`
 	Token  Token     `json:"token,omitzero"`
 	Since  time.Time `json:"since"`
+	// Edge is the node through which the leg goes, where it is another than who tells of it: its owner.
+	Edge NodeID `json:"edge,omitempty"`
 	// Rung and Answered are when the first 18x and the 2xx passed; zero while they have not.
 	Rung     time.Time `json:"rung,omitzero"`
 	Answered time.Time `json:"answered,omitzero"`

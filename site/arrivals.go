@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -14,37 +15,32 @@ import (
 // arrivals are the phones that are registered here, and which of their gates are open. It is under the member's lock.
 //
 //	phone  | its gate                               | left by
-//	held   | waits for what the other nodes know    | all that live have answered, see seeds: open; it goes: unknown
+//	held   | waits for what the other nodes know    | all have said, see seeds: open, or closed; it goes: unknown
 //	open   | admits                                 | it goes, or registers elsewhere: unknown
-//	closed | is open but for a leg at another edge  | that leg is over: open
+//	closed | is open but for a leg at another edge  | that leg is over, see checkAway: open
 type arrivals struct {
 	held   map[string]*arrival
 	open   map[string]bool
-	closed map[string]awayLeg
+	closed map[string]*awayLeg
 	asking map[string]bool // processes, one request each
+	words  map[wordKey]*word
 }
 
 // arrival is a phone that has come.
 type arrival struct {
-	since    time.Time
-	answered map[string]bool // processes
-	past     call.GatePast
-	from     string // the process that told of the leg
-}
-
-// awayLeg is a leg through another edge of a phone that is here now.
-type awayLeg struct {
-	dialog  string
-	token   call.Token
-	process string
-	since   time.Time
+	since time.Time
+	// answered and silent are the processes that have, and have not, said what they know since then.
+	answered, silent map[string]bool
+	past             call.GatePast
+	from             string // the process that told of the leg
 }
 
 const askAtOnce = 500 // phones in one request
 
 func newArrivals() arrivals {
 	return arrivals{
-		held: map[string]*arrival{}, open: map[string]bool{}, closed: map[string]awayLeg{}, asking: map[string]bool{},
+		held: map[string]*arrival{}, open: map[string]bool{}, closed: map[string]*awayLeg{}, asking: map[string]bool{},
+		words: map[wordKey]*word{},
 	}
 }
 
@@ -53,7 +49,9 @@ func (a *arrivals) came(agent string, now time.Time) bool {
 	if a.open[agent] || a.held[agent] != nil {
 		return false
 	}
-	a.held[agent] = &arrival{since: now, answered: map[string]bool{}, past: call.GatePast{Agent: agent}}
+	a.held[agent] = &arrival{
+		since: now, answered: map[string]bool{}, silent: map[string]bool{}, past: call.GatePast{Agent: agent},
+	}
 	return true
 }
 
@@ -64,14 +62,18 @@ func (a *arrivals) left(agent string) {
 	delete(a.closed, agent)
 }
 
-// asks seeds the gates of phones that are new here.
+// asks asks other nodes about phones, and seeds the gates of those that are new here.
 func (m *Member) asks(ctx context.Context) {
 	every := time.Minute
 	for wait(ctx, m.wakeAsk, every) {
 		every = time.Minute
 		m.mu.Lock()
-		m.seeds(time.Now())
-		if len(m.arrivals.held)+len(m.arrivals.closed) > 0 {
+		now := time.Now()
+		if m.state != call.SiteJoining && !m.left {
+			m.checkAway(now)
+			m.seeds(now)
+		}
+		if len(m.arrivals.held)+len(m.arrivals.closed)+len(m.arrivals.words) > 0 {
 			every = 100 * time.Millisecond
 		}
 		m.mu.Unlock()
@@ -80,40 +82,55 @@ func (m *Member) asks(ctx context.Context) {
 
 // seeds opens the gates of which all is known, and asks the nodes of which something is not. It needs mu.
 func (m *Member) seeds(now time.Time) {
-	if len(m.arrivals.held) == 0 || m.state == call.SiteJoining || m.left {
-		return
-	}
-	others := m.others()
-	buried := m.buried()
+	known := m.known()
 	want := map[string][]string{}
+	m.inquiries(now, want)
 	for agent, a := range m.arrivals.held {
 		if m.outdated(m.own.flows[agent]) {
 			m.yield(agent)
 			continue
 		}
 		missing := 0
-		for process := range others {
-			if !a.answered[process] {
+		for process, n := range known {
+			if a.answered[process] {
+				continue
+			}
+			want[process] = append(want[process], agent)
+			if !m.passedOver(a, process, n, now) {
 				missing++
-				want[process] = append(want[process], agent)
 			}
 		}
-		doubtful := m.state == call.SiteCut && now.Sub(a.since) >= m.o.Doubt
 		switch {
-		case missing == 0 && !now.Before(buried):
-		case doubtful:
-			m.doubts++
-			m.figures.doubts.Inc()
-			m.o.Logger.Warn("not all nodes could be asked about a phone that is new here: it is rung all the same",
-				zap.String("agent", agent), zap.Int("silent", missing))
+		case missing == 0 && !m.joined.IsZero() && !now.Before(m.joined.Add(m.o.Deliver)):
+		case m.state == call.SiteCut && now.Sub(a.since) >= m.o.Doubt:
+			m.doubt("not all nodes could be asked about a phone that is new here: it is rung all the same", agent, missing)
 		default:
 			continue
 		}
 		m.seed(agent, a, now)
 	}
 	for process, agents := range want {
-		m.ask(process, others[process], agents)
+		if n, is := known[process]; is {
+			m.ask(process, n.Node, agents)
+		}
 	}
+}
+
+// passedOver reports whether a node that has not said what it knows of a phone need not be waited for: it is dead, was asked
+// all the same, since it may have lost the book alone, and what it had under way is over. It needs mu.
+func (m *Member) passedOver(a *arrival, process string, n other, now time.Time) bool {
+	over := n.died.Add(m.o.Deliver + flight)
+	if m.state == call.SiteCut { // whether it was dead is as old as the book that was read
+		over = over.Add(m.o.Rings)
+	}
+	return !n.died.IsZero() && a.silent[process] && !now.Before(over)
+}
+
+// doubt notes that a phone is rung though not all is known of it. It needs mu.
+func (m *Member) doubt(why, agent string, silent int) {
+	m.doubts++
+	m.figures.doubts.Inc()
+	m.o.Logger.Warn(why, zap.String("agent", agent), zap.Int("silent", silent))
 }
 
 // outdated reports whether the book has a phone at another edge that lives, to which it went later than it came here. It
@@ -135,17 +152,6 @@ func (m *Member) others() map[string]Node {
 	return others
 }
 
-// buried is until when INVITEs may be in flight by way of a node that is dead. It needs mu.
-func (m *Member) buried() (until time.Time) {
-	for id, n := range m.view.past {
-		_, again := m.view.process(id.Process()) // then it is asked
-		if over := n.died.Add(m.o.Deliver); over.After(until) && !m.self(id) && !again {
-			until = over
-		}
-	}
-	return until
-}
-
 // seed opens a phone's gate. It needs mu.
 func (m *Member) seed(agent string, a *arrival, now time.Time) {
 	delete(m.arrivals.held, agent)
@@ -154,11 +160,27 @@ func (m *Member) seed(agent string, a *arrival, now time.Time) {
 		a.past.Highest = c.Token
 	}
 	m.see(a.past.Highest)
+	if leg := m.owned(agent); leg != nil && !m.self(leg.Edge) && (a.past.Leg == nil || nearer(*leg, *a.past.Leg)) {
+		a.past.Leg, a.from = leg, m.process
+	}
+	if c, is := m.echo(agent); is && a.past.Leg == nil && !a.answered[c.Edge.Process()] {
+		a.past.Leg, a.from = legAt(c, c.Edge), c.Edge.Process()
+	}
 	if l := a.past.Leg; l != nil {
-		m.arrivals.closed[agent] = awayLeg{dialog: l.Dialog, token: l.Token, process: a.from, since: now}
+		m.arrivals.closed[agent] = &awayLeg{leg: *l, from: a.from, since: now}
 	}
 	m.o.Edge.Seed(a.past)
 	m.figures.seeded.Observe(now.Sub(a.since).Seconds())
+}
+
+// echo is the claim by which a phone that comes here may ring through an edge that is gone. It needs mu.
+func (m *Member) echo(agent string) (call.SiteClaim, bool) {
+	c, is := m.view.claims[agent]
+	if !is {
+		c, is = m.view.echoes[agent].claim, m.view.echoes[agent].claim.Agent != ""
+	}
+	_, lives := m.view.process(c.Edge.Process())
+	return c, is && !lives && !m.self(c.Edge) && time.Now().Before(m.lastEcho(c))
 }
 
 // ask asks a node about phones. It needs mu.
@@ -166,52 +188,78 @@ func (m *Member) ask(process string, n Node, agents []string) {
 	if m.arrivals.asking[process] {
 		return
 	}
-	slices.Sort(agents)
-	agents = agents[:min(len(agents), askAtOnce)]
+	agents = m.foremost(process, agents)
+	now := time.Now()
+	for _, agent := range agents {
+		if w := m.arrivals.words[wordKey{process, agent}]; w != nil {
+			w.asked = now
+		}
+	}
 	m.arrivals.asking[process] = m.start("ask a node", func(ctx context.Context) {
+		began := time.Now()
 		limited, stop := context.WithTimeout(ctx, askWithin)
 		pasts, err := m.o.Peers.Yield(limited, n, agents)
 		stop()
+		if err != nil {
+			m.mu.Lock()
+			m.unanswered(process, agents, time.Now())
+			m.mu.Unlock()
+		}
 		switch {
 		case err == nil && len(pasts) < len(agents):
 			pause(ctx, 20*time.Millisecond) // it waits for what the book says
 		case err != nil:
 			m.complain(ctx, "ask node "+n.Name+" about phones that are new here: they are not rung until it answers or is dead", err)
+			wake(m.wakeAsk)
 			pause(ctx, time.Second) // before it is asked again
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		delete(m.arrivals.asking, process)
 		for _, p := range pasts {
-			m.told(process, p)
+			m.told(process, p, began)
 		}
 		wake(m.wakeAsk)
 	})
 }
 
-// told takes in what a node knows of a phone. It needs mu.
-func (m *Member) told(process string, p call.GatePast) {
-	if away, is := m.arrivals.closed[p.Agent]; is && away.process == process && (p.Leg == nil || p.Leg.Dialog != away.dialog) {
-		m.freed(p.Agent)
+// foremost are as many of these phones as one request has, those first about which a process was not silent yet. It needs mu.
+func (m *Member) foremost(process string, agents []string) []string {
+	asked := func(agent string) int {
+		if a := m.arrivals.held[agent]; a != nil && !a.silent[process] {
+			return 0
+		}
+		return 1
 	}
+	slices.SortFunc(agents, func(a, b string) int { return cmp.Or(cmp.Compare(asked(a), asked(b)), cmp.Compare(a, b)) })
+	agents = slices.Compact(agents)
+	return agents[:min(len(agents), askAtOnce)]
+}
+
+// told takes in what a node knows of a phone, which it was asked at an instant. It needs mu.
+func (m *Member) told(process string, p call.GatePast, asked time.Time) {
+	if p.Leg != nil && m.self(p.Leg.Edge) {
+		p.Leg = nil // its owner tells of a leg through here, of which the gate knows
+	}
+	m.spoke(process, p.Agent, p.Leg, time.Now())
 	a := m.arrivals.held[p.Agent]
-	if a == nil {
-		return
+	if a == nil || a.since.After(asked) {
+		return // or it was about an earlier stay
 	}
 	a.answered[process] = true
 	if p.Highest.Compare(a.past.Highest) > 0 {
 		a.past.Highest = p.Highest
 	}
-	if p.Leg != nil && (a.past.Leg == nil || a.past.Leg.Token.Compare(p.Leg.Token) < 0) {
+	if p.Leg != nil && (a.past.Leg == nil || nearer(*p.Leg, *a.past.Leg)) {
 		a.past.Leg, a.from = p.Leg, process
 	}
 }
 
-// freed opens a gate that a leg at another edge kept closed. It needs mu.
-func (m *Member) freed(agent string) {
-	away := m.arrivals.closed[agent]
-	delete(m.arrivals.closed, agent)
-	m.o.Edge.Free(agent, away.dialog)
+// nearer reports whether a leg is the one to be held against the phone: the later one, and of the same one what its edge, not
+// its owner, tells.
+func nearer(leg, than call.GateLeg) bool {
+	by := leg.Token.Compare(than.Token)
+	return by > 0 || by == 0 && leg.Edge == "" && than.Edge != ""
 }
 
 // gone notes that a phone is not here any more, or is to be asked about anew. Its gate is closed, or has no phone, so it may
@@ -223,29 +271,27 @@ func (m *Member) gone(agent string) {
 	m.arrivals.left(agent)
 }
 
-// checkAway looks at legs at other edges: over when their edge says so, or is dead and the book has no such claim. It needs
-// mu, and is for a node that knows the whole.
-func (m *Member) checkAway(now time.Time) {
-	others := m.others()
-	want := map[string][]string{}
-	for agent, away := range m.arrivals.closed {
-		_, lives := others[away.process]
-		switch {
-		case lives && m.self(m.view.flows[agent].Edge):
-			want[away.process] = append(want[away.process], agent)
-		case !lives && m.view.claims[agent].Token != away.token && now.Sub(away.since) > stale,
-			!lives && away.token == (call.Token{}):
-			m.freed(agent)
-		}
+// distrust closes the gates of all phones here until the others have told of them again: they may have been elsewhere since.
+// It needs mu.
+func (m *Member) distrust(now time.Time) {
+	m.buriedAlive = false
+	for agent := range m.arrivals.open {
+		m.o.Edge.Hold(agent)
+		m.gone(agent)
+		m.arrivals.came(agent, now)
 	}
-	for process, agents := range want {
-		m.ask(process, others[process], agents)
+	for _, a := range m.arrivals.held { // what was told before does not count
+		clear(a.answered)
+		clear(a.silent)
+		a.since, a.past.Leg = now, nil
 	}
+	wake(m.wakeAsk)
 }
 
 // Yield is what another node asks, to which phones have gone that were here ([Peers]): they are given up, and what is known
-// of each is told. Passed over are those that came here only just, and those that the book has here: who asks may be the
-// older edge of the two. It asks again, and meanwhile the log tells who has the phone.
+// of each is told: what their gates know, and the legs that this node owns there by whatever edge, since with the book gone
+// nobody else may know of one whose edge is dead. Passed over are those that came here only just, and those that the book
+// has here: who asks may be the older edge of the two. It asks again, and meanwhile the log tells who has the phone.
 func (m *Member) Yield(agents []string) []call.GatePast {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -257,7 +303,11 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 		if _, here := m.own.flows[agent]; here && m.whole && m.self(m.view.flows[agent].Edge) {
 			continue
 		}
-		pasts = append(pasts, m.yield(agent))
+		past := m.yield(agent)
+		if past.Leg == nil {
+			past.Leg = m.owned(agent)
+		}
+		pasts = append(pasts, past)
 	}
 	return pasts
 }
@@ -266,7 +316,7 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 func (m *Member) yield(agent string) call.GatePast {
 	past := m.o.Edge.Yield(agent)
 	past.Agent = agent
-	if away, is := m.arrivals.closed[agent]; is && past.Leg != nil && past.Leg.Dialog == away.dialog {
+	if away, is := m.arrivals.closed[agent]; is && past.Leg != nil && past.Leg.Dialog == away.leg.Dialog {
 		past.Leg = nil // its edge tells of it, who is asked as well
 	}
 	m.gone(agent)

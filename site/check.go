@@ -26,14 +26,15 @@ func (m *Member) check(now time.Time) {
 	m.view.forget(now)
 	m.checkFlows(now)
 	m.checkHolds(now)
-	if !m.whole || m.dead {
-		return
+	of := charges{}
+	m.checkLegs(of, now)
+	if m.whole && !m.dead {
+		m.mourn(now)
+		m.checkCallers()
+		m.checkClaims(now)
+		m.checkOrphans(of, now)
 	}
-	m.checkCallers()
-	m.checkClaims(now)
-	m.checkLegs(now)
-	m.checkOrphans(now)
-	m.checkAway(now)
+	m.prosecute(of)
 	m.publish()
 }
 
@@ -141,49 +142,4 @@ func (m *Member) estranged(h *hold, now time.Time) bool {
 		return c.Orphan || c.Owner != m.node.ID
 	}
 	return h.local || now.Sub(h.since) > stale
-}
-
-// checkLegs: a leg at a phone here whose claim the book does not have is its owner's, or nobody's.
-func (m *Member) checkLegs(now time.Time) {
-	for _, l := range m.o.Edge.Legs() {
-		if l.Token == (call.Token{}) || l.Agent == "" || now.Sub(l.Since) <= stale || m.view.claims[l.Agent].Token == l.Token {
-			continue
-		}
-		m.judge(call.SiteClaim{
-			Agent: l.Agent, Call: l.Call, Owner: l.Owner, Edge: m.node.ID, Token: l.Token, Since: l.Since,
-			Rung: l.Rung, Answered: l.Answered,
-		}, now)
-	}
-}
-
-// checkOrphans: those whose phone's edge this node is.
-func (m *Member) checkOrphans(now time.Time) {
-	for agent, since := range m.view.orphans {
-		c := m.view.claims[agent]
-		switch _, lives := m.view.process(c.Edge.Process()); {
-		case m.self(c.Edge):
-			m.judge(c, now)
-		case lives, !m.self(m.view.flows[agent].Edge), !m.arrivals.open[agent]:
-		case now.Before(m.lastEcho(c, since)):
-		default: // its edge is dead, and the phone has come here
-			m.judge(c, now)
-		}
-	}
-	for key, j := range m.judged {
-		if !j.running && now.Sub(j.at) > time.Minute {
-			delete(m.judged, key)
-		}
-	}
-}
-
-// lastEcho is until when something of an orphan's whose edge is dead may reach its phone, or ring there.
-func (m *Member) lastEcho(c call.SiteClaim, since time.Time) time.Time {
-	if !c.Answered.IsZero() {
-		return since.Add(m.o.Deliver)
-	}
-	over := c.Since.Add(m.o.Deliver + m.o.Rings)
-	if n := since.Add(m.o.Deliver); n.After(over) {
-		return n
-	}
-	return over
 }

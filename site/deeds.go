@@ -40,6 +40,9 @@ func (m *Member) says(ctx context.Context) {
 		if failed >= 3 {
 			n = 1 // to find the one that the book does not take
 		}
+		if !m.resumed(ctx) {
+			continue
+		}
 		m.mu.Lock()
 		taken := m.out.next(n)
 		facts := make([]call.SiteFact, 0, len(taken))
@@ -75,6 +78,25 @@ func (m *Member) says(ctx context.Context) {
 		m.complain(ctx, "write facts into the site's book", err)
 		pause(ctx, 100*time.Millisecond)
 	}
+}
+
+// resumed waits for claims that are to be claimed again before anything is said; false: it is to be looked at anew.
+func (m *Member) resumed(ctx context.Context) bool {
+	m.mu.Lock()
+	changed, left, limit := m.changed, len(m.out.first), m.out.firstUntil
+	m.mu.Unlock()
+	wait := time.Until(limit)
+	if left == 0 || wait <= 0 {
+		return true
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-t.C:
+	}
+	return false
 }
 
 // wrote takes in what came of writing facts, and reports whether the book answers at all. One alone that it does not take,
@@ -126,6 +148,10 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 			}
 			l.deeds = l.deeds[1:]
 			tries = 0
+			if d.kind == doResume && len(m.out.first) > 0 {
+				delete(m.out.first, agent)
+				m.moved() // facts wait for that
+			}
 		} else {
 			l.deeds[0] = d
 		}

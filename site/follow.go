@@ -57,7 +57,10 @@ func (m *Member) read(ctx context.Context, generation uint64) bool {
 		m.mu.Unlock()
 		return false
 	}
-	next, facts := m.view.whole(read, m.lease.Book, m.clock.local, now)
+	if m.cut || m.view.book != m.lease.Book {
+		m.spared = now.Add(m.o.Lease)
+	}
+	next, facts := m.view.whole(read, m.lease.Book, m.clock.local, now.Before(m.spared), now)
 	if _, lives := next.nodes[m.node.ID]; !lives {
 		id := m.node.ID
 		m.mu.Unlock()
@@ -66,7 +69,12 @@ func (m *Member) read(ctx context.Context, generation uint64) bool {
 	}
 	m.remind(&next)
 	m.forsakenGone(&next, began)
-	m.regain()
+	if m.buriedAlive {
+		m.distrust(now)
+	}
+	if m.joined.IsZero() {
+		m.joined = now
+	}
 	if m.cut { // tokens that gates handed out meanwhile are not to be the book's
 		m.raise("", m.handed)
 		m.handed = call.Token{}
@@ -90,21 +98,6 @@ func (m *Member) afterwards(f func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.start("afterwards", func(context.Context) { f() })
-}
-
-// regain closes the gates of all phones here until the others have told of them again: this node was declared dead, and the
-// phones may have been elsewhere since. It needs mu.
-func (m *Member) regain() {
-	if !m.buriedAlive {
-		return
-	}
-	m.buriedAlive = false
-	now := time.Now()
-	for agent := range m.arrivals.open {
-		m.o.Edge.Hold(agent)
-		m.gone(agent)
-		m.arrivals.came(agent, now)
-	}
 }
 
 // remind says again what was known of the site when the book was lost, and is not in the new one. It needs mu.
@@ -207,13 +200,16 @@ func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) 
 		if f.Flow != nil {
 			m.elsewhere(*f.Flow)
 		}
+		if f.Rest != nil {
+			m.settles(f.Rest.Agent, f.Rest.Call, f.Rest.Token)
+		}
 	}
 	if e.Node != nil {
 		m.view.nodes[e.Node.ID] = *e.Node
 		wake(m.wakeAsk)
 	}
 	if e.Dead != "" {
-		m.view.dead(e.Dead, now)
+		m.view.dead(e.Dead, now.Before(m.spared), now)
 		if !m.self(e.Dead) { // what an older run of this process left is still this node's
 			news.Dead = append(news.Dead, e.Dead)
 		}
@@ -223,6 +219,7 @@ func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) 
 	if e.Cleared != nil {
 		c := turnedClaim(*e.Cleared, m.clock.local)
 		m.view.cleared(c)
+		m.settles(c.Agent, c.Call, c.Token)
 		m.recall(c.Agent, c.Token)
 		news.Cleared = append(news.Cleared, c)
 	}

@@ -117,11 +117,37 @@ func (m *Member) enter(ctx context.Context) {
 	m.clock.heard(sent, now, lease.Now)
 	m.node, m.lease, m.leaseEnd, m.dead, m.whole = n, lease, sent.Add(m.o.Lease), false, false
 	m.publish()
+	m.returns(anew, now)
 	m.again()
 	m.mu.Unlock()
 	m.assess()
 	m.tell.Unlock()
 	m.o.Logger.Info("entered the site", zap.String("node", string(n.ID)), zap.Uint64("epoch", lease.Epoch), zap.Bool("anew", anew))
+}
+
+// returns has a run that has just been entered say first of all which claims it holds, and then, where the book is another one,
+// what else it knows: an agent with a flow and no claim could be another's at once. It needs mu.
+func (m *Member) returns(anew bool, now time.Time) {
+	m.out.first = map[string]bool{}
+	m.out.firstUntil = now.Add(settle)
+	for _, h := range m.holds {
+		if h.lives() && h.token != (call.Token{}) && !h.unsure {
+			h.local = false
+			m.out.first[h.agent] = true
+			m.out.push(m, h.agent, deed{kind: doResume, token: h.token, claim: h.claim(m.node.ID)})
+		}
+	}
+	if !anew {
+		return // what went elsewhere meanwhile is told by the book
+	}
+	for _, f := range m.own.flows {
+		m.out.say(m, call.SiteFact{Flow: &f})
+	}
+	for _, f := range m.own.callers {
+		if f.Caller != nil {
+			m.out.say(m, f)
+		}
+	}
 }
 
 // complain logs what the book did not do: at first, and then each minute.
@@ -159,7 +185,9 @@ func (m *Member) died(id call.NodeID) {
 		m.mu.Unlock()
 		return
 	}
-	m.dead, m.whole, m.leaseEnd, m.buriedAlive = true, false, time.Time{}, true
+	// While the lease holds by this node's clock it is the book that has lost the run: no other node can think it dead.
+	m.buriedAlive = m.buriedAlive || !time.Now().Before(m.leaseEnd)
+	m.dead, m.whole, m.leaseEnd = true, false, time.Time{}
 	m.figures.deaths.Inc()
 	m.publish()
 	m.again()
@@ -178,6 +206,9 @@ func (m *Member) watches(ctx context.Context) {
 		now := time.Now()
 		if now.Sub(last) > m.o.CutAfter/2 && !m.silent.IsZero() {
 			m.silent = now // the process was stopped meanwhile: the book is asked first
+		}
+		if now.Sub(last) > askWithin && m.cut && !now.Before(m.leaseEnd) { // others may have asked in vain, and passed it over
+			m.distrust(now)
 		}
 		last = now
 		m.mu.Unlock()
@@ -207,6 +238,9 @@ func (m *Member) assess() {
 	if !m.cut && !m.silent.IsZero() && now.Sub(m.silent) >= m.o.CutAfter && !m.left {
 		m.cut, m.whole = true, false
 		m.again()
+		if !now.Before(m.leaseEnd) { // it slept, or was found dead: its phones may have been rung by others since
+			m.distrust(now)
+		}
 	}
 	news, fresh := m.stand(now)
 	m.mu.Unlock()

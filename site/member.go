@@ -30,7 +30,7 @@ type Member struct {
 	lease    Lease     // the process's last one
 	leaseEnd time.Time // by this node's clock, reckoned from when the renewal was sent
 	dead     bool      // it is to be entered: never was, or was found dead
-	// buriedAlive: a run was found dead while the process lives, and the phones here are to be asked about anew.
+	// buriedAlive: a run's lease was over while the process lives, and the phones here are to be asked about anew.
 	buriedAlive bool
 	left        bool
 	clock       clock
@@ -38,6 +38,8 @@ type Member struct {
 	heard, silent time.Time
 	complained    time.Time
 	settled       time.Time // until when claims wait after the book was begun anew
+	joined        time.Time // when the whole was read for the first time
+	spared        time.Time // until when nobody is dead by the book, see others.go
 	cut, whole    bool
 	state         call.SiteState
 	since         time.Time
@@ -51,6 +53,7 @@ type Member struct {
 	handed        call.Token // the highest that a gate handed out here while the node was cut
 	out           outbox
 	arrivals      arrivals
+	questioned    map[string]bool                     // owners' processes, one request each
 	judged        map[string]*judgement               // orphans at work, by key
 	forsaken      map[string]map[call.Token]*forsaken // claims that were abandoned, by agent and token
 	doubts        uint64
@@ -100,7 +103,7 @@ func New(o Options) (*Member, error) {
 	now := time.Now()
 	m := &Member{
 		o: o, tell: make(turn, 1), process: hex.EncodeToString(random), dead: true, state: call.SiteJoining, since: now, heard: now, silent: now,
-		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, forsaken: map[string]map[call.Token]*forsaken{},
+		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, questioned: map[string]bool{}, forsaken: map[string]map[call.Token]*forsaken{},
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
 		wakeRenew: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),

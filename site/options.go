@@ -45,7 +45,7 @@ type Options struct {
 const (
 	maxPending = 50_000 // facts to be written
 	maxPast    = 64     // nodes that are dead, kept for pastFor
-	pastFor    = 2 * time.Minute
+	pastFor    = 10 * time.Minute
 	batch      = 256 // facts in one Say
 	// askWithin is for how long another node is waited for; answers come in milliseconds.
 	askWithin = time.Second
@@ -53,6 +53,8 @@ const (
 	endWithin = 40 * time.Second
 	// settleWithin is how long the answer to a BYE is waited for before a claim is given back.
 	settleWithin = 2 * time.Second
+	// flight is how long what a dead node sent may be on its way.
+	flight = time.Second
 	// settle is how long claims wait after the book was begun anew: the others write theirs meanwhile.
 	settle = time.Second
 	// stale is how old a claim, a leg or a hold must be to be held against a view that may lag behind.

@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"slices"
+	"time"
 
 	"hotline/call"
 )
@@ -18,6 +19,9 @@ type outbox struct {
 	sending map[string]bool
 	lanes   map[string]*lane
 	slots   chan struct{} // deeds under way at once
+	// first are agents whose claims are to be claimed again before anything is said, for a while at most.
+	first      map[string]bool
+	firstUntil time.Time
 }
 
 type pending struct {

@@ -45,7 +45,7 @@ type Desk interface {
 }
 
 // Peers asks other nodes, not by way of the book. Package web serves it, package site asks by HTTP with the nodes' common
-// secret. Errors: the node did not answer; then nothing of it is known.
+// secret. Errors: the process did not answer, or another one does at its address; then nothing of it is known.
 type Peers interface {
 	// Yield has a node give up the flows of phones that have registered here, and say what it knows of each:
 	// [Member.Yield] answers there. One of which it says nothing is to be asked about again.

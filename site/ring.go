@@ -179,6 +179,9 @@ func (m *Member) claimBook(ctx context.Context, h *hold) (call.RingClaim, error)
 	limited, stop := context.WithTimeout(context.WithoutCancel(ctx), m.o.ClaimWithin)
 	defer stop()
 	id, err := m.toClaim(limited, h.agent)
+	// The deadline counts from here, not from the grant: whoever sees the phone's edge die waits for as long from then on, and
+	// no claim that names that edge is asked for after its death. Between here and the INVITE this node may have slept.
+	asked := time.Now()
 	var g Grant
 	if err == nil {
 		g, err = m.o.Book.Claim(limited, id, h.agent, h.call)
@@ -207,15 +210,15 @@ func (m *Member) claimBook(ctx context.Context, h *hold) (call.RingClaim, error)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	until := now.Add(m.o.Deliver)
+	until := asked.Add(m.o.Deliver)
 	if m.leaseEnd.Before(until) {
 		until = m.leaseEnd
 	}
 	c := call.RingClaim{Token: g.Token, Owner: id, Edge: g.Edge, Until: until}
 	left := m.leaseEnd.Sub(now)
 	switch {
-	case m.self(g.Edge) && left > 0:
-	case m.self(g.Edge) || left < m.o.Margin:
+	case m.self(g.Edge) && now.Before(until):
+	case m.self(g.Edge) || left < m.o.Margin || !now.Before(until):
 		return c, m.refuse(resultMargin)
 	case !known:
 		return c, m.refuse(resultNoFlow)

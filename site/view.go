@@ -8,16 +8,27 @@ import (
 
 // view is what this node knows of the book, instants turned to its own clock.
 type view struct {
-	at      Place
-	book    string // of the lease under which it was read
-	nodes   map[call.NodeID]Node
-	past    map[call.NodeID]pastNode
+	at    Place
+	book  string // of the lease under which it was read
+	nodes map[call.NodeID]Node
+	past  map[call.NodeID]pastNode
+	// missing are those of which it cannot be told yet whether they are dead, see others.go.
+	missing map[call.NodeID]pastNode
 	flows   map[string]call.SiteFlow
 	claims  map[string]call.SiteClaim
 	orphans map[string]time.Time // since when this node knows a claim for one, by agent
 	callers map[string]call.SiteCaller
+	// echoes are the last claims whose phone's edge was not in the book any more, by agent: what they rang may ring yet, also
+	// where the book has forgotten them.
+	echoes map[string]echo
 	// shared are facts that outlive who said them, by key: rests, shifts, places, regulars.
 	shared map[string]call.SiteFact
+}
+
+// echo is a claim, and when this node learned that its phone's edge is gone.
+type echo struct {
+	claim call.SiteClaim
+	since time.Time
 }
 
 // pastNode is a node that left or was declared dead, and when this node learned that.
@@ -28,7 +39,8 @@ type pastNode struct {
 
 func newView() view {
 	return view{
-		nodes: map[call.NodeID]Node{}, past: map[call.NodeID]pastNode{}, flows: map[string]call.SiteFlow{},
+		nodes: map[call.NodeID]Node{}, past: map[call.NodeID]pastNode{}, missing: map[call.NodeID]pastNode{},
+		flows: map[string]call.SiteFlow{}, echoes: map[string]echo{},
 		claims: map[string]call.SiteClaim{}, orphans: map[string]time.Time{},
 		callers: map[string]call.SiteCaller{}, shared: map[string]call.SiteFact{},
 	}
@@ -77,10 +89,7 @@ func (v *view) apply(f call.SiteFact, now time.Time) {
 		v.claim(*f.Claim, now)
 	case f.Rest != nil:
 		r := *f.Rest
-		if t := v.claims[r.Agent].Token; r.Token != (call.Token{}) && t == r.Token {
-			delete(v.claims, r.Agent)
-			delete(v.orphans, r.Agent)
-		}
+		v.cleared(call.SiteClaim{Agent: r.Agent, Token: r.Token})
 		v.share(f)
 	default:
 		v.share(f)
@@ -114,11 +123,16 @@ func (v *view) share(f call.SiteFact) {
 	}
 }
 
-// dead takes in that a node left or was declared dead.
-func (v *view) dead(id call.NodeID, now time.Time) {
+// dead takes in that a node left or was declared dead; spared: which may mean nothing, see others.go.
+func (v *view) dead(id call.NodeID, spared bool, now time.Time) {
 	if n, ok := v.nodes[id]; ok {
-		v.past[id] = pastNode{Node: n, died: now}
 		delete(v.nodes, id)
+		v.lose(pastNode{Node: n, died: now}, spared)
+	}
+	for _, c := range v.claims {
+		if c.Edge == id {
+			v.echoes[c.Agent] = echo{claim: c, since: now}
+		}
 	}
 	for agent, f := range v.flows {
 		if f.Edge == id {
@@ -138,11 +152,26 @@ func (v *view) dead(id call.NodeID, now time.Time) {
 	}
 }
 
-// cleared takes in that an orphan is no more.
+// lose takes in that a node is not in the book any more.
+func (v *view) lose(n pastNode, spared bool) {
+	if spared {
+		v.missing[n.ID] = n
+	} else {
+		v.past[n.ID] = n
+	}
+}
+
+// cleared takes in that a claim is no more: its phone is free of it.
 func (v *view) cleared(c call.SiteClaim) {
+	if c.Token == (call.Token{}) {
+		return
+	}
 	if v.claims[c.Agent].Token == c.Token {
 		delete(v.claims, c.Agent)
 		delete(v.orphans, c.Agent)
+	}
+	if v.echoes[c.Agent].claim.Token == c.Token {
+		delete(v.echoes, c.Agent)
 	}
 }
 
@@ -151,6 +180,11 @@ func (v *view) forget(now time.Time) {
 	for id, n := range v.past {
 		if now.Sub(n.died) > pastFor || len(v.past) > maxPast {
 			delete(v.past, id)
+		}
+	}
+	for agent, e := range v.echoes {
+		if now.Sub(e.since) > pastFor {
+			delete(v.echoes, agent)
 		}
 	}
 	for key, f := range v.shared {
@@ -171,16 +205,21 @@ func (v *view) process(p string) (Node, bool) {
 }
 
 // whole is a view as it was read: what died or became an orphan before is taken over from what was known.
-func (v *view) whole(read View, book string, by func(time.Time) time.Time, now time.Time) (view, []call.SiteFact) {
+func (v *view) whole(read View, book string, by func(time.Time) time.Time, spared bool, now time.Time) (view, []call.SiteFact) {
 	next := newView()
 	next.at, next.book = read.At, book
 	for _, n := range read.Nodes {
 		next.nodes[n.ID] = n
 	}
-	next.past = v.past
+	next.past, next.missing, next.echoes = v.past, v.missing, v.echoes
 	for id, n := range v.nodes {
 		if _, lives := next.nodes[id]; !lives {
-			next.past[id] = pastNode{Node: n, died: now}
+			next.lose(pastNode{Node: n, died: now}, spared)
+		}
+	}
+	for agent, c := range v.claims {
+		if _, lives := next.process(c.Edge.Process()); !lives {
+			next.echoes[agent] = echo{claim: c, since: now}
 		}
 	}
 	facts := make([]call.SiteFact, 0, len(read.Facts))

@@ -194,25 +194,30 @@ func (z zone) site(name string, s SiteStatus) siteDTO {
 	return d
 }
 
-// asked are what one node asks another: phones to give up, or what it holds.
+// asked are what one node asks another: phones to give up, or what it holds. What another process knows that has its address
+// by now is no answer, so it names whom it asks.
 type asked struct {
-	Agents []string `json:"agents,omitempty"`
-	Calls  []string `json:"calls,omitempty"`
+	Of     call.NodeID `json:"of,omitempty"`
+	Agents []string    `json:"agents,omitempty"`
+	Calls  []string    `json:"calls,omitempty"`
 }
 
-func readAsked(r *http.Request) (a asked, err error) {
+func (s *Server) readAsked(r *http.Request) (a asked, err error) {
 	if err := readBody(r, &a, "agents or calls"); err != nil {
 		return a, err
 	}
 	if len(a.Agents)+len(a.Calls) > maxNodeNames {
 		return a, badRequest(fmt.Sprintf("the body: at most %d names at once", maxNodeNames), nil)
 	}
+	if self := s.o.Site.Status().ID; a.Of.Process() != self.Process() {
+		return a, &problem{Status: http.StatusConflict, Detail: "node " + string(a.Of) + " is not here any more: this is " + string(self)}
+	}
 	return a, nil
 }
 
 // nodeYield is POST /api/v1/site/yield.
 func (s *Server) nodeYield(w http.ResponseWriter, r *http.Request) error {
-	a, err := readAsked(r)
+	a, err := s.readAsked(r)
 	if err != nil {
 		return err
 	}
@@ -221,7 +226,7 @@ func (s *Server) nodeYield(w http.ResponseWriter, r *http.Request) error {
 
 // nodeHolds is POST /api/v1/site/holds.
 func (s *Server) nodeHolds(w http.ResponseWriter, r *http.Request) error {
-	a, err := readAsked(r)
+	a, err := s.readAsked(r)
 	if err != nil {
 		return err
 	}

@@ -65,10 +65,10 @@ func (p past) gate(now time.Time) call.GatePast {
 }
 
 // AskYield has the node at an address give up the flows of phones, as [Site].Yield does there. Errors: it did not answer,
-// or is no node of this hotline.
-func AskYield(ctx context.Context, p *peer.Peer, addr string, agents []string) ([]call.GatePast, error) {
+// is no node of this hotline, or is another process than the one that is meant.
+func AskYield(ctx context.Context, p *peer.Peer, addr string, of call.NodeID, agents []string) ([]call.GatePast, error) {
 	var got yielded
-	if err := askNode(ctx, p, addr, "yield", asked{Agents: agents}, &got); err != nil {
+	if err := askNode(ctx, p, addr, "yield", asked{Of: of, Agents: agents}, &got); err != nil {
 		return nil, err
 	}
 	now := time.Now()
@@ -76,9 +76,9 @@ func AskYield(ctx context.Context, p *peer.Peer, addr string, agents []string) (
 }
 
 // AskHolds asks the node at an address which calls it holds, as [Site].Holds does there. Errors: as AskYield.
-func AskHolds(ctx context.Context, p *peer.Peer, addr string, calls []string) ([]string, error) {
+func AskHolds(ctx context.Context, p *peer.Peer, addr string, of call.NodeID, calls []string) ([]string, error) {
 	var got asked
-	if err := askNode(ctx, p, addr, "holds", asked{Calls: calls}, &got); err != nil {
+	if err := askNode(ctx, p, addr, "holds", asked{Of: of, Calls: calls}, &got); err != nil {
 		return nil, err
 	}
 	return got.Calls, nil

@@ -161,7 +161,7 @@ func (w *town) dies(name string) {
 func TestNodesAsk(t *testing.T) {
 	w := newTown(t)
 	p, addr := w.nodes["n1"].server.o.Site.Peer, w.nodes["n2"].addr
-	past, err := AskYield(t.Context(), p, addr, []string{"8001", "8002"})
+	past, err := AskYield(t.Context(), p, addr, "n2.7", []string{"8001", "8002"})
 	require.NoError(t, err)
 	require.Len(t, past, 2)
 	require.Equal(t, "8002", past[1].Agent)
@@ -171,9 +171,15 @@ func TestNodesAsk(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(-30*time.Second), leg.Answered, 15*time.Second)
 	require.True(t, leg.Rung.IsZero())
 	require.Equal(t, "d c2 n2.1", fmt.Sprint(leg.Dialog, " ", leg.Call, " ", leg.Owner))
-	held, err := AskHolds(t.Context(), p, addr, []string{"a", "b"})
+	held, err := AskHolds(t.Context(), p, addr, "n2.7", []string{"a", "b"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"a"}, held)
+
+	// another process at its address
+	_, err = AskYield(t.Context(), p, addr, "n3.1", []string{"8001"})
+	require.ErrorIs(t, err, peer.ErrRefused)
+	_, err = AskHolds(t.Context(), p, addr, "", []string{"a"})
+	require.ErrorIs(t, err, peer.ErrRefused)
 
 	for id, want := range map[string]bool{"c2": true, "c1": false} {
 		there, err := AskAnnotate(t.Context(), p, addr, id, "8002", call.WrapUpCode{Code: "1", Text: "x"})
@@ -182,13 +188,13 @@ func TestNodesAsk(t *testing.T) {
 	}
 
 	many := make([]string, maxNodeNames+1)
-	_, err = AskYield(t.Context(), p, addr, many)
+	_, err = AskYield(t.Context(), p, addr, "n2.7", many)
 	require.ErrorIs(t, err, peer.ErrRefused)
-	_, err = AskYield(t.Context(), p, addr, []string{strings.Repeat("x", maxNodeBody)})
+	_, err = AskYield(t.Context(), p, addr, "n2.7", []string{strings.Repeat("x", maxNodeBody)})
 	require.ErrorIs(t, err, peer.ErrRefused)
 
 	stranger := peer.New(peer.Options{Node: "n3", Secret: siteSecret + "x"})
-	_, err = AskHolds(t.Context(), stranger, addr, []string{"a"})
+	_, err = AskHolds(t.Context(), stranger, addr, "n2.1", []string{"a"})
 	require.ErrorIs(t, err, peer.ErrRefused)
 	require.NoError(t, stranger.Close())
 	require.Len(t, w.nodes["n2"].logs.FilterMessageSnippet("not signed").All(), 1)
@@ -247,7 +253,7 @@ func TestNodesListener(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	over := make(chan error, 1)
 	go func() { over <- s.Run(ctx) }()
-	held, err := AskHolds(t.Context(), w.nodes["n1"].server.o.Site.Peer, site.Listener.Addr().String(), []string{"a"})
+	held, err := AskHolds(t.Context(), w.nodes["n1"].server.o.Site.Peer, site.Listener.Addr().String(), site.Status().ID, []string{"a"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"a"}, held)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

@@ -203,11 +203,11 @@ func (d lateDesk) Learn(n call.SiteNews) { d.a.center.Learn(n) }
 type peers struct{ *peer.Peer }
 
 func (p peers) Yield(ctx context.Context, n site.Node, agents []string) ([]call.GatePast, error) {
-	return web.AskYield(ctx, p.Peer, n.HTTP, agents)
+	return web.AskYield(ctx, p.Peer, n.HTTP, n.ID, agents)
 }
 
 func (p peers) Holds(ctx context.Context, n site.Node, calls []string) ([]string, error) {
-	return web.AskHolds(ctx, p.Peer, n.HTTP, calls)
+	return web.AskHolds(ctx, p.Peer, n.HTTP, n.ID, calls)
 }
 
 // siteOfDesk has the desk share its agents, and ring by claims, where there are several nodes.

@@ -1,0 +1,154 @@
+package site
+
+import (
+	"time"
+
+	"hotline/call"
+)
+
+// awayLeg is a leg through another edge of a phone that is here now. Its gate is closed until it is over:
+//
+//	this node, its owner       | who told of it             | then
+//	holds it                   |                            | it stays
+//	does not                   | says that it lives         | it stays
+//	does not                   | says that it does not      | it is over
+//	does not, or is another    | is silent, not dead        | it stays; without the book: until [Options.Doubt] has gone by
+//	does not, or is another    | is silent, dead            | it stays while the book has its claim (see checkOrphans), and until what it sent is over
+//
+// A claim that was given back, or an orphan that was cleared, is the word of one who is sure: it is over.
+type awayLeg struct {
+	leg   call.GateLeg
+	from  string // the process that told of it
+	since time.Time
+	// silent is since when nobody has spoken for it; zero: somebody does.
+	silent time.Time
+}
+
+// checkAway looks at legs at other edges. It needs mu.
+func (m *Member) checkAway(now time.Time) {
+	if len(m.arrivals.closed) == 0 {
+		return
+	}
+	known := m.known()
+	for agent, a := range m.arrivals.closed {
+		spoken, over := m.speaks(agent, a, known, now)
+		switch {
+		case over:
+			m.freed(agent)
+		case spoken:
+			a.silent = time.Time{}
+		case a.silent.IsZero():
+			a.silent = now
+		case m.state == call.SiteCut:
+			if now.Sub(a.silent) >= m.o.Doubt {
+				m.doubt("nobody tells of a leg at a phone's edge before: the phone is rung all the same", agent, 1)
+				m.freed(agent)
+			}
+		case m.whole && m.lost(agent, a, now):
+			m.freed(agent)
+		}
+	}
+}
+
+// speaks reports what those say who may know of a leg: it lives, or is on its way to be told; or it is over. It needs mu.
+func (m *Member) speaks(agent string, a *awayLeg, known map[string]other, now time.Time) (spoken, over bool) {
+	if own := m.owned(agent); own != nil && sameLeg(*own, a.leg) {
+		return true, false
+	}
+	if a.from == m.process {
+		return false, !m.forsook(agent, a.leg.Call, a.leg.Token)
+	}
+	for _, process := range []string{a.from, a.leg.Owner.Process()} {
+		if _, is := known[process]; !is {
+			continue
+		}
+		w := m.word(process, agent, now)
+		alive := w.leg != nil && sameLeg(*w.leg, a.leg)
+		switch {
+		case w.counts(now) && alive:
+			return true, false
+		case w.counts(now) && process == a.from:
+			return false, w.answered.After(a.since)
+		case process == a.from && w.silent.IsZero():
+			spoken = true // it is being asked
+		}
+	}
+	return spoken, false
+}
+
+// lost reports whether a leg of which nobody speaks is none any more by the book. It needs mu, and is for a node that knows
+// the whole.
+func (m *Member) lost(agent string, a *awayLeg, now time.Time) bool {
+	edge := a.from
+	if a.leg.Edge != "" {
+		edge = a.leg.Edge.Process()
+	}
+	switch {
+	case !m.deadByBook(edge, now) || !m.deadByBook(a.from, now) && a.from != m.process:
+		return false
+	case a.leg.Token == (call.Token{}): // a call that the phone had dialled
+		return !now.Before(m.deathOf(edge).Add(m.o.Deliver + flight))
+	case legOf(&a.leg, m.view.claims[agent]):
+		return false
+	default:
+		return !now.Before(m.lastEcho(call.SiteClaim{
+			Agent: agent, Edge: call.NodeID(edge), Since: a.since, Answered: a.leg.Answered,
+		}))
+	}
+}
+
+// freed opens a gate that a leg at another edge kept closed. It needs mu.
+func (m *Member) freed(agent string) {
+	away := m.arrivals.closed[agent]
+	delete(m.arrivals.closed, agent)
+	m.o.Edge.Free(agent, away.leg.Dialog)
+}
+
+// settles takes in that a claim is no more, by the word of one who is sure. It needs mu.
+func (m *Member) settles(agent, callID string, t call.Token) {
+	a, is := m.arrivals.closed[agent]
+	if is && t != (call.Token{}) && a.leg.Token == t && (callID == "" || a.leg.Call == callID) {
+		m.freed(agent)
+	}
+}
+
+// owned is the leg that this node owns at a phone, through whatever edge; nil: there is none. It needs mu.
+func (m *Member) owned(agent string) *call.GateLeg {
+	for _, h := range m.holds {
+		if h.agent == agent && h.lives() && !h.unsure && h.token != (call.Token{}) {
+			return legAt(h.claim(m.node.ID), h.edge)
+		}
+	}
+	return nil
+}
+
+// legAt is the leg of a claim, of which no more is known than that it goes through an edge.
+func legAt(c call.SiteClaim, edge call.NodeID) *call.GateLeg {
+	return &call.GateLeg{
+		Agent: c.Agent, Dialog: "claim " + c.Token.String() + " " + c.Call, Call: c.Call, Owner: c.Owner, Token: c.Token,
+		Since: c.Since, Rung: c.Rung, Answered: c.Answered, Edge: edge,
+	}
+}
+
+// sameLeg reports whether two tell of the same leg: its edge knows the dialog, its owner does not.
+func sameLeg(a, b call.GateLeg) bool {
+	if a.Token == (call.Token{}) || b.Token == (call.Token{}) {
+		return a.Token == b.Token && a.Dialog == b.Dialog
+	}
+	return a.Token == b.Token && a.Call == b.Call && a.Owner.Process() == b.Owner.Process()
+}
+
+// lastEcho is until when something of a claim whose edge is dead may reach its phone, or ring there: an INVITE for as long
+// after the claim as it may be delivered, and then until it expires. Of one that was answered that is no bound, since it
+// does not ring: it is the time that its phone is given to be rid of the talk. It needs mu.
+func (m *Member) lastEcho(c call.SiteClaim) time.Time {
+	died := m.deathOf(c.Edge.Process())
+	if !c.Answered.IsZero() {
+		return died.Add(m.o.Deliver + m.o.Rings + flight)
+	}
+	over := c.Since.Add(m.o.Deliver + m.o.Rings + flight)
+	if n := died.Add(m.o.Deliver + flight); n.After(over) {
+		return n
+	}
+	return over
+}
