@@ -175,11 +175,23 @@ const defaultProgress = 10 * time.Second
 // minDelay is the shortest time an agent is passed over after an offer that failed.
 const minDelay = time.Second
 
-// complete fills in the defaults and returns every problem at once.
-func (o *Options) complete() error {
+// Longest is for how long an offer's phone may be rung at most: the time for its first 18x, and its rings from there on.
+func (o *Options) Longest() time.Duration {
+	filled := *o
+	filled.fill()
+	return filled.NoProgress + time.Duration(filled.Rings)*filled.Ring.Cycle()
+}
+
+// fill fills in what an offer lasts.
+func (o *Options) fill() {
 	o.Rings = cmp.Or(o.Rings, 3)
 	o.Ring = cmp.Or(o.Ring, Ring{On: time.Second, Off: 4 * time.Second})
 	o.NoProgress = cmp.Or(o.NoProgress, 2*time.Second)
+}
+
+// complete fills in the defaults and returns every problem at once.
+func (o *Options) complete() error {
+	o.fill()
 	if o.now == nil {
 		o.now, o.outside = time.Now, goroutines{}
 	}

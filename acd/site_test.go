@@ -128,25 +128,6 @@ func TestSiteDead(t *testing.T) {
 	require.Equal(t, []string{"8001 x2"}, p.newRung())
 }
 
-// TestSiteOwnOrphan: a node that was taken for dead finds claims of its own as orphans when it is back. Of a call that is over
-// here its membership gives them back, and the agent is free by that.
-func TestSiteOwnOrphan(t *testing.T) {
-	p := newProbe(t, twoAgents())
-	p.flow("8001")
-	orphan := p.claim("8001", "y", 3)
-	orphan.Owner, orphan.Edge, orphan.Orphan = here, here, true
-	p.learn(call.SiteNews{Whole: true, Facts: []call.SiteFact{{Claim: orphan}}})
-	require.True(t, p.agent("8001").Orphan)
-	p.join(call.Ticket{CallID: "a", Queue: "repair"})
-	earlier := call.SiteRest{Agent: "8001", By: here, Token: call.Token{Epoch: 1, N: 2}, How: "withdrawn"}
-	p.facts(call.SiteFact{Rest: &earlier})
-	require.Empty(t, p.newRung(), "that was another claim")
-	rest := call.SiteRest{Agent: "8001", By: here, Token: orphan.Token, How: "withdrawn"}
-	p.facts(call.SiteFact{Rest: &rest})
-	require.False(t, p.agent("8001").Orphan)
-	require.Equal(t, []string{"8001 a"}, p.newRung())
-}
-
 // TestSiteStates: while the lease fades no agent of another edge is rung, and nobody is turned away for that; cut off, only
 // this node's agents and callers are there; and the whole brings all back.
 func TestSiteStates(t *testing.T) {

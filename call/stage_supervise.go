@@ -14,8 +14,8 @@ import (
 const (
 	// superviseNot is what a supervisor hears where there is nothing to be heard.
 	superviseNot = "supervise-not"
-	// superviseRing is how long a supervisor's phone rings.
-	superviseRing = 30 * time.Second
+	// SuperviseRing is how long a supervisor's phone rings.
+	SuperviseRing = 30 * time.Second
 )
 
 // supervising is a supervisor's own call, while they are on the line of a talk in another.
@@ -74,7 +74,7 @@ func (s *supervising) ring(ctx context.Context) (next Next, ok bool) {
 	if c.x.Supervision.Phones == nil {
 		return c.failed(ctx, ErrNoSupervisor, ReasonUnreachable), false
 	}
-	d := newDialling(c, s.at, c.by, superviseRing)
+	d := newDialling(c, s.at, c.by, SuperviseRing)
 	d.try = func(ctx context.Context) (Leg, error) {
 		return c.x.Supervision.Phones.Ring(ctx, RingRequest{Agent: c.by, From: c.rec.To, CallID: c.id})
 	}

@@ -79,7 +79,7 @@ type leg struct {
 	untold   *call.AudioFact // that nobody was there to be told of; nil when none
 }
 
-var _ call.Leg = (*leg)(nil)
+var _ call.RelayedLeg = (*leg)(nil)
 
 // errAnswered: the leg was answered, so it cannot be rung.
 var errAnswered = errors.New("sip: leg is answered")

@@ -96,10 +96,7 @@ func (r *relay) judged(x *relayTx, p *packet, status int) (mine bool) {
 		}
 		r.invite = nil
 		if r.ending && tagIn(p.get("to")) == r.tag { // it crossed our CANCEL
-			r.ack(x.seq, rand.Text(), r.at[toPhone], r.routes, tagged(r.to, r.tag))
-			if !r.byed { // else this is a repetition, whose ACK was lost
-				r.bye(toPhone)
-			}
+			r.crossed(x)
 			return true
 		}
 	default:
@@ -112,6 +109,14 @@ func (r *relay) judged(x *relayTx, p *packet, status int) (mine bool) {
 		}
 	}
 	return false
+}
+
+// crossed takes an answer in the owner's place, and hangs up. Of a repetition, whose ACK was lost, there is an ACK alone.
+func (r *relay) crossed(x *relayTx) {
+	r.ack(x.seq, rand.Text(), r.at[toPhone], r.routes, tagged(r.to, r.tag))
+	if !r.byed {
+		r.bye(toPhone)
+	}
 }
 
 // learn takes the dialog from the first 2xx.

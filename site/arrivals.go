@@ -308,6 +308,9 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 			continue
 		}
 		past := m.yield(agent)
+		if past.Leg != nil && !through[past.Leg.Dialog] {
+			past.Leg = nil // its edge tells of it, who is asked as well
+		}
 		if past.Leg == nil {
 			past.Leg = m.owned(agent)
 		}

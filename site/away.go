@@ -130,8 +130,12 @@ func sameLeg(a, b call.GateLeg) bool {
 
 // lastEcho is until when something of a claim whose edge is dead may reach its phone, or ring there: an INVITE for as long
 // after the claim as it may be delivered, and then until it expires. Of one that was answered that is no bound, since it
-// does not ring: it is the time that its phone is given to be rid of the talk. It needs mu.
+// does not ring: it is the time that its phone is given to be rid of the talk. One of this node's that has parted has none.
+// It needs mu.
 func (m *Member) lastEcho(c call.SiteClaim) time.Time {
+	if f := m.forsaken[c.Agent][c.Token]; f != nil && f.parted {
+		return time.Time{}
+	}
 	died := m.deathOf(c.Edge.Process())
 	if !c.Answered.IsZero() {
 		return died.Add(m.o.Deliver + m.o.Rings + flight)

@@ -24,14 +24,16 @@ func (m *Member) check(now time.Time) {
 		return
 	}
 	m.view.forget(now)
-	m.checkFlows(now)
 	m.checkHolds(now)
 	of := charges{}
+	if m.whole && !m.dead {
+		m.checkClaims(now) // first: an agent who has a flow and no claim can be another's at once
+	}
+	m.checkFlows(now)
 	m.checkLegs(of, now)
 	if m.whole && !m.dead {
 		m.mourn(now)
 		m.checkCallers()
-		m.checkClaims(now)
 		m.checkOrphans(of, now)
 	}
 	m.checkPartings()
@@ -56,6 +58,7 @@ func (m *Member) checkFlows(now time.Time) {
 		case !m.whole || m.out.awaits(keyOf(call.SiteFact{Flow: &f})):
 		case m.outdated(f):
 			m.yield(f.Agent)
+		case m.out.resumes(f.Agent):
 		case !has || at.Edge != m.node.ID || at.Legs != f.Legs:
 			m.out.say(m, call.SiteFact{Flow: &f})
 		}

@@ -154,7 +154,7 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (c
 	}
 	context.AfterFunc(l.Context(), func() { //nolint:contextcheck // the leg's own life // BYE, which the phone answers in its own time
 		time.Sleep(30 * time.Millisecond)
-		l.bye()
+		l.farewell()
 	})
 	return l, nil
 }
@@ -182,7 +182,7 @@ func (w *world) rang(agent, dialog string) {
 }
 
 // busy is how many legs a phone has.
-func (w *world) busy(agent string) int { //nolint:unparam // it is anybody's
+func (w *world) busy(agent string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.legs[agent])

@@ -43,7 +43,7 @@ func (m *Member) rang(h *hold, leg call.Leg, err error) {
 		if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
 			h.settled = l.Settled()
 		}
-		if l, can := leg.(relayed); can {
+		if l, can := leg.(call.RelayedLeg); can {
 			h.via.leg = l
 		}
 		m.write(h)
@@ -96,6 +96,21 @@ func (m *Member) ends(h *hold) {
 	}
 	if h.rest != nil {
 		m.give(h, *h.rest)
+	}
+}
+
+// usurped ends a leg whose claim cannot be written again, since another call has the agent: if this node had no lease for a while
+// since the leg began, nobody could tell that it lives, and the phone has two by now. If it always had one, the book has
+// lost the claim: the leg is kept, the other is refused by the gate, and the claim is tried again. It needs mu.
+func (m *Member) usurped(agent string, t call.Token) {
+	for _, h := range m.holds {
+		if h.agent != agent || h.token != t || h.phase != talking || !m.lapsed.After(h.since) {
+			continue
+		}
+		m.o.Logger.Warn("an agent is another call's since this node slept, or was cut off: the talk is ended", zap.String("agent", agent),
+			zap.String("call", h.call), zap.Stringer("token", t))
+		leg := h.leg
+		m.start("end a leg", func(context.Context) { leg.Hangup(call.CauseTaken) })
 	}
 }
 

@@ -19,6 +19,7 @@ type link struct {
 	shut   bool // nothing comes through, and no answer
 	broken bool // an error comes at once
 	lose   map[string]bool
+	delay  map[string]time.Duration
 	lag    time.Duration // how late the log comes
 	// released are the tokens that this node released.
 	released []call.Token
@@ -40,10 +41,21 @@ func (l *link) losing(method string, is bool) {
 	l.lose[method] = is
 }
 
+// delays has a method take a while to get to the book.
+func (l *link) delays(method string, by time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.delay = map[string]time.Duration{method: by}
+}
+
 var errLink = errors.New("connection refused")
 
 // pass lets a request through, as the link is.
 func (l *link) pass(ctx context.Context, method string, f func()) error {
+	l.mu.Lock()
+	delay := l.delay[method]
+	l.mu.Unlock()
+	time.Sleep(delay)
 	for {
 		l.mu.Lock()
 		shut, broken, lose := l.shut, l.broken, l.lose[method]

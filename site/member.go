@@ -29,7 +29,10 @@ type Member struct {
 	node     Node      // this run; PROCESS.0 before the first
 	lease    Lease     // the process's last one
 	leaseEnd time.Time // by this node's clock, reckoned from when the renewal was sent
-	dead     bool      // it is to be entered: never was, or was found dead
+	// lastEnd is that, also when the run was found dead; lapsed is until when the node last had no lease, by its own clock: it slept,
+	// or was cut off.
+	lastEnd, lapsed time.Time
+	dead            bool // it is to be entered: never was, or was found dead
 	// buriedAlive: a run's lease was over while the process lives, and the phones here are to be asked about anew.
 	buriedAlive bool
 	left        bool

@@ -6,16 +6,6 @@ import (
 	"hotline/call"
 )
 
-// relayed is what a leg at a phone of another edge can do besides, as package sip has it.
-type relayed interface {
-	// Dialog is its SIP Call-ID.
-	Dialog() string
-	// Reroute has all that is asked of the phone go by way of another node (its [Node.SIP]): the leg's edge is dead.
-	Reroute(door string)
-	// Settled is closed once the phone has answered that the leg has ended, or has had the time to.
-	Settled() <-chan struct{}
-}
-
 // parting is a leg of this node's at a phone of another edge, that has ended here, and whose phone has not answered that
 // yet. The claim may be abandoned by then, but the phone is not free: whichever edge it is registered at is told so when
 // it asks, and the way to it is looked for.
@@ -27,7 +17,7 @@ type parting struct {
 // passage is the way of a leg to its phone.
 type passage struct {
 	edge call.NodeID
-	leg  relayed
+	leg  call.RelayedLeg
 	// moved: not by the edge that it began at.
 	moved bool
 }
@@ -90,11 +80,23 @@ func (m *Member) owned(agent string) *call.GateLeg {
 	return leg
 }
 
-// checkPartings needs mu.
+// checkPartings forgets the partings that are over. The phone has answered, or has had the time to: a gate here that was kept
+// closed for such a leg has no reason to be any more. It needs mu.
 func (m *Member) checkPartings() {
 	for dialog, p := range m.partings {
-		if p.over() {
-			delete(m.partings, dialog)
+		if !p.over() {
+			continue
+		}
+		delete(m.partings, dialog)
+		if f := m.forsaken[p.at.Agent][p.at.Token]; f != nil {
+			f.parted = true
+		}
+		c := m.view.claims[p.at.Agent]
+		if c.Orphan && c.Owner.Process() == m.process && legOf(&p.at, c) {
+			m.clear(c) // abandoned when it was not sure; it is now
+		}
+		if away, is := m.arrivals.closed[p.at.Agent]; is && sameLeg(away.leg, p.at) {
+			m.freed(p.at.Agent)
 		}
 	}
 	m.reroutes("")
@@ -135,7 +137,7 @@ func (m *Member) reroute(agent string, via *passage, told bool) bool {
 	switch {
 	case !lives:
 		return false
-	case same && !(told && via.moved):
+	case same && (!told || !via.moved):
 		return false
 	case !same && (there || m.self(via.edge)):
 		return false // it goes on by way of its edge

@@ -52,6 +52,25 @@ func (l *settledLeg) Reroute(door string) {
 	}
 }
 
+// farewell says BYE until the phone has answered, by whatever way there is, for as long as package sip does.
+func (l *settledLeg) farewell() {
+	for began := time.Now(); time.Since(began) < 5*time.Minute; time.Sleep(500 * time.Millisecond) {
+		if l.bye(); l.over() {
+			return
+		}
+	}
+	l.once.Do(func() { close(l.settled) })
+}
+
+func (l *settledLeg) over() bool {
+	select {
+	case <-l.settled:
+		return true
+	default:
+		return false
+	}
+}
+
 // bye is answered by a phone that is reached.
 func (l *settledLeg) bye() {
 	l.mu.Lock()
@@ -183,7 +202,7 @@ func TestEdgeDiesOwnerLives(t *testing.T) {
 func (w *world) talks(agent string, l call.Leg) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.legs[agent][l.(interface{ Dialog() string }).Dialog()]
+	return w.legs[agent][l.(call.RelayedLeg).Dialog()]
 }
 
 // rung is how often a phone rang.
@@ -191,4 +210,27 @@ func (w *world) rung(agent string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.rings[agent]
+}
+
+// TestToldOnlyByWhoKnows: a node that was told of a leg at another edge does not tell of it.
+func TestToldOnlyByWhoKnows(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		t := w.t
+		a, b := two(w)
+		time.Sleep(5 * time.Second)
+		b.edge.dialled("8002", "own-1")
+		a.registers("8002")
+		within(t, time.Second, "a was told", func() bool { past, _ := a.edge.Past("8002"); return past.Leg != nil })
+		time.Sleep(5 * time.Second)
+		b.edge.register("8002") // back, and the book does not know it yet
+		a.edge.Free("8002", "own-1")
+		a.edge.Hold("8002")
+		a.edge.Seed(call.GatePast{Agent: "8002", Leg: &call.GateLeg{Dialog: "own-0"}}) // of older times, which nobody has freed
+		b.Say(call.SiteFact{Flow: &call.SiteFlow{Agent: "8002", Since: time.Now()}})
+		within(t, 50*time.Millisecond, "the log says so", func() bool { return a.desk.flow("8002").Edge == b.Self() })
+		pasts := a.Yield([]string{"8002"})
+		require.Len(t, pasts, 1)
+		require.Nil(t, pasts[0].Leg)
+	})
 }

@@ -94,6 +94,9 @@ func (a *app) take() (restart []string, err error) {
 		return nil, err
 	}
 	restart = needRestart(a.cfg, cfg)
+	if several(a.cfg) { // the other nodes go by how long an offer of this one may last, and its INVITEs say it
+		cfg.Targets.AnswerRings, cfg.Targets.Ring = a.cfg.Targets.AnswerRings, a.cfg.Targets.Ring
+	}
 	cfg.GoOnIn(a.cfg.Service.Timezone) // records and reports have it from the start on, so hours must not part from them
 	next := a.with(cfg)
 	if err := next.readPrompts(); err != nil {
@@ -155,7 +158,7 @@ func keepTokens(cfg, before *config.Config) error {
 // startsWith is what a process has from its start on, by the keys of the configuration.
 func startsWith(c *config.Config) map[string]any {
 	sip := c.SIP
-	return map[string]any{
+	with := map[string]any{
 		"sip.listen": sip.Listen, "sip.realm": sip.Realm, "sip.digest": sip.Digest, "sip.max_calls": sip.MaxCalls,
 		"sip.ping": sip.Ping, "sip.t1": sip.T1, "sip.trying_after": sip.TryingAfter, "sip.expires": sip.Expires,
 		"sip.trace_keep": sip.TraceKeep, "sip.session_expires": sip.SessionExpires, "sip.min_se": sip.MinSE,
@@ -163,6 +166,10 @@ func startsWith(c *config.Config) map[string]any {
 		"service.timezone": c.Service.Timezone.String(),
 		"callback":         c.Callback, "codes.survey": c.Codes.Survey,
 	}
+	if several(c) {
+		with["targets.answer_rings"], with["targets.ring"] = c.Targets.AnswerRings, c.Targets.Ring
+	}
+	return with
 }
 
 // needRestart names what changed since the start and takes effect at the next one, in order.

@@ -231,6 +231,14 @@ func TestOtherRedisAtRestart(t *testing.T) {
 	}
 	require.Equal(t, []string{"node", "state"}, needRestart(began, now))
 	require.Empty(t, needRestart(began, began))
+	longer := *began
+	longer.Targets.AnswerRings = 20
+	require.Equal(t, []string{"targets.answer_rings"}, needRestart(began, &longer), "the others go by it")
+	alone, other := *began, longer
+	alone.State, other.State = config.Secret{}, config.Secret{}
+	require.NotContains(t, needRestart(&alone, &other), "targets.answer_rings")
+	require.Equal(t, call.SuperviseRing+3*time.Second, longestOffer(began))
+	require.Equal(t, 2*time.Second+20*5*time.Second+3*time.Second, longestOffer(&longer))
 }
 
 // TestCheckState: what Redis' client does not take is found by hotline check, and told without the password.
@@ -245,6 +253,24 @@ func TestCheckState(t *testing.T) {
 		require.NotContains(t, out+complaints, "hidden")
 		require.NotContains(t, out+complaints, "hid%zzen")
 	}
+}
+
+// TestOffersAtRestart: a reload does not make the offers of a node of several longer than the others know of.
+func TestOffersAtRestart(t *testing.T) {
+	t.Parallel()
+	file := premises{}.file(t)
+	add(t, file, "records: postgres://nobody@127.0.0.1:1/none\nstate: redis://127.0.0.1:1\nnode: {name: a, sip: 127.0.0.1:0, secret: "+nodesSecret+"}\n")
+	cfg, err := loadConfig(file)
+	require.NoError(t, err)
+	a, err := newApp(cfg, zap.NewNop())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, a.shutdown(nil, false)) }()
+	a.readBy(func() (*config.Config, error) { return loadConfig(file) })
+	add(t, file, "targets: {answer_rings: 9}\n")
+	restart, err := a.take()
+	require.NoError(t, err)
+	require.Equal(t, []string{"targets.answer_rings"}, restart)
+	require.Equal(t, cfg.Targets.AnswerRings, a.inForce.Targets.AnswerRings)
 }
 
 // TestPhonesOfDrainingNodes: a node that drains sends phones on as long as another takes calls; when none does they stay,

@@ -111,11 +111,12 @@ func (a *app) siteOfSIP() *sip.SiteOptions {
 	}
 }
 
-// longestOffer is for how long a phone may ring if nobody takes the ring back: an alarm's rings on, and is rung anew, so
-// that this bounds nothing but a ring whose node has died.
+// longestOffer is for how long a phone may ring if nobody takes the ring back, in whole seconds: a little longer than any
+// that is taken back lasts. So long is a phone out that a node rang through another, when both have died.
 func longestOffer(cfg *config.Config) time.Duration {
-	t := cfg.Targets
-	return max(3*time.Minute, time.Duration(t.AnswerRings)*(t.Ring.On+t.Ring.Off)+time.Minute).Truncate(time.Second)
+	const spare = 3 * time.Second // what taking back takes, also where something of it is lost
+	o := deskOptions(cfg)
+	return (max(o.Longest(), call.SuperviseRing) + spare + time.Second - 1).Truncate(time.Second)
 }
 
 // openSite wires the membership: between the user agent, whose phones it speaks for, and the desk, which is not there yet.
