@@ -48,11 +48,24 @@ func (h *heirRig) registers(t *testing.T, network string) {
 	h.heir.Seed(h.past())
 }
 
+// kill ends the edge as if it were killed: it says goodbye to nobody.
+func (h *heirRig) kill(t *testing.T) {
+	t.Helper()
+	rs := h.edge.site.relays
+	rs.close()
+	rs.mu.Lock()
+	clear(rs.byKey)
+	clear(rs.byCall)
+	rs.live.Store(0)
+	rs.mu.Unlock()
+	require.NoError(t, h.edge.Close())
+}
+
 func newHeirRig(t *testing.T, network string, change func(o *Options)) *heirRig {
 	t.Helper()
 	h := &heirRig{siteRig: newSiteRig(t, network, change)}
 	h.inv, h.leg = h.talks(t)
-	require.NoError(t, h.edge.Close())
+	h.kill(t)
 	h.heir = h.newNode(t, "heir.1", change)
 	return h
 }
@@ -159,7 +172,7 @@ func TestEdgeBegunAnew(t *testing.T) {
 	h := &heirRig{siteRig: s}
 	h.inv, h.leg = s.talks(t)
 	at := s.edge.SiteAddr()
-	require.NoError(t, s.edge.Close())
+	h.kill(t)
 	h.heir = s.newNode(t, "heir.1", func(o *Options) { o.Site.Listen = at })
 	h.leg.Hangup(call.CauseBye)
 	unsettled(t, h, 100*time.Millisecond)
