@@ -69,7 +69,8 @@ func TestSiteRedialNot(t *testing.T) {
 	lost.Caller.From, lost.Caller.Asserted = redials, true
 	p.facts(lost)
 	for _, c := range []call.Ticket{
-		{CallID: "colleague", From: redials, Asserted: true}, {CallID: "hidden", From: redials, Asserted: true, Private: true},
+		{CallID: "colleague", From: redials, Asserted: true},
+		{CallID: "hidden", From: redials, Asserted: true, Private: true},
 		{CallID: "said", From: redials},
 	} {
 		c.Queue = "repair"

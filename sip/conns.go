@@ -255,17 +255,18 @@ func (t *trackedConn) Write(b []byte) (int, error) {
 
 // writeSoon is Write for who must not wait: the goroutine that reads what other nodes send. A peer whose window is closed
 // has long stopped to read: it loses its connection, and all others wait no longer than writeSoonIn for it.
-func (t *trackedConn) writeSoon(b []byte) (int, error) {
+func (t *trackedConn) writeSoon(b []byte) error {
 	t.unsent.Add(1)
 	defer t.unsent.Add(-1)
-	for limit := time.Now().Add(writeSoonIn); !t.writing.TryLock(); time.Sleep(time.Millisecond) {
-		if !time.Now().Before(limit) {
+	for limit := time.Now().Add(writeSoonIn); !t.writing.TryLock(); {
+		if !time.Now().Before(limit) || !pause(time.Millisecond, t.gone) {
 			_ = t.Conn.Close() // ends the other write too, or the next would wait again
-			return 0, fmt.Errorf("write to %s, which does not read: %w", t.peer, os.ErrDeadlineExceeded)
+			return fmt.Errorf("write to %s, which does not read: %w", t.peer, os.ErrDeadlineExceeded)
 		}
 	}
 	defer t.writing.Unlock()
-	return t.write(b, writeSoonIn)
+	_, err := t.write(b, writeSoonIn)
+	return err
 }
 
 // write is called with t.writing.

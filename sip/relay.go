@@ -65,8 +65,7 @@ func (u *UA) put(w way, data []byte) error {
 		if c == nil {
 			return fmt.Errorf("send to %s: %w", w.peer, net.ErrClosed)
 		}
-		_, err := c.writeSoon(data)
-		return err
+		return c.writeSoon(data)
 	}
 	for _, l := range u.listeners {
 		if l.packet != nil && l.bound == w.ours {

@@ -207,7 +207,7 @@ func (rs *relays) under() (under []*relay) {
 // endAll ends all legs on both sides, and waits for that, for a time at most.
 func (rs *relays) endAll(most time.Duration) {
 	const tick = 5 * time.Millisecond
-	for begun := time.Now(); time.Since(begun) < most; time.Sleep(tick) {
+	for begun, more := time.Now(), true; more && time.Since(begun) < most; more = pause(tick, rs.u.patience.Done()) {
 		under := rs.under() // anew: an INVITE may just have been let in
 		if len(under) == 0 {
 			return

@@ -271,8 +271,8 @@ func TestCloseEndsRelayed(t *testing.T) {
 	require.Equal(t, call.CauseUnreachable, e.Why)
 	o.respond(theirs, 200, "OK", "", "")
 	select {
-	case <-closed:
-		t.Fatal("the phone has not hung up yet")
+	case err := <-closed:
+		t.Fatalf("the phone has not hung up yet: %v", err)
 	default:
 	}
 	s.phone.respond(bye, 200, "OK", "", "")

@@ -29,10 +29,10 @@ func TestWriteSoon(t *testing.T) {
 					synctest.Wait()
 				}
 				began := time.Now()
-				_, err := c.writeSoon([]byte("another node's"))
+				err := c.writeSoon([]byte("another node's"))
 				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 				require.Equal(t, writeSoonIn, time.Since(began))
-				_, err = c.writeSoon([]byte("the next"))
+				err = c.writeSoon([]byte("the next"))
 				require.ErrorIs(t, err, io.ErrClosedPipe)
 				if busy {
 					require.Error(t, <-other)
@@ -55,7 +55,7 @@ func TestWriteSoonReads(t *testing.T) {
 			n, _ := theirs.Read(b)
 			got <- string(b[:n])
 		}()
-		_, err := c.writeSoon([]byte("another node's"))
+		err := c.writeSoon([]byte("another node's"))
 		require.NoError(t, err)
 		require.Equal(t, "another node's", <-got)
 		require.NoError(t, ours.Close())
