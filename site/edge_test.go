@@ -21,6 +21,8 @@ type edge struct {
 	ended []string // agents whose orphans' legs were ended
 	// mute: phones here do not answer a BYE.
 	mute bool
+	// dead: its process was killed.
+	dead bool
 	// before runs between a claim and its INVITE.
 	before func()
 	claims []call.RingClaim
@@ -90,6 +92,7 @@ func (e *edge) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 	if before != nil {
 		before()
 	}
+	e.n.desk.thawed()
 	at := e
 	e.w.mu.Lock()
 	for _, n := range e.w.nodes {
@@ -97,19 +100,37 @@ func (e *edge) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 			at = n.edge
 		}
 	}
-	away := at != e && (e.w.unheard[at.n.name] || e.w.unheard[e.n.name])
 	e.w.n++
 	dialog := fmt.Sprintf("dialog-%d", e.w.n)
 	e.w.mu.Unlock()
-	if away {
+	if e.apart(at) {
 		time.Sleep(2 * time.Second)
-		return nil, &call.RingError{Why: call.CauseUnreachable, Unsure: true}
+		return nil, errUnsure
 	}
 	wireTime()
-	return at.invite(ctx, r, dialog)
+	return at.invite(ctx, r, dialog, e)
 }
 
-func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (call.Leg, error) {
+var errUnsure = &call.RingError{Why: call.CauseUnreachable, Unsure: true}
+
+// apart reports whether nothing gets from one node to the other.
+func (e *edge) apart(from *edge) bool {
+	e.w.mu.Lock()
+	defer e.w.mu.Unlock()
+	return e.dead || from.dead || from != e && (e.w.unheard[e.n.name] || e.w.unheard[from.n.name])
+}
+
+// noAck is after how long a phone whose 200 is not acknowledged gives up, lonely after how long a person hangs up whom
+// nobody hears.
+const (
+	noAck  = 32 * time.Second
+	lonely = 20 * time.Second
+)
+
+func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string, from *edge) (call.Leg, error) {
+	if from != e && !time.Now().Before(e.n.Lease()) {
+		return nil, &call.RingError{Why: call.CauseUnreachable, Code: 430}
+	}
 	e.mu.Lock()
 	g := e.gates[r.Agent]
 	if g == nil {
@@ -130,24 +151,43 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (c
 	e.mu.Unlock()
 	e.w.rang(r.Agent, dialog)
 	wireTime()
-	r.Progress(180, time.Now())
+	if !e.apart(from) {
+		r.Progress(180, time.Now())
+	}
 	e.mu.Lock()
 	g.Rung(dialog, time.Now())
 	e.mu.Unlock()
-	after := e.w.answerAfter
-	if after < 0 {
-		after = time.Hour
+	after, answers := e.w.answerAfter, true
+	if after < 0 || after > e.w.expires {
+		after, answers = e.w.expires, false
 	}
+	deadline := time.Now().Add(after)
 	select {
 	case <-ctx.Done():
 		wireTime()
+		if e.apart(from) { // CANCEL does not get there
+			time.AfterFunc(time.Until(deadline), func() { e.over(r.Agent, dialog) })
+			return nil, errUnsure
+		}
 		e.over(r.Agent, dialog)
 		return nil, &call.RingError{Why: call.CauseWithdrawn, Code: 487}
 	case <-time.After(after):
 	}
-	e.mu.Lock()
-	g.Answered(dialog, time.Now())
-	e.mu.Unlock()
+	if !answers {
+		e.over(r.Agent, dialog)
+	} else {
+		e.mu.Lock()
+		g.Answered(dialog, time.Now())
+		e.mu.Unlock()
+	}
+	switch {
+	case e.apart(from):
+		time.AfterFunc(noAck, func() { e.over(r.Agent, dialog) })
+		<-ctx.Done()
+		return nil, errUnsure
+	case !answers:
+		return nil, &call.RingError{Why: call.CauseNoAnswer, Code: 487}
+	}
 	l := settledLeg{calltest.NewLeg(dialog), make(chan struct{})}
 	if _, err := l.Answer(); err != nil {
 		return nil, err
@@ -157,6 +197,10 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (c
 		e.mu.Lock()
 		mute := e.mute
 		e.mu.Unlock()
+		if e.apart(from) {
+			time.AfterFunc(lonely, func() { e.over(r.Agent, dialog) })
+			return
+		}
 		if !mute {
 			e.over(r.Agent, dialog)
 			close(l.settled)
