@@ -8,14 +8,15 @@ import (
 
 // awayLeg is a leg through another edge of a phone that is here now. Its gate is closed until it is over:
 //
-//	this node, its owner       | who told of it             | then
-//	holds it                   |                            | it stays
-//	does not                   | says that it lives         | it stays
-//	does not                   | says that it does not      | it is over
-//	does not, or is another    | is silent, not dead        | it stays; without the book: until [Options.Doubt] has gone by
-//	does not, or is another    | is silent, dead            | it stays while the book has its claim (see checkOrphans), and until what it sent is over
+//	the owner      | its edge             | then
+//	holds it       |                      | it stays
+//	does not       | says that it lives   | it stays
+//	does not       | says that it does not| it is over
+//	does not       | is silent, not dead  | it stays; without the book: for [Options.Doubt], and until what it sent is over
+//	does not       | is silent, dead      | it stays while the book has its claim (see checkOrphans), and until what it sent is over
 //
-// A claim that was given back, or an orphan that was cleared, is the word of one who is sure: it is over.
+// That its owner does not hold it any more tells nothing of the phone: it may have abandoned it. A claim that was given back, or
+// an orphan that was cleared, is the word of one who is sure: it is over.
 type awayLeg struct {
 	leg   call.GateLeg
 	from  string // the process that told of it
@@ -40,7 +41,7 @@ func (m *Member) checkAway(now time.Time) {
 		case a.silent.IsZero():
 			a.silent = now
 		case m.state == call.SiteCut:
-			if now.Sub(a.silent) >= m.o.Doubt {
+			if now.Sub(a.silent) >= m.o.Doubt && !now.Before(m.fades(agent, a)) {
 				m.doubt("nobody tells of a leg at a phone's edge before: the phone is rung all the same", agent, 1)
 				m.freed(agent)
 			}
@@ -52,11 +53,19 @@ func (m *Member) checkAway(now time.Time) {
 
 // speaks reports what those say who may know of a leg: it lives, or is on its way to be told; or it is over. It needs mu.
 func (m *Member) speaks(agent string, a *awayLeg, known map[string]other, now time.Time) (spoken, over bool) {
-	if own := m.owned(agent); own != nil && sameLeg(*own, a.leg) {
-		return true, false
+	if m.self(a.leg.Owner) {
+		if h := m.holds[holdKey{agent, a.leg.Call}]; h != nil && h.token == a.leg.Token && !h.unsure || m.out.busy(agent) {
+			return true, false // it lives, or it is not known yet how it ended
+		}
+		if a.from == m.process && !m.forsook(agent, a.leg.Call, a.leg.Token) {
+			return false, true
+		}
 	}
-	if a.from == m.process {
-		return false, !m.forsook(agent, a.leg.Call, a.leg.Token)
+	if a.leg.Edge != "" && a.from != m.process {
+		w := m.word(a.from, agent, now)
+		if w.counts(now) && (w.leg == nil || !sameLeg(*w.leg, a.leg)) {
+			a.from = a.leg.Edge.Process()
+		}
 	}
 	for _, process := range []string{a.from, a.leg.Owner.Process()} {
 		if _, is := known[process]; !is {
@@ -91,10 +100,17 @@ func (m *Member) lost(agent string, a *awayLeg, now time.Time) bool {
 	case legOf(&a.leg, m.view.claims[agent]):
 		return false
 	default:
-		return !now.Before(m.lastEcho(call.SiteClaim{
-			Agent: agent, Edge: call.NodeID(edge), Since: a.since, Answered: a.leg.Answered,
-		}))
+		return !now.Before(m.fades(agent, a))
 	}
+}
+
+// fades is until when what a leg's edge has sent may ring. It needs mu.
+func (m *Member) fades(agent string, a *awayLeg) time.Time {
+	edge := a.leg.Edge
+	if edge == "" {
+		edge = call.NodeID(a.from)
+	}
+	return m.lastEcho(call.SiteClaim{Agent: agent, Edge: edge, Since: a.leg.Since, Answered: a.leg.Answered})
 }
 
 // freed opens a gate that a leg at another edge kept closed. It needs mu.

@@ -149,7 +149,7 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string, fr
 		return nil, &call.RingError{Why: call.CauseTaken, Code: 486, Above: above}
 	}
 	e.mu.Unlock()
-	e.w.rang(r.Agent, dialog)
+	e.w.rang(r.Agent, dialog, fmt.Sprintf("%s for call %s of %s through %s", r.Claim.Token, r.CallID, from.n.name, e.n.name))
 	wireTime()
 	if !e.apart(from) {
 		r.Progress(180, time.Now())
@@ -220,13 +220,16 @@ func (e *edge) over(agent, dialog string) {
 }
 
 // rang: an INVITE has reached a phone.
-func (w *world) rang(agent, dialog string) {
+func (w *world) rang(agent, dialog, how string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.legs[agent] == nil {
-		w.legs[agent] = map[string]bool{}
+		w.legs[agent] = map[string]string{}
 	}
-	w.legs[agent][dialog] = true
+	if len(w.legs[agent]) > 0 {
+		w.t.Logf("%s: %s is rung by %s beside %v", time.Now().Format(time.TimeOnly), agent, how, w.legs[agent])
+	}
+	w.legs[agent][dialog] = how
 	w.rings[agent]++
 	w.most[agent] = max(w.most[agent], len(w.legs[agent]))
 }

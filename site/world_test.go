@@ -31,8 +31,8 @@ type world struct {
 	book  *memstore.Book
 	mu    sync.Mutex
 	nodes map[string]*node
-	legs  map[string]map[string]bool // dialogs that ring or talk at each phone
-	most  map[string]int             // the most at once
+	legs  map[string]map[string]string // dialogs that ring or talk at each phone
+	most  map[string]int               // the most at once
 	rings map[string]int
 	n     int
 	// answerAfter is how long phones ring; negative: for ever.
@@ -48,7 +48,7 @@ func inWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
-			t: t, nodes: map[string]*node{}, legs: map[string]map[string]bool{}, most: map[string]int{},
+			t: t, nodes: map[string]*node{}, legs: map[string]map[string]string{}, most: map[string]int{},
 			rings: map[string]int{}, unheard: map[string]bool{}, answerAfter: 3 * time.Second,
 			expires: 3 * time.Minute,
 			book:    memstore.NewBook(func() time.Time { return time.Now().Add(-bookBehind) }, site.DefaultBounds()),
