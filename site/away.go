@@ -3,6 +3,8 @@ package site
 import (
 	"time"
 
+	"go.uber.org/zap"
+
 	"hotline/call"
 )
 
@@ -36,6 +38,11 @@ func (m *Member) checkAway(now time.Time) {
 		switch {
 		case over:
 			m.freed(agent)
+			if _, is := m.echo(agent, nil, now); is { // another may be left
+				m.o.Edge.Hold(agent)
+				m.arrivals.left(agent)
+				m.arrivals.came(agent, now)
+			}
 		case spoken:
 			a.silent = time.Time{}
 		case a.silent.IsZero():
@@ -57,11 +64,14 @@ func (m *Member) speaks(agent string, a *awayLeg, known map[string]other, now ti
 		if h := m.holds[holdKey{agent, a.leg.Call}]; h != nil && h.token == a.leg.Token && !h.unsure || m.out.busy(agent) {
 			return true, false // it lives, or it is not known yet how it ended
 		}
-		if a.from == m.process && !m.forsook(agent, a.leg.Call, a.leg.Token) {
-			return false, true
+		if a.from == m.process {
+			if !m.forsook(agent, a.leg.Call, a.leg.Token) {
+				return false, true
+			}
+			a.from = a.leg.Edge.Process()
 		}
 	}
-	if a.leg.Edge != "" && a.from != m.process {
+	if a.leg.Edge != "" && a.from != a.leg.Edge.Process() {
 		w := m.word(a.from, agent, now)
 		if w.counts(now) && (w.leg == nil || !sameLeg(*w.leg, a.leg)) {
 			a.from = a.leg.Edge.Process()
@@ -93,7 +103,7 @@ func (m *Member) lost(agent string, a *awayLeg, now time.Time) bool {
 		edge = a.leg.Edge.Process()
 	}
 	switch {
-	case !m.deadByBook(edge, now) || !m.deadByBook(a.from, now) && a.from != m.process:
+	case !m.deadByBook(edge, now) || !m.deadByBook(a.from, now):
 		return false
 	case a.leg.Token == (call.Token{}): // a call that the phone had dialled
 		return !now.Before(m.deathOf(edge).Add(m.o.Deliver + flight))
@@ -110,13 +120,19 @@ func (m *Member) fades(agent string, a *awayLeg) time.Time {
 	if edge == "" {
 		edge = call.NodeID(a.from)
 	}
-	return m.lastEcho(call.SiteClaim{Agent: agent, Edge: edge, Since: a.leg.Since, Answered: a.leg.Answered})
+	died := a.silent // of one that the book does not tell of
+	if _, lives := m.view.process(edge.Process()); !lives {
+		died = m.deathOf(edge.Process())
+	}
+	return m.echoes(call.SiteClaim{Agent: agent, Since: a.leg.Since, Answered: a.leg.Answered}, died)
 }
 
 // freed opens a gate that a leg at another edge kept closed. It needs mu.
 func (m *Member) freed(agent string) {
 	away := m.arrivals.closed[agent]
 	delete(m.arrivals.closed, agent)
+	m.o.Logger.Debug("a leg elsewhere of a phone that is here is over", zap.String("agent", agent), zap.Stringer("token", away.leg.Token),
+		zap.String("told by", away.from), zap.Duration("after", time.Since(away.since)))
 	m.o.Edge.Free(agent, away.leg.Dialog)
 }
 
@@ -158,7 +174,10 @@ func sameLeg(a, b call.GateLeg) bool {
 // after the claim as it may be delivered, and then until it expires. Of one that was answered that is no bound, since it
 // does not ring: it is the time that its phone is given to be rid of the talk. It needs mu.
 func (m *Member) lastEcho(c call.SiteClaim) time.Time {
-	died := m.deathOf(c.Edge.Process())
+	return m.echoes(c, m.deathOf(c.Edge.Process()))
+}
+
+func (m *Member) echoes(c call.SiteClaim, died time.Time) time.Time {
 	if !c.Answered.IsZero() {
 		return died.Add(m.o.Deliver + m.o.Rings + flight)
 	}

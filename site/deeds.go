@@ -139,7 +139,9 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		d = m.kept(agent, d)
 		m.mu.Unlock()
 		err := m.do(ctx, id, agent, d)
-		done := err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrRange) || ctx.Err() != nil
+		// Another's claim on an agent who talks here is refused by the gate in milliseconds, and given back.
+		again := errors.Is(err, ErrTaken) && d.kind == doResume && tries < 4
+		done := err == nil || errors.Is(err, ErrTaken) && !again || errors.Is(err, ErrRange) || ctx.Err() != nil
 		m.mu.Lock()
 		l.busy = false
 		if done {
@@ -158,6 +160,8 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		m.mu.Unlock()
 		switch {
 		case done:
+		case again:
+			pause(ctx, 100*time.Millisecond)
 		case errors.Is(err, ErrDead):
 			m.died(id)
 		default:

@@ -120,12 +120,27 @@ func (e *edge) apart(from *edge) bool {
 	return e.dead || from.dead || from != e && (e.w.unheard[e.n.name] || e.w.unheard[from.n.name])
 }
 
-// noAck is after how long a phone whose 200 is not acknowledged gives up, lonely after how long a person hangs up whom
-// nobody hears.
-const (
-	noAck  = 32 * time.Second
-	lonely = 20 * time.Second
-)
+// lonely is after how long a person hangs up whom nobody hears; 200s without ACK end as soon.
+const lonely = 20 * time.Second
+
+// strand notes that a phone talks with nobody.
+func (w *world) strand(hangup func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stranded = append(w.stranded, hangup)
+	time.AfterFunc(lonely, hangup)
+}
+
+// console has the persons hang up who talked with nobody when it was called last.
+func (w *world) console() {
+	w.mu.Lock()
+	before := w.consoled
+	w.consoled, w.stranded = w.stranded, nil
+	w.mu.Unlock()
+	for _, hangup := range before {
+		hangup()
+	}
+}
 
 func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string, from *edge) (call.Leg, error) {
 	if from != e && !time.Now().Before(e.n.Lease()) {
@@ -182,7 +197,7 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string, fr
 	}
 	switch {
 	case e.apart(from):
-		time.AfterFunc(noAck, func() { e.over(r.Agent, dialog) })
+		e.w.strand(func() { e.over(r.Agent, dialog) })
 		<-ctx.Done()
 		return nil, errUnsure
 	case !answers:
@@ -198,7 +213,7 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string, fr
 		mute := e.mute
 		e.mu.Unlock()
 		if e.apart(from) {
-			time.AfterFunc(lonely, func() { e.over(r.Agent, dialog) })
+			e.w.strand(func() { e.over(r.Agent, dialog) })
 			return
 		}
 		if !mute {

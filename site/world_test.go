@@ -41,6 +41,8 @@ type world struct {
 	expires time.Duration
 	// unheard: nodes that are stopped or cut off from the others (not from the book).
 	unheard map[string]bool
+	// stranded are the ends of talks with nobody; consoled those of before.
+	stranded, consoled []func()
 }
 
 // inWorld runs a test in a bubble of its own time.
