@@ -135,6 +135,9 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		if d.gate || d.settled != nil {
 			d = m.quiet(ctx, agent, d)
 		}
+		if ctx.Err() != nil { // it is not known whether the phone is free
+			continue
+		}
 		m.mu.Lock()
 		d = m.kept(agent, d)
 		m.mu.Unlock()

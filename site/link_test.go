@@ -19,6 +19,8 @@ type link struct {
 	shut   bool // nothing comes through, and no answer
 	broken bool // an error comes at once
 	lose   map[string]bool
+	slow   time.Duration // of each answer
+	did    []string      // the methods that were called, in order
 	lag    time.Duration // how late the log comes
 	// released are the tokens that this node released.
 	released []call.Token
@@ -46,13 +48,20 @@ var errLink = errors.New("connection refused")
 func (l *link) pass(ctx context.Context, method string, f func()) error {
 	for {
 		l.mu.Lock()
-		shut, broken, lose := l.shut, l.broken, l.lose[method]
+		shut, broken, lose, slow := l.shut, l.broken, l.lose[method], l.slow
 		l.mu.Unlock()
 		switch {
 		case broken:
 			return errLink
 		case !shut:
+			if ctx.Err() != nil { // of a process that is no more
+				return ctx.Err()
+			}
 			f()
+			l.mu.Lock()
+			l.did = append(l.did, method)
+			l.mu.Unlock()
+			time.Sleep(slow)
 			if !lose {
 				return nil
 			}
