@@ -78,24 +78,56 @@ func TestOwnerTells(t *testing.T) {
 	})
 }
 
-// TestOwnLegElsewhere: who owns a talk through an edge that died keeps its own gate closed for it, though the book forgot it.
+// TestOwnLegElsewhere: who owns a talk through an edge that died keeps its own gate closed for it, though the book forgot it:
+// while it holds it, and when it gave it up without being sure until what rang by it can ring no more.
 func TestOwnLegElsewhere(t *testing.T) {
+	t.Parallel()
+	for name, held := range map[string]bool{"held": true, "given up": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(w *world) {
+				t := w.t
+				a, b, _ := three(w)
+				before := w.book.Clone(func() time.Time { return time.Now().Add(-bookBehind) })
+				l := b.talk("8001", "call-1")
+				a.kill()
+				b.registers("8001")
+				within(t, 8*time.Second, "a is dead", func() bool { return b.Others() == 1 })
+				open := func() bool { return b.edge.open("8001") }
+				if held {
+					b.link.denying("Resume")
+					w.book.Forget(before)
+					never(t, time.Minute, "b opens", open)
+					b.link.denying("")
+				}
+				l.Hangup(call.CauseSilent)
+				b.Release("8001", "call-1", call.SiteRest{})
+				if !held {
+					within(t, 5*time.Second, "it is an orphan", func() bool { return w.claims()["8001"].Orphan })
+					w.book.Forget(before)
+					never(t, 8*time.Second, "b opens", open)
+				}
+				within(t, time.Minute, "b opens when that is over", func() bool { return open() && len(w.claims()) == 0 })
+			})
+		})
+	}
+}
+
+// TestDeadEdgeTestifies: a leg at an edge that lost the book alone, and whose owner is dead, is that edge's to end.
+func TestDeadEdgeTestifies(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(w *world) {
 		t := w.t
-		a, b, _ := three(w)
-		before := w.book.Clone(func() time.Time { return time.Now().Add(-bookBehind) })
-		l := b.talk("8001", "call-1")
-		a.kill()
+		a, b, c := three(w)
+		c.talk("8001", "call-1")
+		a.link.set(false, true)
+		within(t, 8*time.Second, "a is dead by the book", func() bool { return b.Others() == 1 })
 		b.registers("8001")
-		within(t, 8*time.Second, "a is dead", func() bool { return b.Others() == 1 })
-		b.link.losing("Resume", true)
-		w.book.Forget(before)
-		never(t, time.Minute, "b opens", func() bool { return b.edge.open("8001") })
-		b.link.losing("Resume", false)
-		l.Hangup(call.CauseSilent)
-		b.Release("8001", "call-1", call.SiteRest{})
-		within(t, time.Minute, "b opens when that is over", func() bool { return b.edge.open("8001") && len(w.claims()) == 0 })
+		c.kill()
+		never(t, time.Minute, "b opens, or clears", func() bool { return b.edge.open("8001") || w.claims()["8001"].Call == "" })
+		a.link.set(false, false)
+		within(t, 15*time.Second, "a ends it", func() bool { return a.edge.endedLegOf("8001") })
+		within(t, time.Minute, "it may be rung", func() bool { return b.edge.open("8001") && len(w.claims()) == 0 })
 	})
 }
 

@@ -19,6 +19,7 @@ type link struct {
 	shut   bool // nothing comes through, and no answer
 	broken bool // an error comes at once
 	lose   map[string]bool
+	deny   string        // a method to which an error comes at once
 	slow   time.Duration // of each answer
 	did    []string      // the methods that were called, in order
 	lag    time.Duration // how late the log comes
@@ -30,6 +31,13 @@ func (l *link) set(shut, broken bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.shut, l.broken = shut, broken
+}
+
+// denying has a method never reach the book.
+func (l *link) denying(method string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deny = method
 }
 
 // losing has the answers to a method get lost, though the book does what it was asked to.
@@ -48,10 +56,10 @@ var errLink = errors.New("connection refused")
 func (l *link) pass(ctx context.Context, method string, f func()) error {
 	for {
 		l.mu.Lock()
-		shut, broken, lose, slow := l.shut, l.broken, l.lose[method], l.slow
+		shut, broken, lose, slow, deny := l.shut, l.broken, l.lose[method], l.slow, l.deny
 		l.mu.Unlock()
 		switch {
-		case broken:
+		case broken, method == deny:
 			return errLink
 		case !shut:
 			if ctx.Err() != nil { // of a process that is no more
