@@ -143,14 +143,15 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 
 // did takes in what the book made of a deed. It needs mu.
 func (m *Member) did(agent string, d deed, err error) {
-	switch d.kind {
-	case doAbandon:
+	if d.kind == doAbandon {
 		m.forsakenWritten(agent, d.token)
-	case doResume:
-		wake(m.wakeCheck) // the agent's flow may wait for it
-		if errors.Is(err, ErrTaken) {
-			m.usurped(agent, d.token)
-		}
+	}
+	if d.kind != doResume {
+		return
+	}
+	wake(m.wakeCheck) // the agent's flow may wait for it
+	if errors.Is(err, ErrTaken) {
+		m.usurped(agent, d.token)
 	}
 }
 
