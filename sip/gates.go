@@ -54,6 +54,19 @@ func (r *registrar) admit(agent string, leg call.GateLeg, seq uint32, until time
 	return f, g.Highest(), v
 }
 
+// adopt enters a leg that talks, whose edge is dead, until overLeg; false when the phone is not here.
+func (r *registrar) adopt(agent string, leg call.GateLeg) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, here := r.lookupLocked(agent); !here {
+		return false
+	}
+	now := time.Now()
+	leg.Agent, leg.Since, leg.Rung, leg.Answered = agent, now, now, now
+	r.gateLocked(agent).Adopt(leg)
+	return true
+}
+
 // dialled enters a call that an agent's phone makes, until overLeg.
 func (r *registrar) dialled(agent, dialog string) {
 	if r.gates == nil {

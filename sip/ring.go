@@ -126,6 +126,9 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		Transport: o.hop.transport, Ours: o.hop.ours, Agent: o.agent, Session: sessionTimer{Interval: u.o.SessionExpires},
 	}
 	r.d.Peer, r.d.Relayed = parsePeer(o.hop.dest), o.relayed
+	if o.relayed {
+		r.d.By = &legOwner{Token: o.claim.Token, Owner: o.claim.Owner, Call: o.call}
+	}
 	if err := r.open(); err != nil {
 		u.log.Warn("no stream to ring with", zap.Error(err))
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}

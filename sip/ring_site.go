@@ -189,7 +189,7 @@ func (e gateError) ring() error {
 }
 
 // Settled is closed once the leg's dialog is over: its last request, a BYE of either side, has had its answer, or has had
-// the time for it. The leg's context ends before that, and the far end may still talk meanwhile.
+// the time for it, which is longer where the phone's node is dead (see [leg.Reroute]). The leg's context ends before that, and the far end may still talk meanwhile.
 func (l *leg) Settled() <-chan struct{} { return l.settled }
 
 // legGone tells whoever waits for it of a leg whose dialog is over, the gate before all.

@@ -244,8 +244,10 @@ func (m *Member) foremost(process string, agents []string) []string {
 
 // told takes in what a node knows of a phone, which it was asked at an instant. It needs mu.
 func (m *Member) told(process string, p call.GatePast, asked time.Time) {
-	if p.Leg != nil && m.self(p.Leg.Edge) {
-		p.Leg = nil // its owner tells of a leg through here, of which the gate knows
+	if p.Leg != nil && m.self(p.Leg.Edge) { // its owner tells of a leg through here
+		if away := m.arrivals.closed[p.Agent]; away == nil || !sameLeg(away.leg, *p.Leg) {
+			p.Leg = nil // the gate knows of it; else it goes this way since its edge died
+		}
 	}
 	m.spoke(process, p.Agent, p.Leg, time.Now())
 	a := m.arrivals.held[p.Agent]
@@ -302,6 +304,10 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	pasts := make([]call.GatePast, 0, len(agents))
+	through := map[string]bool{} // here, by dialog: of a leg that this node was told of it tells nobody
+	for _, l := range m.o.Edge.Legs() {
+		through[l.Dialog] = true
+	}
 	for _, agent := range agents {
 		if a := m.arrivals.held[agent]; a != nil && time.Since(a.since) < stale {
 			continue
@@ -310,6 +316,9 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 			continue
 		}
 		past := m.yield(agent)
+		if past.Leg != nil && !through[past.Leg.Dialog] {
+			past.Leg = nil // its edge tells of it, who is asked as well
+		}
 		if past.Leg == nil {
 			past.Leg = m.owned(agent)
 		}
@@ -322,9 +331,6 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 func (m *Member) yield(agent string) call.GatePast {
 	past := m.o.Edge.Yield(agent)
 	past.Agent = agent
-	if away, is := m.arrivals.closed[agent]; is && past.Leg != nil && past.Leg.Dialog == away.leg.Dialog {
-		past.Leg = nil // its edge tells of it, who is asked as well
-	}
 	m.gone(agent)
 	delete(m.own.flows, agent)
 	return past

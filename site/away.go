@@ -17,7 +17,8 @@ import (
 //	does not       | is silent, not dead  | it stays; without the book: for [Options.Doubt], and until what it sent is over
 //	does not       | is silent, dead      | it stays while the book has its claim (see checkOrphans), and until what it sent is over
 //
-// That its owner does not hold it any more tells nothing of the phone: it may have abandoned it. A claim that was given back, or
+// That its owner does not hold an offer any more tells nothing of the phone: it may have abandoned it. Of a talk it tells until
+// the phone has heard the end, see parting. A claim that was given back, or
 // an orphan that was cleared, is the word of one who is sure: it is over.
 type awayLeg struct {
 	leg   call.GateLeg
@@ -61,11 +62,13 @@ func (m *Member) checkAway(now time.Time) {
 // speaks reports what those say who may know of a leg: it lives, or is on its way to be told; or it is over. It needs mu.
 func (m *Member) speaks(agent string, a *awayLeg, known map[string]other, now time.Time) (spoken, over bool) {
 	if m.self(a.leg.Owner) {
-		if h := m.holds[holdKey{agent, a.leg.Call}]; h != nil && h.token == a.leg.Token && !h.unsure || m.out.busy(agent) {
+		h := m.holds[holdKey{agent, a.leg.Call}]
+		own := m.owned(agent)
+		if h != nil && h.token == a.leg.Token && !h.unsure || own != nil && sameLeg(*own, a.leg) || m.out.busy(agent) {
 			return true, false // it lives, or it is not known yet how it ended
 		}
 		if a.from == m.process {
-			if !m.forsook(agent, a.leg.Call, a.leg.Token) {
+			if !m.forsook(agent, a.leg.Call, a.leg.Token) || !a.leg.Answered.IsZero() { // the phone has heard the end, or had its time
 				return false, true
 			}
 			a.from = a.leg.Edge.Process()
@@ -73,7 +76,10 @@ func (m *Member) speaks(agent string, a *awayLeg, known map[string]other, now ti
 	}
 	if a.leg.Edge != "" && a.from != a.leg.Edge.Process() {
 		w := m.word(a.from, agent, now)
-		if w.counts(now) && (w.leg == nil || !sameLeg(*w.leg, a.leg)) {
+		if w.counts(now) && w.answered.After(a.since) && (w.leg == nil || !sameLeg(*w.leg, a.leg)) {
+			if !a.leg.Answered.IsZero() {
+				return false, true // the phone has heard the end, or had its time
+			}
 			a.from = a.leg.Edge.Process()
 		}
 	}
@@ -142,16 +148,6 @@ func (m *Member) settles(agent, callID string, t call.Token) {
 	if is && t != (call.Token{}) && a.leg.Token == t && (callID == "" || a.leg.Call == callID) {
 		m.freed(agent)
 	}
-}
-
-// owned is the leg that this node owns at a phone, through whatever edge; nil: there is none. It needs mu.
-func (m *Member) owned(agent string) *call.GateLeg {
-	for _, h := range m.holds {
-		if h.agent == agent && h.lives() && !h.unsure && h.token != (call.Token{}) {
-			return legAt(h.claim(m.node.ID), h.edge)
-		}
-	}
-	return nil
 }
 
 // legAt is the leg of a claim, of which no more is known than that it goes through an edge.

@@ -148,8 +148,8 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		m.mu.Lock()
 		l.busy = false
 		if done {
-			if d.kind == doAbandon && ctx.Err() == nil {
-				m.forsakenWritten(agent, d.token)
+			if ctx.Err() == nil {
+				m.did(agent, d, err)
 			}
 			l.deeds = l.deeds[1:]
 			tries = 0
@@ -171,6 +171,20 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 			m.complain(ctx, "write a claim's deed into the site's book", err)
 			pause(ctx, min(time.Second, 50*time.Millisecond<<min(tries, 5)))
 		}
+	}
+}
+
+// did takes in what the book made of a deed. It needs mu.
+func (m *Member) did(agent string, d deed, err error) {
+	if d.kind == doAbandon {
+		m.forsakenWritten(agent, d.token)
+	}
+	if d.kind != doResume {
+		return
+	}
+	wake(m.wakeCheck) // the agent's flow may wait for it
+	if errors.Is(err, ErrTaken) {
+		m.usurped(agent, d.token)
 	}
 }
 

@@ -203,23 +203,16 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string, fr
 	case !answers:
 		return nil, &call.RingError{Why: call.CauseNoAnswer, Code: 487}
 	}
-	l := settledLeg{calltest.NewLeg(dialog), make(chan struct{})}
+	l := &settledLeg{Leg: calltest.NewLeg(dialog), settled: make(chan struct{}), at: e, from: from, leg: leg}
 	if _, err := l.Answer(); err != nil {
 		return nil, err
 	}
 	context.AfterFunc(l.Context(), func() { //nolint:contextcheck // the leg's own life // BYE, which the phone answers in its own time
 		time.Sleep(30 * time.Millisecond)
-		e.mu.Lock()
-		mute := e.mute
-		e.mu.Unlock()
 		if e.apart(from) {
 			e.w.strand(func() { e.over(r.Agent, dialog) })
-			return
 		}
-		if !mute {
-			e.over(r.Agent, dialog)
-			close(l.settled)
-		}
+		l.farewell()
 	})
 	return l, nil
 }
@@ -250,7 +243,7 @@ func (w *world) rang(agent, dialog, how string) {
 }
 
 // busy is how many legs a phone has.
-func (w *world) busy(agent string) int { //nolint:unparam // it is anybody's
+func (w *world) busy(agent string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.legs[agent])

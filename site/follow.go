@@ -199,6 +199,7 @@ func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) 
 		}
 		if f.Flow != nil {
 			m.elsewhere(*f.Flow)
+			m.reroutes(f.Flow.Agent)
 		}
 		if f.Rest != nil {
 			m.settles(f.Rest.Agent, f.Rest.Call, f.Rest.Token)
@@ -210,6 +211,7 @@ func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) 
 	}
 	if e.Dead != "" {
 		m.view.dead(e.Dead, now.Before(m.spared), now)
+		m.reroutes("")
 		if !m.self(e.Dead) { // what an older run of this process left is still this node's
 			news.Dead = append(news.Dead, e.Dead)
 		}

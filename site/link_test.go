@@ -22,6 +22,7 @@ type link struct {
 	deny   string        // a method to which an error comes at once
 	slow   time.Duration // of each answer
 	did    []string      // the methods that were called, in order
+	delay  map[string]time.Duration
 	lag    time.Duration // how late the log comes
 	// released are the tokens that this node released.
 	released []call.Token
@@ -50,10 +51,21 @@ func (l *link) losing(method string, is bool) {
 	l.lose[method] = is
 }
 
+// delays has a method take a while to get to the book.
+func (l *link) delays(method string, by time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.delay = map[string]time.Duration{method: by}
+}
+
 var errLink = errors.New("connection refused")
 
 // pass lets a request through, as the link is.
 func (l *link) pass(ctx context.Context, method string, f func()) error {
+	l.mu.Lock()
+	delay := l.delay[method]
+	l.mu.Unlock()
+	time.Sleep(delay)
 	for {
 		l.mu.Lock()
 		shut, broken, lose, slow, deny := l.shut, l.broken, l.lose[method], l.slow, l.deny

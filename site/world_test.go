@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"hotline/call"
-	"hotline/call/calltest"
 	"hotline/internal/testkit"
 	"hotline/site"
 	"hotline/store/memstore"
@@ -365,11 +364,3 @@ func (p peers) Holds(ctx context.Context, n site.Node, keys []string) ([]string,
 	}
 	return to.Held(keys), nil
 }
-
-// leg tells when its BYE was answered.
-type settledLeg struct {
-	*calltest.Leg
-	settled chan struct{}
-}
-
-func (l settledLeg) Settled() <-chan struct{} { return l.settled }
