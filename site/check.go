@@ -26,13 +26,14 @@ func (m *Member) check(now time.Time) {
 	m.view.forget(now)
 	m.checkHolds(now)
 	of := charges{}
-	if m.whole && !m.dead {
+	m.checkLegs(of, now)
+	joined := m.whole && !m.dead
+	if joined {
+		m.mourn(now)
 		m.checkClaims(now) // first: an agent who has a flow and no claim can be another's at once
 	}
 	m.checkFlows(now)
-	m.checkLegs(of, now)
-	if m.whole && !m.dead {
-		m.mourn(now)
+	if joined {
 		m.checkCallers()
 		m.checkOrphans(of, now)
 	}

@@ -135,11 +135,16 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		if d.gate || d.settled != nil {
 			d = m.quiet(ctx, agent, d)
 		}
+		if ctx.Err() != nil { // it is not known whether the phone is free
+			continue
+		}
 		m.mu.Lock()
 		d = m.kept(agent, d)
 		m.mu.Unlock()
 		err := m.do(ctx, id, agent, d)
-		done := err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrRange) || ctx.Err() != nil
+		// Another's claim on an agent who talks here is refused by the gate in milliseconds, and given back.
+		again := errors.Is(err, ErrTaken) && d.kind == doResume && tries < 4
+		done := err == nil || errors.Is(err, ErrTaken) && !again || errors.Is(err, ErrRange) || ctx.Err() != nil
 		m.mu.Lock()
 		l.busy = false
 		if done {
@@ -158,6 +163,8 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		m.mu.Unlock()
 		switch {
 		case done:
+		case again:
+			pause(ctx, 100*time.Millisecond)
 		case errors.Is(err, ErrDead):
 			m.died(id)
 		default:
@@ -169,14 +176,15 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 
 // did takes in what the book made of a deed. It needs mu.
 func (m *Member) did(agent string, d deed, err error) {
-	switch d.kind {
-	case doAbandon:
+	if d.kind == doAbandon {
 		m.forsakenWritten(agent, d.token)
-	case doResume:
-		wake(m.wakeCheck) // the agent's flow may wait for it
-		if errors.Is(err, ErrTaken) {
-			m.usurped(agent, d.token)
-		}
+	}
+	if d.kind != doResume {
+		return
+	}
+	wake(m.wakeCheck) // the agent's flow may wait for it
+	if errors.Is(err, ErrTaken) {
+		m.usurped(agent, d.token)
 	}
 }
 

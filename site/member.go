@@ -107,7 +107,8 @@ func New(o Options) (*Member, error) {
 	now := time.Now()
 	m := &Member{
 		o: o, tell: make(turn, 1), process: hex.EncodeToString(random), dead: true, state: call.SiteJoining, since: now, heard: now, silent: now,
-		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, questioned: map[string]bool{}, forsaken: map[string]map[call.Token]*forsaken{}, partings: map[string]*parting{},
+		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, questioned: map[string]bool{},
+		forsaken: map[string]map[call.Token]*forsaken{}, partings: map[string]*parting{},
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
 		wakeRenew: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),

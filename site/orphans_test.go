@@ -133,6 +133,7 @@ func TestEdgeDies(t *testing.T) {
 				a.kill() // nobody is left who could tell the phone
 				a = w.node("c")
 				within(t, 8*time.Second, "a is dead too", func() bool { return a.desk.claim("8002").Orphan })
+				a.edge.mute = true // it does not hear of the end by its new edge
 				a.registers("8002")
 				within(t, time.Second, "the phone is at a node that lives", func() bool { return w.flowAt("8002") == a.Self() })
 				within(t, c.most, "it is cleared", func() bool {
@@ -145,6 +146,7 @@ func TestEdgeDies(t *testing.T) {
 				w.mu.Lock()
 				w.legs["8002"] = nil // the person hung up
 				w.mu.Unlock()
+				a.edge.mute = false
 				w.answerAfter = 10 * time.Millisecond
 				a.talk("8002", "call-2").Hangup(call.CauseBye)
 				a.Release("8002", "call-2", call.SiteRest{})

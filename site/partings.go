@@ -52,12 +52,12 @@ func (m *Member) parts(h *hold) {
 	}
 }
 
-// owned is the leg that this node has at a phone by whatever edge, dead or not: it rings, talks, or the phone does not know
-// yet that it has ended. Nil: none. It needs mu.
+// owned is the leg that this node has at a phone by way of whatever edge, dead or not: it rings, it talks, or the phone does not
+// know yet that it has ended. Nil: none. It needs mu.
 func (m *Member) owned(agent string) *call.GateLeg {
 	var leg *call.GateLeg
-	later := func(l call.GateLeg) {
-		if leg == nil || l.Token.Compare(leg.Token) > 0 {
+	later := func(l call.GateLeg, by call.NodeID) {
+		if l.Edge = by; leg == nil || l.Token.Compare(leg.Token) > 0 {
 			leg = &l
 		}
 	}
@@ -65,16 +65,14 @@ func (m *Member) owned(agent string) *call.GateLeg {
 		switch {
 		case h.agent != agent || !h.lives() || h.unsure || h.token == (call.Token{}):
 		case h.phase == talking && h.via.leg != nil:
-			later(h.gateLeg(m.node.ID))
+			later(h.gateLeg(m.node.ID), h.edge)
 		default:
-			later(*legAt(h.claim(m.node.ID), h.edge))
+			later(*legAt(h.claim(m.node.ID), h.edge), h.edge)
 		}
 	}
 	for _, p := range m.partings {
 		if p.at.Agent == agent && !p.over() {
-			at := p.at
-			at.Edge = p.via.edge
-			later(at)
+			later(p.at, p.via.edge)
 		}
 	}
 	return leg

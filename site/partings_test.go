@@ -20,6 +20,7 @@ type settledLeg struct {
 	once    sync.Once
 	mu      sync.Mutex
 	at      *edge // by way of which it goes
+	from    *edge // its owner's
 	leg     call.GateLeg
 }
 
@@ -79,10 +80,7 @@ func (l *settledLeg) bye() {
 	at.mu.Lock()
 	mute := at.mute
 	at.mu.Unlock()
-	at.w.mu.Lock()
-	away := at.w.unheard[at.n.name]
-	at.w.mu.Unlock()
-	if !mute && !away {
+	if !mute && !at.apart(l.from) {
 		at.over(l.leg.Agent, l.leg.Dialog)
 		l.once.Do(func() { close(l.settled) })
 	}
@@ -202,7 +200,8 @@ func TestEdgeDiesOwnerLives(t *testing.T) {
 func (w *world) talks(agent string, l call.Leg) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.legs[agent][l.(call.RelayedLeg).Dialog()]
+	_, is := w.legs[agent][l.(call.RelayedLeg).Dialog()]
+	return is
 }
 
 // rung is how often a phone rang.

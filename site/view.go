@@ -130,7 +130,7 @@ func (v *view) dead(id call.NodeID, spared bool, now time.Time) {
 		v.lose(pastNode{Node: n, died: now}, spared)
 	}
 	for _, c := range v.claims {
-		if c.Edge == id {
+		if c.Edge.Process() == id.Process() {
 			v.echoes[c.Agent] = echo{claim: c, since: now}
 		}
 	}
