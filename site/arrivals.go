@@ -182,7 +182,7 @@ func (m *Member) echo(agent string, answered map[string]bool, now time.Time) (ca
 		if c.Agent == "" || m.self(c.Edge) || answered[edge] {
 			continue
 		}
-		if _, lives := m.view.process(edge); lives || now.Before(m.lastEcho(c)) {
+		if m.view.lives(edge) || now.Before(m.lastEcho(c)) {
 			return c, true
 		}
 	}

@@ -83,6 +83,11 @@ func (m *Member) speaks(agent string, a *awayLeg, known map[string]other, now ti
 			a.from = a.leg.Edge.Process()
 		}
 	}
+	return m.hears(agent, a, known, now)
+}
+
+// hears is the part of speaks that other nodes say. It needs mu.
+func (m *Member) hears(agent string, a *awayLeg, known map[string]other, now time.Time) (spoken, over bool) {
 	for _, process := range []string{a.from, a.leg.Owner.Process()} {
 		if _, is := known[process]; !is {
 			continue
@@ -127,7 +132,7 @@ func (m *Member) fades(agent string, a *awayLeg) time.Time {
 		edge = call.NodeID(a.from)
 	}
 	died := a.silent // of one that the book does not tell of
-	if _, lives := m.view.process(edge.Process()); !lives {
+	if !m.view.lives(edge.Process()) {
 		died = m.deathOf(edge.Process())
 	}
 	return m.echoes(call.SiteClaim{Agent: agent, Since: a.leg.Since, Answered: a.leg.Answered}, died)

@@ -148,15 +148,8 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		m.mu.Lock()
 		l.busy = false
 		if done {
-			if ctx.Err() == nil {
-				m.did(agent, d, err)
-			}
-			l.deeds = l.deeds[1:]
 			tries = 0
-			if d.kind == doResume && len(m.out.first) > 0 {
-				delete(m.out.first, agent)
-				m.moved() // facts wait for that
-			}
+			m.did(ctx, agent, l, d, err)
 		} else {
 			l.deeds[0] = d
 		}
@@ -174,12 +167,21 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 	}
 }
 
-// did takes in what the book made of a deed. It needs mu.
-func (m *Member) did(agent string, d deed, err error) {
-	if d.kind == doAbandon {
+// did takes in what the book made of a deed, and takes it off its lane. It needs mu.
+func (m *Member) did(ctx context.Context, agent string, l *lane, d deed, err error) {
+	l.deeds = l.deeds[1:]
+	known := ctx.Err() == nil
+	if d.kind == doAbandon && known {
 		m.forsakenWritten(agent, d.token)
 	}
 	if d.kind != doResume {
+		return
+	}
+	if len(m.out.first) > 0 {
+		delete(m.out.first, agent)
+		m.moved() // facts wait for that
+	}
+	if !known {
 		return
 	}
 	wake(m.wakeCheck) // the agent's flow may wait for it

@@ -89,7 +89,7 @@ func (m *Member) ends(h *hold) {
 	end, _ := call.EndOf(h.leg)
 	h.phase, h.ended = ended, time.Now()
 	m.parts(h)
-	_, sure := m.view.process(h.edge.Process())
+	sure := m.view.lives(h.edge.Process())
 	sure = sure && !slices.Contains(unheard, end.Why)
 	if !sure && m.state != call.SiteCut && !m.self(h.edge) { // of its own edge's phones the gate knows
 		m.abandon(h)

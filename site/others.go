@@ -41,14 +41,14 @@ func (m *Member) known() map[string]other {
 		if m.self(id) || is && (was.died.IsZero() || !n.died.After(was.died)) {
 			continue
 		}
-		known[id.Process()] = other{Node: n.Node, died: n.died}
+		known[id.Process()] = other(n)
 	}
 	return known
 }
 
 // deadByBook reports whether a process is dead by the book, and not just missing. It needs mu.
 func (m *Member) deadByBook(process string, now time.Time) bool {
-	if _, lives := m.view.process(process); lives || !m.whole || now.Before(m.spared) {
+	if m.view.lives(process) || !m.whole || now.Before(m.spared) {
 		return false
 	}
 	for id := range m.view.missing {
@@ -80,7 +80,7 @@ func (m *Member) mourn(now time.Time) {
 	}
 	for id, n := range m.view.missing {
 		delete(m.view.missing, id)
-		if _, again := m.view.process(id.Process()); !again {
+		if !m.view.lives(id.Process()) {
 			m.view.past[id] = pastNode{Node: n.Node, died: now}
 			wake(m.wakeAsk)
 		}

@@ -131,7 +131,7 @@ func (m *Member) reroute(agent string, via *passage, told bool) bool {
 	}
 	to, lives := m.view.nodes[at.Edge]
 	same := at.Edge.Process() == via.edge.Process()
-	_, there := m.view.process(via.edge.Process())
+	there := m.view.lives(via.edge.Process())
 	switch {
 	case !lives:
 		return false

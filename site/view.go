@@ -194,14 +194,14 @@ func (v *view) forget(now time.Time) {
 	}
 }
 
-// process is the living node of a process, if there is one.
-func (v *view) process(p string) (Node, bool) {
-	for id, n := range v.nodes {
-		if id.Process() == p {
-			return n, true
+// lives reports whether a process is a living node.
+func (v *view) lives(process string) bool {
+	for id := range v.nodes {
+		if id.Process() == process {
+			return true
 		}
 	}
-	return Node{}, false
+	return false
 }
 
 // whole is a view as it was read: what died or became an orphan before is taken over from what was known.
@@ -218,7 +218,7 @@ func (v *view) whole(read View, book string, by func(time.Time) time.Time, spare
 		}
 	}
 	for agent, c := range v.claims {
-		if _, lives := next.process(c.Edge.Process()); !lives {
+		if !next.lives(c.Edge.Process()) {
 			next.echoes[agent] = echo{claim: c, since: now}
 		}
 	}
