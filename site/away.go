@@ -184,7 +184,7 @@ func (m *Member) lastEcho(c call.SiteClaim) time.Time {
 
 func (m *Member) echoes(c call.SiteClaim, died time.Time) time.Time {
 	if !c.Answered.IsZero() {
-		return died.Add(m.o.Deliver + m.o.Rings + flight)
+		return died.Add(m.o.Deliver + max(m.o.Rings, lonely) + flight)
 	}
 	over := c.Since.Add(m.o.Deliver + m.o.Rings + flight)
 	if n := died.Add(m.o.Deliver + flight); n.After(over) {

@@ -53,6 +53,9 @@ const (
 	endWithin = 40 * time.Second
 	// settleWithin is how long the answer to a BYE is waited for before a claim is given back.
 	settleWithin = 2 * time.Second
+	// lonely is after how long a phone is rid of a talk whose node and edge are dead: by its own RTP timeout, which is 30 s or
+	// 60 s in the usual softphones, or by the person who hears nothing.
+	lonely = 75 * time.Second
 	// flight is how long what a dead node sent may be on its way.
 	flight = time.Second
 	// settle is how long claims wait after the book was begun anew: the others write theirs meanwhile.

@@ -80,6 +80,12 @@ func TestJudge(t *testing.T) {
 			e.Attempts[1].Gaps = []span{{sec(51), sec(54)}}
 			e.Attempts[1].Ended, e.Legs[1].Ended = sec(56), sec(11)
 		}},
+		"an answer to an edge that lives": {ruleHears, func(e *evidence) {
+			l := e.Legs[4]
+			l.Agent, l.CallID, l.From, l.Owner, l.Edge, l.Marks = "8003", "x", "2", 1, 1, nil
+			l.Invited, l.Answered, l.Ended, l.How, l.Gaps = sec(19.8), sec(20.1), sec(27.1), endedNoAck, []span{{sec(20.1), sec(27.1)}}
+			e.Legs = append(e.Legs, l)
+		}},
 		"no record":          {ruleRecord, func(e *evidence) { e.Rows = e.Rows[1:] }},
 		"two records":        {ruleRecord, func(e *evidence) { e.Rows = append(e.Rows, row{ID: "z", From: "1", Started: sec(0), Finished: true}) }},
 		"nobody's record":    {ruleRecord, func(e *evidence) { e.Rows = append(e.Rows, row{ID: "z", From: "9", Started: sec(0), Finished: true}) }},
@@ -124,6 +130,13 @@ func TestJudge(t *testing.T) {
 // TestJudgeExcuses: what is nobody's fault, or was said to be lost, is not held against anybody.
 func TestJudgeExcuses(t *testing.T) {
 	for name, spoil := range map[string]func(e *evidence){
+		"an answer that went to an edge as it was killed, and beyond its restart": func(e *evidence) {
+			e.Faults[0].To = sec(24)
+			l := e.Legs[4]
+			l.Agent, l.CallID, l.From, l.Owner, l.Edge, l.Marks = "8003", "x", "2", 1, 0, nil
+			l.Invited, l.Answered, l.Ended, l.How, l.Gaps = sec(19.8), sec(20.1), sec(52.1), endedNoAck, []span{{sec(20.1), sec(52.1)}}
+			e.Legs = append(e.Legs, l)
+		},
 		"the machine stood still": func(e *evidence) {
 			e.Attempts[1].Gaps, e.Stalls = []span{{sec(6), sec(9)}}, []span{{sec(6.5), sec(8.5)}}
 		},

@@ -145,12 +145,17 @@ func (c *caseFile) excused(node int, began time.Time) []span {
 }
 
 // parted are the times in which an agent's phone and its call's node could not tell each other anything, the phone's edge
-// being dead, stopped or cut off: an answer that does not arrive brings no audio, and a BYE that does not ends none.
+// being dead, stopped or cut off: an answer that does not arrive brings no audio, and a BYE that does not ends none. Who
+// answered an edge that was killed is told nothing afterwards either: the way of the 200 died with it, and the phone gives up
+// by itself, 32 s later (RFC 3261, 13.3.1.4).
 func (c *caseFile) parted(l *leg) (spans []span) {
 	for _, f := range c.Faults {
 		of := f.Node >= 0 && l.Owner != l.Edge && (f.Node == l.Edge || f.Node == l.Owner)
 		if of && (f.Kind == faultCutNodes || f.Node == l.Edge && (f.Kind == faultKill || f.Kind == faultPause)) {
 			spans = append(spans, f.span)
+		}
+		if of && f.Kind == faultKill && f.Node == l.Edge && l.How == endedNoAck && !l.Answered.Before(f.From.Add(-crossing)) && l.Answered.Before(f.To) {
+			spans = append(spans, span{f.From, l.Ended})
 		}
 	}
 	return spans
