@@ -3,7 +3,6 @@ package site
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -200,16 +199,17 @@ func (m *Member) ask(process string, n Node, agents []string) {
 		limited, stop := context.WithTimeout(ctx, askWithin)
 		pasts, err := m.o.Peers.Yield(limited, n, agents)
 		stop()
+		m.mu.Lock()
+		m.heardOf(process, began, err == nil)
 		if err != nil {
-			m.mu.Lock()
 			m.unanswered(process, agents, time.Now())
-			m.mu.Unlock()
 		}
+		m.mu.Unlock()
 		switch {
 		case err == nil && len(pasts) < len(agents):
 			pause(ctx, 20*time.Millisecond) // it waits for what the book says
 		case err != nil:
-			m.complain(ctx, "ask node "+n.Name+" about phones that are new here: they are not rung until it answers or is dead", err)
+			m.complain(ctx, "ask node "+n.Name+": phones that are new here are not rung until it answers or is dead", err)
 			wake(m.wakeAsk)
 			pause(ctx, time.Second) // before it is asked again
 		}
@@ -322,9 +322,4 @@ func (m *Member) yield(agent string) call.GatePast {
 	m.gone(agent)
 	delete(m.own.flows, agent)
 	return past
-}
-
-// nodes are the processes' ids in order, for whoever lists them.
-func sortedNodes(nodes map[call.NodeID]Node) []Node {
-	return slices.SortedFunc(maps.Values(nodes), func(a, b Node) int { return compareNodes(a, b) })
 }

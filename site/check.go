@@ -29,6 +29,7 @@ func (m *Member) check(now time.Time) {
 	of := charges{}
 	m.checkLegs(of, now)
 	if m.whole && !m.dead {
+		m.checkTroubles(now)
 		m.mourn(now)
 		m.checkCallers()
 		m.checkClaims(now)

@@ -142,6 +142,11 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		done := err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrRange) || ctx.Err() != nil
 		m.mu.Lock()
 		l.busy = false
+		given := !done && tries >= triesMost && !errors.Is(err, ErrDead) && !m.cut && m.silent.IsZero()
+		if given { // what it was for is done again when things are looked over, and others wait behind it
+			m.figures.lost.Inc()
+			done = true
+		}
 		if done {
 			if d.kind == doAbandon && ctx.Err() == nil {
 				m.forsakenWritten(agent, d.token)
@@ -157,6 +162,9 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		}
 		m.mu.Unlock()
 		switch {
+		case given:
+			m.o.Logger.Error("the site's book does not take what is to be written of an agent's claim: it is given up",
+				zap.String("agent", agent), zap.Error(err))
 		case done:
 		case errors.Is(err, ErrDead):
 			m.died(id)

@@ -74,6 +74,7 @@ func (m *Member) renew(ctx context.Context) error {
 		m.died(id)
 		return err
 	case err != nil:
+		m.complain(ctx, "renew this node's lease in the site's book", err)
 		return err
 	case lease.Book != book: // the book was lost, and somebody made this one believe that we live: it is not so
 		m.died(id)
@@ -147,23 +148,6 @@ func (m *Member) returns(anew bool, now time.Time) {
 		if f.Caller != nil {
 			m.out.say(m, f)
 		}
-	}
-}
-
-// complain logs what the book did not do: at first, and then each minute.
-func (m *Member) complain(ctx context.Context, what string, err error) {
-	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
-		return
-	}
-	m.mu.Lock()
-	now := time.Now()
-	quiet := now.Sub(m.complained) < time.Minute
-	if !quiet {
-		m.complained = now
-	}
-	m.mu.Unlock()
-	if !quiet {
-		m.o.Logger.Warn(what, zap.Error(err))
 	}
 }
 

@@ -36,7 +36,6 @@ type Member struct {
 	clock       clock
 	// heard is when the book last answered, silent since when it has not though it was asked; zero: it answers.
 	heard, silent time.Time
-	complained    time.Time
 	settled       time.Time // until when claims wait after the book was begun anew
 	joined        time.Time // when the whole was read for the first time
 	spared        time.Time // until when nobody is dead by the book, see others.go
@@ -53,6 +52,7 @@ type Member struct {
 	handed        call.Token // the highest that a gate handed out here while the node was cut
 	out           outbox
 	arrivals      arrivals
+	troubles      troubles
 	questioned    map[string]bool                     // owners' processes, one request each
 	judged        map[string]*judgement               // orphans at work, by key
 	forsaken      map[string]map[call.Token]*forsaken // claims that were abandoned, by agent and token
@@ -106,6 +106,7 @@ func New(o Options) (*Member, error) {
 		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, questioned: map[string]bool{}, forsaken: map[string]map[call.Token]*forsaken{},
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
+		troubles:  newTroubles(),
 		wakeRenew: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
 		wakeAsk: make(chan struct{}, 1), wakeCheck: make(chan struct{}, 1), wakeJobs: make(chan struct{}, 1),
 	}
@@ -237,8 +238,15 @@ func wait(ctx context.Context, c chan struct{}, d time.Duration) bool {
 
 // Leave says goodbye: once the calls are over, since claims and callers of a node that left are those of a dead one. What
 // was said before is written first. Afterwards the node is a member no more; Run goes on until its ctx is done. Errors:
-// ctx was done before the book had it; then the lease's end says it.
+// ctx was done before the book had it; then the lease's end says it. Of a ctx with a deadline the last second is kept for
+// the goodbye: what cannot be written does not stand in its way.
 func (m *Member) Leave(ctx context.Context) error {
+	writing := ctx
+	if by, ends := ctx.Deadline(); ends {
+		limited, stop := context.WithDeadline(ctx, by.Add(-goodbye))
+		defer stop()
+		writing = limited
+	}
 	for {
 		m.mu.Lock()
 		id, dead, idle, changed := m.node.ID, m.dead, m.out.idle(), m.changed
@@ -253,12 +261,12 @@ func (m *Member) Leave(ctx context.Context) error {
 		case !idle && running:
 			t := time.NewTimer(20 * time.Millisecond)
 			select {
-			case <-ctx.Done():
+			case <-writing.Done():
 			case <-changed:
 			case <-t.C:
 			}
 			t.Stop()
-			if ctx.Err() == nil {
+			if writing.Err() == nil {
 				continue
 			}
 		}

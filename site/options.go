@@ -51,6 +51,10 @@ const (
 	askWithin = time.Second
 	// endWithin is for how long an orphan's leg is waited for: a transaction's 32 s (RFC 3261, 64·T1) and some.
 	endWithin = 40 * time.Second
+	// goodbye is what is left of the time to leave for the goodbye itself.
+	goodbye = time.Second
+	// triesMost is how often a deed is tried that a book which answers does not take: some 8 s.
+	triesMost = 12
 	// settleWithin is how long the answer to a BYE is waited for before a claim is given back.
 	settleWithin = 2 * time.Second
 	// flight is how long what a dead node sent may be on its way.

@@ -41,6 +41,10 @@ type Status struct {
 	Epoch uint64         `json:"epoch"`
 	// Nodes are those that live as far as is known, this one among them, by name.
 	Nodes []Node `json:"nodes"`
+	// Unheard are those that live and do not answer this one, Namesakes those that have its name, and since when: both for
+	// more than 10 s.
+	Unheard   map[call.NodeID]time.Time `json:"unheard,omitempty"`
+	Namesakes map[call.NodeID]time.Time `json:"namesakes,omitempty"`
 	// Heard is when the book last answered, LeaseUntil when the lease ends, Clock by how much the book's instants may be
 	// wrong here, at most.
 	Heard      time.Time     `json:"heard"`
@@ -64,7 +68,9 @@ type Status struct {
 func (m *Member) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := time.Now()
 	return Status{
+		Unheard: m.troubled(m.troubles.unheard, now), Namesakes: m.troubled(m.troubles.namesakes, now),
 		State: m.shown(), Since: m.since, Self: m.node.ID, Epoch: m.lease.Epoch, Nodes: sortedNodes(m.view.nodes),
 		Heard: m.heard, LeaseUntil: m.leaseEnd, Clock: m.clock.margin(), Pending: m.out.size(),
 		Held: len(m.arrivals.held), Doubts: m.doubts, Abandoned: m.abandoned,

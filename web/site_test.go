@@ -108,7 +108,7 @@ func (w *town) open(t *testing.T, name string) {
 		Status: func() SiteStatus {
 			return SiteStatus{
 				ID: call.NodeID(name + ".1"), State: call.SiteJoined, Since: now, Epoch: 3, Lease: 4 * time.Second, Doubts: 1, Flows: 7,
-				Nodes: []SiteNode{{ID: "n2.1", Name: "n2", SIP: "127.0.0.2:5070", HTTP: "127.0.0.2:8070"}, {ID: "n1.1", Name: "n1"}},
+				Nodes: []SiteNode{{ID: "n2.1", Name: "n2", SIP: "127.0.0.2:5070", HTTP: "127.0.0.2:8070", Unheard: now, Namesake: true}, {ID: "n1.1", Name: "n1"}},
 			}
 		},
 		Others: func() (others []Node) {
