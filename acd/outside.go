@@ -35,8 +35,8 @@ func (goroutines) ring(d *desk, o *offer) context.CancelCauseFunc {
 // settleWithin is for how long a leg that has ended is waited for to settle.
 const settleWithin = 2 * time.Second
 
-// settling is a leg that knows when its phone is free: with the final response to the BYE or CANCEL by which it ended,
-// which comes after its context's end; nil where it does not. Legs at the phones of a site are.
+// settling is a leg that knows when its phone may be rung anew, which comes after its context's end: once its BYE has left
+// on a node alone, and in a site with the final response to the BYE or CANCEL by which it ended; nil where it does not.
 type settling interface{ Settled() <-chan struct{} }
 
 func (goroutines) watch(leg call.Leg, ended func()) func() bool {

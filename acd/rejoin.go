@@ -91,26 +91,76 @@ func (c *caller) knows() bool {
 	return c.queue.Rejoin > 0 && !c.queue.retired && c.Asserted && c.From != "" && !c.Private && c.only == nil
 }
 
-// rejoin puts a caller who came back into the place of before. One who has an earlier place already (kept over a
-// restart) stays there.
+// rejoin puts a caller who came back into the place of before.
 func (d *desk) rejoin(c *caller) {
-	if !c.knows() {
+	entered, ok := d.takePlace(c)
+	if !ok {
 		return
 	}
-	taken, ok := d.places.take(placeKey{c.Queue, c.From}, d.now)
-	if taken != nil {
-		d.sayPlace(taken, true)
-	}
-	if !ok || !taken.entered.Before(c.Entered) {
-		return
-	}
-	entered := taken.entered
 	c.Entered, c.rejoined = entered, true
 	c.came = d.now
-	c.seat.rejoin(entered)
+	d.rejoined(c)
+}
+
+// rejoinWaiting is rejoin for a caller who has waited for a while.
+func (d *desk) rejoinWaiting(c *caller) {
+	entered, ok := d.takePlace(c)
+	if !ok {
+		return
+	}
+	d.backdate(c, entered)
+	d.rejoined(c)
+	d.sayCaller(c)
+}
+
+// takePlace takes the place that is kept for a caller, and returns who is in it since when. One who has an earlier place
+// already (kept over a restart) stays there.
+func (d *desk) takePlace(c *caller) (entered time.Time, ok bool) {
+	if !c.knows() {
+		return time.Time{}, false
+	}
+	taken, ok := d.places.take(placeKey{c.Queue, c.From}, d.now)
+	if taken == nil {
+		return time.Time{}, false
+	}
+	d.sayPlace(taken, true)
+	return taken.entered, ok && taken.entered.Before(c.Entered)
+}
+
+// rejoined writes down that a caller is in the place of before.
+func (d *desk) rejoined(c *caller) {
+	c.seat.rejoin(c.Entered)
 	decision := d.decision(c)
 	decision.Rule = rejoinRule
 	c.seat.decide(decision)
+}
+
+// backdate gives a caller who waits the rank of one who entered earlier, who is back in that place. Phones that ring for the
+// caller ring on.
+func (d *desk) backdate(c *caller, entered time.Time) {
+	q := c.queue
+	c.want().remove(c)
+	d.touched.once.waiting.remove(c)
+	q.line.remove(c)
+	q.waiting.remove(c)
+	if q.own != nil {
+		q.own.remove(c)
+	}
+	c.Entered, c.rejoined = entered, true
+	c.entered = d.entered(c)
+	r := d.rankOf(c)
+	r.seq = c.rank.seq
+	c.rank = r
+	q.waiting.add(c)
+	if q.own != nil && c.remote == nil {
+		q.own.add(c)
+	}
+	q.line.add(c)
+	d.encircle(c)
+	if c.climb != nil {
+		d.ascend(c)
+	}
+	d.index(c)
 }
 
 // remember keeps the place of a caller who left while waiting.
@@ -142,6 +192,7 @@ func (s *seat) rejoin(entered time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.visit.Rejoined, s.visit.Since = true, new(entered)
+	s.tell()
 }
 
 // abandoned is when the caller gave the place up and left.

@@ -12,6 +12,10 @@ import (
 // again and again.
 const sameStay = time.Second
 
+// deathUnknown is for how long at most a node may be dead without the others being told: its lease, and as long again for
+// who looks whether that is over, and for the log.
+const deathUnknown = 10 * time.Second
+
 // all are the callers of other nodes, in the order in which they would be served, so that whatever is done for each is
 // done alike everywhere.
 func (s *siteDesk) all() []*caller {
@@ -34,6 +38,7 @@ func (d *desk) learnCaller(f *call.SiteCaller, whole *census) {
 	if s.ours(f.Owner) {
 		return
 	}
+	d.tookPlace(f)
 	key := keyOf(f.Owner, f.Call)
 	if c := s.callers[key]; c != nil {
 		if c.Queue == f.Queue && c.Agent == f.Agent && c.came.Sub(f.Came).Abs() < sameStay {
@@ -73,7 +78,8 @@ func (d *desk) seatRemote(f *call.SiteCaller) *caller {
 		},
 		queue: d.byQueue[f.Queue], remote: &told, unwatch: func() bool { return true },
 	}
-	c.came, c.spent = f.Came, f.Once // one try is its own node's, at once
+	c.came, c.rejoined = f.Came, f.Rejoined
+	c.spent = f.Once // one try is its own node's, at once
 	if f.Queue == "" {
 		c.queue = d.people
 	}
@@ -93,6 +99,9 @@ func (d *desk) seatRemote(f *call.SiteCaller) *caller {
 func (d *desk) changed(c *caller, f *call.SiteCaller) {
 	told := *f
 	c.remote = &told
+	if f.Rejoined && !c.rejoined {
+		d.backdate(c, f.Entered)
+	}
 	if c.regular != nil && c.regular.ID != f.Regular {
 		d.anybody(c)
 	}
@@ -118,13 +127,33 @@ func (d *desk) learnGone(f *call.SiteCallerGone) {
 	d.dropRemote(c, howWithdrawn, f.At)
 }
 
-// outlive keeps the place of a caller whose node died, as of one who was cut off.
+// outlive keeps the place of a caller whose node died, as of one who was cut off. Who has called again before that was known
+// has it at once, where that call is ours.
 func (d *desk) outlive(c *caller) {
-	if c.knows() {
-		d.places.keep(placeKey{c.Queue, c.From}, c.Entered, d.now, c.queue.Rejoin)
-		d.forgetPast()
-	}
 	d.dropRemote(c, howWithdrawn, d.now)
+	if !c.knows() {
+		return
+	}
+	d.places.keep(placeKey{c.Queue, c.From}, c.Entered, d.now, c.queue.Rejoin)
+	if again := d.redialled(c); again != nil && again.remote == nil {
+		d.rejoinWaiting(again)
+	}
+	d.forgetPast()
+}
+
+// redialled is the caller in whom one comes back whose node is dead: the first of that number, at whatever node, so that
+// all desks find the same one, who came after and not before the node may have died. Nil: nobody has called again yet.
+func (d *desk) redialled(lost *caller) (again *caller) {
+	since := d.now.Add(-deathUnknown)
+	for _, x := range lost.queue.waiting.items {
+		if x.From != lost.From || !x.knows() || x.rejoined || !lost.Entered.Before(x.Entered) || x.came.Before(since) {
+			continue
+		}
+		if again == nil || x.goesBefore(again) {
+			again = x
+		}
+	}
+	return again
 }
 
 // dropRemote takes a caller of another node out of its queue, however the stay ended.
@@ -149,12 +178,22 @@ func (d *desk) setApart(c *caller) {
 	d.site.setApart(call.SiteFact{Caller: &told})
 }
 
+// tookPlace drops the place that a caller of another node is back in: of one that each desk has kept by itself, from a node
+// that died, nothing else tells it.
+func (d *desk) tookPlace(f *call.SiteCaller) {
+	kept := d.places.kept[placeKey{f.Queue, f.From}]
+	if f.Rejoined && kept != nil && kept.entered.Sub(f.Entered).Abs() < sameStay {
+		d.places.drop(kept)
+		d.forgetPast()
+	}
+}
+
 // learnPlace takes in a place that is kept at another node, or was taken up again there.
 func (d *desk) learnPlace(f *call.SitePlace) {
 	key := placeKey{f.Queue, f.Number}
 	kept := d.places.kept[key]
 	switch q := d.byQueue[f.Queue]; {
-	case kept != nil && kept.left.After(f.Left): // of another stay, since
+	case kept != nil && kept.left.Sub(f.Left) > sameStay: // of another stay, since
 	case f.Taken && kept != nil:
 		d.places.drop(kept)
 	case f.Taken, q == nil, q.retired, q.Rejoin <= 0, f.Number == "", f.Until.Before(d.now):

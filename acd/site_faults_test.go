@@ -160,6 +160,9 @@ func (w *world) whole() (facts []call.SiteFact) {
 	for _, s := range inOrder(w.shifts) {
 		facts = append(facts, call.SiteFact{Shift: s})
 	}
+	for _, p := range inOrder(w.places) {
+		facts = append(facts, call.SiteFact{Place: p})
+	}
 	return facts
 }
 

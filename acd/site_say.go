@@ -42,6 +42,7 @@ func (d *desk) sayCaller(c *caller) {
 	f := &call.SiteCaller{
 		Call: c.CallID, Owner: d.site.self, Queue: c.Queue, Agent: c.Agent, Once: c.Once, From: c.From, Private: c.Private,
 		Asserted: c.Asserted, Front: c.Front, Stay: c.Stay, Prefer: c.Prefer, Entered: c.Entered, Came: c.came,
+		Rejoined: c.rejoined,
 	}
 	if c.regular != nil {
 		f.Regular = c.regular.ID
@@ -90,11 +91,16 @@ func (d *desk) sayChosen() {
 
 // sayPlace tells of a place that is kept here, or was taken up again.
 func (d *desk) sayPlace(p *place, taken bool) {
-	if d.site != nil {
-		d.say(call.SiteFact{Place: &call.SitePlace{
-			Queue: p.queue, Number: p.number, Entered: p.entered, Left: p.left, Until: p.until, Taken: taken,
-		}})
+	if d.site == nil {
+		return
 	}
+	left := p.left
+	if taken {
+		left = d.now // p.left, turned to the book's clock once more, may come out earlier than what the book has
+	}
+	d.say(call.SiteFact{Place: &call.SitePlace{
+		Queue: p.queue, Number: p.number, Entered: p.entered, Left: left, Until: p.until, Taken: taken,
+	}})
 }
 
 // sayRegular tells who talked to a number last. What happened before this desk was made the others know from the

@@ -39,7 +39,8 @@ func (n *worldNode) Say(facts ...call.SiteFact) {
 	})
 }
 
-// stamp has a fact be this run's, and has the book know it; false if another edge has the phone by now.
+// stamp has a fact be this run's, and has the book know it; false if it changes nothing, such as a flow of a phone that another
+// edge has by now, or a place taken up that the book was not told of.
 func (n *worldNode) stamp(f *call.SiteFact) bool {
 	switch {
 	case f.Flow != nil:
@@ -64,6 +65,16 @@ func (n *worldNode) stamp(f *call.SiteFact) bool {
 		n.w.rests[f.Rest.Agent] = f.Rest
 	case f.Shift != nil:
 		n.w.shifts[f.Shift.Agent] = f.Shift
+	case f.Place != nil:
+		key := f.Place.Queue + " " + f.Place.Number
+		was := n.w.places[key]
+		if was != nil && was.Left.After(f.Place.Left) || was == nil && f.Place.Taken {
+			return false
+		}
+		n.w.places[key] = f.Place
+		if f.Place.Taken {
+			delete(n.w.places, key)
+		}
 	}
 	return true
 }

@@ -33,6 +33,7 @@ type world struct {
 	callers map[string]*call.SiteCaller
 	rests   map[string]*call.SiteRest
 	shifts  map[string]*call.Shift
+	places  map[string]*call.SitePlace
 	claims  map[string]*call.SiteClaim
 	n       uint64
 	phones  map[string]*worldPhone
@@ -93,7 +94,7 @@ func newWorld(tb testing.TB, nodes int, o acd.Options) *world {
 	tb.Helper()
 	w := &world{
 		t: tb, start: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), delay: func() time.Duration { return 0 },
-		callers: map[string]*call.SiteCaller{}, rests: map[string]*call.SiteRest{}, shifts: map[string]*call.Shift{},
+		callers: map[string]*call.SiteCaller{}, rests: map[string]*call.SiteRest{}, shifts: map[string]*call.Shift{}, places: map[string]*call.SitePlace{},
 		flows: map[string]*call.SiteFlow{}, claims: map[string]*call.SiteClaim{}, phones: map[string]*worldPhone{},
 		calls: map[string]*worldCall{}, engage: map[string]*acd.SimLeg{}, home: map[string]int{}, refusedAt: map[time.Duration]bool{},
 	}

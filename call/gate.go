@@ -54,7 +54,7 @@ const (
 //	open   | is here, and no leg lives              | a token above the highest    | Admit, Dialled, Hold, Yield
 //	busy   | rings, or talks, through here          | the same ring, tried anew    | Over
 //	talks  | is in a call that it dialled           | nothing                      | Over
-//	seeded | rings, or talks, through another edge  | nothing                      | Free
+//	seeded | rings, or talks, through another edge  | nothing                      | Free, Adopt
 //	held   | has come, from an edge unknown         | nothing                      | Seed, Yield
 //	gone   | is at another edge                     | nothing                      | Hold
 //
@@ -150,6 +150,17 @@ func (g *Gate) Dialled(leg GateLeg) {
 		g.dialled = make(map[string]GateLeg)
 	}
 	g.dialled[leg.Dialog] = leg
+}
+
+// Adopt enters a leg that talks by a claim, and goes through here from now on, until [Gate.Over]: the edge that it went through
+// is dead, and its owner has sent something to the phone by way of this one. Another leg that lives keeps living beside it.
+func (g *Gate) Adopt(leg GateLeg) {
+	g.see(leg.Token)
+	if g.leg != nil && g.leg.Dialog != leg.Dialog {
+		g.Dialled(leg)
+		return
+	}
+	g.leg, g.far = &leg, false
 }
 
 // Over ends the leg of a dialog that goes through here: the phone's final answer that is no 2xx, or the end of its

@@ -95,6 +95,31 @@ func TestGateTable(t *testing.T) {
 		require.True(t, g.Free("far"))
 		require.Equal(t, call.GateOpen, admit(&g, "x", 11))
 	})
+	t.Run("adopted", func(t *testing.T) {
+		var g call.Gate
+		g.Hold()
+		leg := gateLeg("far", 7)
+		g.Adopt(leg)
+		g.Seed(call.GatePast{Leg: &leg})
+		require.Equal(t, []call.GateLeg{leg}, g.Legs(), "it goes through here")
+		require.False(t, g.Free("far"), "it is not for another edge to say")
+		require.Equal(t, call.GateStale, admit(&g, "x", 7))
+		require.Equal(t, call.GateBusy, admit(&g, "x", 8))
+		require.True(t, g.Over("far"))
+		g.Seed(call.GatePast{})
+		require.Equal(t, call.GateOpen, admit(&g, "x", 9))
+		g.Adopt(gateLeg("late", 8)) // the phone was rung before its owner came
+		require.Len(t, g.Legs(), 2)
+		require.True(t, g.Over("x"))
+		require.Equal(t, call.GateBusy, admit(&g, "y", 10))
+		require.True(t, g.Over("late"))
+		g.Hold()
+		g.Seed(call.GatePast{Leg: &leg})
+		require.Empty(t, g.Legs())
+		g.Adopt(leg)
+		require.Len(t, g.Legs(), 1, "a leg that it was seeded with")
+		require.True(t, g.Over("far"))
+	})
 	t.Run("gone, and back while it talks through here", func(t *testing.T) {
 		var g call.Gate
 		admit(&g, "x", 4)

@@ -53,6 +53,20 @@ type Leg interface {
 	Attach(post func(Command) bool)
 }
 
+// RelayedLeg is what a leg of an agent's phone that was rung by a claim can do besides: the phone may be registered at another
+// node, and outlive it.
+type RelayedLeg interface {
+	Leg
+	// Dialog is the SIP Call-ID.
+	Dialog() string
+	// Settled is closed once nothing rings or talks by the leg any more, or the phone has had its time to say so: later than the
+	// leg's context ends.
+	Settled() <-chan struct{}
+	// Reroute has all that is asked of the phone go by way of the node at door (HOST:PORT), where it is registered now, since the
+	// node that it was rung through is dead. It does not wait for the phone.
+	Reroute(door string)
+}
+
 // Party is who ended a leg.
 type Party string
 

@@ -50,6 +50,9 @@ type SiteCaller struct {
 	Entered time.Time `json:"entered"`
 	Came    time.Time `json:"came"`
 	Regular string    `json:"regular,omitempty"`
+	// Rejoined: the caller is back in the place of who entered then. It may become so while the caller waits: of one who
+	// called again before it was known that the node of the call before is dead.
+	Rejoined bool `json:"rejoined,omitempty"`
 }
 
 // SiteCallerGone tells that a caller waits no more, and how the stay ended, in the words of [Visit.How].
@@ -110,7 +113,7 @@ type SitePlace struct {
 	Entered time.Time `json:"entered"`
 	Left    time.Time `json:"left"`
 	Until   time.Time `json:"until"`
-	// Taken: somebody took it up; it is gone.
+	// Taken: somebody took it up, at the instant Left; it is gone.
 	Taken bool `json:"taken,omitempty"`
 }
 

@@ -277,6 +277,9 @@ func (n *negotiator) accept(answer []byte) (*agreement, error) {
 		if !f.kind.audio() || !slices.Contains(n.ours.receive[:], f.kind) {
 			continue
 		}
+		if meant := n.ours.receive[f.payload]; meant != payloadNone && meant != f.kind {
+			continue // our offer has something else under that number: packets of it would mean one thing here and another there
+		}
 		a, _ := m.agree(f.kind.codec())
 		a.receive, a.secure = n.ours.receive, secure
 		// An answer cannot have us do what we did not offer (RFC 3264 section 6.1). Phones that hold us answer a refresh

@@ -199,6 +199,7 @@ func (d *toneDetector) judge() Key {
 		return 0
 	}
 	d.sounding, d.off, d.row, d.column = true, 0, row, column
+	d.whole = 0                             // the next key has a window of its own
 	const block = toneBlock * toneBlock / 4 // what an amplitude's square is in the sum of one block
 	d.rowOn, d.columnOn = rowPower*block, columnPower*block
 	return Key(keyTable[row*4+column-4])

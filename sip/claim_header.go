@@ -20,9 +20,11 @@ const (
 	nodeHeaders = "hotline-"
 	// headerClaim is on an INVITE to another node's phone: the claim by which it is made.
 	headerClaim = "Hotline-Claim"
+	// headerLeg is on a request in the dialog of a leg that went through a node which has died: whose leg it is.
+	headerLeg = "Hotline-Leg"
 	// headerHighest is on an edge's 486: the highest token that the gate has seen.
 	headerHighest = "Hotline-Highest"
-	// headerRefused is on an edge's refusal of an INVITE that it does not believe: why.
+	// headerRefused is on an edge's refusal of what it does not believe, or cannot bring to the phone: why.
 	headerRefused = "Hotline-Refused"
 	// headerSource is on responses of a phone: the address that it is at, which its audio may come from as well.
 	headerSource = "Hotline-Source"
@@ -57,13 +59,7 @@ func (h *claimHeader) fields() string {
 }
 
 func (h *claimHeader) mac(secret []byte) []byte {
-	m := hmac.New(sha256.New, secret)
-	for _, s := range []string{
-		"hotline claim 1", h.fields(), h.dialog, h.tag, strconv.FormatUint(uint64(h.seq), 10), h.agent, h.sentBy,
-	} {
-		m.Write([]byte(s + "\n")) // none of them has a line end in it
-	}
-	return m.Sum(nil)
+	return macOf(secret, "hotline claim 1", h.fields(), h.dialog, h.tag, strconv.FormatUint(uint64(h.seq), 10), h.agent, h.sentBy)
 }
 
 // String is the header's value under a secret.
@@ -80,37 +76,58 @@ var (
 // read takes a header's value, of an INVITE whose part of h is there. Nothing of it is believed before its MAC. Errors:
 // errClaimForm, errClaimMAC.
 func (h *claimHeader) read(value string, secret []byte) error {
-	fields, mac, ok := strings.Cut(value, ";mac=")
-	sum, err := hex.DecodeString(mac)
-	const longest = 1 << 10
-	if !ok || err != nil || len(sum) != sha256.Size || len(fields) > longest {
-		return errClaimForm
-	}
-	parts := strings.Split(fields, ";")
-	names := []string{"edge=", "owner=", "call=", "within="}
-	if len(parts) != len(names)+1 {
-		return errClaimForm
-	}
-	values := make([]string, len(names))
-	for i, name := range names {
-		escaped, named := strings.CutPrefix(parts[i+1], name)
-		if values[i], err = url.QueryUnescape(escaped); !named || err != nil {
-			return errClaimForm
-		}
+	fields, sum, token, values, err := signedFields(value, "edge=", "owner=", "call=", "within=")
+	if err != nil {
+		return err
 	}
 	ms, err := strconv.ParseInt(values[3], 10, 32)
 	if err != nil || ms <= 0 || ms > withinMost.Milliseconds() {
 		return errClaimForm
 	}
-	if h.token, err = call.ParseToken(parts[0]); err != nil {
+	h.token, h.edge, h.owner, h.call = token, call.NodeID(values[0]), call.NodeID(values[1]), values[2]
+	h.within = time.Duration(ms) * time.Millisecond
+	return believed(fields, h.fields(), sum, h.mac(secret))
+}
+
+// signedFields takes the value of a header of the nodes' apart: a token, values of these names in this order
+// (percent-encoded), and a MAC over all of them. Errors: errClaimForm.
+func signedFields(value string, names ...string) (fields string, sum []byte, token call.Token, values []string, err error) {
+	fields, mac, ok := strings.Cut(value, ";mac=")
+	sum, err = hex.DecodeString(mac)
+	const longest = 1 << 10
+	parts := strings.Split(fields, ";")
+	if !ok || err != nil || len(sum) != sha256.Size || len(fields) > longest || len(parts) != len(names)+1 {
+		return "", nil, call.Token{}, nil, errClaimForm
+	}
+	values = make([]string, len(names))
+	for i, name := range names {
+		escaped, named := strings.CutPrefix(parts[i+1], name)
+		if values[i], err = url.QueryUnescape(escaped); !named || err != nil {
+			return "", nil, call.Token{}, nil, errClaimForm
+		}
+	}
+	if token, err = call.ParseToken(parts[0]); err != nil {
+		return "", nil, call.Token{}, nil, errClaimForm
+	}
+	return fields, sum, token, values, nil
+}
+
+// believed compares what was read with the one way to write it, and the MAC.
+func believed(fields, again string, sum, mac []byte) error {
+	if fields != again {
 		return errClaimForm
 	}
-	h.edge, h.owner, h.call, h.within = call.NodeID(values[0]), call.NodeID(values[1]), values[2], time.Duration(ms)*time.Millisecond
-	if h.fields() != fields {
-		return errClaimForm // one way to write it
-	}
-	if !hmac.Equal(sum, h.mac(secret)) {
+	if !hmac.Equal(sum, mac) {
 		return errClaimMAC
 	}
 	return nil
+}
+
+// macOf is HMAC-SHA256 over parts, none of which has a line end in it.
+func macOf(secret []byte, parts ...string) []byte {
+	m := hmac.New(sha256.New, secret)
+	for _, s := range parts {
+		m.Write([]byte(s + "\n"))
+	}
+	return m.Sum(nil)
 }

@@ -15,6 +15,9 @@ import (
 // writeTimeout bounds a write to a TCP peer that does not read.
 const writeTimeout = 5 * time.Second
 
+// writeSoonIn bounds one that others wait for.
+const writeSoonIn = 250 * time.Millisecond
+
 // conns knows the open TCP connections that peers made to us, and bounds them. Its methods may be called from
 // any goroutine; the functions it was given are called without its lock.
 type conns struct {
@@ -247,8 +250,29 @@ func (t *trackedConn) Write(b []byte) (int, error) {
 	defer t.unsent.Add(-1)
 	t.writing.Lock() // else each message that waits would put off the end of the one that is being written
 	defer t.writing.Unlock()
+	return t.write(b, writeTimeout)
+}
+
+// writeSoon is Write for who must not wait: the goroutine that reads what other nodes send. A peer whose window is closed
+// has long stopped to read: it loses its connection, and all others wait no longer than writeSoonIn for it.
+func (t *trackedConn) writeSoon(b []byte) error {
+	t.unsent.Add(1)
+	defer t.unsent.Add(-1)
+	for limit := time.Now().Add(writeSoonIn); !t.writing.TryLock(); {
+		if !time.Now().Before(limit) || !pause(time.Millisecond, t.gone) {
+			_ = t.Conn.Close() // ends the other write too, or the next would wait again
+			return fmt.Errorf("write to %s, which does not read: %w", t.peer, os.ErrDeadlineExceeded)
+		}
+	}
+	defer t.writing.Unlock()
+	_, err := t.write(b, writeSoonIn)
+	return err
+}
+
+// write is called with t.writing.
+func (t *trackedConn) write(b []byte, within time.Duration) (int, error) {
 	at := time.Now()
-	if err := t.SetWriteDeadline(at.Add(writeTimeout)); err != nil {
+	if err := t.SetWriteDeadline(at.Add(within)); err != nil {
 		return 0, fmt.Errorf("bound a write to %s: %w", t.peer, err)
 	}
 	if t.conns.guards.holds(b, at) {

@@ -35,6 +35,9 @@ type dialog struct {
 	Agent     string         `json:"agent,omitempty"`
 	// Relayed: the phone is registered at another node, which is Peer, and on the way of all requests.
 	Relayed bool `json:"relayed,omitempty"`
+	// Moved: that node is not the one on whose route the dialog came about, and takes requests by what By says.
+	Moved bool      `json:"moved,omitempty"`
+	By    *legOwner `json:"by,omitempty"`
 	// Update: the far end takes UPDATE, as the last Allow of its said.
 	Update bool `json:"update,omitempty"`
 	// Session is the session timer, from the 2xx on.

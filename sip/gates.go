@@ -22,12 +22,14 @@ func newGates() *gates {
 	return &gates{byAgent: make(map[string]*call.Gate), over: make(chan struct{})}
 }
 
-// holdLocked closes the gate of a phone that comes from nowhere known.
+// holdLocked closes the gate of a phone that comes from nowhere known. Who calls it tells of the change: a phone that went
+// and came before that was told has to be told as gone, or nobody would ask where it was, and seed the gate.
 func (r *registrar) holdLocked(agent string) {
 	if r.gates == nil {
 		return
 	}
 	r.gateLocked(agent).Hold()
+	r.anew[agent] = true
 }
 
 func (r *registrar) gateLocked(agent string) *call.Gate {
@@ -52,6 +54,19 @@ func (r *registrar) admit(agent string, leg call.GateLeg, seq uint32, until time
 	leg.Agent = agent
 	v := g.Admit(leg, seq, until, time.Now())
 	return f, g.Highest(), v
+}
+
+// adopt enters a leg that talks, whose edge is dead, until overLeg; false when the phone is not here.
+func (r *registrar) adopt(agent string, leg call.GateLeg) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, here := r.lookupLocked(agent); !here {
+		return false
+	}
+	now := time.Now()
+	leg.Agent, leg.Since, leg.Rung, leg.Answered = agent, now, now, now
+	r.gateLocked(agent).Adopt(leg)
+	return true
 }
 
 // dialled enters a call that an agent's phone makes, until overLeg.

@@ -81,10 +81,6 @@ func (u *UA) agentRoute(from netip.Addr, number string) (call.Next, bool) {
 // 13.3.1).
 func (u *UA) incoming(x *exchange) {
 	received := arrivedAt(x.req)
-	if u.site != nil && x.src.transport == transportUDP && x.src.local == u.site.door.bound {
-		x.reply(statusOf(call.CauseForbidden)) // what has a claim is the proxy's
-		return
-	}
 	in, refused := u.door(x)
 	if u.unready() != nil && (refused != nil || !u.alarmUnready(&in)) {
 		x.reply(statusOf(call.CauseShutdown))

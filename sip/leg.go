@@ -48,6 +48,7 @@ type leg struct {
 	answeredAt time.Time // when the 200 was sent or received; zero before
 	farGone    bool      // the far end's BYE came: ours is not wanted
 	byeSent    bool
+	hurry      *func()       // ends the waiting for an answer; nil when nothing waits that would be asked anew. See Reroute
 	gone       chan struct{} // closed with farGone
 	// acks are the 200s of ours that wait for their ACK, by CSeq: the INVITE's, and a re-INVITE's, which may
 	// come before the INVITE's ACK does.
@@ -78,7 +79,7 @@ type leg struct {
 	untold   *call.AudioFact // that nobody was there to be told of; nil when none
 }
 
-var _ call.Leg = (*leg)(nil)
+var _ call.RelayedLeg = (*leg)(nil)
 
 // errAnswered: the leg was answered, so it cannot be rung.
 var errAnswered = errors.New("sip: leg is answered")
@@ -309,9 +310,16 @@ func (l *leg) sayBye() {
 	}
 	l.byeSent = true
 	l.mu.Unlock()
+	limit := time.NewTimer(rerouteWithin * l.ua.o.T1)
+	defer limit.Stop()
 	overtaken := 0
 	for again := true; again; {
+		way := l.way()
 		res, err := l.bye()
+		if l.relayed && (err != nil || l.strayed(res)) { // its node may be dead, and the phone at another
+			again = l.way() != way || l.awaitWay(limit.C)
+			continue
+		}
 		if err != nil {
 			l.ua.log.Debug("BYE unanswered", zap.String("leg", string(l.id)), zap.Error(err))
 			return
@@ -335,9 +343,20 @@ func (l *leg) bye() (*sipmsg.Response, error) {
 	if err == nil {
 		err = l.authorized(req)
 	}
+	ctx, cancel := context.WithCancel(l.ua.patience)
+	defer cancel()
+	done := l.hastens(cancel)
 	l.mu.Unlock()
+	defer done()
 	if err != nil {
 		return nil, err
 	}
-	return l.ua.do(l.ua.patience, req)
+	tx, err := l.ua.txs.Request(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	if l.ua.site == nil {
+		l.ua.legGone(l)
+	}
+	return await(ctx, tx)
 }

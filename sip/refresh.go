@@ -122,6 +122,12 @@ func (l *leg) refresh(send func() (*sipmsg.Response, error)) error {
 		if err != nil {
 			return err
 		}
+		if l.strayed(res) { // a phone whose node is dead may be back, at another
+			if !lull(l, retryEvery*l.ua.o.T1, limit.C) {
+				return fmt.Errorf("%w: %d by the node in between", errSilent, res.StatusCode)
+			}
+			continue
+		}
 		switch res.StatusCode { // RFC 3261 section 12.2.1.2
 		case sipmsg.StatusCallTransactionDoesNotExists:
 			return fmt.Errorf("%w: %w", errSilent, errDenied)
@@ -231,6 +237,10 @@ func (l *leg) update() (*sipmsg.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(l.ua.patience, ackWithin*l.ua.o.T1, errSilent)
 	defer cancel()
 	defer context.AfterFunc(l.ctx, cancel)()
+	l.mu.Lock()
+	done := l.hastens(cancel)
+	l.mu.Unlock()
+	defer done()
 	tx, err := l.ua.txs.Request(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: send UPDATE: %w", errNoWay, err)
@@ -288,7 +298,7 @@ func (l *leg) own(method sipmsg.RequestMethod, offer func() ([]byte, error)) (*s
 	if err := l.authorized(req); err != nil {
 		return nil, err
 	}
-	l.ua.dispatchable(req, h)
+	l.ua.dispatchableIn(&l.d, req, h)
 	l.inviting = method == sipmsg.INVITE
 	return req, nil
 }

@@ -146,6 +146,7 @@ type registrar struct {
 	changed  []string // agents whose flow may have come or gone since onFlow was told, in order
 	pending  map[string]bool
 	told     map[string]bool // what onFlow was told last; only run touches it
+	anew     map[string]bool // agents whose gates were held since: what was told last was another flow
 }
 
 // newRegistrar makes a registrar. An algorithm or agent that o.check objects to can never pass.
@@ -159,6 +160,7 @@ func newRegistrar(o registrarOptions) *registrar {
 		bindings: newBindings(),
 		pending:  make(map[string]bool),
 		told:     make(map[string]bool),
+		anew:     make(map[string]bool),
 	}
 	if o.site {
 		r.gates = newGates()

@@ -116,7 +116,8 @@ func (r *registrar) pongLocked(b *binding, answered bool) {
 	if answered {
 		b.misses = 0
 		if b.lost {
-			b.lost = false
+			b.lost, b.since = false, now
+			r.holdLocked(b.agent) // it may have been at another node
 			r.o.logger.Info("agent's phone is back", zap.String("agent", b.agent))
 			r.changedLocked(b.agent)
 		}
@@ -132,7 +133,7 @@ func (r *registrar) pongLocked(b *binding, answered bool) {
 
 // tell reports to onFlow what changed, agent by agent in the order of change. What counts is the
 // state at the moment of telling: a flow that came and went in between is not told, so what waits is bounded by
-// the number of agents.
+// the number of agents. With a site a flow that went and came is told as both: it is another one, whose gate is held.
 func (r *registrar) tell() {
 	for {
 		r.mu.Lock()
@@ -145,7 +146,13 @@ func (r *registrar) tell() {
 		r.changed = r.changed[1:]
 		delete(r.pending, agent)
 		_, up := r.lookupLocked(agent)
+		anew := r.anew[agent]
+		delete(r.anew, agent)
 		r.mu.Unlock()
+		if up && anew && r.told[agent] {
+			r.told[agent] = false
+			r.o.onFlow(agent, false)
+		}
 		if up != r.told[agent] {
 			if r.told[agent] = up; !up {
 				delete(r.told, agent) // it may be nobody's id any more

@@ -23,7 +23,7 @@ import (
 //
 //	leg       | begins with                       | and ends with
 //	offered   | an INVITE that the gate admits    | its final response
-//	talking   | its 2xx                           | the phone's BYE, the answer to the owner's, or 64·T1 after that
+//	talking   | its 2xx, or when it is adopted    | the phone's BYE, the answer to the owner's, or 64·T1 after that
 //	ending    | [UA.End], or no answer in time    | the answer to the CANCEL's INVITE, or to the BYE, or 64·T1
 //	over      | any of those ends                 | 64·T1: what is repeated meanwhile is still passed
 //
@@ -65,8 +65,7 @@ func (u *UA) put(w way, data []byte) error {
 		if c == nil {
 			return fmt.Errorf("send to %s: %w", w.peer, net.ErrClosed)
 		}
-		_, err := c.Write(data)
-		return err
+		return c.writeSoon(data)
 	}
 	for _, l := range u.listeners {
 		if l.packet != nil && l.bound == w.ours {
@@ -91,6 +90,7 @@ type relay struct {
 	agent, dialog string         // dialog is the Call-ID
 	owner         netip.AddrPort // where its node is
 	from, to      string         // of the INVITE; from with its tag, to without
+	adopted       bool           // it began at another edge, which is dead
 
 	mu     sync.Mutex // guards what follows
 	phone  way        // where the phone was last known to be
@@ -104,6 +104,7 @@ type relay struct {
 	at       [2]string
 	seq      [2]uint32 // the highest CSeq that passed, by direction
 	ending   bool
+	byed     bool // the edge's own BYE went to the phone
 	over     bool
 	txs      map[string]*relayTx
 	limit    *time.Timer // of what is under way: an offer without an answer, a BYE without one, or the memory of a leg that is over
@@ -172,6 +173,10 @@ func (rs *relays) takes(data []byte, from way) (taken bool) {
 	}
 	if key, ours := p.routedBy(); ours {
 		rs.routed(p, key, method, from, nodes)
+		return true
+	}
+	if nodes && p.index(strings.ToLower(headerLeg)) >= 0 {
+		rs.adopted(p, method, from)
 		return true
 	}
 	return nodes && rs.offered(p, method, from)

@@ -112,7 +112,7 @@ func (rs *relays) admit(p *packet, h *claimHeader, owner netip.AddrPort) (*relay
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.until, r.over, r.ending = until, false, false
+	r.until, r.over, r.ending, r.byed = until, false, false, false
 	return r, f, highest, v
 }
 

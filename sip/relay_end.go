@@ -96,8 +96,7 @@ func (r *relay) judged(x *relayTx, p *packet, status int) (mine bool) {
 		}
 		r.invite = nil
 		if r.ending && tagIn(p.get("to")) == r.tag { // it crossed our CANCEL
-			r.ack(x.seq, rand.Text(), r.at[toPhone], r.routes, tagged(r.to, r.tag))
-			r.bye(toPhone)
+			r.crossed(x)
 			return true
 		}
 	default:
@@ -110,6 +109,14 @@ func (r *relay) judged(x *relayTx, p *packet, status int) (mine bool) {
 		}
 	}
 	return false
+}
+
+// crossed takes an answer in the owner's place, and hangs up. Of a repetition, whose ACK was lost, there is an ACK alone.
+func (r *relay) crossed(x *relayTx) {
+	r.ack(x.seq, rand.Text(), r.at[toPhone], r.routes, tagged(r.to, r.tag))
+	if !r.byed {
+		r.bye(toPhone)
+	}
 }
 
 // learn takes the dialog from the first 2xx.
@@ -200,7 +207,7 @@ func (rs *relays) under() (under []*relay) {
 // endAll ends all legs on both sides, and waits for that, for a time at most.
 func (rs *relays) endAll(most time.Duration) {
 	const tick = 5 * time.Millisecond
-	for begun := time.Now(); time.Since(begun) < most; time.Sleep(tick) {
+	for begun, more := time.Now(), true; more && time.Since(begun) < most; more = pause(tick, rs.u.patience.Done()) {
 		under := rs.under() // anew: an INVITE may just have been let in
 		if len(under) == 0 {
 			return
@@ -253,7 +260,7 @@ func (r *relay) bye(to int) {
 	if to == toOwner {
 		from, dest = dest, from
 	} else {
-		routes = r.routes
+		routes, r.byed = r.routes, true
 	}
 	r.seq[to]++
 	branch := sipmsg.RFC3261BranchMagicCookie + "-" + relayMark + r.key + "-" + rand.Text()

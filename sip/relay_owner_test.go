@@ -159,8 +159,8 @@ func TestClaimLate(t *testing.T) {
 	r.until = time.Now()
 	r.mu.Unlock()
 	o.write(sent)
-	o.write(o.message("OPTIONS", newBranch(), "")) // read after it
-	o.status("OPTIONS", 200)
+	o.write(o.message("OPTIONS", newBranch(), "")) // read after it, and refused
+	o.status("OPTIONS", 403)
 	s.phone.answers(inv, 486, "")
 	o.status("INVITE", 486)
 	s.phone.silence(0, "INVITE")
@@ -271,8 +271,8 @@ func TestCloseEndsRelayed(t *testing.T) {
 	require.Equal(t, call.CauseUnreachable, e.Why)
 	o.respond(theirs, 200, "OK", "", "")
 	select {
-	case <-closed:
-		t.Fatal("the phone has not hung up yet")
+	case err := <-closed:
+		t.Fatalf("the phone has not hung up yet: %v", err)
 	default:
 	}
 	s.phone.respond(bye, 200, "OK", "", "")

@@ -46,11 +46,16 @@ func (r *relay) offer(p *packet, f flow, from way) {
 // routed takes a request that our Route led here.
 func (rs *relays) routed(p *packet, key, method string, from way, nodes bool) {
 	r := rs.of(key)
+	if r == nil && !nodes {
+		r = rs.heir(p, from)
+	}
 	to := toOwner
 	if nodes {
 		to = toPhone
 	}
 	switch {
+	case r == nil && nodes: // this node has begun anew: the phone was not asked
+		rs.refuse(p, from, sipmsg.StatusCallTransactionDoesNotExists, packetHeader{name: headerRefused, value: "leg"})
 	case r == nil, p.get(nameCallID) != r.dialog:
 		rs.refuse(p, from, sipmsg.StatusCallTransactionDoesNotExists)
 	default:

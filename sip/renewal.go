@@ -37,6 +37,10 @@ func (l *leg) reoffer(offer func() ([]byte, error)) (*sipmsg.Response, error) {
 	// Before anything is sent, so that nothing is missed.
 	l.ua.reacks.watch(r.tx)
 	r.tx.OnRetransmission(r.again)
+	l.mu.Lock()
+	done := l.hastens(r.tx.Terminate)
+	l.mu.Unlock()
+	defer done()
 	if err := r.tx.Init(); err != nil {
 		r.tx.Terminate()
 		return nil, fmt.Errorf("%w: send INVITE: %w", errNoWay, err)
@@ -112,7 +116,7 @@ func (r *renewal) acknowledge() {
 	if err == nil {
 		var h hop
 		if h, err = u.hopOf(&r.l.d); err == nil {
-			u.dispatchable(ack, h)
+			u.dispatchableIn(&r.l.d, ack, h)
 			err = u.transport.WriteMsg(ack)
 			r.ack.Store(ack) // not before, since sipgo writes on what it sends, and so does again
 		}

@@ -126,6 +126,9 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		Transport: o.hop.transport, Ours: o.hop.ours, Agent: o.agent, Session: sessionTimer{Interval: u.o.SessionExpires},
 	}
 	r.d.Peer, r.d.Relayed = parsePeer(o.hop.dest), o.relayed
+	if o.relayed {
+		r.d.By = &legOwner{Token: o.claim.Token, Owner: o.claim.Owner, Call: o.call}
+	}
 	if err := r.open(); err != nil {
 		u.log.Warn("no stream to ring with", zap.Error(err))
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
@@ -243,6 +246,9 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 			case r.mend(res):
 				if err := r.send(ctx); err != nil {
 					r.settle()
+					if refused, ok := errors.AsType[gateError](err); ok { // nothing but the gate, or the time, is at fault
+						return nil, refused.ring()
+					}
 					r.ua.log.Info("INVITE not sent again", zap.Error(err))
 					return nil, &call.RingError{Why: call.CauseDeclined, Code: res.StatusCode, At: at}
 				}

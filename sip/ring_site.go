@@ -188,8 +188,10 @@ func (e gateError) ring() error {
 	return out
 }
 
-// Settled is closed once the leg's dialog is over: its last request, a BYE of either side, has had its answer, or has had
-// the time for it. The leg's context ends before that, and the far end may still talk meanwhile.
+// Settled is closed, after the leg's context has ended, once the next INVITE for its phone may leave. In a site that is when
+// its dialog is over: its last request, a BYE of either side, has had its answer, or has had the time for it, which is longer
+// where the phone's node is dead (see [leg.Reroute]). On a node alone it is when the BYE has left: what follows it comes later
+// at the phone, which is the only thing to wait for there.
 func (l *leg) Settled() <-chan struct{} { return l.settled }
 
 // legGone tells whoever waits for it of a leg whose dialog is over, the gate before all.

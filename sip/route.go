@@ -136,7 +136,7 @@ func (u *UA) requestOf(d *dialog, method sipmsg.RequestMethod) (*sipmsg.Request,
 	if err != nil {
 		return nil, err
 	}
-	u.dispatchable(req, h)
+	u.dispatchableIn(d, req, h)
 	return req, nil
 }
 

@@ -173,7 +173,23 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 		x.reply(code, headers...)
 		return
 	}
+	if u.notOfNodes(x) {
+		x.reply(sipmsg.StatusForbidden)
+		return
+	}
 	u.dispatch(x)
+}
+
+// notOfNodes tells whether a request came to the nodes' door that no node sends: one outside a dialog, since an INVITE that
+// has a claim is the proxy's, and a REGISTER with whatever tags. A phone that were registered there would have its responses
+// taken for a node's.
+func (u *UA) notOfNodes(x *exchange) bool {
+	return u.atDoor(x) && !x.req.IsAck() && (!x.inDialog || x.req.Method == sipmsg.REGISTER)
+}
+
+// atDoor tells whether a request came to the door that the nodes have for each other.
+func (u *UA) atDoor(x *exchange) bool {
+	return u.site != nil && x.src.transport == transportUDP && x.src.local == u.site.door.bound
 }
 
 // dispatch is the table of methods.

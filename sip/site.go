@@ -92,8 +92,8 @@ type peers struct {
 }
 
 const (
-	peerFor   = 10 * time.Minute
-	peersMost = 1024 // far more than a site has nodes
+	peerFor   = 24 * time.Hour // far longer than a talk lasts in which nothing is said between the two
+	peersMost = 1024           // far more than a site has nodes
 )
 
 func (p *peers) met(host netip.Addr) {

@@ -162,24 +162,30 @@ func (m *Member) seed(agent string, a *arrival, now time.Time) {
 	if leg := m.owned(agent); leg != nil && !m.self(leg.Edge) && (a.past.Leg == nil || nearer(*leg, *a.past.Leg)) {
 		a.past.Leg, a.from = leg, m.process
 	}
-	if c, is := m.echo(agent); is && a.past.Leg == nil && !a.answered[c.Edge.Process()] {
+	if c, is := m.echo(agent, a.answered, now); is && a.past.Leg == nil {
 		a.past.Leg, a.from = legAt(c, c.Edge), c.Edge.Process()
 	}
 	if l := a.past.Leg; l != nil {
 		m.arrivals.closed[agent] = &awayLeg{leg: *l, from: a.from, since: now}
 	}
+	m.o.Logger.Debug("the gate of a phone that is new here is opened", zap.String("agent", agent), zap.Stringer("highest", a.past.Highest),
+		zap.Bool("but for a leg elsewhere", a.past.Leg != nil), zap.String("told by", a.from))
 	m.o.Edge.Seed(a.past)
 	m.figures.seeded.Observe(now.Sub(a.since).Seconds())
 }
 
-// echo is the claim by which a phone that comes here may ring through an edge that is gone. It needs mu.
-func (m *Member) echo(agent string) (call.SiteClaim, bool) {
-	c, is := m.view.claims[agent]
-	if !is {
-		c, is = m.view.echoes[agent].claim, m.view.echoes[agent].claim.Agent != ""
+// echo is the claim by which a phone that comes here may ring, or talk, through an edge that has not answered. It needs mu.
+func (m *Member) echo(agent string, answered map[string]bool, now time.Time) (call.SiteClaim, bool) {
+	for _, c := range []call.SiteClaim{m.view.claims[agent], m.view.echoes[agent].claim} {
+		edge := c.Edge.Process()
+		if c.Agent == "" || m.self(c.Edge) || answered[edge] {
+			continue
+		}
+		if _, lives := m.view.process(edge); lives || now.Before(m.lastEcho(c)) {
+			return c, true
+		}
 	}
-	_, lives := m.view.process(c.Edge.Process())
-	return c, is && !lives && !m.self(c.Edge) && time.Now().Before(m.lastEcho(c))
+	return call.SiteClaim{}, false
 }
 
 // ask asks a node about phones. It needs mu.
@@ -238,8 +244,10 @@ func (m *Member) foremost(process string, agents []string) []string {
 
 // told takes in what a node knows of a phone, which it was asked at an instant. It needs mu.
 func (m *Member) told(process string, p call.GatePast, asked time.Time) {
-	if p.Leg != nil && m.self(p.Leg.Edge) {
-		p.Leg = nil // its owner tells of a leg through here, of which the gate knows
+	if p.Leg != nil && m.self(p.Leg.Edge) { // its owner tells of a leg through here
+		if away := m.arrivals.closed[p.Agent]; away == nil || !sameLeg(away.leg, *p.Leg) {
+			p.Leg = nil // the gate knows of it; else it goes this way since its edge died
+		}
 	}
 	m.spoke(process, p.Agent, p.Leg, time.Now())
 	a := m.arrivals.held[p.Agent]
@@ -296,6 +304,10 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	pasts := make([]call.GatePast, 0, len(agents))
+	through := map[string]bool{} // here, by dialog: of a leg that this node was told of it tells nobody
+	for _, l := range m.o.Edge.Legs() {
+		through[l.Dialog] = true
+	}
 	for _, agent := range agents {
 		if a := m.arrivals.held[agent]; a != nil && time.Since(a.since) < stale {
 			continue
@@ -304,6 +316,9 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 			continue
 		}
 		past := m.yield(agent)
+		if past.Leg != nil && !through[past.Leg.Dialog] {
+			past.Leg = nil // its edge tells of it, who is asked as well
+		}
 		if past.Leg == nil {
 			past.Leg = m.owned(agent)
 		}
@@ -316,9 +331,6 @@ func (m *Member) Yield(agents []string) []call.GatePast {
 func (m *Member) yield(agent string) call.GatePast {
 	past := m.o.Edge.Yield(agent)
 	past.Agent = agent
-	if away, is := m.arrivals.closed[agent]; is && past.Leg != nil && past.Leg.Dialog == away.leg.Dialog {
-		past.Leg = nil // its edge tells of it, who is asked as well
-	}
 	m.gone(agent)
 	delete(m.own.flows, agent)
 	return past

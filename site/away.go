@@ -3,19 +3,23 @@ package site
 import (
 	"time"
 
+	"go.uber.org/zap"
+
 	"hotline/call"
 )
 
 // awayLeg is a leg through another edge of a phone that is here now. Its gate is closed until it is over:
 //
-//	this node, its owner       | who told of it             | then
-//	holds it                   |                            | it stays
-//	does not                   | says that it lives         | it stays
-//	does not                   | says that it does not      | it is over
-//	does not, or is another    | is silent, not dead        | it stays; without the book: until [Options.Doubt] has gone by
-//	does not, or is another    | is silent, dead            | it stays while the book has its claim (see checkOrphans), and until what it sent is over
+//	the owner      | its edge             | then
+//	holds it       |                      | it stays
+//	does not       | says that it lives   | it stays
+//	does not       | says that it does not| it is over
+//	does not       | is silent, not dead  | it stays; without the book: for [Options.Doubt], and until what it sent is over
+//	does not       | is silent, dead      | it stays while the book has its claim (see checkOrphans), and until what it sent is over
 //
-// A claim that was given back, or an orphan that was cleared, is the word of one who is sure: it is over.
+// That its owner does not hold an offer any more tells nothing of the phone: it may have abandoned it. Of a talk it tells until
+// the phone has heard the end, see parting. A claim that was given back, or
+// an orphan that was cleared, is the word of one who is sure: it is over.
 type awayLeg struct {
 	leg   call.GateLeg
 	from  string // the process that told of it
@@ -35,12 +39,17 @@ func (m *Member) checkAway(now time.Time) {
 		switch {
 		case over:
 			m.freed(agent)
+			if _, is := m.echo(agent, nil, now); is { // another may be left
+				m.o.Edge.Hold(agent)
+				m.arrivals.left(agent)
+				m.arrivals.came(agent, now)
+			}
 		case spoken:
 			a.silent = time.Time{}
 		case a.silent.IsZero():
 			a.silent = now
 		case m.state == call.SiteCut:
-			if now.Sub(a.silent) >= m.o.Doubt {
+			if now.Sub(a.silent) >= m.o.Doubt && !now.Before(m.fades(agent, a)) {
 				m.doubt("nobody tells of a leg at a phone's edge before: the phone is rung all the same", agent, 1)
 				m.freed(agent)
 			}
@@ -52,11 +61,27 @@ func (m *Member) checkAway(now time.Time) {
 
 // speaks reports what those say who may know of a leg: it lives, or is on its way to be told; or it is over. It needs mu.
 func (m *Member) speaks(agent string, a *awayLeg, known map[string]other, now time.Time) (spoken, over bool) {
-	if own := m.owned(agent); own != nil && sameLeg(*own, a.leg) {
-		return true, false
+	if m.self(a.leg.Owner) {
+		h := m.holds[holdKey{agent, a.leg.Call}]
+		own := m.owned(agent)
+		if h != nil && h.token == a.leg.Token && !h.unsure || own != nil && sameLeg(*own, a.leg) || m.out.busy(agent) {
+			return true, false // it lives, or it is not known yet how it ended
+		}
+		if a.from == m.process {
+			if !m.forsook(agent, a.leg.Call, a.leg.Token) || !a.leg.Answered.IsZero() { // the phone has heard the end, or had its time
+				return false, true
+			}
+			a.from = a.leg.Edge.Process()
+		}
 	}
-	if a.from == m.process {
-		return false, !m.forsook(agent, a.leg.Call, a.leg.Token)
+	if a.leg.Edge != "" && a.from != a.leg.Edge.Process() {
+		w := m.word(a.from, agent, now)
+		if w.counts(now) && w.answered.After(a.since) && (w.leg == nil || !sameLeg(*w.leg, a.leg)) {
+			if !a.leg.Answered.IsZero() {
+				return false, true // the phone has heard the end, or had its time
+			}
+			a.from = a.leg.Edge.Process()
+		}
 	}
 	for _, process := range []string{a.from, a.leg.Owner.Process()} {
 		if _, is := known[process]; !is {
@@ -84,23 +109,36 @@ func (m *Member) lost(agent string, a *awayLeg, now time.Time) bool {
 		edge = a.leg.Edge.Process()
 	}
 	switch {
-	case !m.deadByBook(edge, now) || !m.deadByBook(a.from, now) && a.from != m.process:
+	case !m.deadByBook(edge, now) || !m.deadByBook(a.from, now):
 		return false
 	case a.leg.Token == (call.Token{}): // a call that the phone had dialled
 		return !now.Before(m.deathOf(edge).Add(m.o.Deliver + flight))
 	case legOf(&a.leg, m.view.claims[agent]):
 		return false
 	default:
-		return !now.Before(m.lastEcho(call.SiteClaim{
-			Agent: agent, Edge: call.NodeID(edge), Since: a.since, Answered: a.leg.Answered,
-		}))
+		return !now.Before(m.fades(agent, a))
 	}
+}
+
+// fades is until when what a leg's edge has sent may ring. It needs mu.
+func (m *Member) fades(agent string, a *awayLeg) time.Time {
+	edge := a.leg.Edge
+	if edge == "" {
+		edge = call.NodeID(a.from)
+	}
+	died := a.silent // of one that the book does not tell of
+	if _, lives := m.view.process(edge.Process()); !lives {
+		died = m.deathOf(edge.Process())
+	}
+	return m.echoes(call.SiteClaim{Agent: agent, Since: a.leg.Since, Answered: a.leg.Answered}, died)
 }
 
 // freed opens a gate that a leg at another edge kept closed. It needs mu.
 func (m *Member) freed(agent string) {
 	away := m.arrivals.closed[agent]
 	delete(m.arrivals.closed, agent)
+	m.o.Logger.Debug("a leg elsewhere of a phone that is here is over", zap.String("agent", agent), zap.Stringer("token", away.leg.Token),
+		zap.String("told by", away.from), zap.Duration("after", time.Since(away.since)))
 	m.o.Edge.Free(agent, away.leg.Dialog)
 }
 
@@ -110,16 +148,6 @@ func (m *Member) settles(agent, callID string, t call.Token) {
 	if is && t != (call.Token{}) && a.leg.Token == t && (callID == "" || a.leg.Call == callID) {
 		m.freed(agent)
 	}
-}
-
-// owned is the leg that this node owns at a phone, through whatever edge; nil: there is none. It needs mu.
-func (m *Member) owned(agent string) *call.GateLeg {
-	for _, h := range m.holds {
-		if h.agent == agent && h.lives() && !h.unsure && h.token != (call.Token{}) {
-			return legAt(h.claim(m.node.ID), h.edge)
-		}
-	}
-	return nil
 }
 
 // legAt is the leg of a claim, of which no more is known than that it goes through an edge.
@@ -140,9 +168,16 @@ func sameLeg(a, b call.GateLeg) bool {
 
 // lastEcho is until when something of a claim whose edge is dead may reach its phone, or ring there: an INVITE for as long
 // after the claim as it may be delivered, and then until it expires. Of one that was answered that is no bound, since it
-// does not ring: it is the time that its phone is given to be rid of the talk. It needs mu.
+// does not ring: it is the time that its phone is given to be rid of the talk. One of this node's that has parted has none.
+// It needs mu.
 func (m *Member) lastEcho(c call.SiteClaim) time.Time {
-	died := m.deathOf(c.Edge.Process())
+	if f := m.forsaken[c.Agent][c.Token]; f != nil && f.parted {
+		return time.Time{}
+	}
+	return m.echoes(c, m.deathOf(c.Edge.Process()))
+}
+
+func (m *Member) echoes(c call.SiteClaim, died time.Time) time.Time {
 	if !c.Answered.IsZero() {
 		return died.Add(m.o.Deliver + m.o.Rings + flight)
 	}

@@ -43,7 +43,7 @@ import (
 //	Caller   | (always)
 //	Gone     | the caller is another process's
 //	Rest     | it names a token: then nothing of the batch is, and it is an error; instants that it leaves out stay
-//	Shift    | (always); a plain one is forgotten
+//	Shift    | (always); a plain one too is kept: who missed it must not take an older one for what holds
 //	Place    | it is over, or that number has one of a later Left; one that was taken is forgotten
 //	Regular  | it is too old, or that number has a later one
 //	Claim    | claims are made, not said: an error as above

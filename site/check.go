@@ -24,17 +24,21 @@ func (m *Member) check(now time.Time) {
 		return
 	}
 	m.view.forget(now)
-	m.checkFlows(now)
 	m.checkHolds(now)
 	of := charges{}
 	m.checkLegs(of, now)
-	if m.whole && !m.dead {
+	joined := m.whole && !m.dead
+	if joined {
 		m.checkTroubles(now)
 		m.mourn(now)
+		m.checkClaims(now) // first: an agent who has a flow and no claim can be another's at once
+	}
+	m.checkFlows(now)
+	if joined {
 		m.checkCallers()
-		m.checkClaims(now)
 		m.checkOrphans(of, now)
 	}
+	m.checkPartings()
 	m.prosecute(of)
 	m.publish()
 }
@@ -56,6 +60,7 @@ func (m *Member) checkFlows(now time.Time) {
 		case !m.whole || m.out.awaits(keyOf(call.SiteFact{Flow: &f})):
 		case m.outdated(f):
 			m.yield(f.Agent)
+		case m.out.resumes(f.Agent):
 		case !has || at.Edge != m.node.ID || at.Legs != f.Legs:
 			m.out.say(m, call.SiteFact{Flow: &f})
 		}

@@ -135,11 +135,16 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 		if d.gate || d.settled != nil {
 			d = m.quiet(ctx, agent, d)
 		}
+		if ctx.Err() != nil { // it is not known whether the phone is free
+			continue
+		}
 		m.mu.Lock()
 		d = m.kept(agent, d)
 		m.mu.Unlock()
 		err := m.do(ctx, id, agent, d)
-		done := err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrRange) || ctx.Err() != nil
+		// Another's claim on an agent who talks here is refused by the gate in milliseconds, and given back.
+		again := errors.Is(err, ErrTaken) && d.kind == doResume && tries < 4
+		done := err == nil || errors.Is(err, ErrTaken) && !again || errors.Is(err, ErrRange) || ctx.Err() != nil
 		m.mu.Lock()
 		l.busy = false
 		given := !done && tries >= triesMost && !errors.Is(err, ErrDead) && !m.cut && m.silent.IsZero()
@@ -148,8 +153,8 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 			done = true
 		}
 		if done {
-			if d.kind == doAbandon && ctx.Err() == nil {
-				m.forsakenWritten(agent, d.token)
+			if ctx.Err() == nil {
+				m.did(agent, d, err)
 			}
 			l.deeds = l.deeds[1:]
 			tries = 0
@@ -166,12 +171,28 @@ func (m *Member) deeds(ctx context.Context, agent string) {
 			m.o.Logger.Error("the site's book does not take what is to be written of an agent's claim: it is given up",
 				zap.String("agent", agent), zap.Error(err))
 		case done:
+		case again:
+			pause(ctx, 100*time.Millisecond)
 		case errors.Is(err, ErrDead):
 			m.died(id)
 		default:
 			m.complain(ctx, "write a claim's deed into the site's book", err)
 			pause(ctx, min(time.Second, 50*time.Millisecond<<min(tries, 5)))
 		}
+	}
+}
+
+// did takes in what the book made of a deed. It needs mu.
+func (m *Member) did(agent string, d deed, err error) {
+	if d.kind == doAbandon {
+		m.forsakenWritten(agent, d.token)
+	}
+	if d.kind != doResume {
+		return
+	}
+	wake(m.wakeCheck) // the agent's flow may wait for it
+	if errors.Is(err, ErrTaken) {
+		m.usurped(agent, d.token)
 	}
 }
 

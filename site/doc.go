@@ -27,6 +27,9 @@
 //	ended    | the ring failed or the leg ended | given back                | given back after a while, for phones that no desk had rung
 //	unsure   | it may yet ring or talk          | the rest is told          | abandoned at once: its phone's edge judges it, as an orphan
 //
+// What was abandoned is never released (forsaken). A leg at a phone of another edge is remembered beyond its hold until the phone
+// has answered that it ended (parting), and goes by way of the phone's next edge when its own is dead.
+//
 // Locks: tell (the desk is told in order) is taken before mu (all else). The ports Edge, and of it only what does not
 // block, are called with mu held; Book, Peers and Desk never are.
 package site

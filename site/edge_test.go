@@ -21,6 +21,8 @@ type edge struct {
 	ended []string // agents whose orphans' legs were ended
 	// mute: phones here do not answer a BYE.
 	mute bool
+	// dead: its process was killed.
+	dead bool
 	// before runs between a claim and its INVITE.
 	before func()
 	claims []call.RingClaim
@@ -90,6 +92,7 @@ func (e *edge) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 	if before != nil {
 		before()
 	}
+	e.n.desk.thawed()
 	at := e
 	e.w.mu.Lock()
 	for _, n := range e.w.nodes {
@@ -97,19 +100,52 @@ func (e *edge) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 			at = n.edge
 		}
 	}
-	away := at != e && (e.w.unheard[at.n.name] || e.w.unheard[e.n.name])
 	e.w.n++
 	dialog := fmt.Sprintf("dialog-%d", e.w.n)
 	e.w.mu.Unlock()
-	if away {
+	if e.apart(at) {
 		time.Sleep(2 * time.Second)
-		return nil, &call.RingError{Why: call.CauseUnreachable, Unsure: true}
+		return nil, errUnsure
 	}
 	wireTime()
-	return at.invite(ctx, r, dialog)
+	return at.invite(ctx, r, dialog, e)
 }
 
-func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (call.Leg, error) {
+var errUnsure = &call.RingError{Why: call.CauseUnreachable, Unsure: true}
+
+// apart reports whether nothing gets from one node to the other.
+func (e *edge) apart(from *edge) bool {
+	e.w.mu.Lock()
+	defer e.w.mu.Unlock()
+	return e.dead || from.dead || from != e && (e.w.unheard[e.n.name] || e.w.unheard[from.n.name])
+}
+
+// lonely is after how long a person hangs up whom nobody hears; 200s without ACK end as soon.
+const lonely = 20 * time.Second
+
+// strand notes that a phone talks with nobody.
+func (w *world) strand(hangup func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stranded = append(w.stranded, hangup)
+	time.AfterFunc(lonely, hangup)
+}
+
+// console has the persons hang up who talked with nobody when it was called last.
+func (w *world) console() {
+	w.mu.Lock()
+	before := w.consoled
+	w.consoled, w.stranded = w.stranded, nil
+	w.mu.Unlock()
+	for _, hangup := range before {
+		hangup()
+	}
+}
+
+func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string, from *edge) (call.Leg, error) {
+	if from != e && !time.Now().Before(e.n.Lease()) {
+		return nil, &call.RingError{Why: call.CauseUnreachable, Code: 430}
+	}
 	e.mu.Lock()
 	g := e.gates[r.Agent]
 	if g == nil {
@@ -128,39 +164,55 @@ func (e *edge) invite(ctx context.Context, r call.RingRequest, dialog string) (c
 		return nil, &call.RingError{Why: call.CauseTaken, Code: 486, Above: above}
 	}
 	e.mu.Unlock()
-	e.w.rang(r.Agent, dialog)
+	e.w.rang(r.Agent, dialog, fmt.Sprintf("%s for call %s of %s through %s", r.Claim.Token, r.CallID, from.n.name, e.n.name))
 	wireTime()
-	r.Progress(180, time.Now())
+	if !e.apart(from) {
+		r.Progress(180, time.Now())
+	}
 	e.mu.Lock()
 	g.Rung(dialog, time.Now())
 	e.mu.Unlock()
-	after := e.w.answerAfter
-	if after < 0 {
-		after = time.Hour
+	after, answers := e.w.answerAfter, true
+	if after < 0 || after > e.w.expires {
+		after, answers = e.w.expires, false
 	}
+	deadline := time.Now().Add(after)
 	select {
 	case <-ctx.Done():
 		wireTime()
+		if e.apart(from) { // CANCEL does not get there
+			time.AfterFunc(time.Until(deadline), func() { e.over(r.Agent, dialog) })
+			return nil, errUnsure
+		}
 		e.over(r.Agent, dialog)
 		return nil, &call.RingError{Why: call.CauseWithdrawn, Code: 487}
 	case <-time.After(after):
 	}
-	e.mu.Lock()
-	g.Answered(dialog, time.Now())
-	e.mu.Unlock()
-	l := settledLeg{calltest.NewLeg(dialog), make(chan struct{})}
+	if !answers {
+		e.over(r.Agent, dialog)
+	} else {
+		e.mu.Lock()
+		g.Answered(dialog, time.Now())
+		e.mu.Unlock()
+	}
+	switch {
+	case e.apart(from):
+		e.w.strand(func() { e.over(r.Agent, dialog) })
+		<-ctx.Done()
+		return nil, errUnsure
+	case !answers:
+		return nil, &call.RingError{Why: call.CauseNoAnswer, Code: 487}
+	}
+	l := &settledLeg{Leg: calltest.NewLeg(dialog), settled: make(chan struct{}), at: e, from: from, leg: leg}
 	if _, err := l.Answer(); err != nil {
 		return nil, err
 	}
 	context.AfterFunc(l.Context(), func() { //nolint:contextcheck // the leg's own life // BYE, which the phone answers in its own time
 		time.Sleep(30 * time.Millisecond)
-		e.mu.Lock()
-		mute := e.mute
-		e.mu.Unlock()
-		if !mute {
-			e.over(r.Agent, dialog)
-			close(l.settled)
+		if e.apart(from) {
+			e.w.strand(func() { e.over(r.Agent, dialog) })
 		}
+		l.farewell()
 	})
 	return l, nil
 }
@@ -176,19 +228,22 @@ func (e *edge) over(agent, dialog string) {
 }
 
 // rang: an INVITE has reached a phone.
-func (w *world) rang(agent, dialog string) {
+func (w *world) rang(agent, dialog, how string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.legs[agent] == nil {
-		w.legs[agent] = map[string]bool{}
+		w.legs[agent] = map[string]string{}
 	}
-	w.legs[agent][dialog] = true
+	if len(w.legs[agent]) > 0 {
+		w.t.Logf("%s: %s is rung by %s beside %v", time.Now().Format(time.TimeOnly), agent, how, w.legs[agent])
+	}
+	w.legs[agent][dialog] = how
 	w.rings[agent]++
 	w.most[agent] = max(w.most[agent], len(w.legs[agent]))
 }
 
 // busy is how many legs a phone has.
-func (w *world) busy(agent string) int { //nolint:unparam // it is anybody's
+func (w *world) busy(agent string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.legs[agent])

@@ -11,14 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hotline/call"
+	"hotline/site"
 )
 
-// TestFaults has three nodes ring six phones at random, while nodes die, lose the book, are stopped or not heard by the
+// TestFaults has three nodes ring six phones at random, while nodes are killed, lose the book, are stopped or not heard by the
 // others, phones move, and the book is emptied or forgets. No phone ever has two legs at once (inWorld looks); and once all is
 // well again, no claim is left and each phone can be rung from every node.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(12) {
+	for seed := range uint64(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			inWorld(t, func(w *world) { faults(w, rand.New(rand.NewPCG(seed, 7))) }) //nolint:gosec // chance is not for secrets here
@@ -30,10 +31,12 @@ const faultPhones = 6
 
 func faults(w *world, chance *rand.Rand) {
 	t := w.t
+	w.expires = 40 * time.Second
+	lasts := func(o *site.Options) { o.Rings = w.expires }
 	names := []string{"a", "b", "c"}
 	nodes := make([]*node, len(names))
 	for i, name := range names {
-		nodes[i] = w.node(name)
+		nodes[i] = w.node(name, lasts)
 	}
 	agent := func(i int) string { return fmt.Sprintf("80%02d", i) }
 	at := make([]int, faultPhones)
@@ -53,7 +56,9 @@ func faults(w *world, chance *rand.Rand) {
 			owner, who, id := nodes[chance.IntN(len(nodes))], agent(chance.IntN(faultPhones)), fmt.Sprintf("call-%d", n)
 			talk := time.Duration(chance.IntN(4000)) * time.Millisecond
 			calls.Go(func() {
-				l, err := owner.Ring(context.Background(), call.RingRequest{Agent: who, CallID: id})
+				ctx, giveUp := context.WithTimeoutCause(context.Background(), 15*time.Second, call.CancelCause{Why: call.CauseNoAnswer})
+				defer giveUp()
+				l, err := owner.Ring(ctx, call.RingRequest{Agent: who, CallID: id})
 				if err == nil {
 					mu.Lock()
 					answered++
@@ -68,8 +73,11 @@ func faults(w *world, chance *rand.Rand) {
 	for range 12 {
 		k := chance.IntN(len(nodes))
 		x := nodes[k]
+		fault := chance.IntN(8)
+		w.console() // such a talk is to be kept apart through one more fault, not through any number of them
+		t.Logf("%s: FAULT %d at %s", time.Now().Format(time.TimeOnly), fault, x.name)
 		down := time.Duration(chance.IntN(12_000)) * time.Millisecond
-		switch chance.IntN(7) {
+		switch fault {
 		case 0:
 			x.link.set(true, false)
 			work(down)
@@ -96,6 +104,18 @@ func faults(w *world, chance *rand.Rand) {
 			i := chance.IntN(faultPhones)
 			at[i] = k
 			x.registers(agent(i))
+		case 7:
+			x.kill()
+			for i := range at {
+				if at[i] == k {
+					at[i] = (k + 1) % len(nodes)
+					nodes[at[i]].registers(agent(i))
+				}
+			}
+			alive := nodes[(k+1)%len(nodes)]
+			nodes[k] = alive // callers call there
+			work(down)
+			nodes[k] = w.node(names[k], lasts)
 		}
 		work(time.Second)
 	}

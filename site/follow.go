@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -75,6 +76,11 @@ func (m *Member) read(ctx context.Context, generation uint64) bool {
 	if m.joined.IsZero() {
 		m.joined = now
 	}
+	for key, f := range m.view.shared {
+		if m.rechosen(f) {
+			next.shared[key] = f
+		}
+	}
 	if m.cut { // tokens that gates handed out meanwhile are not to be the book's
 		m.raise("", m.handed)
 		m.handed = call.Token{}
@@ -84,7 +90,7 @@ func (m *Member) read(ctx context.Context, generation uint64) bool {
 	if _, fresh := m.stand(now); !fresh {
 		m.moved()
 	}
-	news := call.SiteNews{Self: m.node.ID, State: m.state, Whole: true, Facts: facts}
+	news := call.SiteNews{Self: m.node.ID, State: m.state, Whole: true, Facts: slices.DeleteFunc(facts, m.rechosen)}
 	m.mu.Unlock()
 	m.figures.reads.Inc()
 	m.o.Desk.Learn(news)
@@ -92,6 +98,10 @@ func (m *Member) read(ctx context.Context, generation uint64) bool {
 	wake(m.wakeAsk)
 	return true
 }
+
+// rechosen reports whether a fact is a shift of an agent who has chosen otherwise here since, which is not written yet. It
+// will be, and hold then: until then neither the echo of an earlier choice nor another node's is to undo it. It needs mu.
+func (m *Member) rechosen(f call.SiteFact) bool { return f.Shift != nil && m.out.awaits(keyOf(f)) }
 
 // afterwards runs what needs tell once it is free. The caller holds it.
 func (m *Member) afterwards(f func()) {
@@ -191,6 +201,9 @@ func (m *Member) takeIn(entries []Entry, generation uint64) bool {
 // entry takes one in, and reports whether it says that this node is dead. It needs mu.
 func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) {
 	for _, f := range e.Facts {
+		if m.rechosen(f) {
+			continue
+		}
 		f = turned(f, m.clock.local)
 		m.view.apply(f, now)
 		news.Facts = append(news.Facts, f)
@@ -199,6 +212,7 @@ func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) 
 		}
 		if f.Flow != nil {
 			m.elsewhere(*f.Flow)
+			m.reroutes(f.Flow.Agent)
 		}
 		if f.Rest != nil {
 			m.settles(f.Rest.Agent, f.Rest.Call, f.Rest.Token)
@@ -210,6 +224,7 @@ func (m *Member) entry(e Entry, news *call.SiteNews, now time.Time) (dead bool) 
 	}
 	if e.Dead != "" {
 		m.view.dead(e.Dead, now.Before(m.spared), now)
+		m.reroutes("")
 		if !m.self(e.Dead) { // what an older run of this process left is still this node's
 			news.Dead = append(news.Dead, e.Dead)
 		}

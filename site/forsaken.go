@@ -14,6 +14,8 @@ type forsaken struct {
 	call string
 	// written is when the book had the word of it; zero while it has not.
 	written time.Time
+	// parted: its leg is over all the same, since the phone has answered that it has ended, or has had the time to.
+	parted bool
 }
 
 // forsake remembers a claim that this node gives up. A local one, which the book does not have, needs no word. It needs mu.

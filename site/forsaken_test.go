@@ -48,7 +48,9 @@ func TestForsaken(t *testing.T) {
 					time.Sleep(20 * time.Second)
 					require.NotContains(t, a.link.releases(), token)
 					a.link.lags(0)
+					b.edge.mu.Lock()
 					b.edge.mute = false
+					b.edge.mu.Unlock()
 					within(t, 10*time.Second, "it can be rung again", func() bool {
 						r := a.ring(t.Context(), "8002", "call-2")
 						if <-r.done; r.err != nil {

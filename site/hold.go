@@ -40,13 +40,16 @@ func (m *Member) rang(h *hold, leg call.Leg, err error) {
 		}
 		m.mu.Lock()
 		h.phase, h.answered, h.leg = talking, now, leg
+		if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
+			h.settled = l.Settled()
+		}
+		if l, can := leg.(call.RelayedLeg); can {
+			h.via.leg = l
+		}
 		m.write(h)
 		m.mu.Unlock()
 		unwatch := context.AfterFunc(leg.Context(), func() { m.over(h) })
 		m.mu.Lock()
-		if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
-			h.settled = l.Settled()
-		}
 		h.unwatch = func() { unwatch() }
 		m.mu.Unlock()
 		return
@@ -85,6 +88,7 @@ func (m *Member) ends(h *hold) {
 	}
 	end, _ := call.EndOf(h.leg)
 	h.phase, h.ended = ended, time.Now()
+	m.parts(h)
 	_, sure := m.view.process(h.edge.Process())
 	sure = sure && !slices.Contains(unheard, end.Why)
 	if !sure && m.state != call.SiteCut && !m.self(h.edge) { // of its own edge's phones the gate knows
@@ -92,6 +96,21 @@ func (m *Member) ends(h *hold) {
 	}
 	if h.rest != nil {
 		m.give(h, *h.rest)
+	}
+}
+
+// usurped ends a leg whose claim cannot be written again, since another call has the agent: if this node had no lease for a while
+// since the leg began, nobody could tell that it lives, and the phone has two by now. If it always had one, the book has
+// lost the claim: the leg is kept, the other is refused by the gate, and the claim is tried again. It needs mu.
+func (m *Member) usurped(agent string, t call.Token) {
+	for _, h := range m.holds {
+		if h.agent != agent || h.token != t || h.phase != talking || !m.lapsed.After(h.since) {
+			continue
+		}
+		m.o.Logger.Warn("an agent is another call's since this node slept, or was cut off: the talk is ended", zap.String("agent", agent),
+			zap.String("call", h.call), zap.Stringer("token", t))
+		leg := h.leg
+		m.start("end a leg", func(context.Context) { leg.Hangup(call.CauseTaken) })
 	}
 }
 

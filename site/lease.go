@@ -84,11 +84,21 @@ func (m *Member) renew(ctx context.Context) error {
 	defer m.tell.Unlock()
 	m.mu.Lock()
 	m.clock.heard(sent, time.Now(), lease.Now)
-	m.lease, m.leaseEnd = lease, sent.Add(m.o.Lease)
+	m.lasts(sent)
+	m.lease = lease
 	m.publish()
 	m.mu.Unlock()
 	m.assess()
 	return nil
+}
+
+// lasts takes a lease in, by when it was asked for, and whether the node had none for a while before. It needs mu.
+func (m *Member) lasts(sent time.Time) {
+	if !m.lastEnd.IsZero() && sent.After(m.lastEnd) {
+		m.lapsed = sent
+	}
+	m.leaseEnd = sent.Add(m.o.Lease)
+	m.lastEnd = m.leaseEnd
 }
 
 // enter begins a new run. A run whose Enter was not answered may live in the book for a lease: so each try is another.
@@ -116,7 +126,8 @@ func (m *Member) enter(ctx context.Context) {
 		m.settled = now.Add(settle)
 	}
 	m.clock.heard(sent, now, lease.Now)
-	m.node, m.lease, m.leaseEnd, m.dead, m.whole = n, lease, sent.Add(m.o.Lease), false, false
+	m.lasts(sent)
+	m.node, m.lease, m.dead, m.whole = n, lease, false, false
 	m.publish()
 	m.returns(anew, now)
 	m.again()

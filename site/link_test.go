@@ -19,6 +19,10 @@ type link struct {
 	shut   bool // nothing comes through, and no answer
 	broken bool // an error comes at once
 	lose   map[string]bool
+	deny   string        // a method to which an error comes at once
+	slow   time.Duration // of each answer
+	did    []string      // the methods that were called, in order
+	delay  map[string]time.Duration
 	lag    time.Duration // how late the log comes
 	// released are the tokens that this node released.
 	released []call.Token
@@ -28,6 +32,13 @@ func (l *link) set(shut, broken bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.shut, l.broken = shut, broken
+}
+
+// denying has a method never reach the book.
+func (l *link) denying(method string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deny = method
 }
 
 // losing has the answers to a method get lost, though the book does what it was asked to.
@@ -40,19 +51,37 @@ func (l *link) losing(method string, is bool) {
 	l.lose[method] = is
 }
 
+// delays has a method take a while to get to the book.
+func (l *link) delays(method string, by time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.delay = map[string]time.Duration{method: by}
+}
+
 var errLink = errors.New("connection refused")
 
 // pass lets a request through, as the link is.
 func (l *link) pass(ctx context.Context, method string, f func()) error {
+	l.mu.Lock()
+	delay := l.delay[method]
+	l.mu.Unlock()
+	time.Sleep(delay)
 	for {
 		l.mu.Lock()
-		shut, broken, lose := l.shut, l.broken, l.lose[method]
+		shut, broken, lose, slow, deny := l.shut, l.broken, l.lose[method], l.slow, l.deny
 		l.mu.Unlock()
 		switch {
-		case broken:
+		case broken, method == deny:
 			return errLink
 		case !shut:
+			if ctx.Err() != nil { // of a process that is no more
+				return ctx.Err()
+			}
 			f()
+			l.mu.Lock()
+			l.did = append(l.did, method)
+			l.mu.Unlock()
+			time.Sleep(slow)
 			if !lose {
 				return nil
 			}

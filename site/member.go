@@ -29,7 +29,10 @@ type Member struct {
 	node     Node      // this run; PROCESS.0 before the first
 	lease    Lease     // the process's last one
 	leaseEnd time.Time // by this node's clock, reckoned from when the renewal was sent
-	dead     bool      // it is to be entered: never was, or was found dead
+	// lastEnd is that, also when the run was found dead; lapsed is until when the node last had no lease, by its own clock: it slept,
+	// or was cut off.
+	lastEnd, lapsed time.Time
+	dead            bool // it is to be entered: never was, or was found dead
 	// buriedAlive: a run's lease was over while the process lives, and the phones here are to be asked about anew.
 	buriedAlive bool
 	left        bool
@@ -56,6 +59,7 @@ type Member struct {
 	questioned    map[string]bool                     // owners' processes, one request each
 	judged        map[string]*judgement               // orphans at work, by key
 	forsaken      map[string]map[call.Token]*forsaken // claims that were abandoned, by agent and token
+	partings      map[string]*parting                 // by dialog
 	doubts        uint64
 	abandoned     uint64
 	cutFor        time.Duration // in states that are over
@@ -103,7 +107,8 @@ func New(o Options) (*Member, error) {
 	now := time.Now()
 	m := &Member{
 		o: o, tell: make(turn, 1), process: hex.EncodeToString(random), dead: true, state: call.SiteJoining, since: now, heard: now, silent: now,
-		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, questioned: map[string]bool{}, forsaken: map[string]map[call.Token]*forsaken{},
+		view: newView(), changed: make(chan struct{}), holds: map[holdKey]*hold{}, judged: map[string]*judgement{}, questioned: map[string]bool{},
+		forsaken: map[string]map[call.Token]*forsaken{}, partings: map[string]*parting{},
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
 		troubles:  newTroubles(),

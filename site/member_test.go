@@ -2,6 +2,7 @@ package site_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -213,17 +214,17 @@ func TestEmptied(t *testing.T) {
 		w.answerAfter = 10 * time.Millisecond
 		l := a.talk("8002", "call-1")
 		now := time.Now()
-		b.Say(call.SiteFact{Shift: &call.Shift{Agent: "8002", Paused: true, Since: now}},
+		b.Say(call.SiteFact{Shift: &call.Shift{Agent: "8002", Paused: true, Since: now}}, call.SiteFact{Shift: &call.Shift{Agent: "8001"}},
 			call.SiteFact{Place: &call.SitePlace{Queue: "q", Number: "139", Entered: now, Left: now, Until: now.Add(5 * time.Minute)}})
 		a.Say(call.SiteFact{Caller: &call.SiteCaller{Call: "call-9", Queue: "q", Entered: now, Came: now}})
 		isRest := func(f call.SiteFact) bool { return f.Shift != nil || f.Place != nil || f.Caller != nil }
-		within(t, time.Second, "it is written", func() bool { return w.facts(isRest) == 3 })
+		within(t, time.Second, "it is written", func() bool { return w.facts(isRest) == 4 })
 		old := b.edge.highest("8002")
 		b.kill() // what it said outlives it
 
 		w.book.Empty()
 		within(t, 4*time.Second, "what was said is there again, but for what the dead node had", func() bool {
-			return w.facts(isRest) == 3 && w.claims()["8002"].Call == "call-1" && w.flowAt("8001") == a.Self() && w.flowAt("8002") == ""
+			return w.facts(isRest) == 4 && w.claims()["8002"].Call == "call-1" && w.flowAt("8001") == a.Self() && w.flowAt("8002") == ""
 		})
 		require.EqualValues(t, 2, a.Status().Epoch)
 		require.Equal(t, old, w.claims()["8002"].Token)
@@ -234,6 +235,41 @@ func TestEmptied(t *testing.T) {
 		require.Positive(t, a.edge.highest("8001").Compare(old))
 		require.EqualValues(t, 2, a.edge.highest("8001").Epoch)
 		a.Release("8001", "call-2", call.SiteRest{})
+	})
+}
+
+// TestShiftChosenTwice: what an agent chose first does not undo, when the log tells of it, what they have chosen since and
+// the book does not have yet; nor does another node's choice that this one's will follow, nor a reading of the whole.
+func TestShiftChosenTwice(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		t := w.t
+		a, b := two(w)
+		shift := func(reason string) call.SiteFact {
+			return call.SiteFact{Shift: &call.Shift{Agent: "8001", Paused: reason != "", Reason: reason}}
+		}
+		told := func(n *node, reason string) func() bool {
+			return func() bool {
+				return n.desk.told(func(news call.SiteNews) bool {
+					return slices.ContainsFunc(news.Facts, func(f call.SiteFact) bool { return f.Shift != nil && f.Shift.Reason == reason })
+				})
+			}
+		}
+		a.link.losing("Say", true) // the book does it, and its answer does not come for a while
+		a.Say(shift("tea"))
+		time.Sleep(time.Millisecond)
+		a.Say(shift("lunch"))
+		within(t, 100*time.Millisecond, "the other hears of it", told(b, "tea"))
+		time.Sleep(50 * time.Millisecond)
+		require.False(t, told(a, "tea")(), "lunch is what holds here")
+		b.Say(shift("meeting"))
+		time.Sleep(50 * time.Millisecond)
+		require.False(t, told(a, "meeting")(), "lunch is still to be written")
+		a.link.losing("Say", false)
+		within(t, 2*time.Second, "it is the last in the log", told(b, "lunch"))
+		b.Say(shift("home"))
+		within(t, 100*time.Millisecond, "what comes after it holds", told(a, "home"))
+		require.False(t, told(a, "tea")() || told(a, "meeting")())
 	})
 }
 

@@ -265,6 +265,8 @@ func (m *Member) checkOrphans(of charges, now time.Time) {
 			m.judge(of, c, now)
 		case !m.deadByBook(edge, now), !m.self(m.view.flows[agent].Edge), !m.arrivals.open[agent]:
 		case m.testifies(edge, c, now): // its edge is dead, and the phone has come here
+		case m.hungUp(c, now):
+			m.judge(of, c, now)
 		case now.Before(m.lastEcho(c)):
 		default:
 			m.judge(of, c, now)
@@ -285,4 +287,18 @@ func (m *Member) testifies(edge string, c call.SiteClaim, now time.Time) bool {
 	}
 	w := m.word(edge, c.Agent, now)
 	return w.counts(now) && legOf(w.leg, c) || w.answered.IsZero() && w.silent.IsZero()
+}
+
+// hungUp reports whether the owner of a talk that it has abandoned says that its phone has heard the end, or had its time to
+// (see parting). It needs mu.
+func (m *Member) hungUp(c call.SiteClaim, now time.Time) bool {
+	if _, lives := m.view.nodes[c.Owner]; !lives || c.Answered.IsZero() {
+		return false
+	}
+	if m.self(c.Owner) {
+		own := m.owned(c.Agent)
+		return own == nil || !legOf(own, c)
+	}
+	w := m.word(c.Owner.Process(), c.Agent, now)
+	return w.counts(now) && w.answered.After(m.view.orphans[c.Agent]) && !legOf(w.leg, c)
 }

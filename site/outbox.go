@@ -73,6 +73,12 @@ func (o *outbox) idle() bool { return len(o.index) == 0 && len(o.sending) == 0 &
 
 func (o *outbox) busy(agent string) bool { return o.lanes[agent] != nil }
 
+// resumes reports whether an agent is to be claimed for a leg that lives.
+func (o *outbox) resumes(agent string) bool {
+	l := o.lanes[agent]
+	return l != nil && slices.ContainsFunc(l.deeds, func(d deed) bool { return d.kind == doResume })
+}
+
 // awaits reports whether something about a thing is to be written yet.
 func (o *outbox) awaits(key string) bool {
 	_, is := o.index[key]

@@ -30,6 +30,8 @@ type hold struct {
 	given bool
 	// settled is closed once the leg's BYE was answered; nil: the leg does not tell.
 	settled <-chan struct{}
+	// via is the way of a leg that can be rerouted; its leg is nil for any other.
+	via passage
 	// unwatch ends waiting for the leg's end.
 	unwatch func()
 }

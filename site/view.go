@@ -116,7 +116,7 @@ func (v *view) share(f call.SiteFact) {
 		}
 		r.Token = call.Token{}
 		v.shared[key] = call.SiteFact{Rest: &r}
-	case f.Shift != nil && f.Shift.Plain(), f.Place != nil && f.Place.Taken:
+	case f.Place != nil && f.Place.Taken:
 		delete(v.shared, key)
 	case f.Shift != nil, f.Place != nil, f.Regular != nil:
 		v.shared[key] = f
@@ -130,7 +130,7 @@ func (v *view) dead(id call.NodeID, spared bool, now time.Time) {
 		v.lose(pastNode{Node: n, died: now}, spared)
 	}
 	for _, c := range v.claims {
-		if c.Edge == id {
+		if c.Edge.Process() == id.Process() {
 			v.echoes[c.Agent] = echo{claim: c, since: now}
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"hotline/call"
-	"hotline/call/calltest"
 	"hotline/internal/testkit"
 	"hotline/site"
 	"hotline/store/memstore"
@@ -31,14 +30,18 @@ type world struct {
 	book  *memstore.Book
 	mu    sync.Mutex
 	nodes map[string]*node
-	legs  map[string]map[string]bool // dialogs that ring or talk at each phone
-	most  map[string]int             // the most at once
+	legs  map[string]map[string]string // dialogs that ring or talk at each phone
+	most  map[string]int               // the most at once
 	rings map[string]int
 	n     int
 	// answerAfter is how long phones ring; negative: for ever.
 	answerAfter time.Duration
+	// expires is for how long they ring at most.
+	expires time.Duration
 	// unheard: nodes that are stopped or cut off from the others (not from the book).
 	unheard map[string]bool
+	// stranded are the ends of talks with nobody; consoled those of before.
+	stranded, consoled []func()
 }
 
 // inWorld runs a test in a bubble of its own time.
@@ -46,9 +49,10 @@ func inWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
-			t: t, nodes: map[string]*node{}, legs: map[string]map[string]bool{}, most: map[string]int{},
+			t: t, nodes: map[string]*node{}, legs: map[string]map[string]string{}, most: map[string]int{},
 			rings: map[string]int{}, unheard: map[string]bool{}, answerAfter: 3 * time.Second,
-			book: memstore.NewBook(func() time.Time { return time.Now().Add(-bookBehind) }, site.DefaultBounds()),
+			expires: 3 * time.Minute,
+			book:    memstore.NewBook(func() time.Time { return time.Now().Add(-bookBehind) }, site.DefaultBounds()),
 		}
 		defer func() {
 			for _, n := range w.nodes {
@@ -93,6 +97,7 @@ func (w *world) node(name string, change ...func(*site.Options)) *node {
 	n.Member = m
 	w.mu.Lock()
 	w.nodes[name] = n
+	delete(w.unheard, name) // another process of that name was
 	w.mu.Unlock()
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop
@@ -108,6 +113,7 @@ func (w *world) node(name string, change ...func(*site.Options)) *node {
 // kill has a node's process end: what is under way ends, and it answers nothing any more.
 func (n *node) kill() {
 	n.w.mu.Lock()
+	n.edge.dead = true
 	n.w.unheard[n.name] = true
 	n.w.mu.Unlock()
 	n.stop()
@@ -128,6 +134,16 @@ func (n *node) thaw() {
 	if n.desk.frozen != nil {
 		close(n.desk.frozen)
 		n.desk.frozen = nil
+	}
+}
+
+// thawed waits for a node that is stopped to go on.
+func (d *desk) thawed() {
+	d.mu.Lock()
+	frozen := d.frozen
+	d.mu.Unlock()
+	if frozen != nil {
+		<-frozen
 	}
 }
 
@@ -241,12 +257,7 @@ type desk struct {
 }
 
 func (d *desk) Learn(n call.SiteNews) {
-	d.mu.Lock()
-	frozen := d.frozen
-	d.mu.Unlock()
-	if frozen != nil {
-		<-frozen
-	}
+	d.thawed()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.news = append(d.news, n)
@@ -332,6 +343,9 @@ func (p peers) reach(ctx context.Context, n site.Node) (*node, error) {
 		return nil, ctx.Err()
 	}
 	time.Sleep(time.Millisecond)
+	if to.Self().Process() != n.ID.Process() {
+		return nil, errLink
+	}
 	return to, nil
 }
 
@@ -350,11 +364,3 @@ func (p peers) Holds(ctx context.Context, n site.Node, keys []string) ([]string,
 	}
 	return to.Held(keys), nil
 }
-
-// leg tells when its BYE was answered.
-type settledLeg struct {
-	*calltest.Leg
-	settled chan struct{}
-}
-
-func (l settledLeg) Settled() <-chan struct{} { return l.settled }

@@ -22,6 +22,10 @@ func TestCaptureSeesACall(t *testing.T) {
 			caller.Await(CallEstablished)
 			caller.SendDigit('7')
 			callee.Await(DTMFEnd)
+			c.AwaitRTP("audio both ways, and the key", func(packets []RTPPacket) bool {
+				there, back, events := seen(t, callee, packets)
+				return there > 5 && back > 5 && events >= 3
+			})
 			caller.Hangup()
 			callee.Await(CallClosed)
 			closed := time.Now()
@@ -41,23 +45,27 @@ func TestCaptureSeesACall(t *testing.T) {
 			require.Equal(t, []string{"INVITE", "ok INVITE", "ACK", "BYE", "ok BYE"}, way)
 			require.Equal(t, "13900000000", messages[0].From)
 			require.EqualValues(t, callee.Port, messages[0].Dst.Port())
-
-			there, back, events := 0, 0, 0
-			for _, p := range c.RTP() {
-				switch {
-				case p.Event == 7:
-					events++
-				case p.PayloadType == 8 && len(p.Payload) != 160:
-					require.Fail(t, "not 20 ms", "%d octets", len(p.Payload))
-				case p.PayloadType == 8 && callee.RTP.Has(p.Dst.Port()):
-					there++
-				case p.PayloadType == 8:
-					back++
-				}
-			}
-			require.Greater(t, there, 5)
-			require.Greater(t, back, 5)
+			there, back, events := seen(t, callee, c.RTP())
+			require.Greater(t, min(there, back), 5)
 			require.GreaterOrEqual(t, events, 3)
 		})
 	}
+}
+
+// seen counts the packets of audio to the callee and back, and those of the key; each packet of audio has to be 20 ms.
+func seen(t *testing.T, callee *Baresip, packets []RTPPacket) (there, back, events int) {
+	t.Helper()
+	for _, p := range packets {
+		switch {
+		case p.Event == 7:
+			events++
+		case p.PayloadType == 8 && len(p.Payload) != 160:
+			require.Fail(t, "not 20 ms", "%d octets", len(p.Payload))
+		case p.PayloadType == 8 && callee.RTP.Has(p.Dst.Port()):
+			there++
+		case p.PayloadType == 8:
+			back++
+		}
+	}
+	return there, back, events
 }

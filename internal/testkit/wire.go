@@ -176,6 +176,17 @@ var rtpColumns = []string{
 // RTP returns all RTP packets captured, in order, without RTCP. It stops the capture.
 func (c *Capture) RTP() []RTPPacket {
 	c.tb.Helper()
+	return c.packets(c.tshark)
+}
+
+// AwaitRTP waits until the RTP packets captured so far are as wanted, while the capture goes on.
+func (c *Capture) AwaitRTP(what string, wanted func([]RTPPacket) bool) {
+	c.tb.Helper()
+	Within(c.tb, Patience, what, func() bool { return c.mark() && wanted(c.packets(c.read)) })
+}
+
+func (c *Capture) packets(read func(args ...string) []byte) []RTPPacket {
+	c.tb.Helper()
 	args := []string{"-Y", "rtp", "-T", "fields", "-E", "separator=|", "-E", "occurrence=f"}
 	for _, column := range rtpColumns {
 		args = append(args, "-e", column)
@@ -183,7 +194,7 @@ func (c *Capture) RTP() []RTPPacket {
 	// tshark learns telephone-event's payload type from the SDP; this is for calls seen half.
 	args = append(args, "-o", "rtpevent.event_payload_type_value:101")
 	var found []RTPPacket
-	lines := bufio.NewScanner(bytes.NewReader(c.tshark(args...)))
+	lines := bufio.NewScanner(bytes.NewReader(read(args...)))
 	lines.Buffer(nil, 1<<20) // a line has a packet's payload in hexadecimal
 	for lines.Scan() {
 		f := strings.Split(lines.Text(), "|")

@@ -103,9 +103,6 @@ func (b *Book) setRest(r call.SiteRest) bool {
 }
 
 func (b *Book) setShift(s call.Shift) bool {
-	if s.Plain() {
-		return remove(b.shifts, s.Agent)
-	}
 	if was, ok := b.shifts[s.Agent]; ok && reflect.DeepEqual(was.fact, s) {
 		return false
 	}

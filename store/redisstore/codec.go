@@ -136,9 +136,6 @@ func packFact(f call.SiteFact) ([]any, error) {
 		kind, field, a, fact = "rest", esc(f.Rest.Agent), packRest(*f.Rest), f.Rest
 	case f.Shift != nil:
 		kind, field, fact = "shift", esc(f.Shift.Agent), f.Shift
-		if f.Shift.Plain() {
-			kind = "plain"
-		}
 	case f.Place != nil:
 		kind, field, fact = "place", numberKey(f.Place.Queue, f.Place.Number), f.Place
 		a, b = micros(f.Place.Until), micros(f.Place.Left)

@@ -54,11 +54,6 @@ function write.shift(agent, _, _, fact)
   return '{"shift":' .. fact .. '}'
 end
 
-function write.plain(agent, _, _, fact)
-  redis.call('ZREM', SHIFTSBY, agent)
-  return redis.call('HDEL', SHIFTS, agent) == 1 and '{"shift":' .. fact .. '}'
-end
-
 -- place is the place that a number has, unless it is over.
 local function place(field)
   local was = redis.call('HGET', PLACES, field)
