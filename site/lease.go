@@ -80,15 +80,15 @@ func (m *Member) renew(ctx context.Context) error {
 		m.died(id)
 		return ErrDead
 	}
-	m.tell.Lock()
-	defer m.tell.Unlock()
-	m.mu.Lock()
-	m.clock.heard(sent, time.Now(), lease.Now)
-	m.lasts(sent)
-	m.lease = lease
-	m.publish()
-	m.mu.Unlock()
-	m.assess()
+	m.telling(func() {
+		m.under(func() {
+			m.clock.heard(sent, time.Now(), lease.Now)
+			m.lasts(sent)
+			m.lease = lease
+			m.publish()
+		})
+		m.assess()
+	})
 	return nil
 }
 
@@ -117,23 +117,23 @@ func (m *Member) enter(ctx context.Context) {
 		m.complain(ctx, "enter the site: the node goes on alone, and tries again", err)
 		return
 	}
-	m.tell.Lock()
-	m.mu.Lock()
-	now := time.Now()
 	anew := last.Book != "" && lease.Book != last.Book
-	if anew {
-		m.clock = clock{} // another server's, perhaps
-		m.settled = now.Add(settle)
-	}
-	m.clock.heard(sent, now, lease.Now)
-	m.lasts(sent)
-	m.node, m.lease, m.dead, m.whole = n, lease, false, false
-	m.publish()
-	m.returns(anew, now)
-	m.again()
-	m.mu.Unlock()
-	m.assess()
-	m.tell.Unlock()
+	m.telling(func() {
+		m.under(func() {
+			now := time.Now()
+			if anew {
+				m.clock = clock{} // another server's, perhaps
+				m.settled = now.Add(settle)
+			}
+			m.clock.heard(sent, now, lease.Now)
+			m.lasts(sent)
+			m.node, m.lease, m.dead, m.whole = n, lease, false, false
+			m.publish()
+			m.returns(anew, now)
+			m.again()
+		})
+		m.assess()
+	})
 	m.o.Logger.Info("entered the site", zap.String("node", string(n.ID)), zap.Uint64("epoch", lease.Epoch), zap.Bool("anew", anew))
 }
 
@@ -196,19 +196,20 @@ func (m *Member) watches(ctx context.Context) {
 	tick := min(m.o.CutAfter/14, m.o.Lease/100)
 	last := time.Now()
 	for pause(ctx, tick) {
-		m.tell.Lock()
-		m.mu.Lock()
-		now := time.Now()
-		if now.Sub(last) > m.o.CutAfter/2 && !m.silent.IsZero() {
-			m.silent = now // the process was stopped meanwhile: the book is asked first
-		}
-		if now.Sub(last) > askWithin && m.cut && !now.Before(m.leaseEnd) { // others may have asked in vain, and passed it over
-			m.distrust(now)
-		}
-		last = now
-		m.mu.Unlock()
-		m.assess()
-		m.tell.Unlock()
+		m.telling(func() {
+			m.under(func() {
+				now := time.Now()
+				slept := now.Sub(last)
+				last = now
+				if slept > m.o.CutAfter/2 && !m.silent.IsZero() {
+					m.silent = now // the process was stopped meanwhile: the book is asked first
+				}
+				if slept > askWithin && m.cut && !now.Before(m.leaseEnd) { // others may have asked in vain, and passed it over
+					m.distrust(now)
+				}
+			})
+			m.assess()
+		})
 	}
 }
 
@@ -228,17 +229,19 @@ func (m *Member) standing(now time.Time) call.SiteState {
 
 // assess looks at how the node stands, and tells the desk when that is new. It needs tell, and takes mu.
 func (m *Member) assess() {
-	m.mu.Lock()
-	now := time.Now()
-	if !m.cut && !m.silent.IsZero() && now.Sub(m.silent) >= m.o.CutAfter && !m.left {
-		m.cut, m.whole = true, false
-		m.again()
-		if !now.Before(m.leaseEnd) { // it slept, or was found dead: its phones may have been rung by others since
-			m.distrust(now)
+	var news call.SiteNews
+	fresh := false
+	m.under(func() {
+		now := time.Now()
+		if !m.cut && !m.silent.IsZero() && now.Sub(m.silent) >= m.o.CutAfter && !m.left {
+			m.cut, m.whole = true, false
+			m.again()
+			if !now.Before(m.leaseEnd) { // it slept, or was found dead: its phones may have been rung by others since
+				m.distrust(now)
+			}
 		}
-	}
-	news, fresh := m.stand(now)
-	m.mu.Unlock()
+		news, fresh = m.stand(now)
+	})
 	if fresh {
 		m.o.Desk.Learn(news)
 	}

@@ -176,6 +176,21 @@ func (m *Member) once(ctx context.Context, where string, f func(context.Context)
 	f(ctx)
 }
 
+// under runs f under mu, which is free afterwards also where f panics. Whatever does more than to read or set fields runs so,
+// or by a deferred unlock: a panic is told and the node goes on, which it could not with the lock held for ever.
+func (m *Member) under(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
+// telling runs f while nobody else tells the desk anything; as under.
+func (m *Member) telling(f func()) {
+	m.tell.Lock()
+	defer m.tell.Unlock()
+	f()
+}
+
 // start has f run on a goroutine of its own that Run waits for; false: nothing is started any more. It needs mu.
 func (m *Member) start(where string, f func(context.Context)) bool {
 	if m.left {
@@ -243,12 +258,12 @@ func wait(ctx context.Context, c chan struct{}, d time.Duration) bool {
 
 // Leave says goodbye: once the calls are over, since claims and callers of a node that left are those of a dead one. What
 // was said before is written first. Afterwards the node is a member no more; Run goes on until its ctx is done. Errors:
-// ctx was done before the book had it; then the lease's end says it. Of a ctx with a deadline the last second is kept for
-// the goodbye: what cannot be written does not stand in its way.
+// ctx was done before the book had it; then the lease's end says it. Of a ctx with a deadline the last second, or half of what
+// there is, is kept for the goodbye: what cannot be written does not stand in its way.
 func (m *Member) Leave(ctx context.Context) error {
 	writing := ctx
 	if by, ends := ctx.Deadline(); ends {
-		limited, stop := context.WithDeadline(ctx, by.Add(-goodbye))
+		limited, stop := context.WithDeadline(ctx, by.Add(-min(goodbye, time.Until(by)/2)))
 		defer stop()
 		writing = limited
 	}

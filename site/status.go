@@ -27,10 +27,11 @@ func (m *Member) Self() call.NodeID { return m.face.Load().self }
 // registered elsewhere by now.
 func (m *Member) Lease() time.Time { return m.face.Load().lease }
 
-// Others is how many other nodes live, as far as is known, and do not drain. It takes no lock.
+// Others is how many other nodes live, as far as is known, those that drain among them. It takes no lock.
 func (m *Member) Others() int { return m.face.Load().others }
 
-// MovesOn reports whether there is another node that takes phones. It takes no lock.
+// MovesOn reports whether there is another node to which phones may go; whether it takes calls, only that node says. It takes no
+// lock.
 func (m *Member) MovesOn() bool { return m.Others() > 0 }
 
 // Status is how this node stands to its site, for those who run it. It has no telephone numbers.

@@ -82,7 +82,7 @@ func (m *Member) checkTroubles(now time.Time) {
 	for process, n := range others {
 		if now.Sub(m.troubles.probed[process]) >= probeEvery {
 			m.troubles.probed[process] = now
-			m.ask(process, n, nil)
+			m.start("probe a node", func(ctx context.Context) { m.probe(ctx, process, n) })
 		}
 		if since, is := m.troubles.unheard[process]; is && now.Sub(since) >= troubleAfter && m.due("unheard "+process, now) {
 			m.o.Logger.Error("another node lives and does not answer this one: phones that register anew here are not rung while it does not; "+
@@ -103,9 +103,28 @@ func (m *Member) checkTroubles(now time.Time) {
 	}
 }
 
+// probe asks a node for nothing, so that it is known whether it answers. It is none of the questions about phones: those do not
+// wait for it.
+func (m *Member) probe(ctx context.Context, process string, n Node) {
+	began := time.Now()
+	limited, stop := context.WithTimeout(ctx, askWithin)
+	defer stop()
+	_, err := m.o.Peers.Holds(limited, n, nil)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		m.complain(ctx, "node "+n.Name+" does not answer", err)
+	}
+	m.under(func() { m.heardOf(process, began, err == nil) })
+}
+
 // troubled are the nodes that have had a trouble for long enough to be told, and since when. It needs mu.
 func (m *Member) troubled(since map[string]time.Time, now time.Time) map[call.NodeID]time.Time {
 	out := map[call.NodeID]time.Time{}
+	if !m.whole {
+		return out // who lives is not known
+	}
 	for process, at := range since {
 		if n, lives := m.view.process(process); lives && now.Sub(at) >= troubleAfter {
 			out[n.ID] = at
