@@ -173,12 +173,20 @@ func (m *Member) again() {
 
 // died takes in that a run of this node does not live in the book.
 func (m *Member) died(id call.NodeID) {
-	m.tell.Lock()
-	defer m.tell.Unlock()
+	m.telling(func() {
+		if m.dies(id) {
+			m.assess()
+			wake(m.wakeRenew)
+		}
+	})
+}
+
+// dies reports whether that is news.
+func (m *Member) dies(id call.NodeID) bool {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.node.ID != id || m.dead {
-		m.mu.Unlock()
-		return
+		return false
 	}
 	// While the lease holds by this node's clock it is the book that has lost the run: no other node can think it dead.
 	m.buriedAlive = m.buriedAlive || !time.Now().Before(m.leaseEnd)
@@ -186,9 +194,7 @@ func (m *Member) died(id call.NodeID) {
 	m.figures.deaths.Inc()
 	m.publish()
 	m.again()
-	m.mu.Unlock()
-	m.assess()
-	wake(m.wakeRenew)
+	return true
 }
 
 // watches looks at the clock: what happens by nothing else than time passing.

@@ -65,7 +65,7 @@ func newFigures(m *Member, reg prometheus.Registerer) (*figures, error) {
 		abandoned: counter("abandoned_total", "Claims given up without being sure that the phone was free."),
 		cleared:   counter("cleared_total", "Orphans that this node's edge cleared."),
 		doubts:    counter("doubts_total", "Phones new at this edge that are rung though not every node could be asked about them."),
-		lost:      counter("facts_lost_total", "Facts given up: too many while the book was silent, or refused by it again and again."),
+		lost:      counter("facts_lost_total", "Facts, and deeds on claims, given up: too many while the book was silent, or refused by it again and again."),
 		seeded: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hotline_site_seeding_seconds", Help: "From a phone's coming to this edge until it may be rung.",
 			Buckets: []float64{.001, .005, .02, .1, .5, 1, 2, 5, 10, 30},
