@@ -84,10 +84,12 @@ type oneNode struct {
 }
 
 func (b oneNode) Read(context.Context) (View, error) { return View{Nodes: []Node{*b.n}}, nil }
+
 func (b oneNode) Enter(_ context.Context, n Node, _ Lease) (Lease, error) {
 	*b.n = n
 	return Lease{Book: "another", Now: time.Now()}, nil
 }
+
 func (b oneNode) Renew(context.Context, call.NodeID) (Lease, error) {
 	return Lease{Now: time.Now()}, nil
 }

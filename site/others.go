@@ -41,7 +41,7 @@ func (m *Member) known() map[string]other {
 		if m.self(id) || is && (was.died.IsZero() || !n.died.After(was.died)) {
 			continue
 		}
-		known[id.Process()] = other{Node: n.Node, died: n.died}
+		known[id.Process()] = other(n)
 	}
 	return known
 }

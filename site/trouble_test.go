@@ -20,13 +20,13 @@ func listening() (*observer.ObservedLogs, func(*site.Options)) {
 }
 
 // figure is the value of a metric without labels.
-func (n *node) figure(name string) float64 {
+func (n *node) figure(name string) int {
 	families, err := n.registry.Gather()
 	require.NoError(n.w.t, err)
 	for _, f := range families {
 		if f.GetName() == name {
 			m := f.GetMetric()[0]
-			return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			return int(m.GetGauge().GetValue() + m.GetCounter().GetValue())
 		}
 	}
 	require.Fail(n.w.t, "no such metric", name)
@@ -50,7 +50,7 @@ func TestUnheard(t *testing.T) {
 		within(t, 10*time.Second, "it is told", func() bool { return !none() })
 		since := a.Status().Unheard[b.Self()]
 		require.True(t, since.After(began) && since.Before(began.Add(7*time.Second)), "unheard since %v, %v", since, began)
-		require.EqualValues(t, 1, a.figure("hotline_site_unheard_nodes"))
+		require.Equal(t, 1, a.figure("hotline_site_unheard_nodes"))
 		time.Sleep(30 * time.Second)
 		require.Equal(t, 1, a.Others(), "it lives")
 		require.Equal(t, since, a.Status().Unheard[b.Self()])
@@ -77,7 +77,7 @@ func TestNamesake(t *testing.T) {
 		within(t, 16*time.Second, "both tell", func() bool { return len(a.Status().Namesakes) == 1 && len(b.Status().Namesakes) == 1 })
 		require.Contains(t, a.Status().Namesakes, b.Self())
 		require.Contains(t, b.Status().Namesakes, a.Self())
-		require.EqualValues(t, 1, a.figure("hotline_site_namesakes"))
+		require.Equal(t, 1, a.figure("hotline_site_namesakes"))
 		within(t, 2*time.Second, "it is logged", func() bool {
 			return logs.FilterMessageSnippet("has the name of this one").FilterLevelExact(zap.ErrorLevel).Len() == 1
 		})
@@ -139,7 +139,7 @@ func TestRefusedDeed(t *testing.T) {
 		a.Release("8002", "call-1", call.SiteRest{How: "answered"})
 		never(t, 5*time.Second, "it is given up soon", func() bool { return len(w.claims()) == 0 })
 		within(t, 10*time.Second, "it is given up, and what follows is written", func() bool { return len(w.claims()) == 0 })
-		require.EqualValues(t, 1, a.figure("hotline_site_facts_lost_total"))
+		require.Equal(t, 1, a.figure("hotline_site_facts_lost_total"))
 		require.Equal(t, 1, logs.FilterMessageSnippet("it is given up").FilterField(zap.String("agent", "8002")).Len())
 		b.talk("8002", "call-2").Hangup(call.CauseBye)
 		b.Release("8002", "call-2", call.SiteRest{})
