@@ -169,6 +169,7 @@ func (m *Member) once(ctx context.Context, where string, f func(context.Context)
 	if m.o.OnPanic != nil {
 		defer func() {
 			if v := recover(); v != nil {
+				m.o.Logger.Error("panic in the site's membership", zap.String("where", where), zap.Any("panic", v), zap.Stack("stack"))
 				m.o.OnPanic("site: "+where, v)
 			}
 		}()

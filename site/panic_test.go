@@ -26,7 +26,8 @@ func TestPanic(t *testing.T) {
 			inWorld(t, func(w *world) {
 				t := w.t
 				var panics atomic.Int32
-				a, b := w.node("a", contained(&panics)), w.node("b")
+				logs, kept := listening()
+				a, b := w.node("a", contained(&panics), kept), w.node("b")
 				b.registers("8002")
 				within(t, 5*time.Second, "the phone may be rung", func() bool { return a.desk.knows("8002") && b.edge.open("8002") })
 				w.answerAfter = 500 * time.Millisecond
@@ -38,6 +39,7 @@ func TestPanic(t *testing.T) {
 					within(t, 10*time.Second, "the claim is given back", func() bool { return len(w.claims()) == 0 })
 				}
 				require.EqualValues(t, 1, panics.Load())
+				require.Equal(t, 1, logs.FilterMessageSnippet("panic in").FilterFieldKey("stack").Len())
 				within(t, 5*time.Second, "the new phone is known, and may be rung", func() bool {
 					return a.edge.open("8003") && b.desk.knows("8003")
 				})
