@@ -3,7 +3,6 @@ package site
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -66,17 +65,17 @@ func (a *arrivals) left(agent string) {
 func (m *Member) asks(ctx context.Context) {
 	every := time.Minute
 	for wait(ctx, m.wakeAsk, every) {
-		every = time.Minute
-		m.mu.Lock()
-		now := time.Now()
-		if m.state != call.SiteJoining && !m.left {
-			m.checkAway(now)
-			m.seeds(now)
-		}
-		if len(m.arrivals.held)+len(m.arrivals.closed)+len(m.arrivals.words) > 0 {
-			every = 100 * time.Millisecond
-		}
-		m.mu.Unlock()
+		every = 100 * time.Millisecond
+		m.under(func() {
+			now := time.Now()
+			if m.state != call.SiteJoining && !m.left {
+				m.checkAway(now)
+				m.seeds(now)
+			}
+			if len(m.arrivals.held)+len(m.arrivals.closed)+len(m.arrivals.words) == 0 {
+				every = time.Minute
+			}
+		})
 	}
 }
 
@@ -201,32 +200,43 @@ func (m *Member) ask(process string, n Node, agents []string) {
 			w.asked = now
 		}
 	}
-	m.arrivals.asking[process] = m.start("ask a node", func(ctx context.Context) {
-		began := time.Now()
-		limited, stop := context.WithTimeout(ctx, askWithin)
-		pasts, err := m.o.Peers.Yield(limited, n, agents)
-		stop()
-		if err != nil {
-			m.mu.Lock()
-			m.unanswered(process, agents, time.Now())
-			m.mu.Unlock()
-		}
-		switch {
-		case err == nil && len(pasts) < len(agents):
-			pause(ctx, 20*time.Millisecond) // it waits for what the book says
-		case err != nil:
-			m.complain(ctx, "ask node "+n.Name+" about phones that are new here: they are not rung until it answers or is dead", err)
-			wake(m.wakeAsk)
-			pause(ctx, time.Second) // before it is asked again
-		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
+	m.arrivals.asking[process] = m.start("ask a node", func(ctx context.Context) { m.inquire(ctx, process, n, agents) })
+}
+
+// inquire asks a node about phones.
+func (m *Member) inquire(ctx context.Context, process string, n Node, agents []string) {
+	heard := false
+	defer m.under(func() {
 		delete(m.arrivals.asking, process)
+		if heard { // else it panicked, and is asked again with the next look
+			wake(m.wakeAsk)
+		}
+	})
+	began := time.Now()
+	limited, stop := context.WithTimeout(ctx, askWithin)
+	defer stop()
+	pasts, err := m.o.Peers.Yield(limited, n, agents)
+	stop()
+	m.under(func() {
+		m.heardOf(process, began, err == nil)
+		if err != nil {
+			m.unanswered(process, agents, time.Now())
+		}
+	})
+	switch {
+	case err == nil && len(pasts) < len(agents):
+		pause(ctx, 20*time.Millisecond) // it waits for what the book says
+	case err != nil:
+		m.complain(ctx, "ask node "+n.Name+": phones that are new here are not rung until it answers or is dead", err)
+		wake(m.wakeAsk)
+		pause(ctx, time.Second) // before it is asked again
+	}
+	m.under(func() {
 		for _, p := range pasts {
 			m.told(process, p, began)
 		}
-		wake(m.wakeAsk)
 	})
+	heard = true
 }
 
 // foremost are as many of these phones as one request has, those first about which a process was not silent yet. It needs mu.
@@ -334,9 +344,4 @@ func (m *Member) yield(agent string) call.GatePast {
 	m.gone(agent)
 	delete(m.own.flows, agent)
 	return past
-}
-
-// nodes are the processes' ids in order, for whoever lists them.
-func sortedNodes(nodes map[call.NodeID]Node) []Node {
-	return slices.SortedFunc(maps.Values(nodes), func(a, b Node) int { return compareNodes(a, b) })
 }

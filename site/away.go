@@ -62,26 +62,15 @@ func (m *Member) checkAway(now time.Time) {
 // speaks reports what those say who may know of a leg: it lives, or is on its way to be told; or it is over. It needs mu.
 func (m *Member) speaks(agent string, a *awayLeg, known map[string]other, now time.Time) (spoken, over bool) {
 	if m.self(a.leg.Owner) {
-		h := m.holds[holdKey{agent, a.leg.Call}]
-		own := m.owned(agent)
-		if h != nil && h.token == a.leg.Token && !h.unsure || own != nil && sameLeg(*own, a.leg) || m.out.busy(agent) {
-			return true, false // it lives, or it is not known yet how it ended
-		}
-		if a.from == m.process {
-			if !m.forsook(agent, a.leg.Call, a.leg.Token) || !a.leg.Answered.IsZero() { // the phone has heard the end, or had its time
-				return false, true
-			}
-			a.from = a.leg.Edge.Process()
+		if spoken, over = m.ownSpeaks(agent, a); spoken || over {
+			return spoken, over
 		}
 	}
-	if a.leg.Edge != "" && a.from != a.leg.Edge.Process() {
-		w := m.word(a.from, agent, now)
-		if w.counts(now) && w.answered.After(a.since) && (w.leg == nil || !sameLeg(*w.leg, a.leg)) {
-			if !a.leg.Answered.IsZero() {
-				return false, true // the phone has heard the end, or had its time
-			}
-			a.from = a.leg.Edge.Process()
+	if a.leg.Edge != "" && a.from != a.leg.Edge.Process() && m.letsGo(agent, a, now) {
+		if !a.leg.Answered.IsZero() {
+			return false, true // the phone has heard the end, or had its time
 		}
+		a.from = a.leg.Edge.Process()
 	}
 	return m.hears(agent, a, known, now)
 }
@@ -104,6 +93,28 @@ func (m *Member) hears(agent string, a *awayLeg, known map[string]other, now tim
 		}
 	}
 	return spoken, false
+}
+
+// letsGo reports whether the owner that told of a leg says that it has it no more. It needs mu.
+func (m *Member) letsGo(agent string, a *awayLeg, now time.Time) bool {
+	w := m.word(a.from, agent, now)
+	return w.counts(now) && w.answered.After(a.since) && (w.leg == nil || !sameLeg(*w.leg, a.leg))
+}
+
+// ownSpeaks is the same of a leg that is this node's own; it may have nothing to say. It needs mu.
+func (m *Member) ownSpeaks(agent string, a *awayLeg) (spoken, over bool) {
+	h := m.holds[holdKey{agent, a.leg.Call}]
+	own := m.owned(agent)
+	switch {
+	case h != nil && h.token == a.leg.Token && !h.unsure, own != nil && sameLeg(*own, a.leg), m.out.busy(agent):
+		return true, false // it lives, or it is not known yet how it ended
+	case a.from != m.process:
+	case !m.forsook(agent, a.leg.Call, a.leg.Token), !a.leg.Answered.IsZero(): // the phone has heard the end, or had its time
+		return false, true
+	default:
+		a.from = a.leg.Edge.Process()
+	}
+	return false, false
 }
 
 // lost reports whether a leg of which nobody speaks is none any more by the book. It needs mu, and is for a node that knows

@@ -10,9 +10,7 @@ import (
 // checks holds what this node says against what is so, each second and when there is reason to.
 func (m *Member) checks(ctx context.Context) {
 	for wait(ctx, m.wakeCheck, time.Second) {
-		m.mu.Lock()
-		m.check(time.Now())
-		m.mu.Unlock()
+		m.under(func() { m.check(time.Now()) })
 		pause(ctx, 20*time.Millisecond)
 	}
 }
@@ -29,6 +27,7 @@ func (m *Member) check(now time.Time) {
 	m.checkLegs(of, now)
 	joined := m.whole && !m.dead
 	if joined {
+		m.checkTroubles(now)
 		m.mourn(now)
 		m.checkClaims(now) // first: an agent who has a flow and no claim can be another's at once
 	}

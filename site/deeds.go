@@ -43,9 +43,40 @@ func (m *Member) says(ctx context.Context) {
 		if !m.resumed(ctx) {
 			continue
 		}
-		m.mu.Lock()
-		taken := m.out.next(n)
-		facts := make([]call.SiteFact, 0, len(taken))
+		written, err := m.writeFacts(ctx, id, n, failed >= 10)
+		switch {
+		case written == 0:
+			failed = 0
+			if !wait(ctx, m.wakeOut, time.Minute) {
+				return
+			}
+			continue
+		case err == nil:
+			failed = max(0, failed-1)
+			continue
+		case errors.Is(err, ErrDead):
+			m.died(id)
+			continue
+		case m.answers():
+			failed++
+		}
+		m.complain(ctx, "write facts into the site's book", err)
+		pause(ctx, 100*time.Millisecond)
+	}
+}
+
+// writeFacts writes the next facts, at most n, and returns how many it tried.
+func (m *Member) writeFacts(ctx context.Context, id call.NodeID, n int, often bool) (tried int, err error) {
+	var taken []pending
+	var facts []call.SiteFact
+	err = errPanic
+	defer func() {
+		if len(taken) > 0 {
+			m.wrote(taken, err, often)
+		}
+	}()
+	m.under(func() {
+		taken = m.out.next(n)
 		for _, p := range taken {
 			f := turned(p.fact, m.clock.there)
 			if f.Rest != nil { // a copy
@@ -53,31 +84,23 @@ func (m *Member) says(ctx context.Context) {
 			}
 			facts = append(facts, f)
 		}
-		m.mu.Unlock()
-		if len(taken) == 0 {
-			failed = 0
-			if !wait(ctx, m.wakeOut, time.Minute) {
-				return
-			}
-			continue
-		}
-		limited, stop := context.WithTimeout(ctx, time.Second)
-		err := m.o.Book.Say(limited, id, facts...)
-		stop()
-		answers := m.wrote(taken, err, failed >= 10)
-		switch {
-		case err == nil:
-			failed = max(0, failed-1)
-			continue
-		case errors.Is(err, ErrDead):
-			m.died(id)
-			continue
-		case answers:
-			failed++
-		}
-		m.complain(ctx, "write facts into the site's book", err)
-		pause(ctx, 100*time.Millisecond)
+	})
+	if len(taken) == 0 {
+		return 0, nil
 	}
+	limited, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	err = m.o.Book.Say(limited, id, facts...)
+	return len(taken), err
+}
+
+var errPanic = errors.New("a panic")
+
+// answers reports whether the book answers at all.
+func (m *Member) answers() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.cut && m.silent.IsZero()
 }
 
 // resumed waits for claims that are to be claimed again before anything is said; false: it is to be looked at anew.
@@ -99,89 +122,149 @@ func (m *Member) resumed(ctx context.Context) bool {
 	return false
 }
 
-// wrote takes in what came of writing facts, and reports whether the book answers at all. One alone that it does not take,
-// though it was asked often, is given up, so that it is not in the way of all others.
-func (m *Member) wrote(taken []pending, err error, often bool) (answers bool) {
+// wrote takes in what came of writing facts. One alone that the book does not take, though it answers and was asked often, is
+// given up, so that it is not in the way of all others.
+func (m *Member) wrote(taken []pending, err error, often bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	answers = !m.cut && m.silent.IsZero()
-	give := err != nil && answers && often && len(taken) == 1 && !errors.Is(err, ErrDead)
+	give := err != nil && !m.cut && m.silent.IsZero() && often && len(taken) == 1 && !errors.Is(err, ErrDead)
 	if give {
 		m.figures.lost.Inc()
 	}
 	m.out.sent(taken, err == nil || give)
 	m.moved() // claims wait for flows
-	return answers
 }
 
 // deeds does the deeds on an agent's claims, until there are none.
 func (m *Member) deeds(ctx context.Context, agent string) {
-	for tries := 0; ; tries++ {
+	over := false
+	defer func() {
+		if !over {
+			m.under(func() { m.derailed(agent) })
+		}
+	}()
+	for tries := (attempts{}); !over; {
 		id, ok := m.lives(ctx)
-		m.mu.Lock()
-		l := m.out.lanes[agent]
-		if !ok || len(l.deeds) == 0 {
-			if ok {
-				delete(m.out.lanes, agent)
-				m.moved()
-			}
-			l.runs = false
-			m.mu.Unlock()
+		var l *lane
+		var d deed
+		m.under(func() { l, d, over = m.nextDeed(agent, ok) })
+		if over {
 			return
 		}
-		l.busy = true
-		d := l.deeds[0]
-		m.mu.Unlock()
 		if d.gate || d.settled != nil {
 			d = m.quiet(ctx, agent, d)
 		}
 		if ctx.Err() != nil { // it is not known whether the phone is free
 			continue
 		}
-		m.mu.Lock()
-		d = m.kept(agent, d)
-		m.mu.Unlock()
+		m.under(func() { d = m.kept(agent, d) })
 		err := m.do(ctx, id, agent, d)
-		// Another's claim on an agent who talks here is refused by the gate in milliseconds, and given back.
-		again := errors.Is(err, ErrTaken) && d.kind == doResume && tries < 4
-		done := err == nil || errors.Is(err, ErrTaken) && !again || errors.Is(err, ErrRange) || ctx.Err() != nil
-		m.mu.Lock()
-		l.busy = false
-		if done {
-			tries = 0
-			m.did(ctx, agent, l, d, err)
-		} else {
-			l.deeds[0] = d
-		}
-		m.mu.Unlock()
+		var next step
+		m.under(func() { next = m.doneWith(ctx, agent, l, d, &tries, err) })
 		switch {
-		case done:
-		case again:
+		case next == stepOn:
+		case next == stepGiven:
+			m.o.Logger.Error("the site's book does not take what is to be written of an agent's claim: it is given up",
+				zap.String("agent", agent), zap.Error(err))
+		case next == stepSoon:
 			pause(ctx, 100*time.Millisecond)
 		case errors.Is(err, ErrDead):
 			m.died(id)
 		default:
 			m.complain(ctx, "write a claim's deed into the site's book", err)
-			pause(ctx, min(time.Second, 50*time.Millisecond<<min(tries, 5)))
+			pause(ctx, min(time.Second, 50*time.Millisecond<<min(tries.all-1, 5)))
 		}
 	}
 }
 
-// did takes in what the book made of a deed, and takes it off its lane. It needs mu.
-func (m *Member) did(ctx context.Context, agent string, l *lane, d deed, err error) {
+// attempts are how often a deed was tried, and how often a book did not take it that answered all the same.
+type attempts struct{ all, refused int }
+
+// step is what follows an attempt.
+type step int
+
+const (
+	stepAgain step = iota // the same deed is tried again, after a while
+	stepSoon              // the same, in an instant
+	stepOn                // it is done: the next one
+	stepGiven             // it is given up: the next one
+)
+
+// nextDeed is the first of an agent's lane; over: there is none, or nothing is done any more. It needs mu.
+func (m *Member) nextDeed(agent string, lives bool) (l *lane, d deed, over bool) {
+	l = m.out.lanes[agent]
+	if lives && len(l.deeds) > 0 {
+		l.busy = true
+		return l, l.deeds[0], false
+	}
+	if lives {
+		delete(m.out.lanes, agent)
+		m.moved()
+	}
+	l.busy, l.runs = false, false
+	return l, deed{}, true
+}
+
+// doneWith takes in what came of an attempt. It needs mu.
+func (m *Member) doneWith(ctx context.Context, agent string, l *lane, d deed, tries *attempts, err error) step {
+	l.busy = false
+	tries.all++
+	if err != nil && !errors.Is(err, ErrDead) && !m.cut && m.silent.IsZero() {
+		tries.refused++
+	}
+	switch {
+	case errors.Is(err, ErrTaken) && d.kind == doResume && tries.all <= 4:
+		// Another's claim on an agent who talks here is refused by the gate in milliseconds, and given back.
+		l.deeds[0] = d
+		return stepSoon
+	case err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrRange) || ctx.Err() != nil:
+		if ctx.Err() == nil {
+			m.did(agent, d, err)
+		}
+		m.shift(agent, l, d)
+		*tries = attempts{}
+		return stepOn
+	case tries.refused >= triesMost: // what it was for is done again when things are looked over, and others wait behind it
+		m.figures.lost.Inc()
+		m.shift(agent, l, d)
+		*tries = attempts{}
+		return stepGiven
+	default:
+		l.deeds[0] = d
+		return stepAgain
+	}
+}
+
+// shift takes the first deed from a lane. It needs mu.
+func (m *Member) shift(agent string, l *lane, d deed) {
 	l.deeds = l.deeds[1:]
-	known := ctx.Err() == nil
-	if d.kind == doAbandon && known {
-		m.forsakenWritten(agent, d.token)
-	}
-	if d.kind != doResume {
-		return
-	}
-	if len(m.out.first) > 0 {
+	if d.kind == doResume && len(m.out.first) > 0 {
 		delete(m.out.first, agent)
 		m.moved() // facts wait for that
 	}
-	if !known {
+}
+
+// derailed has an agent's lane go on after a panic: the deed that it was about is given up, since it would panic again. It needs
+// mu.
+func (m *Member) derailed(agent string) {
+	l := m.out.lanes[agent]
+	if l == nil {
+		return
+	}
+	if l.busy && len(l.deeds) > 0 {
+		m.figures.lost.Inc()
+		m.shift(agent, l, l.deeds[0])
+	}
+	l.busy, l.runs = false, false
+	m.out.launch(m, agent, l)
+}
+
+// did takes in what the book made of a deed. It needs mu.
+func (m *Member) did(agent string, d deed, err error) {
+	if d.kind == doAbandon {
+		m.forsakenWritten(agent, d.token)
+	}
+	if d.kind != doResume {
 		return
 	}
 	wake(m.wakeCheck) // the agent's flow may wait for it

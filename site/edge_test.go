@@ -250,6 +250,7 @@ func (w *world) busy(agent string) int {
 }
 
 func (e *edge) Flows() []call.SiteFlow {
+	e.n.blows("Flows")
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	flows := make([]call.SiteFlow, 0, len(e.flows))
@@ -323,6 +324,7 @@ func (e *edge) Refuse(agent string, t call.Token) bool {
 }
 
 func (e *edge) End(_ context.Context, agent string, t call.Token) error {
+	e.n.blows("End")
 	e.mu.Lock()
 	g := e.gates[agent]
 	leg := g.Leg()

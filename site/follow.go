@@ -50,23 +50,36 @@ func (m *Member) read(ctx context.Context, generation uint64) bool {
 		m.complain(ctx, "read the site's book", err)
 		return false
 	}
-	m.tell.Lock()
-	defer m.tell.Unlock()
+	took := false
+	m.telling(func() {
+		var news call.SiteNews
+		if news, took = m.takeWhole(read, generation, began); took {
+			m.o.Desk.Learn(news)
+		}
+	})
+	if took {
+		m.figures.reads.Inc()
+		wake(m.wakeCheck)
+		wake(m.wakeAsk)
+	}
+	return took
+}
+
+// takeWhole takes in what was read from an instant on, and returns what the desk is to be told; false: it is of no use.
+func (m *Member) takeWhole(read View, generation uint64, began time.Time) (call.SiteNews, bool) {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	now := time.Now()
 	if m.generation != generation || m.dead {
-		m.mu.Unlock()
-		return false
+		return call.SiteNews{}, false
 	}
 	if m.cut || m.view.book != m.lease.Book {
 		m.spared = now.Add(m.o.Lease)
 	}
 	next, facts := m.view.whole(read, m.lease.Book, m.clock.local, now.Before(m.spared), now)
 	if _, lives := next.nodes[m.node.ID]; !lives {
-		id := m.node.ID
-		m.mu.Unlock()
-		m.afterwards(func() { m.died(id) })
-		return false
+		m.foundDead()
+		return call.SiteNews{}, false
 	}
 	m.remind(&next)
 	m.forsakenGone(&next, began)
@@ -90,24 +103,17 @@ func (m *Member) read(ctx context.Context, generation uint64) bool {
 	if _, fresh := m.stand(now); !fresh {
 		m.moved()
 	}
-	news := call.SiteNews{Self: m.node.ID, State: m.state, Whole: true, Facts: slices.DeleteFunc(facts, m.rechosen)}
-	m.mu.Unlock()
-	m.figures.reads.Inc()
-	m.o.Desk.Learn(news)
-	wake(m.wakeCheck)
-	wake(m.wakeAsk)
-	return true
+	return call.SiteNews{Self: m.node.ID, State: m.state, Whole: true, Facts: slices.DeleteFunc(facts, m.rechosen)}, true
 }
 
 // rechosen reports whether a fact is a shift of an agent who has chosen otherwise here since, which is not written yet. It
 // will be, and hold then: until then neither the echo of an earlier choice nor another node's is to undo it. It needs mu.
 func (m *Member) rechosen(f call.SiteFact) bool { return f.Shift != nil && m.out.awaits(keyOf(f)) }
 
-// afterwards runs what needs tell once it is free. The caller holds it.
-func (m *Member) afterwards(f func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.start("afterwards", func(context.Context) { f() })
+// foundDead has it taken in, once tell is free, that this run is dead in the book. It needs mu.
+func (m *Member) foundDead() {
+	id := m.node.ID
+	m.start("found dead", func(context.Context) { m.died(id) })
 }
 
 // remind says again what was known of the site when the book was lost, and is not in the new one. It needs mu.
@@ -115,11 +121,16 @@ func (m *Member) remind(next *view) {
 	if m.view.book == "" || m.view.book == next.book {
 		return
 	}
+	var lost []call.SiteFact
 	for key, f := range m.view.shared {
 		if _, there := next.shared[key]; !there {
 			next.shared[key] = f
-			m.out.say(m, f)
+			lost = append(lost, f)
 		}
+	}
+	slices.SortFunc(lost, fresher)
+	for _, f := range lost[:min(len(lost), remindMost)] {
+		m.out.say(m, f)
 	}
 }
 
@@ -153,22 +164,30 @@ func (m *Member) trail(ctx context.Context, generation uint64) {
 	}
 }
 
-// takeIn takes entries in and tells them, in their order.
-func (m *Member) takeIn(entries []Entry, generation uint64) bool {
-	m.tell.Lock()
-	defer m.tell.Unlock()
+// takeIn takes entries in and tells them, in their order; false: they are of a run that is over.
+func (m *Member) takeIn(entries []Entry, generation uint64) (took bool) {
+	m.telling(func() {
+		var batches []call.SiteNews
+		batches, took = m.absorb(entries, generation)
+		for _, n := range batches {
+			m.o.Desk.Learn(n)
+		}
+	})
+	return took
+}
+
+// absorb takes entries in, and returns what the desk is to be told of them.
+func (m *Member) absorb(entries []Entry, generation uint64) (batches []call.SiteNews, took bool) {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.generation != generation {
-		m.mu.Unlock()
-		return false
+		return nil, false
 	}
 	now := time.Now()
 	m.figures.followed(now)
 	if len(entries) == 0 {
-		m.mu.Unlock()
-		return true
+		return nil, true
 	}
-	var batches []call.SiteNews
 	news := call.SiteNews{Self: m.node.ID, State: m.state}
 	flush := func() {
 		if len(news.Facts)+len(news.Dead)+len(news.Cleared) > 0 {
@@ -186,16 +205,11 @@ func (m *Member) takeIn(entries []Entry, generation uint64) bool {
 	flush()
 	m.view.at = entries[len(entries)-1].At
 	m.publish()
-	id := m.node.ID
-	m.moved()
-	m.mu.Unlock()
-	for _, n := range batches {
-		m.o.Desk.Learn(n)
-	}
 	if found {
-		m.afterwards(func() { m.died(id) })
+		m.foundDead()
 	}
-	return true
+	m.moved()
+	return batches, true
 }
 
 // entry takes one in, and reports whether it says that this node is dead. It needs mu.

@@ -38,16 +38,16 @@ func (m *Member) rang(h *hold, leg call.Leg, err error) {
 		if at, err := leg.Answer(); err == nil && at.After(h.since) && at.Before(now) {
 			now = at
 		}
-		m.mu.Lock()
-		h.phase, h.answered, h.leg = talking, now, leg
-		if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
-			h.settled = l.Settled()
-		}
-		if l, can := leg.(call.RelayedLeg); can {
-			h.via.leg = l
-		}
-		m.write(h)
-		m.mu.Unlock()
+		m.under(func() {
+			h.phase, h.answered, h.leg = talking, now, leg
+			if l, tells := leg.(interface{ Settled() <-chan struct{} }); tells {
+				h.settled = l.Settled()
+			}
+			if l, can := leg.(call.RelayedLeg); can {
+				h.via.leg = l
+			}
+			m.write(h)
+		})
 		unwatch := context.AfterFunc(leg.Context(), func() { m.over(h) })
 		m.mu.Lock()
 		h.unwatch = func() { unwatch() }

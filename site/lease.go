@@ -74,20 +74,21 @@ func (m *Member) renew(ctx context.Context) error {
 		m.died(id)
 		return err
 	case err != nil:
+		m.complain(ctx, "renew this node's lease in the site's book", err)
 		return err
 	case lease.Book != book: // the book was lost, and somebody made this one believe that we live: it is not so
 		m.died(id)
 		return ErrDead
 	}
-	m.tell.Lock()
-	defer m.tell.Unlock()
-	m.mu.Lock()
-	m.clock.heard(sent, time.Now(), lease.Now)
-	m.lasts(sent)
-	m.lease = lease
-	m.publish()
-	m.mu.Unlock()
-	m.assess()
+	m.telling(func() {
+		m.under(func() {
+			m.clock.heard(sent, time.Now(), lease.Now)
+			m.lasts(sent)
+			m.lease = lease
+			m.publish()
+		})
+		m.assess()
+	})
 	return nil
 }
 
@@ -116,23 +117,23 @@ func (m *Member) enter(ctx context.Context) {
 		m.complain(ctx, "enter the site: the node goes on alone, and tries again", err)
 		return
 	}
-	m.tell.Lock()
-	m.mu.Lock()
-	now := time.Now()
 	anew := last.Book != "" && lease.Book != last.Book
-	if anew {
-		m.clock = clock{} // another server's, perhaps
-		m.settled = now.Add(settle)
-	}
-	m.clock.heard(sent, now, lease.Now)
-	m.lasts(sent)
-	m.node, m.lease, m.dead, m.whole = n, lease, false, false
-	m.publish()
-	m.returns(anew, now)
-	m.again()
-	m.mu.Unlock()
-	m.assess()
-	m.tell.Unlock()
+	m.telling(func() {
+		m.under(func() {
+			now := time.Now()
+			if anew {
+				m.clock = clock{} // another server's, perhaps
+				m.settled = now.Add(settle)
+			}
+			m.clock.heard(sent, now, lease.Now)
+			m.lasts(sent)
+			m.node, m.lease, m.dead, m.whole = n, lease, false, false
+			m.publish()
+			m.returns(anew, now)
+			m.again()
+		})
+		m.assess()
+	})
 	m.o.Logger.Info("entered the site", zap.String("node", string(n.ID)), zap.Uint64("epoch", lease.Epoch), zap.Bool("anew", anew))
 }
 
@@ -161,23 +162,6 @@ func (m *Member) returns(anew bool, now time.Time) {
 	}
 }
 
-// complain logs what the book did not do: at first, and then each minute.
-func (m *Member) complain(ctx context.Context, what string, err error) {
-	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
-		return
-	}
-	m.mu.Lock()
-	now := time.Now()
-	quiet := now.Sub(m.complained) < time.Minute
-	if !quiet {
-		m.complained = now
-	}
-	m.mu.Unlock()
-	if !quiet {
-		m.o.Logger.Warn(what, zap.Error(err))
-	}
-}
-
 // again has the whole be read anew. It needs mu.
 func (m *Member) again() {
 	m.generation++
@@ -189,12 +173,20 @@ func (m *Member) again() {
 
 // died takes in that a run of this node does not live in the book.
 func (m *Member) died(id call.NodeID) {
-	m.tell.Lock()
-	defer m.tell.Unlock()
+	m.telling(func() {
+		if m.dies(id) {
+			m.assess()
+			wake(m.wakeRenew)
+		}
+	})
+}
+
+// dies reports whether that is news.
+func (m *Member) dies(id call.NodeID) bool {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.node.ID != id || m.dead {
-		m.mu.Unlock()
-		return
+		return false
 	}
 	// While the lease holds by this node's clock it is the book that has lost the run: no other node can think it dead.
 	m.buriedAlive = m.buriedAlive || !time.Now().Before(m.leaseEnd)
@@ -202,9 +194,7 @@ func (m *Member) died(id call.NodeID) {
 	m.figures.deaths.Inc()
 	m.publish()
 	m.again()
-	m.mu.Unlock()
-	m.assess()
-	wake(m.wakeRenew)
+	return true
 }
 
 // watches looks at the clock: what happens by nothing else than time passing.
@@ -212,19 +202,20 @@ func (m *Member) watches(ctx context.Context) {
 	tick := min(m.o.CutAfter/14, m.o.Lease/100)
 	last := time.Now()
 	for pause(ctx, tick) {
-		m.tell.Lock()
-		m.mu.Lock()
-		now := time.Now()
-		if now.Sub(last) > m.o.CutAfter/2 && !m.silent.IsZero() {
-			m.silent = now // the process was stopped meanwhile: the book is asked first
-		}
-		if now.Sub(last) > askWithin && m.cut && !now.Before(m.leaseEnd) { // others may have asked in vain, and passed it over
-			m.distrust(now)
-		}
-		last = now
-		m.mu.Unlock()
-		m.assess()
-		m.tell.Unlock()
+		m.telling(func() {
+			m.under(func() {
+				now := time.Now()
+				slept := now.Sub(last)
+				last = now
+				if slept > m.o.CutAfter/2 && !m.silent.IsZero() {
+					m.silent = now // the process was stopped meanwhile: the book is asked first
+				}
+				if slept > askWithin && m.cut && !now.Before(m.leaseEnd) { // others may have asked in vain, and passed it over
+					m.distrust(now)
+				}
+			})
+			m.assess()
+		})
 	}
 }
 
@@ -244,17 +235,19 @@ func (m *Member) standing(now time.Time) call.SiteState {
 
 // assess looks at how the node stands, and tells the desk when that is new. It needs tell, and takes mu.
 func (m *Member) assess() {
-	m.mu.Lock()
-	now := time.Now()
-	if !m.cut && !m.silent.IsZero() && now.Sub(m.silent) >= m.o.CutAfter && !m.left {
-		m.cut, m.whole = true, false
-		m.again()
-		if !now.Before(m.leaseEnd) { // it slept, or was found dead: its phones may have been rung by others since
-			m.distrust(now)
+	var news call.SiteNews
+	fresh := false
+	m.under(func() {
+		now := time.Now()
+		if !m.cut && !m.silent.IsZero() && now.Sub(m.silent) >= m.o.CutAfter && !m.left {
+			m.cut, m.whole = true, false
+			m.again()
+			if !now.Before(m.leaseEnd) { // it slept, or was found dead: its phones may have been rung by others since
+				m.distrust(now)
+			}
 		}
-	}
-	news, fresh := m.stand(now)
-	m.mu.Unlock()
+		news, fresh = m.stand(now)
+	})
 	if fresh {
 		m.o.Desk.Learn(news)
 	}

@@ -15,6 +15,7 @@ import (
 // link is a node's way to the book, which may be shut.
 type link struct {
 	*memstore.Book
+	n      *node
 	mu     sync.Mutex
 	shut   bool // nothing comes through, and no answer
 	broken bool // an error comes at once
@@ -62,6 +63,7 @@ var errLink = errors.New("connection refused")
 
 // pass lets a request through, as the link is.
 func (l *link) pass(ctx context.Context, method string, f func()) error {
+	l.n.blows(method)
 	l.mu.Lock()
 	delay := l.delay[method]
 	l.mu.Unlock()

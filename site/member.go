@@ -39,7 +39,6 @@ type Member struct {
 	clock       clock
 	// heard is when the book last answered, silent since when it has not though it was asked; zero: it answers.
 	heard, silent time.Time
-	complained    time.Time
 	settled       time.Time // until when claims wait after the book was begun anew
 	joined        time.Time // when the whole was read for the first time
 	spared        time.Time // until when nobody is dead by the book, see others.go
@@ -56,6 +55,7 @@ type Member struct {
 	handed        call.Token // the highest that a gate handed out here while the node was cut
 	out           outbox
 	arrivals      arrivals
+	troubles      troubles
 	questioned    map[string]bool                     // owners' processes, one request each
 	judged        map[string]*judgement               // orphans at work, by key
 	forsaken      map[string]map[call.Token]*forsaken // claims that were abandoned, by agent and token
@@ -111,6 +111,7 @@ func New(o Options) (*Member, error) {
 		forsaken: map[string]map[call.Token]*forsaken{}, partings: map[string]*parting{},
 		own:       own{flows: map[string]call.SiteFlow{}, callers: map[string]call.SiteFact{}},
 		arrivals:  newArrivals(),
+		troubles:  newTroubles(),
 		wakeRenew: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
 		wakeAsk: make(chan struct{}, 1), wakeCheck: make(chan struct{}, 1), wakeJobs: make(chan struct{}, 1),
 	}
@@ -168,11 +169,27 @@ func (m *Member) once(ctx context.Context, where string, f func(context.Context)
 	if m.o.OnPanic != nil {
 		defer func() {
 			if v := recover(); v != nil {
+				m.o.Logger.Error("panic in the site's membership", zap.String("where", where), zap.Any("panic", v), zap.Stack("stack"))
 				m.o.OnPanic("site: "+where, v)
 			}
 		}()
 	}
 	f(ctx)
+}
+
+// under runs f under mu, which is free afterwards also where f panics. Whatever does more than to read or set fields runs so,
+// or by a deferred unlock: a panic is told and the node goes on, which it could not with the lock held for ever.
+func (m *Member) under(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
+// telling runs f while nobody else tells the desk anything; as under.
+func (m *Member) telling(f func()) {
+	m.tell.Lock()
+	defer m.tell.Unlock()
+	f()
 }
 
 // start has f run on a goroutine of its own that Run waits for; false: nothing is started any more. It needs mu.
@@ -242,8 +259,15 @@ func wait(ctx context.Context, c chan struct{}, d time.Duration) bool {
 
 // Leave says goodbye: once the calls are over, since claims and callers of a node that left are those of a dead one. What
 // was said before is written first. Afterwards the node is a member no more; Run goes on until its ctx is done. Errors:
-// ctx was done before the book had it; then the lease's end says it.
+// ctx was done before the book had it; then the lease's end says it. Of a ctx with a deadline the last second, or half of what
+// there is, is kept for the goodbye: what cannot be written does not stand in its way.
 func (m *Member) Leave(ctx context.Context) error {
+	writing := ctx
+	if by, ends := ctx.Deadline(); ends {
+		limited, stop := context.WithDeadline(ctx, by.Add(-min(goodbye, time.Until(by)/2)))
+		defer stop()
+		writing = limited
+	}
 	for {
 		m.mu.Lock()
 		id, dead, idle, changed := m.node.ID, m.dead, m.out.idle(), m.changed
@@ -258,12 +282,12 @@ func (m *Member) Leave(ctx context.Context) error {
 		case !idle && running:
 			t := time.NewTimer(20 * time.Millisecond)
 			select {
-			case <-ctx.Done():
+			case <-writing.Done():
 			case <-changed:
 			case <-t.C:
 			}
 			t.Stop()
-			if ctx.Err() == nil {
+			if writing.Err() == nil {
 				continue
 			}
 		}

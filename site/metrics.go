@@ -38,7 +38,7 @@ type figures struct {
 	seeded    prometheus.Histogram
 	last      atomic.Int64 // when the log last answered, in ns of the Unix clock
 
-	state, nodes, cut, clock, lag, pending, orphans, held *prometheus.Desc
+	state, nodes, cut, clock, lag, pending, orphans, held, unheard, namesakes *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*figures)(nil)
@@ -65,19 +65,21 @@ func newFigures(m *Member, reg prometheus.Registerer) (*figures, error) {
 		abandoned: counter("abandoned_total", "Claims given up without being sure that the phone was free."),
 		cleared:   counter("cleared_total", "Orphans that this node's edge cleared."),
 		doubts:    counter("doubts_total", "Phones new at this edge that are rung though not every node could be asked about them."),
-		lost:      counter("facts_lost_total", "Facts given up: too many while the book was silent, or refused by it again and again."),
+		lost:      counter("facts_lost_total", "Facts, and deeds on claims, given up: too many while the book was silent, or refused by it again and again."),
 		seeded: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hotline_site_seeding_seconds", Help: "From a phone's coming to this edge until it may be rung.",
 			Buckets: []float64{.001, .005, .02, .1, .5, 1, 2, 5, 10, 30},
 		}),
-		state:   gauge("state", "How this node stands to its site: 1 for the state it is in.", "state"),
-		nodes:   gauge("nodes", "Nodes of the site that live, as far as this one knows, itself among them."),
-		cut:     gauge("cut_seconds_total", "How long this node went on without the book."),
-		clock:   gauge("clock_margin_seconds", "By how much the book's instants may be wrong here, at most."),
-		lag:     gauge("log_age_seconds", "How long ago the log last answered."),
-		pending: gauge("pending", "Facts and deeds that are to be written into the book yet."),
-		orphans: gauge("orphans", "Claims without an owner, whose phones may ring or talk."),
-		held:    gauge("held_phones", "Phones at this edge that are not rung yet, since other nodes are to tell of them."),
+		state:     gauge("state", "How this node stands to its site: 1 for the state it is in.", "state"),
+		nodes:     gauge("nodes", "Nodes of the site that live, as far as this one knows, itself among them."),
+		cut:       gauge("cut_seconds_total", "How long this node went on without the book."),
+		clock:     gauge("clock_margin_seconds", "By how much the book's instants may be wrong here, at most."),
+		lag:       gauge("log_age_seconds", "How long ago the log last answered."),
+		pending:   gauge("pending", "Facts and deeds that are to be written into the book yet."),
+		orphans:   gauge("orphans", "Claims without an owner, whose phones may ring or talk."),
+		held:      gauge("held_phones", "Phones at this edge that are not rung yet, since other nodes are to tell of them."),
+		unheard:   gauge("unheard_nodes", "Nodes that live and have not answered this one for more than 10 s."),
+		namesakes: gauge("namesakes", "Other nodes that have the name of this one for more than 10 s."),
 	}
 	for _, r := range []string{
 		resultGranted, resultAlone, resultTaken, resultNoFlow, resultDead, resultLate, resultMargin, resultGate, resultBusy,
@@ -103,7 +105,7 @@ func (f *figures) followed(now time.Time) { f.last.Store(now.UnixNano()) }
 
 // Describe implements [prometheus.Collector].
 func (f *figures) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.state, f.nodes, f.cut, f.clock, f.lag, f.pending, f.orphans, f.held} {
+	for _, d := range []*prometheus.Desc{f.state, f.nodes, f.cut, f.clock, f.lag, f.pending, f.orphans, f.held, f.unheard, f.namesakes} {
 		c <- d
 	}
 }
@@ -130,6 +132,8 @@ func (f *figures) Collect(c chan<- prometheus.Metric) {
 	gauge(f.pending, float64(s.Pending))
 	gauge(f.orphans, float64(s.Orphans))
 	gauge(f.held, float64(s.Held))
+	gauge(f.unheard, float64(len(s.Unheard)))
+	gauge(f.namesakes, float64(len(s.Namesakes)))
 }
 
 func (m *Member) cutSeconds(now time.Time) float64 {

@@ -35,7 +35,8 @@ type Options struct {
 	// Doubt is for how long a phone that is new here waits for nodes that do not answer, while the book does not say
 	// whether they live; 8 s where it is 0.
 	Doubt time.Duration
-	// OnPanic is told of a panic in a goroutine of the membership's, which goes on; nil: it ends the process.
+	// OnPanic is told of a panic in a goroutine of the membership's, which goes on, with no lock held: what it was about is done
+	// again, but for a deed on an agent's claim, which is given up. Nil: it ends the process.
 	OnPanic  func(where string, v any)
 	Logger   *zap.Logger
 	Registry prometheus.Registerer // nil: no metrics
@@ -44,6 +45,7 @@ type Options struct {
 // Bounds of what a node keeps in memory while the book does not serve.
 const (
 	maxPending = 50_000 // facts to be written
+	remindMost = 25_000 // of those, facts of a book that was lost; what is older than the others is not said again
 	maxPast    = 64     // nodes that are dead, kept for pastFor
 	pastFor    = 10 * time.Minute
 	batch      = 256 // facts in one Say
@@ -51,11 +53,15 @@ const (
 	askWithin = time.Second
 	// endWithin is for how long an orphan's leg is waited for: a transaction's 32 s (RFC 3261, 64·T1) and some.
 	endWithin = 40 * time.Second
+	// goodbye is what is left of the time to leave for the goodbye itself.
+	goodbye = time.Second
+	// triesMost is how often a deed is tried that a book which answers does not take: for some 8 s.
+	triesMost = 12
 	// settleWithin is how long the answer to a BYE is waited for before a claim is given back.
 	settleWithin = 2 * time.Second
 	// lonely is after how long a phone is rid of a talk whose node and edge are dead: by its own RTP timeout, which is 30 s or
 	// 60 s in the usual softphones, or by the person who hears nothing.
-	lonely = 75 * time.Second
+	lonely = time.Minute
 	// flight is how long what a dead node sent may be on its way.
 	flight = time.Second
 	// settle is how long claims wait after the book was begun anew: the others write theirs meanwhile.

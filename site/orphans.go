@@ -161,29 +161,31 @@ func (m *Member) question(ctx context.Context, process string, n Node, all []cha
 	for _, c := range all {
 		keys = append(keys, c.key)
 	}
+	defer m.under(func() { delete(m.questioned, process) })
+	began := time.Now()
 	limited, stop := context.WithTimeout(ctx, askWithin)
+	defer stop()
 	held, err := m.o.Peers.Holds(limited, n, keys)
-	stop()
 	is := make(map[string]bool, len(held))
 	for _, key := range held {
 		is[key] = true
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.questioned, process)
 	if ctx.Err() != nil {
 		return
 	}
-	for _, c := range all {
-		said := holdsNot
-		switch {
-		case err != nil:
-			said = silence
-		case is[c.key]:
-			said = holds
+	m.under(func() {
+		m.heardOf(process, began, err == nil)
+		for _, c := range all {
+			said := holdsNot
+			switch {
+			case err != nil:
+				said = silence
+			case is[c.key]:
+				said = holds
+			}
+			m.sentence(c, said, time.Now())
 		}
-		m.sentence(c, said, time.Now())
-	}
+	})
 }
 
 // sentence ends a leg, and clears its claim, if it is nobody's. It needs mu.
@@ -208,18 +210,14 @@ func (m *Member) sentence(x charge, said answer, now time.Time) {
 		zap.Bool("answered", said != silence))
 	m.o.Edge.Refuse(c.Agent, c.Token)
 	j.running = m.start("end a leg", func(ctx context.Context) {
+		defer m.under(func() { j.running, j.at = false, time.Now() })
 		limited, stop := context.WithTimeout(ctx, endWithin)
-		err := m.o.Edge.End(limited, c.Agent, c.Token)
-		stop()
-		if err != nil {
+		defer stop()
+		if err := m.o.Edge.End(limited, c.Agent, c.Token); err != nil {
 			m.complain(ctx, "end an orphan's leg", err)
+			return
 		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		j.running, j.at = false, time.Now()
-		if err == nil {
-			m.clear(c)
-		}
+		m.under(func() { m.clear(c) })
 	})
 }
 

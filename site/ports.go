@@ -51,5 +51,6 @@ type Peers interface {
 	// [Member.Yield] answers there. One of which it says nothing is to be asked about again.
 	Yield(ctx context.Context, n Node, agents []string) ([]call.GatePast, error)
 	// Holds asks a node which of these claims it holds, as their owner: [Member.Held] answers there. Keys are opaque.
+	// With none of them it tells whether the node answers.
 	Holds(ctx context.Context, n Node, keys []string) ([]string, error)
 }

@@ -103,11 +103,21 @@ func (m *Member) claim(ctx context.Context, r call.RingRequest) (*hold, call.Rin
 		return nil, call.RingClaim{}, err
 	}
 	var claim call.RingClaim
+	settled := false
+	defer func() {
+		if !settled { // it panicked: the book may have granted it, of which the log will tell
+			m.under(func() {
+				m.drop(h)
+				h.phase, h.ended = ended, time.Now()
+			})
+		}
+	}()
 	if alone {
 		claim, err = m.claimAlone(h)
 	} else {
 		claim, err = m.claimBook(ctx, h)
 	}
+	settled = true
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {

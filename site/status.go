@@ -27,10 +27,11 @@ func (m *Member) Self() call.NodeID { return m.face.Load().self }
 // registered elsewhere by now.
 func (m *Member) Lease() time.Time { return m.face.Load().lease }
 
-// Others is how many other nodes live, as far as is known, and do not drain. It takes no lock.
+// Others is how many other nodes live, as far as is known, those that drain among them. It takes no lock.
 func (m *Member) Others() int { return m.face.Load().others }
 
-// MovesOn reports whether there is another node that takes phones. It takes no lock.
+// MovesOn reports whether there is another node to which phones may go; whether it takes calls, only that node says. It takes no
+// lock.
 func (m *Member) MovesOn() bool { return m.Others() > 0 }
 
 // Status is how this node stands to its site, for those who run it. It has no telephone numbers.
@@ -41,6 +42,10 @@ type Status struct {
 	Epoch uint64         `json:"epoch"`
 	// Nodes are those that live as far as is known, this one among them, by name.
 	Nodes []Node `json:"nodes"`
+	// Unheard are those that live and do not answer this one, Namesakes those that have its name, and since when: both for
+	// more than 10 s.
+	Unheard   map[call.NodeID]time.Time `json:"unheard,omitempty"`
+	Namesakes map[call.NodeID]time.Time `json:"namesakes,omitempty"`
 	// Heard is when the book last answered, LeaseUntil when the lease ends, Clock by how much the book's instants may be
 	// wrong here, at most.
 	Heard      time.Time     `json:"heard"`
@@ -64,7 +69,9 @@ type Status struct {
 func (m *Member) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := time.Now()
 	return Status{
+		Unheard: m.troubled(m.troubles.unheard, now), Namesakes: m.troubled(m.troubles.namesakes, now),
 		State: m.shown(), Since: m.since, Self: m.node.ID, Epoch: m.lease.Epoch, Nodes: sortedNodes(m.view.nodes),
 		Heard: m.heard, LeaseUntil: m.leaseEnd, Clock: m.clock.margin(), Pending: m.out.size(),
 		Held: len(m.arrivals.held), Doubts: m.doubts, Abandoned: m.abandoned,

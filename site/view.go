@@ -1,6 +1,8 @@
 package site
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"hotline/call"
@@ -23,6 +25,9 @@ type view struct {
 	echoes map[string]echo
 	// shared are facts that outlive who said them, by key: rests, shifts, places, regulars.
 	shared map[string]call.SiteFact
+	// thinned is when that was thinned last, thinAt at how many of them it is to be again.
+	thinned time.Time
+	thinAt  int
 }
 
 // echo is a claim, and when this node learned that its phone's edge is gone.
@@ -42,7 +47,7 @@ func newView() view {
 		nodes: map[call.NodeID]Node{}, past: map[call.NodeID]pastNode{}, missing: map[call.NodeID]pastNode{},
 		flows: map[string]call.SiteFlow{}, echoes: map[string]echo{},
 		claims: map[string]call.SiteClaim{}, orphans: map[string]time.Time{},
-		callers: map[string]call.SiteCaller{}, shared: map[string]call.SiteFact{},
+		callers: map[string]call.SiteCaller{}, shared: map[string]call.SiteFact{}, thinAt: thinBeyond,
 	}
 }
 
@@ -175,7 +180,7 @@ func (v *view) cleared(c call.SiteClaim) {
 	}
 }
 
-// forget drops dead nodes that are long dead, and places that are over.
+// forget drops dead nodes that are long dead, and what is shared and over, or too much.
 func (v *view) forget(now time.Time) {
 	for id, n := range v.past {
 		if now.Sub(n.died) > pastFor || len(v.past) > maxPast {
@@ -187,21 +192,79 @@ func (v *view) forget(now time.Time) {
 			delete(v.echoes, agent)
 		}
 	}
-	for key, f := range v.shared {
-		if f.Place != nil && f.Place.Until.Before(now) {
-			delete(v.shared, key)
-		}
+	if now.Sub(v.thinned) >= thinEvery || len(v.shared) > v.thinAt {
+		v.thinned = now
+		v.thin(now)
 	}
 }
 
-// lives reports whether a process is a living node.
-func (v *view) lives(process string) bool {
-	for id := range v.nodes {
-		if id.Process() == process {
-			return true
+// thin keeps as much of what is shared as the book does: the log does not tell what that drops by its [Bounds].
+func (v *view) thin(now time.Time) {
+	bounds := DefaultBounds()
+	var places, regulars []string
+	for key, f := range v.shared {
+		switch {
+		case f.Place != nil && f.Place.Until.Before(now), f.Regular != nil && now.Sub(f.Regular.At) >= bounds.RegularsFor:
+			delete(v.shared, key)
+		case f.Place != nil:
+			places = append(places, key)
+		case f.Regular != nil:
+			regulars = append(regulars, key)
 		}
 	}
-	return false
+	v.newest(places, bounds.Places)
+	v.newest(regulars, bounds.Regulars)
+	v.thinAt = len(v.shared) + thinBeyond
+}
+
+// newest keeps at most n of these things that are shared, those that end last or were said last.
+func (v *view) newest(keys []string, n int) {
+	if len(keys) <= n {
+		return
+	}
+	slices.SortFunc(keys, func(a, b string) int { return fresher(v.shared[a], v.shared[b]) })
+	for _, key := range keys[n:] {
+		delete(v.shared, key)
+	}
+}
+
+// fresher orders what is shared: first what is of agents, then places and then regulars, each the newest first.
+func fresher(a, b call.SiteFact) int {
+	rank := func(f call.SiteFact) (int, time.Time) {
+		switch {
+		case f.Place != nil:
+			return 1, f.Place.Until
+		case f.Regular != nil:
+			return 2, f.Regular.At
+		default:
+			return 0, time.Time{}
+		}
+	}
+	ra, ta := rank(a)
+	rb, tb := rank(b)
+	return cmp.Or(cmp.Compare(ra, rb), tb.Compare(ta))
+}
+
+// Of what is shared: how often it is thinned, and by how much it may grow until then.
+const (
+	thinEvery  = time.Minute
+	thinBeyond = 20_000
+)
+
+// lives reports whether a process is a living node.
+func (v *view) lives(process string) bool {
+	_, is := v.process(process)
+	return is
+}
+
+// process is the living node of a process, if there is one.
+func (v *view) process(p string) (Node, bool) {
+	for id, n := range v.nodes {
+		if id.Process() == p {
+			return n, true
+		}
+	}
+	return Node{}, false
 }
 
 // whole is a view as it was read: what died or became an orphan before is taken over from what was known.

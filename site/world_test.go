@@ -78,12 +78,31 @@ type node struct {
 	registry *prometheus.Registry
 	stop     context.CancelFunc
 	done     chan struct{}
+	mu       sync.Mutex
+	bombs    map[string]bool // ports' methods, see blows
+}
+
+// bomb has the next call of a port's method at this node panic, and blows is that.
+func (n *node) bomb(method string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.bombs[method] = true
+}
+
+func (n *node) blows(method string) {
+	n.mu.Lock()
+	is := n.bombs[method]
+	delete(n.bombs, method)
+	n.mu.Unlock()
+	if is {
+		panic(method + " panics")
+	}
 }
 
 func (w *world) node(name string, change ...func(*site.Options)) *node {
-	n := &node{w: w, name: name, registry: prometheus.NewRegistry(), done: make(chan struct{})}
-	n.link = &link{Book: w.book}
-	n.desk = &desk{}
+	n := &node{w: w, name: name, registry: prometheus.NewRegistry(), done: make(chan struct{}), bombs: map[string]bool{}}
+	n.link = &link{Book: w.book, n: n}
+	n.desk = &desk{n: n}
 	n.edge = &edge{w: w, n: n, gates: map[string]*call.Gate{}, flows: map[string]call.SiteFlow{}}
 	o := site.Options{
 		Book: n.link, Edge: n.edge, Desk: n.desk, Peers: peers{w, n}, Name: name, SIP: name + ":5060", HTTP: name + ":8080",
@@ -249,6 +268,7 @@ func (w *world) flowAt(agent string) call.NodeID {
 
 // desk is told, and believes what it is told.
 type desk struct {
+	n      *node
 	mu     sync.Mutex
 	news   []call.SiteNews
 	flows  map[string]call.SiteFlow
@@ -258,6 +278,7 @@ type desk struct {
 
 func (d *desk) Learn(n call.SiteNews) {
 	d.thawed()
+	d.n.blows("Learn")
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.news = append(d.news, n)
@@ -350,6 +371,7 @@ func (p peers) reach(ctx context.Context, n site.Node) (*node, error) {
 }
 
 func (p peers) Yield(ctx context.Context, n site.Node, agents []string) ([]call.GatePast, error) {
+	p.n.blows("Yield")
 	to, err := p.reach(ctx, n)
 	if err != nil {
 		return nil, err
@@ -358,6 +380,9 @@ func (p peers) Yield(ctx context.Context, n site.Node, agents []string) ([]call.
 }
 
 func (p peers) Holds(ctx context.Context, n site.Node, keys []string) ([]string, error) {
+	if len(keys) > 0 { // a probe has none
+		p.n.blows("Holds")
+	}
 	to, err := p.reach(ctx, n)
 	if err != nil {
 		return nil, err

@@ -67,6 +67,9 @@ type SiteNode struct {
 	ID        call.NodeID
 	Name      string
 	SIP, HTTP string // HOST:PORT
+	// Unheard is since when it does not answer this one though it lives; zero: it does. Namesake: it has the name of this one.
+	Unheard  time.Time
+	Namesake bool
 }
 
 // Bounds of what one node asks another at once.
@@ -179,6 +182,9 @@ type nodeDTO struct {
 	HTTP string      `json:"http"`
 	// Ready: it takes calls; null when it did not say.
 	Ready *bool `json:"ready"`
+	// Troubles, where there are any.
+	UnheardSince *stamp `json:"unheard_since,omitempty"`
+	Namesake     bool   `json:"namesake,omitempty"`
 }
 
 func (z zone) site(name string, s SiteStatus) siteDTO {
@@ -186,7 +192,13 @@ func (z zone) site(name string, s SiteStatus) siteDTO {
 		Node: name, ID: s.ID, State: s.State, Epoch: s.Epoch, Lease: seconds(s.Lease.Seconds()), Lag: seconds(s.Lag.Seconds()),
 		Margin: seconds(s.Margin.Seconds()), Pending: s.Pending, Held: s.Held, Doubts: s.Doubts, Given: s.Abandoned,
 		Flows: s.Flows, Claims: s.Claims, Orphans: s.Orphans, Callers: s.Callers,
-		Nodes: each(s.Nodes, func(n SiteNode) nodeDTO { return nodeDTO{Name: n.Name, ID: n.ID, SIP: n.SIP, HTTP: n.HTTP} }),
+		Nodes: each(s.Nodes, func(n SiteNode) nodeDTO {
+			d := nodeDTO{Name: n.Name, ID: n.ID, SIP: n.SIP, HTTP: n.HTTP, Namesake: n.Namesake}
+			if !n.Unheard.IsZero() {
+				d.UnheardSince = new(z.at(n.Unheard))
+			}
+			return d
+		}),
 	}
 	if !s.Since.IsZero() {
 		d.Since = new(z.at(s.Since))

@@ -108,7 +108,7 @@ func (w *town) open(t *testing.T, name string) {
 		Status: func() SiteStatus {
 			return SiteStatus{
 				ID: call.NodeID(name + ".1"), State: call.SiteJoined, Since: now, Epoch: 3, Lease: 4 * time.Second, Doubts: 1, Flows: 7,
-				Nodes: []SiteNode{{ID: "n2.1", Name: "n2", SIP: "127.0.0.2:5070", HTTP: "127.0.0.2:8070"}, {ID: "n1.1", Name: "n1"}},
+				Nodes: []SiteNode{{ID: "n2.1", Name: "n2", SIP: "127.0.0.2:5070", HTTP: "127.0.0.2:8070", Unheard: now, Namesake: true}, {ID: "n1.1", Name: "n1"}},
 			}
 		},
 		Others: func() (others []Node) {
@@ -128,7 +128,7 @@ func (w *town) open(t *testing.T, name string) {
 			}
 			return all
 		},
-		Holds: func(calls []string) []string { return calls[:1] },
+		Holds: func(calls []string) []string { return calls[:min(1, len(calls))] },
 		Annotate: func(id, agent string, code call.WrapUpCode) bool {
 			return name == "n2" && id == "c2" && agent == "8002" && code.Code == "1"
 		},
@@ -174,6 +174,9 @@ func TestNodesAsk(t *testing.T) {
 	held, err := AskHolds(t.Context(), p, addr, "n2.7", []string{"a", "b"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"a"}, held)
+	none, err := AskHolds(t.Context(), p, addr, "n2.7", nil) // whether it answers at all
+	require.NoError(t, err)
+	require.Empty(t, none)
 
 	// another process at its address
 	_, err = AskYield(t.Context(), p, addr, "n3.1", []string{"8001"})
@@ -224,7 +227,8 @@ func TestSiteStatus(t *testing.T) {
 	rec := get(t, h, "/api/v1/site", supervisorToken)
 	require.JSONEq(t, `{"node":"n1","id":"n1.1","state":"joined","since":"2026-03-01T10:30:00.000+08:00","epoch":3,"lease_seconds":4,
 		"lag_seconds":0,"margin_seconds":0,"pending":0,"held":0,"doubts":1,"abandoned":0,"flows":7,"claims":0,"orphans":0,"callers":0,"nodes":[
-		{"name":"n2","id":"n2.1","sip":"127.0.0.2:5070","http":"127.0.0.2:8070","ready":true},
+		{"name":"n2","id":"n2.1","sip":"127.0.0.2:5070","http":"127.0.0.2:8070","ready":true,
+			"unheard_since":"2026-03-01T10:30:00.000+08:00","namesake":true},
 		{"name":"n1","id":"n1.1","sip":"","http":"","ready":true}]}`, rec.Body.String())
 	require.Equal(t, http.StatusForbidden, get(t, h, "/api/v1/site", auditorToken).Code)
 	w.nodes["n2"].server.o.Ready = func() error { return errDown }

@@ -160,8 +160,8 @@ func (a *app) shutdown(signals <-chan os.Signal, patient bool) error {
 	return errors.Join(errs...)
 }
 
-// drain waits for the live calls, and for those of other nodes whose agents talk through this one. The time's end, a signal or the failure of a part hangs them up; such a
-// failure is returned.
+// drain waits for the live calls, and for those of other nodes whose agents talk through this one. The time's end, a signal or
+// the failure of a part hangs them up; such a failure is returned.
 func (a *app) drain(signals <-chan os.Signal, within time.Duration) (failure error) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()

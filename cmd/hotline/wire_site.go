@@ -276,7 +276,8 @@ func (a *app) siteStatus() web.SiteStatus {
 		Abandoned: s.Abandoned, Flows: s.Flows, Claims: s.Claims, Orphans: s.Orphans, Callers: s.Callers,
 	}
 	for _, n := range s.Nodes {
-		out.Nodes = append(out.Nodes, web.SiteNode{ID: n.ID, Name: n.Name, SIP: n.SIP, HTTP: n.HTTP})
+		_, namesake := s.Namesakes[n.ID]
+		out.Nodes = append(out.Nodes, web.SiteNode{ID: n.ID, Name: n.Name, SIP: n.SIP, HTTP: n.HTTP, Unheard: s.Unheard[n.ID], Namesake: namesake})
 	}
 	return out
 }

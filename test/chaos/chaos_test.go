@@ -25,6 +25,9 @@ const (
 	settle = 4 * time.Second
 	calm   = 12 * time.Second
 	quiet  = 5 * time.Second
+	// mourned is how long the agents who talked by way of a killed node are kept from other calls, at most: nobody else knows
+	// whether their phones have noticed. That is a lease, a minute, and what is under way.
+	mourned = 70 * time.Second
 )
 
 // TestOneNode: the phones, the callers and the judge against a node alone that nothing happens to.
@@ -90,6 +93,11 @@ func (w *town) live(happens func()) *evidence {
 	calling.Go(func() { w.load(rate, stop) })
 	time.Sleep(settle)
 	happens()
+	for _, f := range w.faults {
+		if f.Kind == faultKill {
+			time.Sleep(time.Until(f.From.Add(mourned)))
+		}
+	}
 	still := time.Now()
 	time.Sleep(calm)
 	close(stop)
