@@ -63,6 +63,15 @@ func TestJudge(t *testing.T) {
 			l.CallID, l.Invited, l.Answered, l.Ended, l.How = "x", sec(6), time.Time{}, sec(6), endedBusy
 			e.Legs = append(e.Legs, l)
 		}},
+		"rung within a minute of the death of its talk's node": {ruleOneLeg, func(e *evidence) {
+			e.Faults[0].To = sec(24)
+			l, m := e.Legs[4], e.Legs[4]
+			l.Agent, l.CallID, l.From, l.Owner, l.Edge, l.Marks = "8003", "x", "2", 0, 0, nil
+			l.Invited, l.Answered, l.Ended, l.How = sec(19), sec(19.5), sec(120), endedSilence
+			m.Agent, m.CallID, m.From, m.Owner, m.Edge, m.Marks = "8003", "y", "1", 1, 1, nil
+			m.Invited, m.Answered, m.Ended, m.How = sec(79), time.Time{}, sec(79), endedBusy
+			e.Legs = append(e.Legs, l, m)
+		}},
 		"two legs": {ruleOneLeg, func(e *evidence) { e.Legs[1].Invited = sec(3.9) }},
 		"rung again before the first gave way": {ruleOneLeg, func(e *evidence) {
 			l := e.Legs[5]
@@ -130,6 +139,15 @@ func TestJudge(t *testing.T) {
 // TestJudgeExcuses: what is nobody's fault, or was said to be lost, is not held against anybody.
 func TestJudgeExcuses(t *testing.T) {
 	for name, spoil := range map[string]func(e *evidence){
+		"a talk of a killed node at the same, a minute later": func(e *evidence) {
+			e.Faults[0].To = sec(24)
+			l, m := e.Legs[4], e.Legs[4]
+			l.Agent, l.CallID, l.From, l.Owner, l.Edge, l.Marks = "8003", "x", "2", 0, 0, nil
+			l.Invited, l.Answered, l.Ended, l.How = sec(19), sec(19.5), sec(120), endedSilence
+			m.Agent, m.CallID, m.From, m.Owner, m.Edge, m.Marks = "8003", "y", "1", 1, 1, nil
+			m.Invited, m.Answered, m.Ended, m.How = sec(81), time.Time{}, sec(81), endedBusy
+			e.Legs = append(e.Legs, l, m)
+		},
 		"an answer that went to an edge as it was killed, and beyond its restart": func(e *evidence) {
 			e.Faults[0].To = sec(24)
 			l := e.Legs[4]

@@ -24,7 +24,9 @@ const (
 	goesOn = 6 * time.Second
 	// crossing is for how long a BYE may be overtaken on the way from a node alone.
 	crossing = 50 * time.Millisecond
-	settled  = 3 * time.Second
+	// remembered is for how long a talk is, at the least, whose node and edge were killed.
+	remembered = time.Minute
+	settled    = 3 * time.Second
 )
 
 // rule is one of those that the judge knows.
@@ -182,6 +184,15 @@ func (c *caseFile) living(second *leg) *leg {
 	return nil
 }
 
+// forgotten reports whether a leg's node and its edge were both killed in its course, and so long before that nobody is
+// asked to remember it: the phone is in a talk that no living node knows of, and is offered calls again (docs/cluster.md).
+func (c *caseFile) forgotten(l *leg, at time.Time) bool {
+	in := span{l.Invited, at.Add(-remembered)}
+	_, owner := c.killed(l.Owner, in)
+	_, edge := c.killed(l.Edge, in)
+	return owner && edge
+}
+
 func oneLeg(c *caseFile, say func(string, ...any)) {
 	more := make(map[*leg]int) // INVITEs that came during a leg; the first of them is told
 	for i := range c.Legs {
@@ -192,7 +203,7 @@ func oneLeg(c *caseFile, say func(string, ...any)) {
 		first := c.living(l)
 		if first == nil {
 			say("agent %s got a second INVITE at %s (call of %s by node %d), and nothing is known of the first", l.Agent, c.at(l.Invited), l.From, l.Owner)
-		} else if crossed := c.Alone && first.How == endedByFar && first.Ended.Sub(l.Invited) <= crossing; !crossed {
+		} else if crossed := c.forgotten(first, l.Invited) || c.Alone && first.How == endedByFar && first.Ended.Sub(l.Invited) <= crossing; !crossed {
 			if more[first]++; more[first] == 1 {
 				say("agent %s got a second INVITE at %s (call of %s by node %d); of the first, of %s by node %d at node %d, the INVITE came at %s, the 200 went at %s and the end was at %s: %s",
 					l.Agent, c.at(l.Invited), l.From, l.Owner, first.From, first.Owner, first.Edge, c.at(first.Invited), c.at(first.Answered), c.at(first.Ended), first.How)
