@@ -16,6 +16,8 @@ type arrival struct {
 	at            time.Time
 	// tag is the one that our responses to a request outside any dialog bear, see UA.tagFor; else empty.
 	tag string
+	// transport is what it came by, as in source: sipgo knows of what carried it only.
+	transport string
 }
 
 // arrivalName is in lower case, as sipgo compares names: another would be made so each time a header is looked for.

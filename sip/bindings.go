@@ -13,7 +13,7 @@ import (
 // us, and the contact it gave, which goes into the Request-URI (RFC 5626 section 3.1 calls the same a flow).
 // It is a copy: nothing changes in it once it was handed out.
 type flow struct {
-	// transport is UDP or TCP, as in source.
+	// transport is as in source.
 	transport string
 	// source is the far end's address as we see it: what we send to.
 	source netip.AddrPort

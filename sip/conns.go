@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,22 +13,22 @@ import (
 	"time"
 )
 
-// writeTimeout bounds a write to a TCP peer that does not read.
+// writeTimeout bounds a write to a peer that does not read.
 const writeTimeout = 5 * time.Second
 
 // writeSoonIn bounds one that others wait for.
 const writeSoonIn = 250 * time.Millisecond
 
-// conns knows the open TCP connections that peers made to us, and bounds them. Its methods may be called from
+// conns knows the open connections that peers made to us, by whatever transport, and bounds them. Its methods may be called from
 // any goroutine; the functions it was given are called without its lock.
 type conns struct {
 	l limits
 	// known tells hosts that have business with us from strangers, kept the connections that have.
 	known func(host netip.Addr) bool
-	kept  func(peer netip.AddrPort) bool
+	kept  func(transport string, peer netip.AddrPort) bool
 	// onClose is told of each connection that ended, dropped of each that was refused or ended by us, failed of
 	// each error of a listener.
-	onClose func(peer netip.AddrPort)
+	onClose func(transport string, peer netip.AddrPort)
 	dropped func(why string)
 	failed  func(why string, err error)
 	ladder  *ladder
@@ -37,27 +38,40 @@ type conns struct {
 	gate    *gate // of strangers; not UDP's, where whoever claims addresses could keep all others out
 	// refused is given what cannot be parsed, and the way to answer it.
 	refused func(o *outline, write func(answer []byte) error)
+	contain func(where string, after func()) // as UA.contain
 
 	mu    sync.Mutex
-	open  map[netip.AddrPort]*trackedConn
-	hosts map[netip.Addr]int // how many each has open
+	open  map[flowKey]*trackedConn // by what sipgo finds them by: the carrier, and the peer
+	hosts map[netip.Addr]int       // how many each has open
 }
 
-// alive reports whether a connection from peer is open.
-func (c *conns) alive(peer netip.AddrPort) bool {
+// alive reports whether a connection from peer is open, of that transport.
+func (c *conns) alive(transport string, peer netip.AddrPort) bool {
+	return c.of(transport, peer) != nil
+}
+
+// of is the connection from a peer, nil when none of that transport is open.
+func (c *conns) of(transport string, peer netip.AddrPort) *trackedConn {
+	if t := c.carried(carrierOf(transport), peer); t != nil && t.transport == transport {
+		return t
+	}
+	return nil
+}
+
+// carried is the connection from peer that sipgo has, nil when there is none.
+func (c *conns) carried(carrier string, peer netip.AddrPort) *trackedConn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.open[peer] != nil
+	return c.open[flowKey{carrier, peer}]
 }
 
-// heard notes that a whole message came over the connection from peer.
-func (c *conns) heard(peer netip.AddrPort) {
-	c.mu.Lock()
-	t := c.open[peer]
-	c.mu.Unlock()
+// heard notes that a whole message came over the connection from peer, and returns it; nil when it is not open any more.
+func (c *conns) heard(carrier string, peer netip.AddrPort) *trackedConn {
+	t := c.carried(carrier, peer)
 	if t != nil {
 		t.endures(c.l.idle)
 	}
+	return t
 }
 
 func (c *conns) add(t *trackedConn) bool {
@@ -65,19 +79,23 @@ func (c *conns) add(t *trackedConn) bool {
 	known := c.known(t.peer.Addr())
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if other := c.open[t.key()]; other != nil && other.ours != t.ours {
+		// Two phones behind a NAT that gave them one port, to different ports of ours: each would be taken for the other.
+		return false
+	}
 	if n := len(c.open); n >= c.l.conns || !known && (n >= c.l.conns-c.l.reserved || c.hosts[host] >= c.l.perHost) {
 		return false
 	}
-	c.open[t.peer] = t
+	c.open[t.key()] = t
 	c.hosts[host]++
 	return true
 }
 
 func (c *conns) remove(t *trackedConn) {
 	c.mu.Lock()
-	current := c.open[t.peer] == t
+	current := c.open[t.key()] == t
 	if current {
-		delete(c.open, t.peer)
+		delete(c.open, t.key())
 	}
 	if host := hostOf(t.peer.Addr()); c.hosts[host] > 1 {
 		c.hosts[host]--
@@ -86,7 +104,7 @@ func (c *conns) remove(t *trackedConn) {
 	}
 	c.mu.Unlock()
 	if current {
-		c.onClose(t.peer)
+		c.onClose(t.transport, t.peer)
 	}
 }
 
@@ -98,16 +116,21 @@ func (c *conns) closeAll() {
 		all = append(all, t)
 	}
 	c.mu.Unlock()
-	for _, t := range all {
-		_ = t.Close() // the peer may have closed it first
+	var closing sync.WaitGroup
+	for _, t := range all { // at once: TLS says good-bye first, for which a peer that does not read is waited for
+		closing.Go(func() { _ = t.Close() }) // the peer may have closed it first
 	}
+	closing.Wait()
 }
 
 // trackedListener hands out connections that conns knows of, as far as its limits allow.
 type trackedListener struct {
 	net.Listener
-	conns *conns
-	done  <-chan struct{} // closed with the listener
+	transport string
+	conns     *conns
+	done      <-chan struct{} // closed with the listener
+	// wrap puts what the transport has around TCP around a connection; shake is its handshake. Nil: neither.
+	wrap func(c net.Conn) (wrapped net.Conn, shake func(ctx context.Context) error)
 }
 
 // Accept fails with net.ErrClosed only, which ends the listener. Whatever else goes wrong (no file descriptor left,
@@ -140,7 +163,13 @@ func (l *trackedListener) track(c net.Conn) (*trackedConn, bool) {
 	if err != nil {
 		return nil, false
 	}
-	t := &trackedConn{Conn: c, peer: unmap(ap), conns: l.conns, accepted: time.Now(), gone: make(chan struct{})}
+	t := &trackedConn{
+		Conn: c, transport: l.transport, peer: unmap(ap), conns: l.conns, accepted: time.Now(), gone: make(chan struct{}),
+	}
+	t.ours, _ = addrPortOf(c.LocalAddr())
+	if l.wrap != nil {
+		t.Conn, t.shake = l.wrap(c)
+	}
 	t.endures(l.conns.l.first)
 	return t, l.conns.add(t)
 }
@@ -149,17 +178,22 @@ func (l *trackedListener) track(c net.Conn) (*trackedConn, bool) {
 // how long it is read from for nothing: sipgo's reader alone calls Read.
 type trackedConn struct {
 	net.Conn
-	peer     netip.AddrPort
-	conns    *conns
-	accepted time.Time
-	in       framer       // of whoever calls Read
-	handed   time.Time    // when Read returned the last message; as in
-	until    atomic.Int64 // nanoseconds after accepted: when a message must have come
-	once     sync.Once
-	gone     chan struct{} // closed with it
-	writing  sync.Mutex    // one message at a time
-	unsent   atomic.Int32  // messages that are being written, or wait for that
+	transport string
+	peer      netip.AddrPort
+	ours      netip.AddrPort
+	shake     func(ctx context.Context) error // the handshake, before which nothing is read or written; nil: none
+	conns     *conns
+	accepted  time.Time
+	in        framer       // of whoever calls Read
+	handed    time.Time    // when Read returned the last message; as in
+	until     atomic.Int64 // nanoseconds after accepted: when a message must have come
+	once      sync.Once
+	gone      chan struct{} // closed with it
+	writing   sync.Mutex    // one message at a time
+	unsent    atomic.Int32  // messages that are being written, or wait for that
 }
+
+func (t *trackedConn) key() flowKey { return flowKey{carrierOf(t.transport), t.peer} }
 
 // endures lets the connection be without a message for d from now.
 func (t *trackedConn) endures(d time.Duration) {
@@ -235,7 +269,7 @@ func (t *trackedConn) receive(b []byte) (int, error) {
 		if t.until.Load() != until {
 			continue
 		}
-		if !t.conns.kept(t.peer) {
+		if !t.conns.kept(t.transport, t.peer) {
 			t.conns.dropped(dropIdle)
 			return 0, fmt.Errorf("idle too long: %w", net.ErrClosed)
 		}

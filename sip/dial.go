@@ -98,8 +98,8 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest) (*leg, erro
 	to := sipmsg.Uri{Scheme: schemeSIP, User: r.Number, Host: host}
 	target := to
 	target.Port = int(port)
-	if h.transport != transportUDP {
-		target.UriParams.Add("transport", strings.ToLower(h.transport))
+	if name := transportParam(h.transport); name != "" {
+		target.UriParams.Add("transport", name)
 	}
 	us := nameAddr("", &from)
 	return u.invite(ctx, outgoing{

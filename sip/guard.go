@@ -75,8 +75,7 @@ func (t *trackedConn) relayed(message []byte) bool {
 	if t.conns.relayed == nil {
 		return false
 	}
-	ours, _ := addrPortOf(t.LocalAddr())
-	taken := t.conns.relayed(message, way{transport: transportTCP, peer: t.peer, ours: ours})
+	taken := t.conns.relayed(message, way{transport: t.transport, peer: t.peer, ours: t.ours})
 	if taken {
 		t.endures(t.conns.l.idle)
 	}

@@ -171,7 +171,7 @@ func (s *udpTurn) WriteTo(p []byte, to net.Addr) (int, error) {
 
 // heardStream traces a message that came over a connection: the parser found its ends, so it is written
 // anew. It is called before anything is changed in it.
-func (u *UA) heardStream(msg sipmsg.Message, peer netip.AddrPort) {
+func (u *UA) heardStream(msg sipmsg.Message, t *trackedConn, peer netip.AddrPort) {
 	if u.ladder == nil {
 		return
 	}
@@ -181,22 +181,13 @@ func (u *UA) heardStream(msg sipmsg.Message, peer netip.AddrPort) {
 	if id == nil || !u.ladder.wants([]byte(id.Value()), opens) {
 		return
 	}
-	u.ladder.saw(crossing{
-		data: []byte(msg.String()), at: time.Now(), received: true, transport: transportTCP,
-		local: u.conns.local(peer), remote: peer,
-	})
-}
-
-// local is our end of the connection from peer; the zero value when peer did not make one.
-func (c *conns) local(peer netip.AddrPort) netip.AddrPort {
-	c.mu.Lock()
-	t := c.open[peer]
-	c.mu.Unlock()
-	if t == nil {
-		return netip.AddrPort{}
+	c := crossing{
+		data: []byte(msg.String()), at: time.Now(), received: true, transport: strings.ToUpper(msg.Transport()), remote: peer,
 	}
-	ours, _ := addrPortOf(t.LocalAddr())
-	return ours
+	if t != nil { // else we made the connection, or it is gone
+		c.transport, c.local = t.transport, t.ours
+	}
+	u.ladder.saw(c)
 }
 
 // wrote traces what was written to the connection: sipgo writes one message at a time.
@@ -204,20 +195,20 @@ func (t *trackedConn) wrote(data []byte, at time.Time) {
 	if t.conns.ladder == nil {
 		return
 	}
-	ours, _ := addrPortOf(t.LocalAddr())
-	t.conns.ladder.saw(crossing{data: data, at: at, transport: transportTCP, local: ours, remote: t.peer})
+	t.conns.ladder.saw(crossing{data: data, at: at, transport: t.transport, local: t.ours, remote: t.peer})
 }
 
-// sends traces a message that is about to leave over a TCP connection which sipgo opened by itself: no
+// sends traces a message that is about to leave over a connection which sipgo opened by itself: no
 // socket of ours sees those.
 func (u *UA) sends(msg sipmsg.Message) {
-	if u.ladder == nil || !reliable(strings.ToUpper(msg.Transport())) {
+	carrier := strings.ToUpper(msg.Transport())
+	if u.ladder == nil || !reliable(carrier) {
 		return
 	}
 	peer := parsePeer(msg.Destination())
 	id := msg.CallID()
-	if id == nil || u.conns.alive(peer) || !u.ladder.wants([]byte(id.Value()), false) {
+	if id == nil || u.conns.carried(carrier, peer) != nil || !u.ladder.wants([]byte(id.Value()), false) {
 		return
 	}
-	u.ladder.saw(crossing{data: []byte(msg.String()), at: time.Now(), transport: transportTCP, remote: peer})
+	u.ladder.saw(crossing{data: []byte(msg.String()), at: time.Now(), transport: carrier, remote: peer})
 }

@@ -281,9 +281,9 @@ func (l *leg) discard() {
 
 // connClosed ends a leg that came in over a connection that is gone before its answer: no response can
 // reach the caller any more.
-func (l *leg) connClosed(peer netip.AddrPort) {
+func (l *leg) connClosed(transport string, peer netip.AddrPort) {
 	l.mu.Lock()
-	lost := l.invite != nil && l.answeredAt.IsZero() && reliable(l.d.Transport) && l.d.Peer == peer
+	lost := l.invite != nil && l.answeredAt.IsZero() && l.d.Transport == transport && l.d.Peer == peer
 	l.mu.Unlock()
 	if lost && l.end(call.LegEnd{By: call.Far, Why: call.CauseTransport, At: time.Now()}) {
 		l.invite.final.Store(true)

@@ -193,18 +193,18 @@ func (t *legTable) hangupAll() {
 	}
 }
 
-// reach tells whether a leg's way is a TCP connection from peer.
-func (t *legTable) reach(peer netip.AddrPort) bool {
+// reach tells whether a leg's way is the connection from peer.
+func (t *legTable) reach(transport string, peer netip.AddrPort) bool {
 	return slices.ContainsFunc(t.all(), func(l *leg) bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return reliable(l.d.Transport) && l.d.Peer == peer
+		return l.d.Transport == transport && l.d.Peer == peer
 	})
 }
 
 // connClosed ends the legs that are not answered yet and can be answered over that connection only.
-func (t *legTable) connClosed(peer netip.AddrPort) {
+func (t *legTable) connClosed(transport string, peer netip.AddrPort) {
 	for _, l := range t.all() {
-		l.connClosed(peer)
+		l.connClosed(transport, peer)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 )
 
@@ -29,10 +30,10 @@ func (l *listener) close() error {
 }
 
 // bindAll opens every listener or none. The error names the address that could not be had.
-func bindAll(ls []Listener, c *conns) ([]*listener, error) {
+func bindAll(ls []Listener, c *conns, certs *certificates) ([]*listener, error) {
 	var out []*listener
 	for _, l := range ls {
-		b, err := bind(l, c)
+		b, err := bind(l, c, certs)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("listen on %s %s: %w", l.Network, l.Address, err), closeAll(out))
 		}
@@ -51,7 +52,7 @@ func closeAll(ls []*listener) error {
 	return errs
 }
 
-func bind(o Listener, c *conns) (*listener, error) {
+func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 	var lc net.ListenConfig
 	l := &listener{advertise: o.Advertise, done: make(chan struct{})}
 	// An IPv4 address is bound as such, so that the socket's address is written as it was configured.
@@ -67,12 +68,18 @@ func bind(o Listener, c *conns) (*listener, error) {
 			return nil, err
 		}
 		l.transport, l.packet, addr = transportUDP, p, p.LocalAddr()
-	case "tcp":
-		s, err := lc.Listen(context.Background(), "tcp"+family, o.Address.String())
+	case networkTCP, networkTLS:
+		s, err := lc.Listen(context.Background(), networkTCP+family, o.Address.String())
 		if err != nil {
 			return nil, err
 		}
-		l.transport, l.stream, addr = transportTCP, &trackedListener{Listener: s, conns: c, done: l.done}, s.Addr()
+		l.transport, addr = strings.ToUpper(o.Network), s.Addr()
+		tracked := &trackedListener{Listener: s, transport: l.transport, conns: c, done: l.done}
+		l.stream = tracked
+		if o.Network != networkTCP {
+			tracked.wrap = wrapTLS(certs.of(o))
+			l.stream = newShaker(tracked)
+		}
 	default:
 		return nil, net.UnknownNetworkError(o.Network)
 	}

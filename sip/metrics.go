@@ -22,9 +22,10 @@ const (
 	dropHost      = "host-rate"       // too much from one stranger
 	dropStrangers = "stranger-rate"   // too much from all strangers
 	dropStray     = "stray-response"  // a response to nothing we asked
-	dropConn      = "connection"      // too many TCP connections
-	dropIdle      = "idle-connection" // a TCP connection without a message for too long
-	dropAccept    = "accept-failed"   // the system could not accept a TCP connection
+	dropConn      = "connection"      // too many connections
+	dropIdle      = "idle-connection" // a connection without a message for too long
+	dropHandshake = "handshake"       // a connection whose handshake (TLS) failed, or took too long
+	dropAccept    = "accept-failed"   // the system could not accept a connection
 	dropRead      = "read-failed"     // the system could not read a datagram
 )
 
@@ -64,6 +65,8 @@ type metrics struct {
 	redirects *prometheus.CounterVec
 	dialled   *prometheus.CounterVec
 	gates     *prometheus.CounterVec
+	certs     *prometheus.CounterVec
+	expires   *prometheus.GaugeVec // of certificates
 
 	byMethod *counters[string] // of requests
 	byStatus *counters[status] // of responses
@@ -117,13 +120,21 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "gate_total",
 		Help: "INVITEs with a claim on an agent whose phone is registered here, by what its gate said.",
 	}, []string{"verdict"})
+	m.certs = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Subsystem: metricSIP, Name: "certificate_loads_total",
+		Help: "Certificates of listeners read from their files, by outcome: loaded, refused (the one before stays).",
+	}, []string{labelOutcome})
+	m.expires = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: metricPrefix, Subsystem: metricSIP, Name: "certificate_expires_timestamp",
+		Help: "When the certificate of a listener ends, in seconds since 1970.",
+	}, []string{"listener"})
 	m.byMethod = newCounters(m.requests, func(method string) []string { return []string{method} })
 	m.byStatus = newCounters(m.responses, func(s status) []string { return []string{s.method, strconv.Itoa(s.code)} })
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates,
+		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err

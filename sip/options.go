@@ -14,7 +14,7 @@ import (
 
 // Listener is one address to listen on.
 type Listener struct {
-	// Network is "udp" or "tcp".
+	// Network is "udp", "tcp", or "tls" (RFC 3261 section 26.2.1).
 	Network string
 	// Address to bind; port 0 takes a free one, see UA.Addrs.
 	Address netip.AddrPort
@@ -22,6 +22,9 @@ type Listener struct {
 	// means the bound address, or, where that is unspecified, the one the host routes to the peer from.
 	// Its port may be 0: the bound one.
 	Advertise netip.AddrPort
+	// Certificate and Key are the files (PEM) of what the listener shows those who connect, the chain after its own
+	// certificate, and of the key to it; for "tls" only. They are read anew by Reload, and when they change.
+	Certificate, Key string
 }
 
 // Options of a user agent.
@@ -89,7 +92,8 @@ type Options struct {
 	// Registry may be nil: nothing is counted.
 	Registry prometheus.Registerer
 
-	limits limits // zero: defaultLimits
+	limits limits        // zero: defaultLimits
+	looks  time.Duration // from one look at the files of certificates to the next; zero: certificateLooks
 }
 
 // defaultT1 is RFC 3261's estimate of a round trip (section 17.1.1.1).
@@ -114,6 +118,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.limits == (limits{}) {
 		o.limits = defaultLimits()
+	}
+	if o.looks <= 0 {
+		o.looks = certificateLooks
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()

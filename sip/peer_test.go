@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -64,6 +65,7 @@ type peer struct {
 	conn net.Conn
 	in   *bufio.Reader // of a TCP connection
 	to   netip.AddrPort
+	over string // what its Via names; empty: the network of conn
 	n    int
 
 	lastRegister string
@@ -98,7 +100,9 @@ func newPeerAt(tb testing.TB, at net.Addr, network string, to netip.AddrPort) *p
 
 func (p *peer) addr() string { return p.conn.LocalAddr().String() }
 
-func (p *peer) transport() string { return strings.ToUpper(p.conn.LocalAddr().Network()) }
+func (p *peer) transport() string {
+	return cmp.Or(p.over, strings.ToUpper(p.conn.LocalAddr().Network()))
+}
 
 // write sends a message as it is, with line ends made CRLF.
 func (p *peer) write(msg string) {

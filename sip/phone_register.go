@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -170,8 +169,8 @@ func (p *Phone) sendRegister(ctx context.Context, expires time.Duration) (*sipms
 	h := p.set.hop
 	self := p.set.self
 	contact := sipmsg.Uri{Scheme: schemeSIP, User: p.o.User, Host: self.Addr().String(), Port: int(self.Port())}
-	if reliable(h.transport) {
-		contact.UriParams.Add("transport", strings.ToLower(h.transport))
+	if name := transportParam(h.transport); name != "" {
+		contact.UriParams.Add("transport", name)
 	}
 	req.AppendHeader(&sipmsg.ContactHeader{Address: contact})
 	req.AppendHeader(sipmsg.NewHeader("Expires", wholeSeconds(expires)))

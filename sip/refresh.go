@@ -274,7 +274,7 @@ func (l *leg) own(method sipmsg.RequestMethod, offer func() ([]byte, error)) (*s
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoWay, err)
 	}
-	if l.agent != "" && reliable(h.transport) && !l.ua.conns.alive(parsePeer(h.dest)) {
+	if l.agent != "" && reliable(h.transport) && !l.ua.conns.alive(h.transport, parsePeer(h.dest)) {
 		return nil, fmt.Errorf("%w: %w", errNoWay, net.ErrClosed)
 	}
 	var body []byte

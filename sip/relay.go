@@ -61,7 +61,7 @@ func (w way) hop() hop { return hop{transport: w.transport, dest: w.peer.String(
 // put sends a message as it is. Errors: the socket's; net.ErrClosed when there is none.
 func (u *UA) put(w way, data []byte) error {
 	if reliable(w.transport) {
-		c := u.conns.of(w.peer)
+		c := u.conns.of(w.transport, w.peer)
 		if c == nil {
 			return fmt.Errorf("send to %s: %w", w.peer, net.ErrClosed)
 		}
@@ -74,13 +74,6 @@ func (u *UA) put(w way, data []byte) error {
 		}
 	}
 	return fmt.Errorf("send from %s: %w", w.ours, net.ErrClosed)
-}
-
-// of is the connection from a peer, nil when none is open.
-func (c *conns) of(peer netip.AddrPort) *trackedConn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.open[peer]
 }
 
 // relay is one leg between an owner and a phone.

@@ -156,8 +156,8 @@ func (r *relay) refreshed(p *packet, to int, method string) {
 func (r *relay) record(side int) string {
 	w := r.towards(side)
 	uri := "<sip:" + relayMark + r.key + "@" + r.rs.u.selfAt(w.hop()).String()
-	if reliable(w.transport) {
-		uri += ";transport=" + strings.ToLower(w.transport)
+	if name := transportParam(w.transport); name != "" {
+		uri += ";transport=" + name
 	}
 	return uri + ";lr>"
 }

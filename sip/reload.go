@@ -60,8 +60,10 @@ func (u *UA) plan() *plan { return u.plans.Load() }
 // Reload checks settings and returns what puts them in force; until that is called nothing has changed. It
 // may be called from any goroutine, also with others.
 //
+// The files of certificates are read too; who connects from then on is shown what they hold.
+//
 // Calls and dialogs go on, whoever they are with. An agent who is no more, or whose password is another one,
-// loses the registration: the phone has to show that it still may. Errors are those of New.
+// loses the registration: the phone has to show that it still may. Errors are those of New but for sockets.
 func (u *UA) Reload(s Settings) (put func(), err error) {
 	if _, err := newPlan(s, nil); err != nil {
 		return nil, err
@@ -71,9 +73,14 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 	if err := ro.check(); err != nil {
 		return nil, fmt.Errorf("agents: %w", err)
 	}
+	shown, err := u.certificates.read()
+	if err != nil {
+		return nil, err
+	}
 	return func() {
 		u.reloads.Lock()
 		defer u.reloads.Unlock()
+		u.certificates.put(shown)
 		if p, err := newPlan(s, u.plan()); err == nil { // it was checked above
 			u.plans.Store(p)
 		}

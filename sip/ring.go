@@ -25,7 +25,7 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 		return u.ringThrough(ctx, r)
 	}
 	f, ok := u.registrar.lookup(r.Agent)
-	if !ok || reliable(f.transport) && !u.conns.alive(f.source) {
+	if !ok || reliable(f.transport) && !u.conns.alive(f.transport, f.source) {
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	from, to, headers := u.shown(&r, hopOfFlow(f))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 )
@@ -40,7 +39,7 @@ func (u *UA) hopOf(d *dialog) (hop, error) {
 		}
 		return h, nil
 	}
-	if reliable(d.Transport) && u.conns.alive(d.Peer) {
+	if reliable(d.Transport) && u.conns.alive(d.Transport, d.Peer) {
 		return h, nil
 	}
 	dest, err := d.nextHop()
@@ -63,7 +62,7 @@ func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
 	via.Params.Add("branch", sipmsg.GenerateBranch())
 	via.Params.Add("rport", "")
 	req.PrependHeader(via)
-	req.SetTransport(h.transport)
+	req.SetTransport(carrierOf(h.transport))
 	req.SetDestination(h.dest)
 	if h.transport == transportUDP {
 		req.Laddr = sipmsg.Addr{IP: net.IP(h.ours.Addr().AsSlice()), Port: int(h.ours.Port())}
@@ -117,8 +116,8 @@ func routedFrom(dest string, def netip.Addr) netip.Addr {
 // contactAt is our Contact towards h.
 func (u *UA) contactAt(h hop) sipmsg.Header {
 	uri := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: u.selfAt(h).Addr().String(), Port: int(u.selfAt(h).Port())}
-	if h.transport != transportUDP {
-		uri.UriParams.Add("transport", strings.ToLower(h.transport))
+	if name := transportParam(h.transport); name != "" {
+		uri.UriParams.Add("transport", name)
 	}
 	return &sipmsg.ContactHeader{Address: uri}
 }
@@ -171,7 +170,7 @@ func await(ctx context.Context, tx *sipmsg.ClientTx) (*sipmsg.Response, error) {
 // ping is the registrar's: any response to OPTIONS over the flow is a sign of life.
 func (u *UA) ping(ctx context.Context, f flow) error {
 	h := hopOfFlow(f)
-	if reliable(f.transport) && !u.conns.alive(f.source) {
+	if reliable(f.transport) && !u.conns.alive(f.transport, f.source) {
 		return fmt.Errorf("ping %s: %w", f.source, net.ErrClosed)
 	}
 	self := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: u.selfAt(h).Addr().String()}

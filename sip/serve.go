@@ -62,13 +62,18 @@ func astray(res *sipmsg.Response) {
 // makes by itself.
 func (u *UA) arrived(msg sipmsg.Message) {
 	defer u.contain("arrived", nil)
-	if reliable(strings.ToUpper(msg.Transport())) {
+	transport := strings.ToUpper(msg.Transport())
+	if reliable(transport) {
 		if peer, err := netip.ParseAddrPort(msg.Source()); err == nil {
-			u.conns.heard(unmap(peer))
-			u.heardStream(msg, unmap(peer))
+			t := u.conns.heard(transport, unmap(peer))
+			u.heardStream(msg, t, unmap(peer))
+			if t != nil {
+				transport = t.transport
+			}
 		}
 	}
 	noted := stamp(msg)
+	noted.transport = transport
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
 		if res, ok := msg.(*sipmsg.Response); ok {
@@ -161,9 +166,12 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	x.stranger = !u.known(x.src.addr.Addr())
 	defer x.finish()
 	defer u.contain(methodLabel(req.Method), func() { x.reply(sipmsg.StatusInternalServerError) })
+	a := arrivalOf(req)
+	if a != nil {
+		x.src.transport = a.transport
+	}
 	if to := req.To(); to != nil {
 		x.localTag = to.Params.GetOr("tag", "")
-		a := arrivalOf(req)
 		x.inDialog = a == nil || x.localTag != a.tag // what arrived without a tag was given one
 	}
 	if code, headers := check(x); code != 0 {

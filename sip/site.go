@@ -65,7 +65,7 @@ func (u *UA) openSite(o SiteOptions) (*site, error) {
 	if o.Expires < time.Second {
 		o.Expires = defaultRingExpires
 	}
-	door, err := bind(Listener{Network: networkUDP, Address: o.Listen, Advertise: o.Advertise}, u.conns)
+	door, err := bind(Listener{Network: networkUDP, Address: o.Listen, Advertise: o.Advertise}, u.conns, nil)
 	if err != nil {
 		return nil, fmt.Errorf("listen for other nodes on udp %s: %w", o.Listen, err)
 	}

@@ -12,15 +12,32 @@ import (
 const (
 	transportUDP = "UDP"
 	transportTCP = "TCP"
+	transportTLS = "TLS" // over TCP
 
 	networkUDP = "udp" // as package net has it
+	networkTCP = "tcp" // likewise
+	networkTLS = "tls"
 )
+
+// carrierOf is what sipgo knows a transport as: it is handed messages and not what is around them, so that the name in a Via
+// and that by which sipgo finds a connection may differ.
+func carrierOf(transport string) string { return transport }
+
+// transportParam is a transport as a URI names it (RFC 3261 section 19.1.1); empty for UDP, which needs no name. RFC 3261
+// section 26.2.2 would have sips instead of tls, which asks for TLS on every further hop as well: behind us there are trunks
+// and phones that have none, so we promise it of this hop alone.
+func transportParam(transport string) string {
+	if transport == transportUDP {
+		return ""
+	}
+	return strings.ToLower(transport)
+}
 
 // source is where a message came from, as the socket says and never as a header claims.
 type source struct {
-	transport string         // transportUDP or transportTCP
+	transport string         // one of those above
 	addr      netip.AddrPort // the peer
-	local     netip.AddrPort // our end: the UDP socket's address, or the TCP connection's own
+	local     netip.AddrPort // our end: the UDP socket's address, or the connection's own
 }
 
 // sourceOf reads a received request's source; local is the address of the connection it came in on.

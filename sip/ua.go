@@ -28,6 +28,9 @@ type UA struct {
 	metrics   *metrics
 	listeners []*listener
 	conns     *conns
+
+	certificates *certificates
+
 	transport *sipmsg.TransportLayer
 	txs       *sipmsg.TransactionLayer
 	registrar *registrar
@@ -116,12 +119,16 @@ func New(o Options) (*UA, error) {
 	u.registrar = newRegistrar(ro)
 	u.legs.gone = u.legGone
 	u.conns = &conns{
-		l: o.limits, open: make(map[netip.AddrPort]*trackedConn), hosts: make(map[netip.Addr]int),
+		l: o.limits, open: make(map[flowKey]*trackedConn), hosts: make(map[netip.Addr]int),
 		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
 		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
 		refused: u.refuse, gate: newGate(o.limits), relayed: u.relayed, guards: u.guards,
+		contain: u.contain,
 	}
-	if u.listeners, err = bindAll(o.Listen, u.conns); err != nil {
+	if u.certificates, err = newCertificates(o.Listen, m, u.log); err != nil {
+		return nil, err
+	}
+	if u.listeners, err = bindAll(o.Listen, u.conns, u.certificates); err != nil {
 		return nil, err
 	}
 	if o.Site != nil {
@@ -178,11 +185,21 @@ func (u *UA) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return u.registrar.run(ctx) })
 	g.Go(func() error { return u.ladder.run(ctx) })
+	g.Go(func() error { return u.certificates.run(ctx, u.o.looks) })
 	g.Go(func() error {
 		<-ctx.Done()
 		return u.Close()
 	})
 	return g.Wait()
+}
+
+// serveStream has sipgo read the connections of a listener: those of TLS apart, which it would not be allowed to answer
+// over others.
+func (u *UA) serveStream(l *listener) error {
+	if carrierOf(l.transport) == transportTLS {
+		return u.transport.ServeTLS(l.stream)
+	}
+	return u.transport.ServeTCP(l.stream)
 }
 
 // listen reads one socket until it is closed.
@@ -191,7 +208,7 @@ func (u *UA) listen(l *listener) error {
 	if l.packet != nil {
 		err = u.listenUDP(l)
 	} else {
-		err = u.transport.ServeTCP(l.stream)
+		err = u.serveStream(l)
 	}
 	if err == nil {
 		err = net.ErrClosed // sipgo logs why it stopped reading UDP, and does not return it
@@ -292,21 +309,21 @@ func (u *UA) socketFailed(why string, err error) {
 	u.limited(zap.WarnLevel, "socket fails, tried again", zap.String("why", why), zap.Error(err))
 }
 
-// keeps tells whether a TCP connection is needed, though nothing comes over it: a trunk's, the flow of an
+// keeps tells whether a connection is needed, though nothing comes over it: a trunk's, the flow of an
 // agent's phone, that of a call.
-func (u *UA) keeps(peer netip.AddrPort) bool {
+func (u *UA) keeps(transport string, peer netip.AddrPort) bool {
 	if _, ok := u.plan().match(peer.Addr()); ok {
 		return true
 	}
-	if _, ok := u.registrar.agentAt(transportTCP, peer); ok {
+	if _, ok := u.registrar.agentAt(transport, peer); ok {
 		return true
 	}
-	return u.legs.reach(peer)
+	return u.legs.reach(transport, peer)
 }
 
-// connClosed is told of every TCP connection that ends: the flows over it are lost, and calls that
+// connClosed is told of every connection that ends: the flows over it are lost, and calls that
 // could only be answered over it.
-func (u *UA) connClosed(peer netip.AddrPort) {
-	u.registrar.connClosed(transportTCP, peer)
-	u.legs.connClosed(peer)
+func (u *UA) connClosed(transport string, peer netip.AddrPort) {
+	u.registrar.connClosed(transport, peer)
+	u.legs.connClosed(transport, peer)
 }

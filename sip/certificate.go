@@ -1,0 +1,187 @@
+package sip
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// certificateLooks is from one look at the files of certificates to the next.
+const certificateLooks = 5 * time.Second
+
+// What became of a certificate's files; a metric's label.
+const (
+	certificateLoaded  = "loaded"
+	certificateRefused = "refused"
+)
+
+// CheckCertificate tells why two files of PEM, a certificate with its chain and its key, are not fit for a listener; nil if
+// they are. One whose time is over is: a listener that shows it serves all who do not look at it.
+func CheckCertificate(certificate, key string) error {
+	_, err := readCertificate(certificate, key)
+	return err
+}
+
+func readCertificate(certificate, key string) (*tls.Certificate, error) {
+	c, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate %s with the key %s: %w", certificate, key, err)
+	}
+	return &c, nil
+}
+
+// certificate is what one listener shows.
+type certificate struct {
+	listener   string // as it is configured
+	file, key  string
+	shown      atomic.Pointer[tls.Certificate]
+	seen, told filesSeen // of run alone: how the files were at the last look, and when they were last judged
+}
+
+// filesSeen tells files that have changed from those that have not.
+type filesSeen struct {
+	changed [2]time.Time
+	size    [2]int64
+}
+
+func (c *certificate) look() (s filesSeen) {
+	for i, name := range []string{c.file, c.key} {
+		if at, err := os.Stat(name); err == nil { // what is not there is seen as such
+			s.changed[i], s.size[i] = at.ModTime(), at.Size()
+		}
+	}
+	return s
+}
+
+// errCertificateOver: a new certificate is worse than the one it would replace.
+var errCertificateOver = errors.New("its time is over, and that of the one in force is not")
+
+// read reads the files anew. Errors: they cannot be read, do not belong together, or hold a certificate whose time is over
+// while one is in force whose is not.
+func (c *certificate) read() (*tls.Certificate, error) {
+	next, err := readCertificate(c.file, c.key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of %s: %w", c.listener, err)
+	}
+	now, old := time.Now(), c.shown.Load()
+	if old != nil && next.Leaf.NotAfter.Before(now) && old.Leaf.NotAfter.After(now) {
+		return nil, fmt.Errorf("certificate of %s: %s, until %s: %w", c.listener, c.file, next.Leaf.NotAfter.Format(time.DateTime), errCertificateOver)
+	}
+	return next, nil
+}
+
+// certificates are those of all listeners.
+type certificates struct {
+	metrics *metrics
+	log     *zap.Logger
+	list    []*certificate
+	mu      sync.Mutex // held while one is put in force
+}
+
+// newCertificates reads the certificates of all listeners that want one. Errors: those of CheckCertificate.
+func newCertificates(ls []Listener, m *metrics, log *zap.Logger) (*certificates, error) {
+	all := &certificates{metrics: m, log: log}
+	for _, o := range ls {
+		if o.Network != networkTLS {
+			continue
+		}
+		c := &certificate{listener: o.Network + "://" + o.Address.String(), file: o.Certificate, key: o.Key}
+		c.seen = c.look()
+		c.told = c.seen
+		all.list = append(all.list, c)
+	}
+	shown, err := all.read()
+	if err != nil {
+		return nil, err
+	}
+	all.put(shown)
+	return all, nil
+}
+
+// of is the certificate of a listener; nil where it has none.
+func (a *certificates) of(o Listener) *certificate {
+	for _, c := range a.list {
+		if c.listener == o.Network+"://"+o.Address.String() && c.file == o.Certificate && c.key == o.Key {
+			return c
+		}
+	}
+	return nil
+}
+
+// read reads all anew; nothing changes by it, and an error tells of every one that cannot be had.
+func (a *certificates) read() (map[*certificate]*tls.Certificate, error) {
+	next := make(map[*certificate]*tls.Certificate, len(a.list))
+	var errs []error
+	for _, c := range a.list {
+		shown, err := c.read()
+		if err != nil {
+			a.metrics.certs.WithLabelValues(certificateRefused).Inc()
+			errs = append(errs, err)
+		}
+		next[c] = shown
+	}
+	return next, errors.Join(errs...)
+}
+
+// put has who connects from now on shown these. What is open stays as it is.
+func (a *certificates) put(next map[*certificate]*tls.Certificate) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for c, shown := range next {
+		old := c.shown.Swap(shown)
+		a.metrics.certs.WithLabelValues(certificateLoaded).Inc()
+		a.metrics.expires.WithLabelValues(c.listener).Set(float64(shown.Leaf.NotAfter.Unix()))
+		fields := []zap.Field{
+			zap.String("listener", c.listener), zap.String("file", c.file), zap.String("subject", shown.Leaf.Subject.String()),
+			zap.Time("until", shown.Leaf.NotAfter),
+		}
+		if shown.Leaf.NotAfter.Before(time.Now()) {
+			a.log.Warn("certificate of a listener is out of date: put another in its file", fields...)
+		} else if old != nil && !old.Leaf.Equal(shown.Leaf) {
+			a.log.Info("certificate of a listener exchanged", fields...)
+		}
+	}
+}
+
+// run looks at the files until ctx is done, and puts in force what they hold when they have changed, and are not being
+// changed any more: the two are hardly ever written in one instant.
+func (a *certificates) run(ctx context.Context, every time.Duration) error {
+	if len(a.list) == 0 {
+		return nil
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, c := range a.list {
+			a.lookAt(c)
+		}
+	}
+}
+
+func (a *certificates) lookAt(c *certificate) {
+	before := c.seen
+	c.seen = c.look()
+	if c.seen != before || c.seen == c.told {
+		return
+	}
+	c.told = c.seen
+	next, err := c.read()
+	if err != nil {
+		a.metrics.certs.WithLabelValues(certificateRefused).Inc()
+		a.log.Error("changed certificate not taken, the one before stays in force", zap.Error(err))
+		return
+	}
+	a.put(map[*certificate]*tls.Certificate{c: next})
+}

@@ -1,0 +1,138 @@
+package sip
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// shaker is a listener of connections that begin with a handshake. Each has a goroutine for it, so that whoever connects and
+// then says nothing holds nobody up; and it is over before sipgo is handed the connection.
+type shaker struct {
+	*trackedListener
+	ready  chan *trackedConn
+	ctx    context.Context //nolint:containedctx // the listener's own life
+	cancel context.CancelFunc
+	begin  sync.Once
+	tasks  sync.WaitGroup
+}
+
+func newShaker(l *trackedListener) *shaker {
+	s := &shaker{trackedListener: l, ready: make(chan *trackedConn)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// Accept returns the next connection whose handshake is done. It fails with net.ErrClosed only.
+func (s *shaker) Accept() (net.Conn, error) {
+	s.begin.Do(func() { s.tasks.Go(s.acceptAll) })
+	select {
+	case t := <-s.ready:
+		return t, nil
+	case <-s.ctx.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Close closes the listener and whatever has not been handed out, and waits for it.
+func (s *shaker) Close() error {
+	err := s.trackedListener.Close()
+	s.cancel()
+	s.begin.Do(func() {}) // nobody begins any more
+	s.tasks.Wait()
+	return err
+}
+
+func (s *shaker) acceptAll() {
+	defer s.cancel()
+	for {
+		c, err := s.trackedListener.Accept()
+		if err != nil {
+			return // the listener is closed; nothing else is an error
+		}
+		if t, ok := c.(*trackedConn); ok {
+			s.tasks.Go(func() { s.shake(t) })
+		}
+	}
+}
+
+// shake has one connection through its handshake, for which it has as long as for its first message.
+func (s *shaker) shake(t *trackedConn) {
+	handed := false
+	defer func() {
+		if !handed {
+			_ = t.Close() // the peer may have closed it first
+		}
+	}()
+	defer s.conns.contain("handshake", nil)
+	ctx, cancel := context.WithDeadline(s.ctx, t.accepted.Add(s.conns.l.first))
+	defer cancel()
+	if err := t.shakes(ctx); err != nil {
+		if s.ctx.Err() == nil {
+			s.conns.dropped(dropHandshake)
+		}
+		return
+	}
+	select {
+	case s.ready <- t:
+		handed = true
+	case <-s.ctx.Done():
+	}
+}
+
+// shakes has strangers wait their turn, since a handshake costs more than any message, and then shakes hands.
+func (t *trackedConn) shakes(ctx context.Context) error {
+	for host := t.peer.Addr(); !t.conns.known(host) && t.conns.gate.pass(host, time.Now()) != ""; {
+		if !pause(holdFor, ctx.Done()) {
+			return context.Cause(ctx)
+		}
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := t.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	return errors.Join(t.shake(ctx), t.SetDeadline(time.Time{}))
+}
+
+// wrapTLS is how a listener's connections are encrypted: with the certificate that is in force when one is made.
+func wrapTLS(c *certificate) func(net.Conn) (net.Conn, func(context.Context) error) {
+	config := &tls.Config{
+		MinVersion:     tls.VersionTLS12, // RFC 8996: neither 1.0 nor 1.1
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.shown.Load(), nil },
+	}
+	return func(raw net.Conn) (net.Conn, func(context.Context) error) {
+		secured := tls.Server(&steady{Conn: raw}, config)
+		return secured, secured.HandshakeContext
+	}
+}
+
+// steady is a connection of whose writes each has a deadline: those too that TLS makes by itself while it is read from, for
+// which nobody has set one, or one that is long past.
+type steady struct {
+	net.Conn
+	until atomic.Int64 // the deadline, in nanoseconds since 1970
+}
+
+func (s *steady) SetDeadline(t time.Time) error {
+	s.until.Store(t.UnixNano())
+	return s.Conn.SetDeadline(t)
+}
+
+func (s *steady) SetWriteDeadline(t time.Time) error {
+	s.until.Store(t.UnixNano())
+	return s.Conn.SetWriteDeadline(t)
+}
+
+func (s *steady) Write(b []byte) (int, error) {
+	if now := time.Now(); s.until.Load() <= now.UnixNano() {
+		if err := s.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
+			return 0, err
+		}
+	}
+	return s.Conn.Write(b)
+}
