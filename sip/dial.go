@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -117,29 +116,17 @@ const lookUpWithin = 5 * time.Second
 // errNoListener: no listener of ours speaks the trunk's transport and kind of address.
 var errNoListener = errors.New("sip: no listener of the trunk's transport")
 
-// wayOut is the way to a trunk: an address of its host, and which of our sockets goes there. A listener on
-// loopback does not reach the world, nor the other way round.
+// wayOut is the way to a trunk: an address of its host, and which of our sockets goes there.
 func (u *UA) wayOut(ctx context.Context, t *trunk) (hop, error) {
 	host, port := t.out.hostPort()
-	addrs := []netip.Addr{}
-	if a, err := netip.ParseAddr(host); err == nil {
-		addrs = append(addrs, a)
-	} else {
-		ctx, cancel := context.WithTimeout(ctx, lookUpWithin)
-		defer cancel()
-		if addrs, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host); err != nil {
-			return hop{}, fmt.Errorf("look up trunk %s: %w", t.name, err)
-		}
+	addrs, err := lookUp(ctx, host)
+	if err != nil {
+		return hop{}, fmt.Errorf("look up trunk %s: %w", t.name, err)
 	}
 	for _, a := range addrs {
-		a = a.Unmap()
-		for _, l := range u.listeners {
-			ours := l.bound.Addr().Unmap()
-			if l.transport == strings.ToUpper(t.out.Network) && ours.Is4() == a.Is4() &&
-				(ours.IsUnspecified() || ours.IsLoopback() == a.IsLoopback()) {
-				t.at.Store(&a)
-				return hop{transport: l.transport, dest: netip.AddrPortFrom(a, port).String(), ours: l.bound}, nil
-			}
+		if h, ok := u.wayTo(t.out.Network, netip.AddrPortFrom(a, port)); ok {
+			t.at.Store(&a)
+			return h, nil
 		}
 	}
 	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, errNoListener)

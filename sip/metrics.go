@@ -52,6 +52,7 @@ const (
 	metricPrefix = "hotline"
 	metricSIP    = "sip"
 	labelOutcome = "outcome"
+	labelTrunk   = "trunk"
 )
 
 // metrics of the user agent; all are silent without a registry.
@@ -64,6 +65,7 @@ type metrics struct {
 	redirects *prometheus.CounterVec
 	dialled   *prometheus.CounterVec
 	gates     *prometheus.CounterVec
+	trunks    *prometheus.CounterVec
 
 	byMethod *counters[string] // of requests
 	byStatus *counters[status] // of responses
@@ -111,19 +113,23 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		dialled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: metricPrefix, Name: "dial_total",
 			Help: "Numbers outside that were to be called, by trunk (empty when no rule allows the number) and by what became of it.",
-		}, []string{"trunk", labelOutcome}),
+		}, []string{labelTrunk, labelOutcome}),
 	}
 	m.gates = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "gate_total",
 		Help: "INVITEs with a claim on an agent whose phone is registered here, by what its gate said.",
 	}, []string{"verdict"})
+	m.trunks = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_registrations_total",
+		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
+	}, []string{labelTrunk, labelOutcome})
 	m.byMethod = newCounters(m.requests, func(method string) []string { return []string{method} })
 	m.byStatus = newCounters(m.responses, func(s status) []string { return []string{s.method, strconv.Itoa(s.code)} })
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates,
+		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.trunks,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
@@ -146,6 +152,8 @@ const gateForged = "forged"
 func (m *metrics) gated(verdict string) { m.gates.WithLabelValues(verdict).Inc() }
 
 func (m *metrics) register(outcome string) { m.registers.WithLabelValues(outcome).Inc() }
+
+func (m *metrics) trunkRegister(trunk, outcome string) { m.trunks.WithLabelValues(trunk, outcome).Inc() }
 
 func (m *metrics) drop(reason string) { m.dropped.WithLabelValues(reason).Inc() }
 

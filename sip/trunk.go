@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"crypto/hmac"
 	"maps"
 	"net/netip"
 	"strings"
@@ -21,6 +22,8 @@ type TrunkOptions struct {
 	Numbers map[string]call.Next
 	// Out, if not nil, is how numbers outside are called through it.
 	Out *TrunkOut
+	// Register, if not nil, is how it is told where we are; calls that come by that are its calls.
+	Register *TrunkRegister
 	// Secure is whether audio through it is encrypted, in and out; the zero value means media.SecurityOff.
 	Secure media.Security
 }
@@ -38,6 +41,7 @@ type trunk struct {
 	numbers map[string]call.Next
 	out     *TrunkOut
 	secure  media.Security
+	reg     *registration              // nil where it does not register
 	at      atomic.Pointer[netip.Addr] // where it was called last
 }
 
@@ -55,6 +59,9 @@ func newTrunks(options []TrunkOptions) *trunks {
 			out := *o.Out
 			one.out = &out
 		}
+		if o.Register != nil {
+			one.reg = newRegistration(o.Name, *o.Register)
+		}
 		t.list = append(t.list, one)
 	}
 	return t
@@ -70,7 +77,8 @@ func unmapPrefix(p netip.Prefix) netip.Prefix {
 	return p
 }
 
-// match finds the trunk whose network holds addr: the longest prefix wins.
+// match finds the trunk whose network holds addr: the longest prefix wins. An address of the registrar that a trunk
+// registers to counts as one of the trunk's own.
 func (t *trunks) match(addr netip.Addr) (*trunk, bool) {
 	addr = addr.Unmap().WithZone("")
 	var best *trunk
@@ -81,8 +89,21 @@ func (t *trunks) match(addr netip.Addr) (*trunk, bool) {
 				best, bits = one, p.Bits()
 			}
 		}
+		if one.reg != nil && addr.BitLen() > bits && one.reg.hosts.has(addr) {
+			best, bits = one, addr.BitLen()
+		}
 	}
 	return best, best != nil
+}
+
+// contact finds the trunk that has registered a Contact of that user.
+func (t *trunks) contact(user string) (*trunk, bool) {
+	for _, one := range t.list {
+		if one.reg != nil && user != "" && hmac.Equal([]byte(one.reg.user), []byte(user)) {
+			return one, true
+		}
+	}
+	return nil, false
 }
 
 // route tells where a number dialled on this trunk leads; false when the trunk does not have it.
@@ -103,4 +124,11 @@ func (t *trunk) begins(digits string) bool {
 		}
 	}
 	return false
+}
+
+// keep keeps a registration over a reload that does not change it.
+func (t *trunk) keep(before *registration) {
+	if t.reg != nil && before != nil && t.reg.o == before.o {
+		t.reg = before
+	}
 }
