@@ -153,7 +153,9 @@ func (m *metrics) gated(verdict string) { m.gates.WithLabelValues(verdict).Inc()
 
 func (m *metrics) register(outcome string) { m.registers.WithLabelValues(outcome).Inc() }
 
-func (m *metrics) trunkRegister(trunk, outcome string) { m.trunks.WithLabelValues(trunk, outcome).Inc() }
+func (m *metrics) trunkRegister(trunk, outcome string) {
+	m.trunks.WithLabelValues(trunk, outcome).Inc()
+}
 
 func (m *metrics) drop(reason string) { m.dropped.WithLabelValues(reason).Inc() }
 
