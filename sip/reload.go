@@ -48,7 +48,7 @@ func newPlan(s Settings, before *plan) (*plan, error) {
 		for _, old := range before.list {
 			if old.name == one.name {
 				one.at.Store(old.at.Load())
-				one.keep(old.reg)
+				one.keep(old)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"hotline/call"
 	"hotline/media"
@@ -24,6 +25,8 @@ type TrunkOptions struct {
 	Out *TrunkOut
 	// Register, if not nil, is how it is told where we are; calls that come by that are its calls.
 	Register *TrunkRegister
+	// Ping is how often it is asked by OPTIONS whether it lives, where it has Out or Register; 0: not at all.
+	Ping time.Duration
 	// Secure is whether audio through it is encrypted, in and out; the zero value means media.SecurityOff.
 	Secure media.Security
 }
@@ -41,6 +44,7 @@ type trunk struct {
 	numbers map[string]call.Next
 	out     *TrunkOut
 	secure  media.Security
+	ping    *pinger                    // nil where it is not asked whether it lives
 	reg     *registration              // nil where it does not register
 	at      atomic.Pointer[netip.Addr] // where it was called last
 }
@@ -59,6 +63,7 @@ func newTrunks(options []TrunkOptions) *trunks {
 			out := *o.Out
 			one.out = &out
 		}
+		one.ping = newPinger(&o)
 		if o.Register != nil {
 			one.reg = newRegistration(o.Name, *o.Register)
 		}
@@ -126,9 +131,12 @@ func (t *trunk) begins(digits string) bool {
 	return false
 }
 
-// keep keeps a registration over a reload that does not change it.
-func (t *trunk) keep(before *registration) {
-	if t.reg != nil && before != nil && t.reg.o == before.o {
-		t.reg = before
+// keep keeps a registration, and what is known of whether the trunk lives, over a reload that does not change them.
+func (t *trunk) keep(before *trunk) {
+	if t.reg != nil && before.reg != nil && t.reg.o == before.reg.o {
+		t.reg = before.reg
+	}
+	if t.ping != nil && before.ping != nil && t.ping.o == before.ping.o {
+		t.ping = before.ping
 	}
 }

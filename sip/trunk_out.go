@@ -50,9 +50,12 @@ func (t *trunks) named(host string) bool {
 	})
 }
 
-// calledAt tells whether a host is where a trunk was last called: its answers come from there.
+// calledAt tells whether a host is where a trunk was last called, or asked: its answers come from there.
 func (t *trunks) calledAt(host netip.Addr) bool {
 	return slices.ContainsFunc(t.list, func(one *trunk) bool {
+		if one.ping != nil && one.ping.hosts.has(host.Unmap()) {
+			return true
+		}
 		at := one.at.Load()
 		return at != nil && *at == host.Unmap()
 	})

@@ -69,6 +69,7 @@ type registration struct {
 
 	stop context.CancelFunc // nil until it runs; registrations.mu guards it
 	done chan struct{}      // closed when run has ended
+	anew chan struct{}      // has a token when the carrier may have forgotten us
 
 	hosts atomicAddrs // of the registrar
 
@@ -98,7 +99,7 @@ func newRegistration(name string, o TrunkRegister) *registration {
 		registrar.UriParams.Add("transport", o.Network)
 	}
 	return &registration{
-		name: name, o: o, user: contactUser(name, o), done: make(chan struct{}), expires: o.Expires,
+		name: name, o: o, user: contactUser(name, o), done: make(chan struct{}), anew: make(chan struct{}, 1), expires: o.Expires,
 		state: registrationState{now: RegistrationTrying},
 		d: dialog{
 			CallID: newID(), LocalTag: newID(), Local: nameAddr("", &aor), Remote: nameAddr("", &aor), Target: registrar.String(),
@@ -161,6 +162,8 @@ func (g *registration) run(ctx context.Context, after <-chan struct{}) {
 			g.leave()
 			return
 		case <-timer.C:
+		case <-g.anew:
+			timer.Stop()
 		}
 	}
 }

@@ -42,6 +42,7 @@ func registerRig(t *testing.T, expires time.Duration, change func(o *Options)) (
 		o.Address = p.addr()
 		u.o.Trunks[0].Register = &o
 		u.plan().list[0].reg = newRegistration("city", o)
+		u.plan().list[0].ping = newPinger(&u.o.Trunks[0])
 	})
 	return r, p, logs
 }

@@ -111,7 +111,7 @@ func New(o Options) (*UA, error) {
 		return nil, err
 	}
 	u.plans.Store(p)
-	u.regs.running = make(map[string]*registration)
+	u.regs.running, u.regs.pinging = make(map[string]*registration), make(map[string]*pinger)
 	if o.Registry != nil {
 		if err := o.Registry.Register(newTrunkCollector(u.Trunks)); err != nil {
 			return nil, fmt.Errorf("register metrics of trunks: %w", err)
