@@ -33,10 +33,18 @@ func (r *reader) checkDial() {
 		}
 	}
 	for i, t := range c.Trunks {
-		speaks := func(l Listener) bool { return l.Network == t.Address.Network }
-		if t.Address != (TrunkAddress{}) && !slices.ContainsFunc(c.SIP.Listen, speaks) {
-			r.report(trunkPath(i)+".address", "a trunk by "+t.Address.Network, "a listener of "+t.Address.Network+" in sip.listen")
+		r.checkListens(trunkPath(i)+"."+keyAddress, t.Address)
+		if r.written(trunkPath(i) + "." + keyRegister + "." + keyAddress) {
+			r.checkListens(trunkPath(i)+"."+keyRegister+"."+keyAddress, t.Register.Address)
 		}
+	}
+}
+
+// checkListens: what is sent to an address leaves by a listener of its transport.
+func (r *reader) checkListens(path string, a TrunkAddress) {
+	speaks := func(l Listener) bool { return l.Network == a.Network }
+	if a != (TrunkAddress{}) && !slices.ContainsFunc(r.cfg.SIP.Listen, speaks) {
+		r.report(path, "a trunk by "+a.Network, "a listener of "+a.Network+" in sip.listen")
 	}
 }
 

@@ -102,6 +102,7 @@ func (r *reader) trunks(v value) {
 			{keyName, func(v value) { v.text(&t.Name, nameShape) }},
 			{"allow", func(v value) { t.Allow = r.allow(v) }},
 			{keySRTP, func(v value) { oneOf(v, &t.SRTP, SRTPOff, SRTPOptional, SRTPRequired) }},
+			{keyRegister, func(v value) { v.register(&t) }},
 			{"numbers", func(v value) {
 				v.entries(func(number string, child value) {
 					if !child.name(number, numberShape) {
@@ -114,7 +115,7 @@ func (r *reader) trunks(v value) {
 			}},
 		}, r.trunkOut(&t)...)...)
 		item.require(keyName, nameShape.want)
-		item.require("allow", wantPrefix)
+		item.settleRegister(&t)
 		item.settleOut(&t)
 		r.cfg.Trunks = append(r.cfg.Trunks, t)
 	})

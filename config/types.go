@@ -1,7 +1,9 @@
 package config
 
 import (
+	"net"
 	"net/netip"
+	"strconv"
 	"time"
 )
 
@@ -213,7 +215,7 @@ type Dial struct {
 // zero value is always.
 type Hours struct{ From, To time.Duration }
 
-// Trunk is a carrier that calls in without registering, and that numbers outside are called through if it has an address.
+// Trunk is a carrier that calls in without registering, or because we have registered there, and that numbers outside are called through if it has an address.
 type Trunk struct {
 	Name    string
 	Allow   []netip.Prefix         // sources; masked, IPv4 never mapped into IPv6; never everything
@@ -223,6 +225,8 @@ type Trunk struct {
 	// Username and Password answer its challenge; both empty where it knows us by our address.
 	Username string
 	Password Secret
+	// Register is how it is told where we are; the zero value: it knows.
+	Register TrunkRegister
 	// From is the number that is shown to who is called; default the least of Numbers.
 	From string
 	// SRTP is whether audio through it is encrypted; key `srtp`, default off.
@@ -236,6 +240,17 @@ type TrunkAddress struct {
 	// Host is an IP address, without brackets, or a name.
 	Host string
 	Port uint16 // never 0
+}
+
+// HostPort is HOST:PORT, an IPv6 address in brackets.
+func (a TrunkAddress) HostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))) }
+
+// TrunkRegister is how we register to a carrier (RFC 3261 section 10.2). Key `trunks[].register`.
+type TrunkRegister struct {
+	Address  TrunkAddress  // of the registrar; default the trunk's
+	Username string        // of the account there; also the trunk's where that has none
+	Password Secret        // never empty
+	Expires  time.Duration // asked for: whole seconds from 60s to 24h, default 1h
 }
 
 // Destination is where a number, a key or a menu's end leads: exactly one field is set, but for Agent. A number of a

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -28,16 +26,17 @@ const (
 	dialAtOnce   = "at-once"
 )
 
-// Dial implements call.Dialer: it calls a number outside, if a rule allows it, through that rule's trunk. Every try is
+// Dial implements call.Dialer: it calls a number outside, if a rule allows it, through that rule's trunk, or one of them. Every try is
 // logged, as all that costs money is. A call counts against its rule until its leg ends.
 func (u *UA) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
 	rule := u.plan().dials.find(r.Number)
 	if rule == nil {
 		return nil, u.notDialled(r, "", dialNoRule)
 	}
+	ways := order(rule.ways, time.Now())
 	free, refused := rule.take(time.Now())
 	if refused != "" {
-		return nil, u.notDialled(r, rule.trunk.name, refused)
+		return nil, u.notDialled(r, ways[0].name, refused)
 	}
 	var l *leg
 	defer func() { // also after a fault on the way
@@ -45,17 +44,11 @@ func (u *UA) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
 			free()
 		}
 	}()
-	l, err := u.dial(ctx, rule.trunk, r)
+	l, err := u.dialBy(ctx, ways, r)
 	if err != nil {
-		why := call.CauseError
-		if failed, ok := errors.AsType[*call.RingError](err); ok {
-			why = failed.Why
-		}
-		u.audit(r, rule.trunk.name, string(why))
 		return nil, err
 	}
 	context.AfterFunc(l.ctx, free) //nolint:contextcheck // for as long as the leg lives
-	u.audit(r, rule.trunk.name, dialAnswered)
 	return l, nil
 }
 
@@ -82,8 +75,9 @@ func (u *UA) audit(r call.DialRequest, trunk, outcome string) {
 		zap.String("call", r.CallID), zap.String("trunk", trunk), zap.String("outcome", outcome))
 }
 
-// dial calls a number through a trunk. The error is a *call.RingError.
-func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest) (*leg, error) {
+// dial calls a number through a trunk, which has to answer something within a time, or as RFC 3261 has it where that is 0.
+// The error is a *call.RingError.
+func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time.Duration) (*leg, error) {
 	h, err := u.wayOut(ctx, t)
 	if err != nil {
 		u.log.Warn("trunk not reached", zap.String("trunk", t.name), zap.Error(err))
@@ -107,7 +101,7 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest) (*leg, erro
 		// Our own number: what the caller's phone said of theirs is theirs (RFC 3325 section 5).
 		headers:  []sipmsg.Header{sipmsg.NewHeader("P-Asserted-Identity", us)},
 		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Secure: t.secure},
-		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password),
+		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within,
 	})
 }
 
@@ -117,29 +111,17 @@ const lookUpWithin = 5 * time.Second
 // errNoListener: no listener of ours speaks the trunk's transport and kind of address.
 var errNoListener = errors.New("sip: no listener of the trunk's transport")
 
-// wayOut is the way to a trunk: an address of its host, and which of our sockets goes there. A listener on
-// loopback does not reach the world, nor the other way round.
+// wayOut is the way to a trunk: an address of its host, and which of our sockets goes there.
 func (u *UA) wayOut(ctx context.Context, t *trunk) (hop, error) {
 	host, port := t.out.hostPort()
-	addrs := []netip.Addr{}
-	if a, err := netip.ParseAddr(host); err == nil {
-		addrs = append(addrs, a)
-	} else {
-		ctx, cancel := context.WithTimeout(ctx, lookUpWithin)
-		defer cancel()
-		if addrs, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host); err != nil {
-			return hop{}, fmt.Errorf("look up trunk %s: %w", t.name, err)
-		}
+	addrs, err := lookUp(ctx, host)
+	if err != nil {
+		return hop{}, fmt.Errorf("look up trunk %s: %w", t.name, err)
 	}
 	for _, a := range addrs {
-		a = a.Unmap()
-		for _, l := range u.listeners {
-			ours := l.bound.Addr().Unmap()
-			if l.transport == strings.ToUpper(t.out.Network) && ours.Is4() == a.Is4() &&
-				(ours.IsUnspecified() || ours.IsLoopback() == a.IsLoopback()) {
-				t.at.Store(&a)
-				return hop{transport: l.transport, dest: netip.AddrPortFrom(a, port).String(), ours: l.bound}, nil
-			}
+		if h, ok := u.wayTo(t.out.Network, netip.AddrPortFrom(a, port)); ok {
+			t.at.Store(&a)
+			return h, nil
 		}
 	}
 	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, errNoListener)

@@ -9,13 +9,16 @@ import (
 	"time"
 )
 
-// DialRule allows numbers outside to be called: those that begin with Prefix, through a trunk. Of several
+// DialRule allows numbers outside to be called: those that begin with Prefix, through a trunk or one of several. Of several
 // rules the one with the longest prefix is the number's, and its bounds are the number's bounds.
 type DialRule struct {
 	// Prefix of the numbers: a + or none, then digits.
 	Prefix string
-	// Trunk is the name of one of Options.Trunks, which must have Out.
+	// Trunk is the name of one of Options.Trunks, which must have Out. It is not looked at where there is Through.
 	Trunk string
+	// Through are several, in groups: those of a group share the calls by their weights, and the next group has what the
+	// trunks of those before did not take.
+	Through [][]TrunkShare
 	// PerMinute is how many calls may begin, all at once if need be, and how many more with each minute: a token bucket.
 	// At least 1.
 	PerMinute int
@@ -56,7 +59,7 @@ type dialPlan struct {
 // dialRule is a rule and what has been called by it.
 type dialRule struct {
 	DialRule
-	trunk *trunk
+	ways [][]share
 	*dialUse
 }
 
@@ -73,14 +76,14 @@ type dialUse struct {
 func newDialPlan(rules []DialRule, t *trunks) (*dialPlan, error) {
 	p := &dialPlan{}
 	for _, r := range rules {
-		i := slices.IndexFunc(t.list, func(one *trunk) bool { return one.name == r.Trunk && one.out != nil })
-		if i < 0 {
-			return nil, fmt.Errorf("dial %s: no trunk %q to call out by", r.Prefix, r.Trunk)
+		ways, err := r.groups(t)
+		if err != nil {
+			return nil, err
 		}
 		if !number(r.Prefix) || r.PerMinute < 1 || r.AtOnce < 1 {
 			return nil, fmt.Errorf("dial %q: a prefix and bounds must be there", r.Prefix)
 		}
-		p.rules = append(p.rules, &dialRule{DialRule: r, trunk: t.list[i], dialUse: &dialUse{began: time.Now()}})
+		p.rules = append(p.rules, &dialRule{DialRule: r, ways: ways, dialUse: &dialUse{began: time.Now()}})
 	}
 	slices.SortStableFunc(p.rules, func(a, b *dialRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
 	return p, nil

@@ -14,12 +14,20 @@ import (
 )
 
 // admit is the door: it decides who may call, and where the number dialled leads. A source that holds a
-// registered flow is an agent first, and must prove it; a trunk is known by its address. An edge proxy is one source
+// registered flow is an agent first, and must prove it; a trunk is known by its address, or by what its carrier was told to
+// call when we registered there, and nobody else. An edge proxy is one source
 // for both: what came through one, and does not claim to be an agent registered there, is the trunk's, if it is one.
 func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	in.To = dialled(&x.req.Recipient)
-	t, trunk := u.plan().match(x.src.addr.Addr())
-	if u.isAgent(x, trunk) {
+	p := u.plan()
+	t, registered := p.contact(in.To)
+	trunk := registered
+	if registered {
+		in.To = calledParty(x.req)
+	} else {
+		t, trunk = p.match(x.src.addr.Addr())
+	}
+	if !registered && u.isAgent(x, trunk) {
 		agent, challenge := u.registrar.authenticate(x.req)
 		if challenge != nil {
 			return in, challenge

@@ -53,6 +53,7 @@ const (
 	metricPrefix = "hotline"
 	metricSIP    = "sip"
 	labelOutcome = "outcome"
+	labelTrunk   = "trunk"
 )
 
 // metrics of the user agent; all are silent without a registry.
@@ -67,6 +68,7 @@ type metrics struct {
 	gates     *prometheus.CounterVec
 	certs     *prometheus.CounterVec
 	expires   *prometheus.GaugeVec // of certificates
+	trunks    *prometheus.CounterVec
 
 	byMethod *counters[string] // of requests
 	byStatus *counters[status] // of responses
@@ -114,7 +116,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		dialled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: metricPrefix, Name: "dial_total",
 			Help: "Numbers outside that were to be called, by trunk (empty when no rule allows the number) and by what became of it.",
-		}, []string{"trunk", labelOutcome}),
+		}, []string{labelTrunk, labelOutcome}),
 	}
 	m.gates = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "gate_total",
@@ -128,13 +130,17 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "certificate_expires_timestamp",
 		Help: "When the certificate of a listener ends, in seconds since 1970.",
 	}, []string{"listener"})
+	m.trunks = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_registrations_total",
+		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
+	}, []string{labelTrunk, labelOutcome})
 	m.byMethod = newCounters(m.requests, func(method string) []string { return []string{method} })
 	m.byStatus = newCounters(m.responses, func(s status) []string { return []string{s.method, strconv.Itoa(s.code)} })
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires,
+		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires, m.trunks,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
@@ -157,6 +163,10 @@ const gateForged = "forged"
 func (m *metrics) gated(verdict string) { m.gates.WithLabelValues(verdict).Inc() }
 
 func (m *metrics) register(outcome string) { m.registers.WithLabelValues(outcome).Inc() }
+
+func (m *metrics) trunkRegister(trunk, outcome string) {
+	m.trunks.WithLabelValues(trunk, outcome).Inc()
+}
 
 func (m *metrics) drop(reason string) { m.dropped.WithLabelValues(reason).Inc() }
 

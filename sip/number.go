@@ -49,6 +49,20 @@ func plain(s string) string {
 	return s
 }
 
+// calledParty is the number dialled where the Request-URI is our own Contact, as a registrar's proxy makes it (RFC 3261
+// section 16.5): what P-Called-Party-ID has of it (RFC 7315 section 4.2), else To. It is a trunk's word.
+func calledParty(req *sipmsg.Request) string {
+	for h := range named(req, "p-called-party-id") {
+		var uri sipmsg.Uri
+		if _, err := sipmsg.ParseAddressValue(h.Value(), &uri, nil); err == nil {
+			if n := dialled(&uri); n != "" {
+				return n
+			}
+		}
+	}
+	return dialled(&req.To().Address)
+}
+
 // callerOf is the caller's number: what the trunk asserts (RFC 3325 section 9.1), else what From says;
 // "anonymous" when neither is a number.
 func callerOf(req *sipmsg.Request) string {

@@ -162,27 +162,9 @@ func (p *Phone) sendRegister(ctx context.Context, expires time.Duration) (*sipms
 	if err := p.set.ready(ctx); err != nil {
 		return nil, err
 	}
-	req, err := p.d.request(sipmsg.REGISTER, 0)
-	if err != nil {
-		return nil, err
-	}
-	h := p.set.hop
-	self := p.set.self
-	contact := sipmsg.Uri{Scheme: schemeSIP, User: p.o.User, Host: self.Addr().String(), Port: int(self.Port())}
-	if name := transportParam(h.transport); name != "" {
-		contact.UriParams.Add("transport", name)
-	}
-	req.AppendHeader(&sipmsg.ContactHeader{Address: contact})
-	req.AppendHeader(sipmsg.NewHeader("Expires", wholeSeconds(expires)))
-	creds, err := p.auth.credentials(req.Method, req.Recipient.String(), p.o.User, p.o.Password)
-	if err != nil {
-		return nil, err
-	}
-	if creds != nil {
-		req.AppendHeader(creds)
-	}
-	p.set.ua.dispatchable(req, h)
-	return p.set.ua.do(ctx, req)
+	return p.set.ua.sendRegister(ctx, &p.d, &p.auth, contactBinding{
+		hop: p.set.hop, contact: p.o.User, username: p.o.User, password: p.o.Password, expires: expires,
+	})
 }
 
 func challenged(res *sipmsg.Response) bool {

@@ -48,6 +48,7 @@ func newPlan(s Settings, before *plan) (*plan, error) {
 		for _, old := range before.list {
 			if old.name == one.name {
 				one.at.Store(old.at.Load())
+				one.keep(old)
 			}
 		}
 	}
@@ -83,6 +84,7 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 		u.certificates.put(shown)
 		if p, err := newPlan(s, u.plan()); err == nil { // it was checked above
 			u.plans.Store(p)
+			u.applyRegistrations(p)
 		}
 		u.calls.hold(s.Alarm)
 		u.registrar.reload(s.Agents)

@@ -78,6 +78,8 @@ type outgoing struct {
 	// redirect, if not nil, reports whether a redirection to an address may be followed. The hop stays.
 	redirect func(to sipmsg.Uri) bool
 	require  []string // option tags
+	// within, if not 0, is how long no response at all is waited for. The INVITE is then taken back in the background.
+	within time.Duration
 	// claim, if not nil, is what an agent's phone is rung by; relayed: by way of another node, which is the hop.
 	claim   *call.RingClaim
 	relayed bool
@@ -225,8 +227,12 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 		r.ua.log.Info("INVITE not sent", zap.Error(err))
 		return nil, r.silent(false)
 	}
+	silent, stop := r.silence()
+	defer stop()
 	for {
 		select {
+		case <-silent:
+			return nil, r.abandon()
 		case <-ctx.Done():
 			return nil, r.takeBack(withdrawnFor(ctx))
 		case <-r.ua.ctx.Done():
@@ -238,6 +244,7 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 			return nil, r.silent(r.o.claim != nil)
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
+			silent = nil
 			switch {
 			case res.IsProvisional():
 				r.provisional(res)

@@ -1,10 +1,12 @@
 package sip
 
 import (
+	"crypto/hmac"
 	"maps"
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"hotline/call"
 	"hotline/media"
@@ -21,6 +23,10 @@ type TrunkOptions struct {
 	Numbers map[string]call.Next
 	// Out, if not nil, is how numbers outside are called through it.
 	Out *TrunkOut
+	// Register, if not nil, is how it is told where we are; calls that come by that are its calls.
+	Register *TrunkRegister
+	// Ping is how often it is asked by OPTIONS whether it lives, where it has Out or Register; 0: not at all.
+	Ping time.Duration
 	// Secure is whether audio through it is encrypted, in and out; the zero value means media.SecurityOff.
 	Secure media.Security
 }
@@ -38,6 +44,8 @@ type trunk struct {
 	numbers map[string]call.Next
 	out     *TrunkOut
 	secure  media.Security
+	ping    *pinger                    // nil where it is not asked whether it lives
+	reg     *registration              // nil where it does not register
 	at      atomic.Pointer[netip.Addr] // where it was called last
 }
 
@@ -55,6 +63,10 @@ func newTrunks(options []TrunkOptions) *trunks {
 			out := *o.Out
 			one.out = &out
 		}
+		one.ping = newPinger(&o)
+		if o.Register != nil {
+			one.reg = newRegistration(o.Name, *o.Register)
+		}
 		t.list = append(t.list, one)
 	}
 	return t
@@ -70,7 +82,8 @@ func unmapPrefix(p netip.Prefix) netip.Prefix {
 	return p
 }
 
-// match finds the trunk whose network holds addr: the longest prefix wins.
+// match finds the trunk whose network holds addr: the longest prefix wins. An address of the registrar that a trunk
+// registers to counts as one of the trunk's own.
 func (t *trunks) match(addr netip.Addr) (*trunk, bool) {
 	addr = addr.Unmap().WithZone("")
 	var best *trunk
@@ -81,8 +94,21 @@ func (t *trunks) match(addr netip.Addr) (*trunk, bool) {
 				best, bits = one, p.Bits()
 			}
 		}
+		if one.reg != nil && addr.BitLen() > bits && one.reg.hosts.has(addr) {
+			best, bits = one, addr.BitLen()
+		}
 	}
 	return best, best != nil
+}
+
+// contact finds the trunk that has registered a Contact of that user.
+func (t *trunks) contact(user string) (*trunk, bool) {
+	for _, one := range t.list {
+		if one.reg != nil && user != "" && hmac.Equal([]byte(one.reg.user), []byte(user)) {
+			return one, true
+		}
+	}
+	return nil, false
 }
 
 // route tells where a number dialled on this trunk leads; false when the trunk does not have it.
@@ -103,4 +129,14 @@ func (t *trunk) begins(digits string) bool {
 		}
 	}
 	return false
+}
+
+// keep keeps a registration, and what is known of whether the trunk lives, over a reload that does not change them.
+func (t *trunk) keep(before *trunk) {
+	if t.reg != nil && before.reg != nil && t.reg.o == before.reg.o {
+		t.reg = before.reg
+	}
+	if t.ping != nil && before.ping != nil && t.ping.o == before.ping.o {
+		t.ping = before.ping
+	}
 }

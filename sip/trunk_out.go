@@ -24,10 +24,13 @@ type TrunkOut struct {
 }
 
 // hostPort splits the address; a port that makes no sense is that of SIP.
-func (o *TrunkOut) hostPort() (string, uint16) {
-	host, text, err := net.SplitHostPort(o.Address)
+func (o *TrunkOut) hostPort() (string, uint16) { return hostAndPort(o.Address) }
+
+// hostAndPort splits HOST:PORT; a port that makes no sense is that of SIP.
+func hostAndPort(address string) (string, uint16) {
+	host, text, err := net.SplitHostPort(address)
 	if err != nil {
-		host = o.Address
+		host = address
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
@@ -47,9 +50,12 @@ func (t *trunks) named(host string) bool {
 	})
 }
 
-// calledAt tells whether a host is where a trunk was last called: its answers come from there.
+// calledAt tells whether a host is where a trunk was last called, or asked: its answers come from there.
 func (t *trunks) calledAt(host netip.Addr) bool {
 	return slices.ContainsFunc(t.list, func(one *trunk) bool {
+		if one.ping != nil && one.ping.hosts.has(host.Unmap()) {
+			return true
+		}
 		at := one.at.Load()
 		return at != nil && *at == host.Unmap()
 	})

@@ -49,6 +49,10 @@ type UA struct {
 	guards *guards // of INVITEs that may not leave any more after an instant
 	quota  *quota  // of lines that strangers can cause
 	tagKey [32]byte
+	regs   registrations // of trunks
+
+	unread  atomic.Int32  // UDP listeners that are not read yet
+	reading chan struct{} // closed when there are none; what is sent before would leave by another socket
 
 	ringEvery time.Duration // from one 180 to the next, before an answer
 
@@ -92,7 +96,7 @@ func New(o Options) (*UA, error) {
 	}
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
-		closed: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), ringEvery: ringEvery,
+		closed: make(chan struct{}), reading: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), ringEvery: ringEvery,
 		gate: newGate(o.limits), guards: newGuards(),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
@@ -110,6 +114,12 @@ func New(o Options) (*UA, error) {
 		return nil, err
 	}
 	u.plans.Store(p)
+	u.regs.running, u.regs.pinging = make(map[string]*registration), make(map[string]*pinger)
+	if o.Registry != nil {
+		if err := o.Registry.Register(newTrunkCollector(u.Trunks)); err != nil {
+			return nil, fmt.Errorf("register metrics of trunks: %w", err)
+		}
+	}
 	if err := ro.check(); err != nil {
 		return nil, fmt.Errorf("agents: %w", err)
 	}
@@ -139,6 +149,14 @@ func New(o Options) (*UA, error) {
 	}
 	u.ctx, u.cancel = context.WithCancelCause(context.Background())
 	u.patience, u.hurry = context.WithCancel(context.Background())
+	for _, l := range u.listeners {
+		if l.packet != nil {
+			u.unread.Add(1)
+		}
+	}
+	if u.unread.Load() == 0 {
+		close(u.reading)
+	}
 	u.wire()
 	return u, nil
 }
@@ -183,6 +201,7 @@ func (u *UA) Run(ctx context.Context) error {
 	for _, l := range u.listeners {
 		g.Go(func() error { return u.listen(l) })
 	}
+	u.beginRegistrations() //nolint:contextcheck // they end with the UA, after ctx
 	g.Go(func() error { return u.registrar.run(ctx) })
 	g.Go(func() error { return u.ladder.run(ctx) })
 	g.Go(func() error { return u.certificates.run(ctx, u.o.looks) })

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,9 +16,10 @@ import (
 func (u *UA) listenUDP(l *listener) error {
 	var turns errgroup.Group
 	var turn func() error
+	begun := u.begunReading()
 	turn = func() error {
 		return u.transport.ServeUDP(&udpTurn{
-			PacketConn: l.packet, ua: u, done: l.done,
+			PacketConn: l.packet, ua: u, done: l.done, begun: begun,
 			seen: make(map[netip.AddrPort]struct{}), next: func() { turns.Go(turn) },
 		})
 	}
@@ -33,11 +35,17 @@ type udpTurn struct {
 	done <-chan struct{} // closed with the socket
 	seen map[netip.AddrPort]struct{}
 	next func() // begins the next turn
+	// begun is called when it is read for the first time; nil after that.
+	begun func()
 }
 
 // ReadFrom returns the next datagram that may be a message for us. It fails with net.ErrClosed only, at the end of the
 // socket or of the turn: sipgo's reader would end with any other error too, and nothing would be heard any more.
 func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
+	if s.begun != nil {
+		s.begun()
+		s.begun = nil
+	}
 	if len(s.seen) >= s.ua.o.limits.sources {
 		s.next()
 		pause(s.ua.o.limits.grace, s.done)
@@ -93,4 +101,14 @@ const (
 func backOff(failures int, done <-chan struct{}) bool {
 	const doublings = 10 // more reach backOffMost anyway
 	return pause(min(backOffFirst<<min(failures-1, doublings), backOffMost), done)
+}
+
+// begunReading is what a UDP listener calls, as often as it likes, once it is being read. When all do so, what we send
+// unasked may leave: before that sipgo does not know the socket, and would open another to send by.
+func (u *UA) begunReading() func() {
+	return sync.OnceFunc(func() {
+		if u.unread.Add(-1) == 0 {
+			close(u.reading)
+		}
+	})
 }

@@ -36,6 +36,25 @@ func (r *ringing) takeBack(why call.Cause) error {
 	return taken
 }
 
+// silence is when a ring is given up that nothing has answered; nil for never.
+func (r *ringing) silence() (at <-chan time.Time, stop func()) {
+	if r.o.within <= 0 {
+		return nil, func() {}
+	}
+	t := time.NewTimer(r.o.within)
+	return t.C, func() { t.Stop() }
+}
+
+// abandon is the end of a ring that nothing answered in time. A response that comes later is met in the background: with a
+// CANCEL, or an ACK and a BYE.
+func (r *ringing) abandon() error {
+	r.ua.background("withdraw", func() {
+		defer r.settle()
+		r.withdraw(call.CauseUnreachable)
+	})
+	return r.silent(false)
+}
+
 // withdraw takes an INVITE back: CANCEL once a provisional response has come (RFC 3261 section 9.1), and
 // an answer that crosses it is acknowledged and hung up. It returns when the INVITE has its final response,
 // or none came in 64·T1 after the CANCEL, and reports whether the phone has said itself that it is free; where there is a

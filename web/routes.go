@@ -50,6 +50,7 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/events", roles: []Role{Auditor}, handle: s.recent},
 		{pattern: "/api/v1/queues", roles: []Role{AgentRole}, handle: s.queues},
 		{pattern: "/api/v1/agents", roles: []Role{AgentRole}, handle: s.agents},
+		{pattern: "/api/v1/trunks", roles: []Role{Auditor}, handle: s.trunks},
 		{pattern: "/api/v1/site", handle: s.site},
 		{pattern: sitePath + "yield", method: http.MethodPost, nodes: true, handle: s.nodeYield},
 		{pattern: sitePath + "holds", method: http.MethodPost, nodes: true, handle: s.nodeHolds},
@@ -89,7 +90,7 @@ func (s *Server) routes() http.Handler {
 		}
 	}
 	mux.Handle("/", s.wrap(route{pattern: "unknown", open: true, roles: []Role{Auditor, AgentRole}, handle: func(http.ResponseWriter, *http.Request) error {
-		return notFound("nothing is served here; what is, is below /api/v1/: calls, recordings, messages, queues, agents, events, outages, callbacks, reload, site")
+		return notFound("nothing is served here; what is, is below /api/v1/: calls, recordings, messages, queues, agents, events, outages, callbacks, reload, site, trunks")
 	}}))
 	return mux
 }

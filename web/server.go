@@ -60,6 +60,8 @@ type Options struct {
 	Live   func() []call.Live
 	Queues func() ([]call.QueueView, error)
 	Agents func() ([]call.AgentView, error)
+	// Trunks are how the trunks are; nil: none are told.
+	Trunks func() []Trunk
 	// Shifts change what agents do; nil: the paths for that are not there.
 	Shifts func() Shifts
 	// Supervision has supervisors hear talks; nil: the path for that is not there.

@@ -171,6 +171,7 @@ func (a *app) openWeb() (err error) {
 		Live:        func() []call.Live { return a.exchange.Live() },
 		Queues:      func() ([]call.QueueView, error) { return a.center.Queues() },
 		Agents:      func() ([]call.AgentView, error) { return a.center.Agents() },
+		Trunks:      func() []web.Trunk { return a.trunkStates() },
 		Shifts:      func() web.Shifts { return a.center },
 		Supervision: func() web.Supervision { return a.exchange },
 		Picker:      func() web.Picker { return a.exchange },

@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"maps"
-	"net"
 	"slices"
-	"strconv"
 
 	"hotline/call"
 	"hotline/config"
 	"hotline/media"
 	"hotline/sip"
+	"hotline/web"
 )
 
 func (a *app) openSIP() (err error) {
@@ -60,7 +59,7 @@ func (a *app) doorSettings() (s sip.Settings) {
 			numbers[number] = next
 		}
 		s.Trunks = append(s.Trunks, sip.TrunkOptions{
-			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Secure: media.Security(t.SRTP),
+			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Secure: media.Security(t.SRTP),
 		})
 	}
 	s.Codes = a.cfg.Codes.All()
@@ -80,9 +79,30 @@ func outBy(t config.Trunk) *sip.TrunkOut {
 		return nil
 	}
 	return &sip.TrunkOut{
-		Network: t.Address.Network, Address: net.JoinHostPort(t.Address.Host, strconv.Itoa(int(t.Address.Port))),
+		Network: t.Address.Network, Address: t.Address.HostPort(),
 		Username: t.Username, Password: t.Password.Reveal(), From: t.From,
 	}
+}
+
+// registerBy is how a trunk is told where we are; nil where it knows.
+func registerBy(t config.Trunk) *sip.TrunkRegister {
+	r := t.Register
+	if r == (config.TrunkRegister{}) {
+		return nil
+	}
+	return &sip.TrunkRegister{
+		Network: r.Address.Network, Address: r.Address.HostPort(), Username: r.Username, Password: r.Password.Reveal(), Expires: r.Expires,
+	}
+}
+
+// trunkStates are how the trunks are, for the API.
+func (a *app) trunkStates() []web.Trunk {
+	states := a.ua.Trunks()
+	out := make([]web.Trunk, len(states))
+	for i, s := range states {
+		out[i] = web.Trunk{Name: s.Name, Registration: s.Registration, Until: s.Until, Code: s.Code}
+	}
+	return out
 }
 
 func names(algorithms []config.Digest) []string {

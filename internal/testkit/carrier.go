@@ -1,0 +1,77 @@
+package testkit
+
+import (
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"text/template"
+)
+
+//go:embed carrier.cfg.tmpl
+var carrierConfig string
+
+// CarrierOptions describe a carrier with one account.
+type CarrierOptions struct {
+	// Account and Password are what its holder registers and calls by.
+	Account, Password string
+	// Algorithm of its challenges: MD5 (the default) or SHA-256.
+	Algorithm string
+	// Expires is the longest that it lets a registration last, in seconds; 0 is 3600.
+	Expires int
+	// Outside is host:port of who answers what the account's holder calls.
+	Outside string
+}
+
+// Carrier is a Kamailio that a hotline registers to, and calls through. Calls to numbers that begin with 96 go to where
+// the account is registered. What is registered is in its memory alone.
+type Carrier struct {
+	Addr string // host:port, UDP
+	Port int
+
+	tb      testing.TB
+	dir     string
+	process *process
+}
+
+// StartCarrier starts a carrier, and returns when it listens. It is ended with the test.
+func StartCarrier(tb testing.TB, o CarrierOptions) *Carrier {
+	tb.Helper()
+	Require(tb, "kamailio")
+	c := &Carrier{Port: FreePorts(tb, 1), tb: tb, dir: tb.TempDir()}
+	c.Addr = fmt.Sprintf("127.0.0.1:%d", c.Port)
+	const hour = 3600
+	if o.Expires == 0 {
+		o.Expires = hour
+	}
+	f, err := os.Create(c.config())
+	if err != nil {
+		tb.Fatalf("write the carrier's configuration: %v", err)
+	}
+	t := template.Must(template.New("carrier.cfg").Parse(carrierConfig))
+	err = t.Execute(f, map[string]any{
+		"Port": c.Port, "Modules": kamailioModules, "Account": o.Account, "Password": o.Password,
+		"Algorithm": orElse(o.Algorithm, "MD5"), "Expires": o.Expires, "Outside": orElse(o.Outside, c.Addr),
+	})
+	if cerr := f.Close(); err != nil || cerr != nil {
+		tb.Fatalf("write the carrier's configuration: %v, %v", err, cerr)
+	}
+	c.Start()
+	return c
+}
+
+func (c *Carrier) config() string { return filepath.Join(c.dir, "carrier.cfg") }
+
+// Start starts it again once it was killed, at the same address, without any memory of before.
+func (c *Carrier) Start() {
+	c.tb.Helper()
+	cmd := exec.Command("kamailio", "-DD", "-E", "-f", c.config(), "-Y", c.dir, "-m", "64", "-M", "8") //nolint:noctx // cleanup ends it by its group
+	c.process = startProcess(c.tb, "kamailio", cmd)
+	Within(c.tb, Patience, "the carrier to listen", func() bool { return bound(c.tb, overUDP, c.Port) })
+}
+
+// Kill ends it as a loss of power does.
+func (c *Carrier) Kill() { c.process.stop(syscall.SIGKILL) }

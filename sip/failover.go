@@ -1,0 +1,140 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+
+	"hotline/call"
+)
+
+// TrunkShare is a trunk among those that share the calls of one kind of number.
+type TrunkShare struct {
+	// Trunk is the name of one of Options.Trunks, which must have Out.
+	Trunk string
+	// Weight is its part of the calls, among those it shares them with; at least 1.
+	Weight int
+}
+
+// share is a TrunkShare whose trunk is found.
+type share struct {
+	trunk  *trunk
+	weight int
+}
+
+// groups are the trunks of a rule: those of the first group share the calls, those of the next get what the first do not
+// take.
+func (r *DialRule) groups(t *trunks) ([][]share, error) {
+	through := r.Through
+	if len(through) == 0 {
+		through = [][]TrunkShare{{{Trunk: r.Trunk, Weight: 1}}}
+	}
+	var out [][]share
+	for _, group := range through {
+		var shares []share
+		for _, s := range group {
+			i := slices.IndexFunc(t.list, func(one *trunk) bool { return one.name == s.Trunk && one.out != nil })
+			if i < 0 {
+				return nil, fmt.Errorf("dial %s: no trunk %q to call out by", r.Prefix, s.Trunk)
+			}
+			if s.Weight < 1 {
+				return nil, fmt.Errorf("dial %s: trunk %q has a weight of %d, less than 1", r.Prefix, s.Trunk, s.Weight)
+			}
+			shares = append(shares, share{t.list[i], s.Weight})
+		}
+		out = append(out, shares)
+	}
+	return out, nil
+}
+
+// order is the trunks of a rule as one call tries them: group by group, within a group by lot in which each weighs as much
+// as it has left (RFC 2782), and those that are known to be down last. They are tried all the same: the ping may be wrong.
+func order(groups [][]share, at time.Time) []*trunk {
+	var out, down []*trunk
+	for _, group := range groups {
+		left := slices.Clone(group)
+		for len(left) > 0 {
+			total := 0
+			for _, s := range left {
+				total += s.weight
+			}
+			lot := rand.IntN(total) //nolint:gosec // spreads load, guards nothing
+			i := slices.IndexFunc(left, func(s share) bool { lot -= s.weight; return lot < 0 })
+			if t := left[i].trunk; t.down(at) {
+				down = append(down, t)
+			} else {
+				out = append(out, t)
+			}
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+	return append(out, down...)
+}
+
+// down reports whether a trunk is known to take no calls: it does not answer, or we should be registered there and are not.
+func (t *trunk) down(at time.Time) bool {
+	if t.ping != nil && t.ping.seen.Load() == trunkDown {
+		return true
+	}
+	if t.reg == nil {
+		return false
+	}
+	now := t.reg.snapshot(at).now
+	return now == RegistrationRefused || now == RegistrationUnreachable
+}
+
+// silentWithin is how long a trunk may leave an INVITE without any response before the next is tried, in T1: four sendings
+// over UDP. The only one, or the last, has the whole time of RFC 3261 section 17.1.1.2.
+const silentWithin = 8
+
+// dialBy tries trunks in order until one takes the call, or says what the person called, or their phone, says: that is
+// no reason to ring them by another. Nobody is rung twice. The error is a *call.RingError. Each try is audited.
+func (u *UA) dialBy(ctx context.Context, trunks []*trunk, r call.DialRequest) (*leg, error) {
+	var rang atomic.Bool
+	tell := r.Progress
+	r.Progress = func(code int, at time.Time) {
+		rang.Store(true)
+		if tell != nil {
+			tell(code, at)
+		}
+	}
+	for i, t := range trunks {
+		within := silentWithin * u.o.T1
+		last := i == len(trunks)-1
+		if last {
+			within = 0
+		}
+		l, err := u.dial(ctx, t, r, within)
+		if err == nil {
+			u.audit(r, t.name, dialAnswered)
+			return l, nil
+		}
+		why, next := call.CauseError, false
+		if failed, ok := errors.AsType[*call.RingError](err); ok {
+			why, next = failed.Why, !rang.Load() && carriersFault(failed)
+		}
+		u.audit(r, t.name, string(why))
+		if last || !next || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+	return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+}
+
+// carriersFault reports whether a call failed by the trunk, and not by whom it was to reach: nothing answered, or a
+// failure of a server (5xx) or of our account there.
+func carriersFault(e *call.RingError) bool {
+	switch e.Code {
+	case 0:
+		return e.Why == call.CauseUnreachable
+	case sipmsg.StatusUnauthorized, sipmsg.StatusProxyAuthRequired, sipmsg.StatusRequestTimeout:
+		return true
+	}
+	return e.Code >= sipmsg.StatusInternalServerError && e.Code < sipmsg.StatusGlobalBusyEverywhere
+}

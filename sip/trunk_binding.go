@@ -1,0 +1,195 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// atomicAddrs are addresses that one goroutine sets and any may look at.
+type atomicAddrs struct{ p atomic.Pointer[[]netip.Addr] }
+
+func (a *atomicAddrs) set(addrs []netip.Addr) { a.p.Store(&addrs) }
+
+func (a *atomicAddrs) has(addr netip.Addr) bool {
+	p := a.p.Load()
+	return p != nil && slices.Contains(*p, addr)
+}
+
+// errGranted: a 200 to a REGISTER that grants no time.
+var errGranted = errors.New("sip: the registrar granted no time")
+
+// register registers at the first of the registrar's addresses that answers, and returns for how long, and what was
+// answered last, if anything was. Errors: *StatusError; of the look-up, of the transport, of ctx.
+func (g *registration) register(ctx context.Context) (granted time.Duration, res *sipmsg.Response, err error) {
+	host, port := hostAndPort(g.o.Address)
+	addrs, err := lookUp(ctx, host)
+	if err != nil {
+		return 0, nil, fmt.Errorf("look up the registrar of trunk %s: %w", g.name, err)
+	}
+	g.hosts.set(addrs)
+	if i := slices.Index(addrs, g.last); i > 0 { // first where it answered before
+		addrs = append([]netip.Addr{g.last}, slices.Delete(slices.Clone(addrs), i, i+1)...)
+	}
+	err = errNoListener
+	for _, a := range addrs {
+		h, ok := g.ua.wayTo(g.o.Network, netip.AddrPortFrom(a, port))
+		if !ok {
+			continue
+		}
+		granted, res, err = g.registerAt(ctx, h)
+		if refused, ok := errors.AsType[*StatusError](err); err == nil || ok && refused.Code < sipmsg.StatusInternalServerError {
+			g.last = a
+			return granted, res, err
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return 0, res, fmt.Errorf("register trunk %s: %w", g.name, err)
+}
+
+// registerAt is one registration at one address: REGISTER, again with credentials once they are asked for, and again
+// with the time that is asked for (RFC 3261 sections 22.2 and 10.2.8).
+func (g *registration) registerAt(ctx context.Context, h hop) (time.Duration, *sipmsg.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, registerWithin*g.ua.o.T1)
+	defer cancel()
+	lengthened := false
+	for challenges := 0; ; {
+		res, err := g.ua.sendRegister(ctx, &g.d, &g.auth, contactBinding{
+			hop: h, contact: g.user, username: g.o.Username, password: g.o.Password, expires: g.expires,
+		})
+		if err != nil {
+			return 0, nil, err
+		}
+		switch {
+		case res.IsSuccess():
+			granted := g.granted(res)
+			if granted <= 0 && g.expires > 0 {
+				return 0, res, errGranted
+			}
+			return granted, res, nil
+		case challenged(res) && challenges < maxChallenges:
+			challenges++
+			if err := g.auth.take(res); err != nil {
+				return 0, res, errors.Join(&StatusError{Method: sipmsg.REGISTER.String(), Code: res.StatusCode}, err)
+			}
+		case res.StatusCode == sipmsg.StatusIntervalToBrief && !lengthened && g.lengthen(res):
+			lengthened = true
+		default:
+			g.auth = phoneAuth{}
+			return 0, res, &StatusError{Method: sipmsg.REGISTER.String(), Code: res.StatusCode}
+		}
+	}
+}
+
+// lengthen takes the time that a 423 wants, if it is more than was asked for.
+func (g *registration) lengthen(res *sipmsg.Response) bool {
+	h := res.GetHeader("min-expires")
+	if h == nil {
+		return false
+	}
+	least := parseExpires(h.Value())
+	if g.expires == 0 || least <= g.expires {
+		return false
+	}
+	g.expires = least
+	return true
+}
+
+// granted reads for how long our binding is: by its Contact among those that are bound, else by Expires, else what was
+// asked for (RFC 3261 section 10.2.4).
+func (g *registration) granted(res *sipmsg.Response) time.Duration {
+	granted := g.expires
+	if h := res.GetHeader("expires"); h != nil {
+		if d := parseExpires(h.Value()); d >= 0 {
+			granted = d
+		}
+	}
+	for h := range named(res, nameContact) {
+		for _, one := range listed(h.Value()) {
+			var uri sipmsg.Uri
+			var params sipmsg.HeaderParams
+			if _, err := sipmsg.ParseAddressValue(one, &uri, &params); err != nil || uri.User != g.user {
+				continue
+			}
+			if v, ok := findParam(params, "expires"); ok {
+				if d := parseExpires(v); d >= 0 {
+					return d
+				}
+			}
+		}
+	}
+	return granted
+}
+
+// contactBinding says what a REGISTER of ours binds, and by which way it leaves.
+type contactBinding struct {
+	hop                hop
+	contact            string // the user of our Contact
+	username, password string
+	expires            time.Duration // 0 takes the binding back
+}
+
+// sendRegister sends one REGISTER, with credentials if a challenge is known, and returns its final response. The
+// dialog and what is remembered of the challenge are the caller's, who sends one at a time.
+func (u *UA) sendRegister(ctx context.Context, d *dialog, auth *phoneAuth, r contactBinding) (*sipmsg.Response, error) {
+	req, err := d.request(sipmsg.REGISTER, 0)
+	if err != nil {
+		return nil, err
+	}
+	self := u.selfAt(r.hop)
+	contact := sipmsg.Uri{Scheme: schemeSIP, User: r.contact, Host: self.Addr().String(), Port: int(self.Port())}
+	if name := transportParam(r.hop.transport); name != "" {
+		contact.UriParams.Add("transport", name)
+	}
+	req.AppendHeader(&sipmsg.ContactHeader{Address: contact})
+	req.AppendHeader(sipmsg.NewHeader("Expires", wholeSeconds(r.expires)))
+	creds, err := auth.credentials(req.Method, req.Recipient.String(), r.username, r.password)
+	if err != nil {
+		return nil, err
+	}
+	if creds != nil {
+		req.AppendHeader(creds)
+	}
+	u.dispatchable(req, r.hop)
+	return u.do(ctx, req)
+}
+
+// lookUp is the addresses of a host, none of them written as IPv4 in IPv6; it is an address itself, or a name.
+func lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a.Unmap()}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookUpWithin)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	return addrs, nil
+}
+
+// wayTo is the way to an address: which of our sockets goes there. A listener on loopback does not reach the world, nor
+// the other way round.
+func (u *UA) wayTo(network string, to netip.AddrPort) (hop, bool) {
+	for _, l := range u.listeners {
+		ours := l.bound.Addr().Unmap()
+		if l.transport == strings.ToUpper(network) && ours.Is4() == to.Addr().Is4() &&
+			(ours.IsUnspecified() || ours.IsLoopback() == to.Addr().IsLoopback()) {
+			return hop{transport: l.transport, dest: to.String(), ours: l.bound}, true
+		}
+	}
+	return hop{}, false
+}

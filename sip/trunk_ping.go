@@ -1,0 +1,155 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+)
+
+// What is known of a trunk that is pinged.
+const (
+	trunkUnknown = iota // nothing has been answered, nor has it been silent for long enough
+	trunkUp
+	trunkDown
+)
+
+// pinger asks a trunk whether it lives (RFC 3261 section 11.1). It outlives a reload that leaves pingTarget as it is.
+type pinger struct {
+	ua   *UA
+	name string
+	o    pingTarget
+
+	stop  context.CancelFunc // nil until it runs; registrations.mu guards it
+	hosts atomicAddrs        // that it is asked at
+	seen  atomic.Int32       // trunkUnknown, trunkUp or trunkDown
+	back  func()             // called when the trunk was down and is up
+}
+
+// pingTarget is whom a pinger asks, and how often.
+type pingTarget struct {
+	network, address string
+	every            time.Duration
+}
+
+// newPinger is nil where a trunk is not pinged: it has nowhere to be asked at, or no interval.
+func newPinger(o *TrunkOptions) *pinger {
+	p := &pinger{name: o.Name, o: pingTarget{every: o.Ping}}
+	switch {
+	case o.Ping <= 0:
+		return nil
+	case o.Out != nil:
+		p.o.network, p.o.address = o.Out.Network, o.Out.Address
+	case o.Register != nil:
+		p.o.network, p.o.address = o.Register.Network, o.Register.Address
+	default:
+		return nil
+	}
+	return p
+}
+
+// run asks until ctx is done.
+func (p *pinger) run(ctx context.Context) {
+	select {
+	case <-p.ua.reading:
+	case <-ctx.Done():
+		return
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		p.once(ctx)
+		timer.Reset(p.o.every)
+	}
+}
+
+// once asks, and tells of a change.
+func (p *pinger) once(ctx context.Context) {
+	code, err := p.ask(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	now := int32(trunkUp)
+	if err != nil || !takesCalls(code) {
+		now = trunkDown
+	}
+	before := p.seen.Swap(now)
+	switch {
+	case before == now:
+	case now == trunkDown:
+		p.ua.log.Warn("trunk is down: calls outside go by others first, where dial has others",
+			zap.String("trunk", p.name), zap.Int("code", code), zap.Error(err))
+	default:
+		p.ua.log.Info("trunk is up", zap.String("trunk", p.name), zap.Int("code", code))
+		if before == trunkDown && p.back != nil {
+			p.back()
+		}
+	}
+}
+
+// takesCalls reports whether a status to OPTIONS is of somebody who would take a call. One who does not know OPTIONS, or us, or
+// wants a password, is there; one who is over-loaded or shutting down, or a proxy that reaches nobody, is not.
+func takesCalls(code int) bool {
+	switch code {
+	case sipmsg.StatusNotImplemented, sipmsg.StatusVersionNotSupported, sipmsg.StatusMessageTooLarge:
+		return true
+	case sipmsg.StatusRequestTimeout:
+		return false
+	}
+	return code < sipmsg.StatusInternalServerError || code >= sipmsg.StatusGlobalBusyEverywhere
+}
+
+// ask sends OPTIONS to the addresses of the trunk, one after the other, and returns the status of the first that answers.
+func (p *pinger) ask(ctx context.Context) (code int, err error) {
+	host, port := hostAndPort(p.o.address)
+	addrs, err := lookUp(ctx, host)
+	if err != nil {
+		return 0, fmt.Errorf("look up trunk %s: %w", p.name, err)
+	}
+	p.hosts.set(addrs)
+	err = errNoListener
+	for _, a := range addrs {
+		h, ok := p.ua.wayTo(p.o.network, netip.AddrPortFrom(a, port))
+		if !ok {
+			continue
+		}
+		if code, err = p.askAt(ctx, h, host, port); err == nil || ctx.Err() != nil {
+			return code, err
+		}
+	}
+	return 0, err
+}
+
+func (p *pinger) askAt(ctx context.Context, h hop, host string, port uint16) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, registerWithin*p.ua.o.T1)
+	defer cancel()
+	self := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: p.ua.selfAt(h).Addr().String()}
+	to := sipmsg.Uri{Scheme: schemeSIP, Host: host, Port: int(port)}
+	if h.transport != transportUDP {
+		to.UriParams.Add("transport", p.o.network)
+	}
+	d := dialog{
+		CallID: newID(), LocalTag: newID(), Local: nameAddr("", &self), Remote: nameAddr("", &to), Target: to.String(),
+	}
+	req, err := d.request(sipmsg.OPTIONS, 0)
+	if err != nil {
+		return 0, err
+	}
+	req.AppendHeader(p.ua.contactAt(h))
+	req.AppendHeader(sipmsg.NewHeader("Accept", sdpType))
+	p.ua.dispatchable(req, h)
+	res, err := p.ua.do(ctx, req)
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, nil
+}

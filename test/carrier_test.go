@@ -1,0 +1,91 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
+)
+
+const (
+	carrierAccount  = "075500000000"
+	carrierPassword = "of-the-account"
+)
+
+// registering is city with a trunk that registers to a carrier, and is known by nothing else.
+func registering(carrier *testkit.Carrier) string {
+	return strings.Replace(city, "allow: [127.0.0.0/8]", fmt.Sprintf(
+		"register: {address: udp://%s, username: %q, password: %s}", carrier.Addr, carrierAccount, carrierPassword), 1)
+}
+
+// awaitTrunk waits until the trunk's registration is in a state, by the API and by the metric.
+func awaitTrunk(t *testing.T, h *testkit.Hotline, state string) {
+	t.Helper()
+	want := 0.0
+	if state == "registered" {
+		want = 1
+	}
+	testkit.Within(t, testkit.Patience, "the trunk to be "+state, func() bool {
+		return strings.Contains(string(h.Get("/api/v1/trunks")), `"state":"`+state+`"`) &&
+			h.Metric(`hotline_trunk_registered{trunk="city"}`) == want
+	})
+}
+
+// TestRegistersAtCarrier: a trunk that is known by its registration alone, at a Kamailio that challenges by digest. Calls
+// come by it; when the carrier is killed that is told, and when it is back, without any memory, they come again by
+// themselves; a hotline that was killed has its calls back, each once; and one that is stopped gets none any more.
+func TestRegistersAtCarrier(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range []string{"MD5", "SHA-256"} {
+		t.Run(algorithm, func(t *testing.T) {
+			t.Parallel()
+			carrier := testkit.StartCarrier(t, testkit.CarrierOptions{
+				Account: carrierAccount, Password: carrierPassword, Algorithm: algorithm, Expires: 4,
+			})
+			h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: registering(carrier), Expires: "6s", T1: 100 * time.Millisecond})
+			phone := agent(t, h, "8002", testkit.BaresipOptions{Auto: true, Lasts: 6})
+			called := 0
+			call := func() {
+				t.Helper()
+				called++
+				from := fmt.Sprintf("139%08d", called)
+				c := caller(t, testkit.BaresipOptions{User: from})
+				c.Dial("sip:96110@" + carrier.Addr)
+				h.AwaitCall("joined", func(r testkit.Record) bool { return r.From == from && r.Joined != nil })
+				c.Hangup()
+				phone.Await(testkit.CallClosed)
+				r := h.AwaitCall("over", func(r testkit.Record) bool { return r.From == from && testkit.Finished(r) })
+				require.Equal(t, []string{"city", "96110", "answered", "8002"}, []string{r.Trunk, r.To, r.Result, r.Agent})
+				require.Len(t, h.Calls(), called, "each comes once")
+				h.AwaitAgent("8002", "ready")
+			}
+			awaitTrunk(t, h, "registered")
+			call()
+
+			carrier.Kill()
+			awaitTrunk(t, h, "unreachable")
+			carrier.Start()
+			awaitTrunk(t, h, "registered")
+			call()
+
+			h.Kill()
+			h.Start()
+			h.AwaitAgent("8002", "ready")
+			awaitTrunk(t, h, "registered")
+			call()
+
+			h.Signal(syscall.SIGTERM)
+			require.Zero(t, h.ExitCode())
+			gone := testkit.StartCaller(t, testkit.SippCaller{To: carrier.Addr, Number: "96110", From: "13900005678", Expect: 404})
+			require.Zero(t, gone.Wait(), gone.Messages())
+			for _, secret := range []string{carrierPassword, carrierAccount} {
+				require.NotContains(t, h.Log(), secret)
+			}
+		})
+	}
+}
