@@ -65,6 +65,9 @@ type metrics struct {
 	dialled   *prometheus.CounterVec
 	gates     *prometheus.CounterVec
 
+	admissions *prometheus.CounterVec
+	waits      prometheus.Histogram
+
 	byMethod *counters[string] // of requests
 	byStatus *counters[status] // of responses
 }
@@ -117,6 +120,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "gate_total",
 		Help: "INVITEs with a claim on an agent whose phone is registered here, by what its gate said.",
 	}, []string{"verdict"})
+	m.admissions, m.waits = newLoadMetrics()
 	m.byMethod = newCounters(m.requests, func(method string) []string { return []string{method} })
 	m.byStatus = newCounters(m.responses, func(s status) []string { return []string{s.method, strconv.Itoa(s.code)} })
 	if r == nil {
@@ -124,6 +128,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	for _, c := range []prometheus.Collector{
 		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates,
+		m.admissions, m.waits,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err

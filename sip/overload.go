@@ -40,11 +40,11 @@ const (
 	admitNot                    // for load
 	admitShort                  // let in to be asked whether it is an alarm: [call.Incoming].Shed
 	admitted
-	admissions
+	outcomes
 )
 
 func (v admission) String() string {
-	return [admissions]string{"full", "refused", "short", "admitted"}[v]
+	return [outcomes]string{"full", "refused", "short", "admitted"}[v]
 }
 
 // level is how loaded the process is held to be.
@@ -207,12 +207,33 @@ func (c *overload) rateLocked() float64 {
 	return rate
 }
 
-// tick ends an interval: it judges the measures, moves the level, and then the rate.
-func (c *overload) tick(m measures) {
+// load is what an overload has found.
+type load struct {
+	Level level
+	Rate  float64 // the bound in force, in calls a second; +Inf: none
+	CPU   float64 // the share of the cores that is used, smoothed; 0 where it is not known
+	Lag   time.Duration
+}
+
+// found is what was found up to the last interval that ended.
+func (c *overload) found() load {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.judgeLocked(m)
+	return c.foundLocked()
+}
+
+func (c *overload) foundLocked() load {
+	return load{Level: c.level, Rate: c.rateLocked(), CPU: c.cpu, Lag: c.lag}
+}
+
+// tick ends an interval: it judges the measures, moves the level, and then the rate. It returns what was found before,
+// and what is now.
+func (c *overload) tick(m measures) (before, now load) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before = c.foundLocked()
 	was := c.level
+	c.judgeLocked(m)
 	if c.level = moved(was, c.signs); c.level != was {
 		c.signs = signs{} // what follows is judged by what comes now
 	}
@@ -226,6 +247,7 @@ func (c *overload) tick(m measures) {
 	}
 	c.signs.least = c.level != levelNormal && c.rate <= leastRate
 	c.waits, c.served, c.overdue, c.admitted, c.denied = 0, 0, 0, 0, 0
+	return before, c.foundLocked()
 }
 
 // judgeLocked reads the signs of the interval that ends.
