@@ -40,6 +40,7 @@ func defaults() *Config {
 			Expires:   Expires{Min: time.Minute, Max: time.Hour, Default: 5 * time.Minute},
 			TraceKeep: 7 * day,
 
+			Overload:       Overload{Lag: 50 * time.Millisecond, CPU: 85},
 			TryingAfter:    50 * time.Millisecond,
 			SessionExpires: 30 * time.Minute,
 			MinSE:          leastSE,

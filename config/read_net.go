@@ -27,6 +27,14 @@ func (r *reader) sip(v value) {
 		field{"realm", func(v value) { v.text(&s.Realm, realmShape) }},
 		field{"digest", func(v value) { listOf(v, &s.Digest, MD5, SHA256, SHA512256) }},
 		field{"max_calls", func(v value) { v.integer(&s.MaxCalls, 0, 1<<15) }},
+		field{"overload", func(v value) {
+			const percent, mostRate = 100, 10000
+			v.fields(
+				field{"lag", func(v value) { v.duration(&s.Overload.Lag, 0, 5*time.Second) }},
+				field{"cpu", func(v value) { v.integer(&s.Overload.CPU, 0, percent) }},
+				field{"rate", func(v value) { v.integer(&s.Overload.Rate, 0, mostRate) }},
+			)
+		}},
 		field{"ping", func(v value) { v.duration(&s.Ping, time.Second, 10*time.Minute) }},
 		field{"t1", func(v value) { v.duration(&s.T1, 10*time.Millisecond, 2*time.Second) }},
 		field{"trying_after", func(v value) { v.duration(&s.TryingAfter, 0, 200*time.Millisecond) }},

@@ -68,6 +68,8 @@ type SIP struct {
 	// MaxCalls is how many calls may be in at once; key `sip.max_calls`, from 1 to the pairs of
 	// media.ports divided by two, which is also the default, where that leaves one for each agent.
 	MaxCalls int
+	// Overload is from which load on new calls are refused; key `sip.overload`.
+	Overload Overload
 	// Ping is the interval of OPTIONS to each agent's phone; key `sip.ping`, 1s to 10m, default 10s.
 	Ping time.Duration
 	// T1 is the estimate of a round trip, which all retransmissions and time-outs follow (RFC 3261 section
@@ -87,6 +89,17 @@ type SIP struct {
 	// MinSE is the shortest session timer that others may ask for; key `sip.min_se`, whole seconds from 90s
 	// (RFC 4028 section 5) to 1h and at most SessionExpires, default 90s; shorter wishes are answered 422.
 	MinSE time.Duration
+}
+
+// Overload is from which load on new calls are refused, by class: those first that cannot lead to an alarm. A limit of 0
+// is not looked at.
+type Overload struct {
+	// Lag is how long most requests may wait for their handlers; key `lag`, 0s to 5s, default 50ms.
+	Lag time.Duration
+	// CPU is how much of the cores it may use the process may use, in percent; key `cpu`, 0 to 100, default 85.
+	CPU int
+	// Rate is how many new calls a second may be let in; key `rate`, 0 to 10000, default 0.
+	Rate int
 }
 
 // Listener is one address that SIP is received on.

@@ -80,6 +80,22 @@ func (c *capacity) occupy(at call.Next, agent bool) (free func(), shed, ok bool)
 	}), shed, true
 }
 
+// classOf is what a call is refused as.
+func (c *capacity) classOf(at call.Next, agent bool) class {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case agent:
+		return classAgent
+	case c.sureLocked(at, agent):
+		return classAlarm
+	case slices.Contains(c.o.Menus, at.Menu):
+		return classMenu
+	default:
+		return classRest
+	}
+}
+
 // leadsToAlarm tells whether a call is let in as one of the alarms' own number; an agent's never is.
 func (c *capacity) leadsToAlarm(at call.Next, agent bool) bool {
 	c.mu.Lock()

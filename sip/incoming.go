@@ -110,9 +110,9 @@ func (u *UA) incoming(x *exchange) {
 		return
 	}
 	defer u.legs.unclaim(key)
-	free, shed, ok := u.calls.occupy(in.At, in.Agent != "")
-	if !ok {
-		x.reply(statusOf(call.CauseOverload))
+	free, shed, full := u.letIn(&in, received)
+	if full != 0 {
+		x.reply(full)
 		return
 	}
 	var l *leg

@@ -70,6 +70,9 @@ type metrics struct {
 	expires   *prometheus.GaugeVec // of certificates
 	trunks    *prometheus.CounterVec
 
+	admissions *prometheus.CounterVec
+	waits      prometheus.Histogram
+
 	byMethod *counters[string] // of requests
 	byStatus *counters[status] // of responses
 }
@@ -134,6 +137,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Namespace: metricPrefix, Name: "trunk_registrations_total",
 		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
 	}, []string{labelTrunk, labelOutcome})
+	m.admissions, m.waits = newLoadMetrics()
 	m.byMethod = newCounters(m.requests, func(method string) []string { return []string{method} })
 	m.byStatus = newCounters(m.responses, func(s status) []string { return []string{s.method, strconv.Itoa(s.code)} })
 	if r == nil {
@@ -141,6 +145,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	for _, c := range []prometheus.Collector{
 		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires, m.trunks,
+		m.admissions, m.waits,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err

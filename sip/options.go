@@ -44,11 +44,17 @@ type Options struct {
 	Dial []DialRule
 	// Engine opens the streams of the legs. Required.
 	Engine media.Engine
-	// MaxCalls bounds the calls that are in at once; more are refused with the status of
-	// call.CauseOverload. 0 means no bound.
+	// MaxCalls bounds the calls that are in at once; more are refused, see overloads. 0 means no bound.
 	MaxCalls int
 	// Alarm says what of MaxCalls is held back for alarms; its zero value: nothing.
 	Alarm AlarmOptions
+	// Overload says from which load on new calls are refused; its zero value: never.
+	Overload OverloadOptions
+	// CPUTime, if not nil, tells how much CPU time this process has used, of Cores: how many of the machine's cores it may
+	// use, above 0, a part of one included. It is asked on one goroutine, ten times a second. Without it
+	// OverloadOptions.CPU has nothing to go by.
+	CPUTime func() (time.Duration, error)
+	Cores   float64
 	// Ping is how often an agent's flow is tried with OPTIONS; 0 means the registrar's default.
 	Ping time.Duration
 	// ExpiresMin, ExpiresMax and ExpiresDefault bound how long a registration lasts (RFC 3261

@@ -16,6 +16,8 @@ type Settings struct {
 	Dial   []DialRule
 	Codes  []string
 	Alarm  AlarmOptions
+	// Overload has no effect where New was given neither this nor a registry.
+	Overload OverloadOptions
 }
 
 // plan is who may call in besides agents, and where numbers lead, in and out. It is replaced whole; in itself
@@ -87,6 +89,7 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 			u.applyRegistrations(p)
 		}
 		u.calls.hold(s.Alarm)
+		u.load.set(s.Overload)
 		u.registrar.reload(s.Agents)
 	}, nil
 }

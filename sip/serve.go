@@ -156,6 +156,9 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 		return
 	}
 	defer u.tasks.leave()
+	if a := arrivalOf(req); a != nil {
+		u.waited(time.Since(a.at))
+	}
 	switch {
 	case req.IsInvite():
 		grow()

@@ -57,6 +57,7 @@ type UA struct {
 	ringEvery time.Duration // from one 180 to the next, before an answer
 
 	calls    *capacity // INVITEs past the door whose call is not over
+	load     *overload // what this process can take besides
 	draining atomic.Bool
 	deaf     atomic.Bool // nothing read is handed on any more
 
@@ -90,14 +91,21 @@ func New(o Options) (*UA, error) {
 	if o.Engine == nil {
 		return nil, errors.New("sip: no media engine")
 	}
+	if err := o.checkLoad(); err != nil {
+		return nil, err
+	}
 	m, err := newMetrics(o.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("register SIP metrics: %w", err)
 	}
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
-		closed: make(chan struct{}), reading: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), ringEvery: ringEvery,
-		gate: newGate(o.limits), guards: newGuards(),
+		closed: make(chan struct{}), reading: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), load: newOverload(o.Overload),
+		ringEvery: ringEvery,
+		gate:      newGate(o.limits), guards: newGuards(),
+	}
+	if err := u.metrics.loadOf(o.Registry, u.load); err != nil {
+		return nil, fmt.Errorf("register metrics of overload: %w", err)
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
 	u.door, u.known = u.admit, u.acquainted
@@ -205,6 +213,7 @@ func (u *UA) Run(ctx context.Context) error {
 	g.Go(func() error { return u.registrar.run(ctx) })
 	g.Go(func() error { return u.ladder.run(ctx) })
 	g.Go(func() error { return u.certificates.run(ctx, u.o.looks) })
+	g.Go(func() error { return u.watchLoad(ctx) })
 	g.Go(func() error {
 		<-ctx.Done()
 		return u.Close()

@@ -146,6 +146,7 @@ func serveWhole(con *console, change func(*config.Config)) (err error) {
 		return err
 	}
 	cfg.Media.Ports, cfg.Media.Rest = config.PortRange{Low: benchPorts.Lo, High: benchPorts.Hi}, 0
+	cfg.SIP.Overload = config.Overload{} // what it can take is what is asked
 	change(cfg)
 	a, err := newApp(cfg, zap.NewNop())
 	if err != nil {

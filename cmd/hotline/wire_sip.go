@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"maps"
+	"os"
 	"slices"
 
 	"hotline/call"
@@ -17,7 +18,7 @@ func (a *app) openSIP() (err error) {
 	sip.SetT1(s.T1)
 	o := sip.Options{
 		T1: s.T1, TryingAfter: s.TryingAfter, Realm: s.Realm, Digest: names(s.Digest), Engine: a.engine,
-		MaxCalls: s.MaxCalls, Ping: s.Ping,
+		MaxCalls: s.MaxCalls, CPUTime: cpuTime, Cores: cores(os.ReadFile), Ping: s.Ping,
 		ExpiresMin: s.Expires.Min, ExpiresMax: s.Expires.Max, ExpiresDefault: s.Expires.Default,
 		SessionExpires: s.SessionExpires, MinSE: s.MinSE,
 		// The desk and the exchange are wired after the user agent, and before it runs.
@@ -34,6 +35,7 @@ func (a *app) openSIP() (err error) {
 	}
 	set := a.doorSettings()
 	o.Agents, o.Trunks, o.Queues, o.Dial, o.Alarm, o.Codes = set.Agents, set.Trunks, set.Queues, set.Dial, set.Alarm, set.Codes
+	o.Overload = set.Overload
 	a.ua, err = sip.New(o)
 	if err != nil {
 		return err
@@ -45,6 +47,9 @@ func (a *app) openSIP() (err error) {
 // doorSettings are who may call and register, and where numbers lead, of the configuration.
 func (a *app) doorSettings() (s sip.Settings) {
 	s.Alarm = a.alarmDoor()
+	const percent = 100
+	o := a.cfg.SIP.Overload
+	s.Overload = sip.OverloadOptions{Lag: o.Lag, CPU: float64(o.CPU) / percent, Rate: float64(o.Rate)}
 	for _, g := range a.cfg.Agents {
 		s.Agents = append(s.Agents, sip.AgentOptions{
 			ID: g.ID, Name: g.Name, Password: g.Password.Reveal(), HA1: revealed(g.HA1), Digest: names(g.Digest),

@@ -37,6 +37,9 @@ type HotlineOptions struct {
 	NoRest bool
 	// MaxCalls is how many calls may be in at once; 0 is the default.
 	MaxCalls int
+	// Overload is what sip.overload is, such as "{lag: 20ms}"; empty: no limit, since a machine on which many tests run at
+	// once is overloaded by them, and not by the one that would be refused.
+	Overload string
 	// Expires is how long a registration lasts, such as "4s", whatever a phone asks for; empty is the default.
 	Expires string
 	// Data is the data folder; empty: one that goes with the test.
@@ -120,9 +123,9 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		tb: tb, binary: HotlineBinary(tb, o.Race), client: &http.Client{Timeout: Patience},
 	}
 	tb.Cleanup(h.client.CloseIdleConnections)
-	more := ""
+	more := ", overload: " + orElse(o.Overload, "{lag: 0s, cpu: 0}")
 	if o.MaxCalls > 0 {
-		more = fmt.Sprintf(", max_calls: %d", o.MaxCalls)
+		more += fmt.Sprintf(", max_calls: %d", o.MaxCalls)
 	}
 	if o.T1 > 0 {
 		more += fmt.Sprintf(", t1: %s", o.T1)

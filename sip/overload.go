@@ -1,0 +1,343 @@
+package sip
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// OverloadOptions say from which load on new calls are refused by class, whatever places are free. What is measured is
+// compared with them ten times a second. The zero value: load refuses nobody.
+type OverloadOptions struct {
+	// Lag is how long requests may wait, from being read to their handler: more, for most of them and for a while, is a
+	// standing queue. 0: not looked at.
+	Lag time.Duration
+	// CPU is the share, above 0 to 1, of Options.Cores that the process may use. 0: not looked at.
+	CPU float64
+	// Rate is how many new calls a second may be let in, those of agents and of the alarms' number counted but never
+	// refused for it. 0: no bound.
+	Rate float64
+}
+
+// class is what a new call is, in the order in which they are refused: the first first.
+type class uint8
+
+const (
+	classRest  class = iota // a number that cannot lead to an alarm
+	classMenu               // a number whose menu can
+	classAgent              // an agent's phone
+	classAlarm              // the alarms' own number
+	classes
+)
+
+func (c class) String() string { return [classes]string{"rest", "menu", "agent", "alarm"}[c] }
+
+// admission is what becomes of a new call.
+type admission uint8
+
+const (
+	admitFull  admission = iota // no place is left for its class; see capacity
+	admitNot                    // for load
+	admitShort                  // let in to be asked whether it is an alarm: [call.Incoming].Shed
+	admitted
+	outcomes
+)
+
+func (v admission) String() string {
+	return [outcomes]string{"full", "refused", "short", "admitted"}[v]
+}
+
+// level is how loaded the process is held to be.
+type level uint8
+
+const (
+	levelNormal    level = iota // all who find a place are let in, but for OverloadOptions.Rate
+	levelLimited                // a rate that follows the load bounds all but agents and alarms
+	levelSaturated              // nor did that help: short menus, at the least rate, and alarms alone
+)
+
+// The constants of the control law; docs/adr/0020-overload.md says why these.
+const (
+	overloadEvery = 100 * time.Millisecond
+	// cpuWeight is that of the newest interval in the mean of the CPU's share: half a second counts.
+	cpuWeight = 0.2
+	// lateRow and hotRow are intervals in a row with a standing queue, and with too much CPU used, that limit the rate.
+	lateRow, hotRow = 2, 5
+	// stuckRow is how many of either, at the least rate, are saturation; calmRow how many without either, below calm of
+	// the CPU's limit and without a refusal, lift the limit.
+	stuckRow, calmRow = 20, 50
+	calm              = 0.8
+	// leastRate, in calls a second, is never gone below, since nothing would be learnt any more.
+	leastRate = 1.0
+	// lateStep and hotExponent lower the rate, in each interval; fastStep raises it up to near of what it was when it was
+	// lowered last, slowStep from there on.
+	lateStep, hotExponent = 0.93, 0.15
+	fastStep, slowStep    = 1.08, 1.01
+	near                  = 0.9
+	// refusing is the share of the CPU above its limit that refusals may take: it is not held against those let in.
+	refusing = 0.8
+	// shortShare is how many short menus are spoken for each call that the rate lets in.
+	shortShare = 0.1
+)
+
+// signs are what an interval's measures say, with how many before it said the same.
+type signs struct {
+	late, hot, calm int  // intervals in a row
+	least           bool // the rate is the least there is
+}
+
+// moves is the table of levels: the first line that holds is followed. Nothing else changes the level.
+var moves = []struct {
+	from, to level
+	when     func(s signs) bool
+}{
+	{levelNormal, levelLimited, func(s signs) bool { return s.late >= lateRow || s.hot >= hotRow }},
+	{levelLimited, levelSaturated, func(s signs) bool { return s.least && max(s.late, s.hot) >= stuckRow }},
+	{levelLimited, levelNormal, func(s signs) bool { return s.calm >= calmRow }},
+	{levelSaturated, levelLimited, func(s signs) bool { return s.late == 0 && s.hot == 0 }},
+}
+
+// moved is the level that follows.
+func moved(from level, s signs) level {
+	for _, move := range moves {
+		if move.from == from && move.when(s) {
+			return move.to
+		}
+	}
+	return from
+}
+
+// measures are those of one interval.
+type measures struct {
+	took time.Duration // how long the interval was
+	cpu  float64       // the share of the cores that was used; below 0 where that is not known
+	late time.Duration // how late its end was noticed
+}
+
+// overload decides who is let in by the load. It knows no clock and no place; it may be used from any goroutine.
+type overload struct {
+	mu    sync.Mutex
+	o     OverloadOptions
+	level level
+	signs signs
+	cpu   float64 // smoothed
+	lag   time.Duration
+	// rate is in force above levelNormal; lowered is what it was when it was lowered last.
+	rate, lowered float64
+	admits        float64 // let in, in calls a second, smoothed
+	calls, shorts leaky
+
+	// Of the interval under way.
+	waits            time.Duration // the sum of all
+	served, overdue  int           // requests, and those of them that had waited for more than Lag
+	admitted, denied int           // new calls; denied are those not let in, or to the short menu
+}
+
+func newOverload(o OverloadOptions) *overload { return &overload{o: o} }
+
+// set changes the limits, from the next request on.
+func (c *overload) set(o OverloadOptions) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.o = o; o.Lag == 0 && o.CPU == 0 {
+		c.level, c.signs = levelNormal, signs{}
+	}
+}
+
+// waited counts a request by how long it waited for its handler.
+func (c *overload) waited(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits += d
+	c.served++
+	if d > c.o.Lag {
+		c.overdue++
+	}
+}
+
+// admit decides on a new call that has waited so long for its handler, and for which there is a place.
+func (c *overload) admit(k class, waited time.Duration, now time.Time) admission {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := c.admitLocked(k, waited, now)
+	if v == admitted {
+		c.admitted++
+	} else {
+		c.denied++
+	}
+	return v
+}
+
+func (c *overload) admitLocked(k class, waited time.Duration, now time.Time) admission {
+	rate := c.rateLocked()
+	burst := burstOf(rate)
+	switch {
+	case k == classAgent && c.level == levelSaturated:
+		return admitNot
+	case k >= classAgent: // whatever is left for others
+		c.calls.force(rate, burst, now)
+		return admitted
+	case math.IsInf(rate, 1):
+		return admitted
+	}
+	leave := 0.0
+	if k == classRest {
+		leave = burst / 2 // for those that may be alarms (RFC 7415 section 3.5.2)
+	}
+	overdue := c.level != levelNormal && c.o.Lag > 0 && waited > c.o.Lag
+	switch {
+	case c.level != levelSaturated && !overdue && c.calls.take(rate, burst, leave, now):
+		return admitted
+	case k == classMenu && c.shorts.take(rate*shortShare, burstOf(rate*shortShare), 0, now):
+		return admitShort
+	default:
+		return admitNot
+	}
+}
+
+// rateLocked is the bound in force, in calls a second; +Inf: there is none.
+func (c *overload) rateLocked() float64 {
+	rate := math.Inf(1)
+	if c.o.Rate > 0 {
+		rate = c.o.Rate
+	}
+	if c.level != levelNormal {
+		rate = min(rate, c.rate)
+	}
+	return rate
+}
+
+// load is what an overload has found.
+type load struct {
+	Level level
+	Rate  float64 // the bound in force, in calls a second; +Inf: none
+	CPU   float64 // the share of the cores that is used, smoothed; 0 where it is not known
+	Lag   time.Duration
+}
+
+// found is what was found up to the last interval that ended.
+func (c *overload) found() load {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.foundLocked()
+}
+
+func (c *overload) foundLocked() load {
+	return load{Level: c.level, Rate: c.rateLocked(), CPU: c.cpu, Lag: c.lag}
+}
+
+// tick ends an interval: it judges the measures, moves the level, and then the rate. It returns what was found before,
+// and what is now.
+func (c *overload) tick(m measures) (before, now load) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before = c.foundLocked()
+	was := c.level
+	c.judgeLocked(m)
+	if c.level = moved(was, c.signs); c.level != was {
+		c.signs = signs{} // what follows is judged by what comes now
+	}
+	switch {
+	case was == levelNormal && c.level == levelLimited:
+		c.rate = max(leastRate, c.admits)
+		c.lowered = c.rate
+		c.calls, c.shorts = leaky{}, leaky{}
+	case c.level == levelLimited:
+		c.followLocked()
+	}
+	c.signs.least = c.level != levelNormal && c.rate <= leastRate
+	c.waits, c.served, c.overdue, c.admitted, c.denied = 0, 0, 0, 0, 0
+	return before, c.foundLocked()
+}
+
+// judgeLocked reads the signs of the interval that ends.
+func (c *overload) judgeLocked(m measures) {
+	const few = 4 // requests: so few say nothing of a queue
+	c.lag = m.late
+	if c.served > 0 {
+		c.lag = max(c.lag, c.waits/time.Duration(c.served))
+	}
+	if m.took > 0 {
+		c.admits += cpuWeight * (float64(c.admitted)/m.took.Seconds() - c.admits)
+	}
+	if m.cpu >= 0 {
+		c.cpu += cpuWeight * (m.cpu - c.cpu)
+	}
+	late := c.o.Lag > 0 && (m.late > c.o.Lag || c.served >= few && 2*c.overdue > c.served)
+	hot := c.o.CPU > 0 && c.cpu > c.cpuLimitLocked()
+	idle := !late && c.denied == 0 && (c.o.CPU == 0 || c.cpu < calm*c.o.CPU)
+	row(&c.signs.late, late)
+	row(&c.signs.hot, hot)
+	row(&c.signs.calm, idle)
+}
+
+// cpuLimitLocked is the share of the CPU that may be used, with what refusing takes in this interval.
+func (c *overload) cpuLimitLocked() float64 {
+	if c.denied == 0 {
+		return c.o.CPU
+	}
+	return c.o.CPU + (1-c.o.CPU)*refusing*float64(c.denied)/float64(c.denied+c.admitted)
+}
+
+// followLocked moves the rate: down with too much load; up, where it kept somebody out, without.
+func (c *overload) followLocked() {
+	switch {
+	case c.signs.late >= lateRow:
+		c.rate *= lateStep
+		c.lowered = c.rate
+	case c.signs.hot > 0:
+		c.rate *= math.Pow(c.cpuLimitLocked()/c.cpu, hotExponent)
+		c.lowered = c.rate
+	case c.denied > 0 && c.rate < near*c.lowered:
+		c.rate *= fastStep
+	case c.denied > 0:
+		c.rate *= slowStep
+	}
+	c.rate = max(leastRate, c.rate)
+}
+
+// row counts how often in a row something was so.
+func row(n *int, so bool) {
+	if *n++; !so {
+		*n = 0
+	}
+}
+
+// burstOf is how many calls may come at once at a rate: a quarter of a second's, and as many as people who dial at
+// random cannot but need at a low one.
+func burstOf(rate float64) float64 {
+	const least = 4
+	return max(least, rate/least)
+}
+
+// leaky is a leaky bucket, as RFC 7415 section 3.5.1 has it: what is in it drains at the rate. Its zero value is empty.
+type leaky struct {
+	full float64 // in calls
+	at   time.Time
+}
+
+func (l *leaky) drain(rate float64, now time.Time) {
+	if gone := now.Sub(l.at).Seconds(); gone > 0 {
+		l.full = max(0, l.full-gone*rate)
+		l.at = now
+	}
+}
+
+// take adds a call where that leaves as many calls of the burst free as are to be left.
+func (l *leaky) take(rate, burst, leave float64, now time.Time) bool {
+	l.drain(rate, now)
+	if l.full+1 > burst-leave {
+		return false
+	}
+	l.full++
+	return true
+}
+
+// force adds a call that is let in anyway. It keeps the others out for at most two bursts.
+func (l *leaky) force(rate, burst float64, now time.Time) {
+	if math.IsInf(rate, 1) {
+		return
+	}
+	l.drain(rate, now)
+	l.full = min(l.full+1, 2*burst)
+}

@@ -1,0 +1,158 @@
+package sip
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What serving takes of the simulated server's one processor.
+const (
+	costCall   = 5 * time.Millisecond // a call let in, its BYE included
+	costShort  = 2 * time.Millisecond // as much to set up, and over sooner
+	costRefuse = 200 * time.Microsecond
+	// costlessRate is what the server could serve if it did nothing else.
+	costlessRate = float64(time.Second / costCall)
+)
+
+var usual = OverloadOptions{Lag: 50 * time.Millisecond, CPU: 0.85}
+
+// newcomer is a new call in the queue of the simulated server.
+type newcomer struct {
+	class class
+	at    time.Time
+}
+
+// served is what a simulated server did.
+type served struct {
+	offered, by [classes]int // by: let in to all they want
+	short       int
+	setup       []time.Duration // of those, sorted
+	levels      []level         // that the server came to, one after the other
+	refusedFrom time.Time
+	refusedTo   time.Time
+}
+
+func (s *served) most() level { return slices.Max(append(s.levels, levelNormal)) }
+
+func (s *served) completed() int {
+	n := 0
+	for _, k := range s.by {
+		n += k
+	}
+	return n
+}
+
+func (s *served) share(k class) float64 { return float64(s.by[k]) / float64(max(1, s.offered[k])) }
+
+func (s *served) quantile(q float64) time.Duration {
+	return s.setup[min(len(s.setup)-1, int(q*float64(len(s.setup))))]
+}
+
+// simulate has one processor serve calls that come at random, so many a second, one after the other; of a hundred, five
+// are alarms, five are agents', thirty cannot lead to an alarm. What comes in the first five seconds is not counted.
+func simulate(o OverloadOptions, rate float64, takes time.Duration) served {
+	return simulateAt(o, func() float64 { return rate }, takes)
+}
+
+// simulateAt is simulate for a rate that changes.
+func simulateAt(o OverloadOptions, rate func() float64, takes time.Duration) (s served) {
+	const warm = 5 * time.Second
+	c := newOverload(o)
+	rnd := rand.New(rand.NewPCG(7, 7))
+	queue := make(chan newcomer, 1<<17)
+	begun := time.Now()
+	go func() {
+		defer close(queue)
+		for time.Since(begun) < warm+takes {
+			time.Sleep(time.Duration(rnd.ExpFloat64() / rate() * float64(time.Second)))
+			k := classMenu
+			switch p := rnd.IntN(100); {
+			case p < 5:
+				k = classAlarm
+			case p < 10:
+				k = classAgent
+			case p < 40:
+				k = classRest
+			}
+			queue <- newcomer{k, time.Now()}
+		}
+	}()
+	var busy time.Duration // up to now; touched by one goroutine at a time, since only one is awake
+	done := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(overloadEvery)
+		defer tick.Stop()
+		for used := time.Duration(0); ; {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			c.tick(measures{took: overloadEvery, cpu: float64(busy-used) / float64(overloadEvery)})
+			used = busy
+			if last := append([]level{levelNormal}, s.levels...); last[len(last)-1] != c.level {
+				s.levels = append(s.levels, c.level)
+			}
+		}
+	}()
+	for a := range queue {
+		waited := time.Since(a.at)
+		c.waited(waited)
+		v := c.admit(a.class, waited, time.Now())
+		cost := map[admission]time.Duration{admitted: costCall, admitShort: costShort, admitNot: costRefuse}[v]
+		for range 10 { // so that a tick finds what was used of it until then
+			time.Sleep(cost / 10)
+			busy += cost / 10
+		}
+		if v == admitNot {
+			s.refusedTo = time.Now()
+			if s.refusedFrom.IsZero() {
+				s.refusedFrom = s.refusedTo
+			}
+		}
+		if a.at.Sub(begun) < warm || time.Since(begun) > warm+takes {
+			continue
+		}
+		s.offered[a.class]++
+		switch v {
+		case admitShort:
+			s.short++
+		case admitted:
+			s.by[a.class]++
+			s.setup = append(s.setup, time.Since(a.at))
+		}
+	}
+	close(done)
+	slices.Sort(s.setup)
+	return s
+}
+
+// At two and three times what the server can carry it completes at least 95 % of what it completes at its limit; those
+// let in are served as soon; alarms and agents all; and who cannot be an alarm is refused before who can.
+func TestOverloadKeepsWhatItCompletes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const takes = time.Minute
+		half, limit := simulate(usual, costlessRate/2, takes), simulate(usual, costlessRate, takes)
+		require.Equal(t, levelNormal, half.most())
+		require.Equal(t, half.offered, half.by)
+		require.Zero(t, half.short)
+		for _, times := range []float64{2, 3} {
+			s := simulate(usual, times*costlessRate, takes)
+			t.Logf("%gx: %d and %d short of %v; limit %d and %d short; p99 %v, limit %v; by %v", times, s.completed(), s.short,
+				s.offered, limit.completed(), limit.short, s.quantile(0.99), limit.quantile(0.99), s.by)
+			require.GreaterOrEqual(t, s.completed(), limit.completed()*95/100)
+			require.Positive(t, s.short)
+			require.Less(t, s.quantile(0.99), 2*usual.Lag)
+			require.Equal(t, s.offered[classAlarm], s.by[classAlarm])
+			require.Equal(t, s.offered[classAgent], s.by[classAgent])
+			require.Less(t, s.share(classRest), s.share(classMenu)/2)
+			require.Equal(t, levelLimited, s.most())
+		}
+	})
+}
