@@ -85,6 +85,8 @@ type SIP struct {
 	// MinSE is the shortest session timer that others may ask for; key `sip.min_se`, whole seconds from 90s
 	// (RFC 4028 section 5) to 1h and at most SessionExpires, default 90s; shorter wishes are answered 422.
 	MinSE time.Duration
+	// Abuse bounds what strangers may have; key `sip.abuse`.
+	Abuse Abuse
 }
 
 // Listener is one address that SIP is received on.

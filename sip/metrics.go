@@ -21,6 +21,10 @@ const (
 	dropUnsent    = "unsent"          // the system could not send its answer
 	dropHost      = "host-rate"       // too much from one stranger
 	dropStrangers = "stranger-rate"   // too much from all strangers
+	dropInvites   = "invite-rate"     // too many INVITEs of one stranger, or of all
+	dropConnects  = "connection-rate" // too many TCP connections of one stranger, or of all, in a time
+	dropBanned    = "banned"          // from a banned source
+	dropScanner   = "scanner"         // from a stranger who calls itself a scanner
 	dropStray     = "stray-response"  // a response to nothing we asked
 	dropConn      = "connection"      // too many TCP connections
 	dropIdle      = "idle-connection" // a TCP connection without a message for too long
@@ -44,6 +48,8 @@ const (
 	registerTooBrief   = "too-brief"    // 423
 	registerOutOfOrder = "out-of-order" // an old CSeq: 500
 	registerMalformed  = "malformed"    // 400
+	registerUnproven   = "unproven"     // a stranger's credentials with a nonce that was not made for its host: 401
+	registerSlowed     = "slowed"       // not judged, since too many were wrong for the account, or in all: no answer
 	registerMovesOn    = "moves-on"     // 503: this node drains, and there are others
 )
 
@@ -64,6 +70,7 @@ type metrics struct {
 	redirects *prometheus.CounterVec
 	dialled   *prometheus.CounterVec
 	gates     *prometheus.CounterVec
+	bans      *prometheus.CounterVec
 
 	byMethod *counters[string] // of requests
 	byStatus *counters[status] // of responses
@@ -117,19 +124,36 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "gate_total",
 		Help: "INVITEs with a claim on an agent whose phone is registered here, by what its gate said.",
 	}, []string{"verdict"})
+	m.bans = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Subsystem: metricSIP, Name: "bans_total",
+		Help: "Sources that were banned, by why.",
+	}, []string{"why"})
+	for _, why := range []string{banLogin, banScanner, banCalls} {
+		m.bans.WithLabelValues(why)
+	}
 	m.byMethod = newCounters(m.requests, func(method string) []string { return []string{method} })
 	m.byStatus = newCounters(m.responses, func(s status) []string { return []string{s.method, strconv.Itoa(s.code)} })
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates,
+		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.bans,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// gauge shows a number that is asked for when the metrics are read.
+func gauge(r prometheus.Registerer, name, help string, read func() float64) error {
+	if r == nil {
+		return nil
+	}
+	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: metricPrefix, Subsystem: metricSIP, Name: name, Help: help,
+	}, read))
 }
 
 func (m *metrics) request(method sipmsg.RequestMethod) {

@@ -41,6 +41,8 @@ type Options struct {
 	Dial []DialRule
 	// Engine opens the streams of the legs. Required.
 	Engine media.Engine
+	// Abuse bounds what strangers may have of us; its zero value means the defaults.
+	Abuse AbuseOptions
 	// MaxCalls bounds the calls that are in at once; more are refused with the status of
 	// call.CauseOverload. 0 means no bound.
 	MaxCalls int

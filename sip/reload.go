@@ -16,6 +16,7 @@ type Settings struct {
 	Dial   []DialRule
 	Codes  []string
 	Alarm  AlarmOptions
+	Abuse  AbuseOptions
 }
 
 // plan is who may call in besides agents, and where numbers lead, in and out. It is replaced whole; in itself
@@ -78,7 +79,9 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 			u.plans.Store(p)
 		}
 		u.calls.hold(s.Alarm)
+		u.watch(s.Abuse)
 		u.registrar.reload(s.Agents)
+		u.sentry.guesses.keep(func(id string) bool { return u.registrar.account(id).id != "" })
 	}, nil
 }
 

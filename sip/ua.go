@@ -42,6 +42,7 @@ type UA struct {
 	// known tells hosts whose business is with us from strangers. It is acquainted, but for a Phone.
 	known  func(host netip.Addr) bool
 	gate   *gate
+	sentry *sentry
 	site   *site   // nil without Options.Site
 	guards *guards // of INVITEs that may not leave any more after an instant
 	quota  *quota  // of lines that strangers can cause
@@ -90,7 +91,7 @@ func New(o Options) (*UA, error) {
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
 		closed: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), ringEvery: ringEvery,
-		gate: newGate(o.limits), guards: newGuards(),
+		gate: newGate(o.limits.with(o.Abuse)), guards: newGuards(), sentry: newSentry(o.limits, o.Abuse, m, o.Logger),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
 	u.door, u.known = u.admit, u.acquainted
@@ -101,6 +102,7 @@ func New(o Options) (*UA, error) {
 		realm: o.Realm, agents: o.Agents, digest: o.Digest, minExpires: o.ExpiresMin,
 		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
 		ping: u.ping, busy: u.legs.occupied, count: m.register, onFlow: u.flowChanged, logger: o.Logger,
+		sentry: u.sentry,
 	}
 	p, err := newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
 	if err != nil {
@@ -116,10 +118,17 @@ func New(o Options) (*UA, error) {
 	u.registrar = newRegistrar(ro)
 	u.legs.gone = u.legGone
 	u.conns = &conns{
-		l: o.limits, open: make(map[netip.AddrPort]*trackedConn), hosts: make(map[netip.Addr]int),
+		l: o.limits.with(o.Abuse), open: make(map[netip.AddrPort]*trackedConn), hosts: make(map[netip.Addr]int),
 		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
 		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
-		refused: u.refuse, gate: newGate(o.limits), relayed: u.relayed, guards: u.guards,
+		refused: u.refuse, gate: newGate(o.limits.with(o.Abuse)), relayed: u.relayed, guards: u.guards,
+		sentry: u.sentry,
+	}
+	u.sentry.known, u.sentry.banned = u.conns.known, u.conns.endHost
+	u.sentry.limited = func(line string, fields ...zap.Field) { u.limited(zap.WarnLevel, line, fields...) }
+	err = gauge(o.Registry, "banned", "Sources that are banned now.", func() float64 { return float64(len(u.Bans())) })
+	if err != nil {
+		return nil, fmt.Errorf("register SIP metrics: %w", err)
 	}
 	if u.listeners, err = bindAll(o.Listen, u.conns); err != nil {
 		return nil, err

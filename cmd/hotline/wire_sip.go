@@ -35,6 +35,7 @@ func (a *app) openSIP() (err error) {
 	}
 	set := a.doorSettings()
 	o.Agents, o.Trunks, o.Queues, o.Dial, o.Alarm, o.Codes = set.Agents, set.Trunks, set.Queues, set.Dial, set.Alarm, set.Codes
+	o.Abuse = set.Abuse
 	a.ua, err = sip.New(o)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (a *app) openSIP() (err error) {
 
 // doorSettings are who may call and register, and where numbers lead, of the configuration.
 func (a *app) doorSettings() (s sip.Settings) {
-	s.Alarm = a.alarmDoor()
+	s.Alarm, s.Abuse = a.alarmDoor(), abuseOf(a.cfg.SIP.Abuse)
 	for _, g := range a.cfg.Agents {
 		s.Agents = append(s.Agents, sip.AgentOptions{
 			ID: g.ID, Name: g.Name, Password: g.Password.Reveal(), HA1: revealed(g.HA1), Digest: names(g.Digest),
@@ -72,6 +73,15 @@ func (a *app) doorSettings() (s sip.Settings) {
 		})
 	}
 	return s
+}
+
+// abuseOf is what strangers may have.
+func abuseOf(c config.Abuse) sip.AbuseOptions {
+	return sip.AbuseOptions{
+		Requests: sip.PerHost(c.Requests), Invites: sip.PerHost(c.Invites), Connections: sip.PerHost(c.Connections),
+		Failures: sip.PerHost(c.Failures.PerHost), AccountFailures: c.Failures.Account,
+		BanFirst: c.Ban.First, BanMost: c.Ban.Most, Never: c.Never, Scanners: c.Scanners,
+	}
 }
 
 // outBy is how numbers outside are called through a trunk; nil where they are not.
