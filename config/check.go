@@ -18,6 +18,7 @@ func (r *reader) check() {
 	r.checkCallbacks()
 	r.checkCircles()
 	r.checkLimits()
+	r.checkAbuse()
 	r.checkSurveys()
 	r.checkSafety()
 	r.checkPrompts()

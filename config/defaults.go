@@ -44,6 +44,10 @@ func defaults() *Config {
 			TryingAfter:    50 * time.Millisecond,
 			SessionExpires: 30 * time.Minute,
 			MinSE:          leastSE,
+			Abuse: Abuse{
+				Requests: PerHost{50, 1000}, Invites: PerHost{5, 100}, Connections: PerHost{64, 3072},
+				Failures: Failures{PerHost{10, 1000}, 30}, Ban: Ban{time.Minute, day},
+			},
 		},
 		Media: Media{
 			Address: loopback,

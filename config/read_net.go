@@ -49,6 +49,7 @@ func (r *reader) sip(v value) {
 		field{"trace_keep", func(v value) { v.duration(&s.TraceKeep, 0, 366*day) }},
 		field{"session_expires", func(v value) { v.seconds(&s.SessionExpires, leastSE, day) }},
 		field{"min_se", func(v value) { v.seconds(&s.MinSE, leastSE, time.Hour) }},
+		field{"abuse", r.abuse},
 	)
 }
 

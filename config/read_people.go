@@ -138,8 +138,11 @@ func (r *reader) allow(v value) []netip.Prefix {
 
 // prefix takes an address or a range of them, but not the whole world: a trunk's calls are not
 // authenticated.
-func (v value) prefix() (netip.Prefix, bool) {
-	text, ok := v.scalar(wantPrefix)
+func (v value) prefix() (netip.Prefix, bool) { return v.prefixOf(wantPrefix, "lets everybody in") }
+
+// prefixOf takes what is wanted, an address or a range; everybody is what the whole world would mean.
+func (v value) prefixOf(want, everybody string) (netip.Prefix, bool) {
+	text, ok := v.scalar(want)
 	if !ok {
 		return netip.Prefix{}, false
 	}
@@ -150,9 +153,9 @@ func (v value) prefix() (netip.Prefix, bool) {
 	}
 	switch {
 	case err != nil:
-		v.problem(v.found(), wantPrefix)
+		v.problem(v.found(), want)
 	case p.Bits() == 0:
-		v.problem(v.found()+", which lets everybody in", wantPrefix)
+		v.problem(v.found()+", which "+everybody, want)
 	case p.Addr().Is4In6():
 		v.problem(v.found(), "IPv4 written as IPv4")
 	case p != p.Masked():

@@ -30,6 +30,7 @@ var (
 	prefixShape   = shape{regexp.MustCompile(`^\+?[0-9]{1,32}$`), "the beginning of a telephone number: + or none, then digits"}
 	languageShape = shape{regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$`), "a language tag, such as zh or en-GB"}
 	pathShape     = shape{regexp.MustCompile(`^[^\x00-\x1f]{1,1000}$`), "a path"}
+	markShape     = shape{regexp.MustCompile(`^[ -~]{3,64}$`), "3 to 64 ASCII characters"}
 	envShape      = shape{regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`), "a name of the environment"}
 )
 

@@ -89,6 +89,8 @@ type SIP struct {
 	// MinSE is the shortest session timer that others may ask for; key `sip.min_se`, whole seconds from 90s
 	// (RFC 4028 section 5) to 1h and at most SessionExpires, default 90s; shorter wishes are answered 422.
 	MinSE time.Duration
+	// Abuse bounds what strangers may have; key `sip.abuse`.
+	Abuse Abuse
 }
 
 // Overload is from which load on new calls are refused, by class: those first that cannot lead to an alarm. A limit of 0

@@ -35,6 +35,7 @@ type conns struct {
 	// relayed takes what is for the proxy to another node; false: it is not.
 	relayed func(message []byte, from way) bool
 	guards  *guards
+	sentry  *sentry
 	gate    *gate // of strangers; not UDP's, where whoever claims addresses could keep all others out
 	// refused is given what cannot be parsed, and the way to answer it.
 	refused func(o *outline, write func(answer []byte) error)
@@ -74,21 +75,46 @@ func (c *conns) heard(carrier string, peer netip.AddrPort) *trackedConn {
 	return t
 }
 
-func (c *conns) add(t *trackedConn) bool {
+// add takes a connection, or tells why it does not.
+func (c *conns) add(t *trackedConn) (why string) {
 	host := hostOf(t.peer.Addr())
 	known := c.known(t.peer.Addr())
+	if !known {
+		if why = c.sentry.refusesConn(t.peer.Addr()); why != "" {
+			return why
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if other := c.open[t.key()]; other != nil && other.ours != t.ours {
 		// Two phones behind a NAT that gave them one port, to different ports of ours: each would be taken for the other.
-		return false
+		return dropConn
 	}
 	if n := len(c.open); n >= c.l.conns || !known && (n >= c.l.conns-c.l.reserved || c.hosts[host] >= c.l.perHost) {
-		return false
+		return dropConn
 	}
 	c.open[t.key()] = t
 	c.hosts[host]++
-	return true
+	return ""
+}
+
+// bound changes how many connections strangers may have.
+func (c *conns) bound(l limits) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.l.perHost, c.l.reserved = l.perHost, l.reserved
+}
+
+// endHost ends the connections of a host, each of whose reader notices.
+func (c *conns) endHost(host netip.Addr) {
+	host = hostOf(host)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.open {
+		if hostOf(t.peer.Addr()) == host {
+			_ = t.Conn.Close() // the peer may have closed it first
+		}
+	}
 }
 
 func (c *conns) remove(t *trackedConn) {
@@ -150,20 +176,22 @@ func (l *trackedListener) Accept() (net.Conn, error) {
 			continue
 		}
 		failures = 0
-		if t, ok := l.track(c); ok {
+		t, why := l.track(c)
+		if why == "" {
 			return t, nil
 		}
-		l.conns.dropped(dropConn)
+		l.conns.dropped(why)
 		_ = c.Close() // never handed out
 	}
 }
 
-func (l *trackedListener) track(c net.Conn) (*trackedConn, bool) {
+// track makes conns know of a connection, or tells why it does not take it.
+func (l *trackedListener) track(c net.Conn) (t *trackedConn, why string) {
 	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
-		return nil, false
+		return nil, dropConn
 	}
-	t := &trackedConn{
+	t = &trackedConn{
 		Conn: c, transport: l.transport, peer: unmap(ap), conns: l.conns, accepted: time.Now(), gone: make(chan struct{}),
 	}
 	t.ours, _ = addrPortOf(c.LocalAddr())
@@ -209,6 +237,7 @@ func (t *trackedConn) Read(b []byte) (int, error) {
 			t.hold()
 		}
 		switch {
+		case ok && !f.lost && t.unwanted(&f):
 		case ok && f.refused == nil && t.relayed(f.message):
 		case ok && f.refused == nil && len(f.message) <= len(b):
 			t.handed = time.Now()

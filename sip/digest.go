@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -126,7 +127,8 @@ func aimedAt(uri string, target *sipmsg.Uri) bool {
 	return dialled(&u) == dialled(target)
 }
 
-// Nonces are stateless: when it was made, some chance, and a MAC over both. What must be remembered
+// Nonces are stateless: when it was made, some chance, a MAC over both and the host that it was made for, and one over all
+// that. Who answers from that host has heard our challenge there, so nobody claims its address. What must be remembered
 // of a nonce is only which counts were used with it, and only once somebody proved a password with
 // it; so an attacker without a password makes us remember nothing.
 type nonces struct {
@@ -140,8 +142,11 @@ type nonces struct {
 const (
 	nonceTime   = 8
 	nonceChance = 8
+	nonceMade   = nonceTime + nonceChance
+	nonceProof  = 8
+	nonceMACed  = nonceMade + nonceProof
 	nonceMAC    = 16
-	nonceBytes  = nonceTime + nonceChance + nonceMAC
+	nonceBytes  = nonceMACed + nonceMAC
 )
 
 func newNonces(life time.Duration) *nonces {
@@ -153,12 +158,13 @@ func newNonces(life time.Duration) *nonces {
 // randomBytes fills b; since Go 1.24 crypto/rand does not fail but ends the process.
 func randomBytes(b []byte) { _, _ = rand.Read(b) }
 
-// fresh makes a nonce.
-func (n *nonces) fresh() string {
+// fresh makes a nonce for a host.
+func (n *nonces) fresh(host netip.Addr) string {
 	var raw [nonceBytes]byte
 	binary.BigEndian.PutUint64(raw[:nonceTime], uint64(time.Since(n.began)))
-	randomBytes(raw[nonceTime : nonceTime+nonceChance])
-	copy(raw[nonceTime+nonceChance:], n.mac(raw[:nonceTime+nonceChance]))
+	randomBytes(raw[nonceTime:nonceMade])
+	copy(raw[nonceMade:], n.proof(raw[:nonceMade], host))
+	copy(raw[nonceMACed:], n.mac(raw[:nonceMACed]))
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
@@ -168,13 +174,31 @@ func (n *nonces) mac(part []byte) []byte {
 	return h.Sum(nil)[:nonceMAC]
 }
 
+// proof is a MAC of what a nonce begins with, and a host; mac is never asked for one of that length.
+func (n *nonces) proof(part []byte, host netip.Addr) []byte {
+	h := hostOf(host).As16()
+	return n.mac(append(slices.Clip(part), h[:]...))[:nonceProof]
+}
+
+// read takes a nonce of ours apart; false: it is none.
+func (n *nonces) read(nonce string) ([]byte, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(nonce)
+	if err != nil || len(raw) != nonceBytes || !hmac.Equal(raw[nonceMACed:], n.mac(raw[:nonceMACed])) {
+		return nil, false
+	}
+	return raw, true
+}
+
+// heardBy tells whether a nonce was made for this host, however long ago.
+func (n *nonces) heardBy(nonce string, host netip.Addr) bool {
+	raw, ours := n.read(nonce)
+	return ours && hmac.Equal(raw[nonceMade:nonceMACed], n.proof(raw[:nonceMade], host))
+}
+
 // made tells when a nonce of ours was made, counted from began. False: it is not ours, or too old.
 func (n *nonces) made(nonce string) (time.Duration, bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(nonce)
-	if err != nil || len(raw) != nonceBytes {
-		return 0, false
-	}
-	if !hmac.Equal(raw[nonceTime+nonceChance:], n.mac(raw[:nonceTime+nonceChance])) {
+	raw, ours := n.read(nonce)
+	if !ours {
 		return 0, false
 	}
 	at := time.Duration(binary.BigEndian.Uint64(raw[:nonceTime]))

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"cmp"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -73,8 +74,8 @@ func TestRightResponse(t *testing.T) {
 func TestNonces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNonces(5 * time.Minute)
-		nonce := n.fresh()
-		require.NotEqual(t, nonce, n.fresh())
+		nonce := n.fresh(netip.Addr{})
+		require.NotEqual(t, nonce, n.fresh(netip.Addr{}))
 		time.Sleep(5*time.Minute - time.Nanosecond)
 		made, ours := n.made(nonce)
 		require.True(t, ours)
@@ -83,8 +84,16 @@ func TestNonces(t *testing.T) {
 		_, ours = n.made(nonce)
 		require.False(t, ours, "too old")
 	})
+	here, there := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("192.0.2.8")
+	network, neighbour := netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("2001:db8::8")
+	of := newNonces(time.Minute)
+	require.True(t, of.heardBy(of.fresh(here), here))
+	require.False(t, of.heardBy(of.fresh(here), there))
+	require.True(t, of.heardBy(of.fresh(network), neighbour), "of one network")
+	require.False(t, newNonces(time.Minute).heardBy(of.fresh(here), here), "another process's")
+	require.False(t, of.heardBy("dcd98b7102dd2f0e8b11d0f600bfb0c093", here))
 	n, other := newNonces(time.Minute), newNonces(time.Minute)
-	nonce := n.fresh()
+	nonce := n.fresh(netip.Addr{})
 	_, ours := other.made(nonce)
 	require.False(t, ours, "another process's")
 	for i := range nonce {

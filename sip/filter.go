@@ -35,7 +35,9 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	case o.fault.code == 0 && o.fault.why != "":
 		why = o.fault.why
 	case !u.known(src.Addr()):
-		why = u.gate.pass(src.Addr(), time.Now())
+		if why = u.gate.pass(src.Addr(), time.Now()); why == "" {
+			why = u.sentry.refuses(o, src.Addr(), false)
+		}
 	}
 	if why != "" {
 		u.metrics.drop(why)

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,6 +14,8 @@ type limits struct {
 	// phones behind one address registers within them. all and allBurst bound those of all strangers together.
 	// What comes over TCP is held to the same, apart from them; there it waits, and nothing is dropped.
 	each, eachBurst, all, allBurst int
+	// invites and connects bound in the same way the INVITEs of strangers, and the TCP connections that they open.
+	invites, connects rate
 	// sources is how many sources one turn of reading a UDP socket may know.
 	sources int
 	// conns bounds the TCP connections that are open at once. The last reserved of them are for hosts that
@@ -29,6 +32,7 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		each: 50, eachBurst: 100, all: 1000, allBurst: 2000, sources: 8192,
+		invites: rate{5, 10, 100, 200}, connects: rate{10, 64, 200, 1024},
 		conns: 4096, reserved: 1024, perHost: 64, first: 10 * time.Second, idle: 2 * time.Minute, grace: time.Second,
 	}
 }
@@ -37,9 +41,15 @@ func defaultLimits() limits {
 // arrange, since the hash is seeded; so the gate's memory is fixed, whatever addresses are claimed.
 const gateSlots = 4096
 
+// rate is how much each stranger, and all of them, may do in a second, and at once.
+type rate struct{ each, eachBurst, all, allBurst int }
+
+// ratePer is a rate where at once twice is allowed of what is in a second.
+func ratePer(each, all int) rate { return rate{each, 2 * each, all, 2 * all} }
+
 // gate bounds what strangers send; by UDP any source address can be claimed. It may be used from any goroutine.
 type gate struct {
-	l     limits
+	rate  atomic.Pointer[rate]
 	seed  maphash.Seed
 	began time.Time
 
@@ -48,22 +58,31 @@ type gate struct {
 	all   bucket
 }
 
-func newGate(l limits) *gate { return &gate{l: l, seed: maphash.MakeSeed(), began: time.Now()} }
+func newGate(l limits) *gate { return newGateOf(rate{l.each, l.eachBurst, l.all, l.allBurst}) }
+
+func newGateOf(r rate) *gate {
+	g := &gate{seed: maphash.MakeSeed(), began: time.Now()}
+	g.rate.Store(&r)
+	return g
+}
 
 // pass takes one datagram of a stranger in, or returns why it is to be dropped.
 func (g *gate) pass(host netip.Addr, at time.Time) (why string) {
-	now := at.Sub(g.began)
+	now, r := at.Sub(g.began), g.rate.Load()
 	slot := maphash.Comparable(g.seed, hostOf(host)) % gateSlots
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.slots[slot].take(now, g.l.each, g.l.eachBurst) {
+	if !g.slots[slot].take(now, r.each, r.eachBurst) {
 		return dropHost
 	}
-	if !g.all.take(now, g.l.all, g.l.allBurst) {
+	if !g.all.take(now, r.all, r.allBurst) {
 		return dropStrangers
 	}
 	return ""
 }
+
+// hostBits is the length of a network's part of an IPv6 address.
+const hostBits = 64
 
 // hostOf is what stands for one host where they are counted: an IPv4 address, or a network of IPv6, which
 // whoever has one address has whole (RFC 4291 section 2.5.4).
@@ -72,8 +91,7 @@ func hostOf(a netip.Addr) netip.Addr {
 	if a.Is4() {
 		return a
 	}
-	const network = 64
-	p, err := a.Prefix(network)
+	p, err := a.Prefix(hostBits)
 	if err != nil {
 		return netip.Addr{} // no address at all
 	}

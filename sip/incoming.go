@@ -97,6 +97,9 @@ func (u *UA) incoming(x *exchange) {
 	if refused != nil {
 		u.limited(zap.InfoLevel, "call refused at the door", zap.Int("code", refused.StatusCode),
 			zap.Stringer("source", x.src.addr), zap.String("to", masked(in.To)))
+		if x.stranger && !u.known(x.src.addr.Addr()) && reliable(x.src.transport) {
+			u.sentry.offended(x.src.addr.Addr(), banCalls)
+		}
 		_ = x.send(refused) // logged there
 		return
 	}

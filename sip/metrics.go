@@ -21,6 +21,10 @@ const (
 	dropUnsent    = "unsent"          // the system could not send its answer
 	dropHost      = "host-rate"       // too much from one stranger
 	dropStrangers = "stranger-rate"   // too much from all strangers
+	dropInvites   = "invite-rate"     // too many INVITEs of one stranger, or of all
+	dropConnects  = "connection-rate" // too many TCP connections of one stranger, or of all, in a time
+	dropBanned    = "banned"          // from a banned source
+	dropScanner   = "scanner"         // from a stranger who calls itself a scanner
 	dropStray     = "stray-response"  // a response to nothing we asked
 	dropConn      = "connection"      // too many connections
 	dropIdle      = "idle-connection" // a connection without a message for too long
@@ -45,6 +49,8 @@ const (
 	registerTooBrief   = "too-brief"    // 423
 	registerOutOfOrder = "out-of-order" // an old CSeq: 500
 	registerMalformed  = "malformed"    // 400
+	registerUnproven   = "unproven"     // a stranger's credentials with a nonce that was not made for its host: 401
+	registerSlowed     = "slowed"       // not judged, since too many were wrong for the account, or in all: no answer
 	registerMovesOn    = "moves-on"     // 503: this node drains, and there are others
 )
 
@@ -72,6 +78,7 @@ type metrics struct {
 
 	admissions *prometheus.CounterVec
 	waits      prometheus.Histogram
+	bans       *prometheus.CounterVec
 
 	byMethod *counters[string] // of requests
 	byStatus *counters[status] // of responses
@@ -138,6 +145,13 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
 	}, []string{labelTrunk, labelOutcome})
 	m.admissions, m.waits = newLoadMetrics()
+	m.bans = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Subsystem: metricSIP, Name: "bans_total",
+		Help: "Sources that were banned, by why.",
+	}, []string{"why"})
+	for _, why := range []string{banLogin, banScanner, banCalls} {
+		m.bans.WithLabelValues(why)
+	}
 	m.byMethod = newCounters(m.requests, func(method string) []string { return []string{method} })
 	m.byStatus = newCounters(m.responses, func(s status) []string { return []string{s.method, strconv.Itoa(s.code)} })
 	if r == nil {
@@ -145,13 +159,23 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	for _, c := range []prometheus.Collector{
 		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires, m.trunks,
-		m.admissions, m.waits,
+		m.admissions, m.waits, m.bans,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// gauge shows a number that is asked for when the metrics are read.
+func gauge(r prometheus.Registerer, name, help string, read func() float64) error {
+	if r == nil {
+		return nil
+	}
+	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: metricPrefix, Subsystem: metricSIP, Name: name, Help: help,
+	}, read))
 }
 
 func (m *metrics) request(method sipmsg.RequestMethod) {

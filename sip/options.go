@@ -44,6 +44,8 @@ type Options struct {
 	Dial []DialRule
 	// Engine opens the streams of the legs. Required.
 	Engine media.Engine
+	// Abuse bounds what strangers may have of us; its zero value means the defaults.
+	Abuse AbuseOptions
 	// MaxCalls bounds the calls that are in at once; more are refused, see overloads. 0 means no bound.
 	MaxCalls int
 	// Alarm says what of MaxCalls is held back for alarms; its zero value: nothing.

@@ -60,6 +60,8 @@ type registrarOptions struct {
 	// onFlow is told, by run's goroutine and one at a time, when an agent's phone can be reached and
 	// when no longer. It must not block for long: expiry and pings wait for it.
 	onFlow func(agent string, up bool)
+	// sentry bounds the tries of passwords, and is told of those that were wrong. Nil: nobody does.
+	sentry *sentry
 	logger *zap.Logger
 }
 

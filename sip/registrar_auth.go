@@ -29,11 +29,22 @@ func (r *registrar) identify(req *sipmsg.Request, claimed string) (agent, outcom
 	if creds == nil {
 		return "", registerChallenged, r.challenge(req, claimed, false)
 	}
+	try := r.tries(req, creds)
+	switch try.begin() {
+	case tryJudged:
+	case tryUnproven:
+		return "", registerUnproven, r.challenge(req, claimed, true)
+	case tryTooMany:
+		return "", registerSlowed, silence
+	}
 	switch r.judge(creds, req.Method.String()) {
 	case credentialsGood:
+		try.right(true)
 	case credentialsStale:
+		try.right(false)
 		return "", registerStale, r.challenge(req, claimed, true)
 	case credentialsWrong:
+		try.wrong()
 		r.limited(zap.WarnLevel, "wrong credentials", zap.String("source", req.Source()))
 		return "", registerWrong, r.challenge(req, claimed, false)
 	}
@@ -112,7 +123,7 @@ func (a *account) ha1For(algorithm string) (ha1 string, offered bool) {
 // section 2.4), all with the same nonce.
 func (r *registrar) challenge(req *sipmsg.Request, claimed string, stale bool) *sipmsg.Response {
 	res := sipmsg.NewResponseFromRequest(req, sipmsg.StatusUnauthorized, "Unauthorized", nil)
-	nonce := r.nonces.fresh()
+	nonce := r.nonces.fresh(sourceOf(req, nil).addr.Addr())
 	for _, algorithm := range r.account(claimed).algorithms {
 		c := digest.Challenge{
 			Realm: r.o.realm, Nonce: nonce, Algorithm: algorithm, QOP: []string{qopAuth}, Stale: stale,

@@ -18,6 +18,7 @@ type Settings struct {
 	Alarm  AlarmOptions
 	// Overload has no effect where New was given neither this nor a registry.
 	Overload OverloadOptions
+	Abuse    AbuseOptions
 }
 
 // plan is who may call in besides agents, and where numbers lead, in and out. It is replaced whole; in itself
@@ -90,7 +91,9 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 		}
 		u.calls.hold(s.Alarm)
 		u.load.set(s.Overload)
+		u.watch(s.Abuse)
 		u.registrar.reload(s.Agents)
+		u.sentry.guesses.keep(func(id string) bool { return u.registrar.account(id).id != "" })
 	}, nil
 }
 

@@ -268,7 +268,7 @@ var errFinal = errors.New("sip: request was answered before")
 // send gives a response to the transaction. Errors: errFinal; sipmsg.ErrTransactionCanceled when a
 // CANCEL was first; that of the socket.
 func (x *exchange) send(res *sipmsg.Response) error {
-	if x.req.IsAck() {
+	if x.req.IsAck() || res == silence {
 		return nil // nothing answers an ACK
 	}
 	if res.StatusCode >= sipmsg.StatusOK {

@@ -45,6 +45,7 @@ type UA struct {
 	// known tells hosts whose business is with us from strangers. It is acquainted, but for a Phone.
 	known  func(host netip.Addr) bool
 	gate   *gate
+	sentry *sentry
 	site   *site   // nil without Options.Site
 	guards *guards // of INVITEs that may not leave any more after an instant
 	quota  *quota  // of lines that strangers can cause
@@ -101,8 +102,8 @@ func New(o Options) (*UA, error) {
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
 		closed: make(chan struct{}), reading: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), load: newOverload(o.Overload),
-		ringEvery: ringEvery,
-		gate:      newGate(o.limits), guards: newGuards(),
+		ringEvery: ringEvery, gate: newGate(o.limits.with(o.Abuse)), guards: newGuards(),
+		sentry: newSentry(o.limits, o.Abuse, m, o.Logger),
 	}
 	if err := u.metrics.loadOf(o.Registry, u.load); err != nil {
 		return nil, fmt.Errorf("register metrics of overload: %w", err)
@@ -116,6 +117,7 @@ func New(o Options) (*UA, error) {
 		realm: o.Realm, agents: o.Agents, digest: o.Digest, minExpires: o.ExpiresMin,
 		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
 		ping: u.ping, busy: u.legs.occupied, count: m.register, onFlow: u.flowChanged, logger: o.Logger,
+		sentry: u.sentry,
 	}
 	p, err := newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
 	if err != nil {
@@ -137,11 +139,17 @@ func New(o Options) (*UA, error) {
 	u.registrar = newRegistrar(ro)
 	u.legs.gone = u.legGone
 	u.conns = &conns{
-		l: o.limits, open: make(map[flowKey]*trackedConn), hosts: make(map[netip.Addr]int),
+		l: o.limits.with(o.Abuse), open: make(map[flowKey]*trackedConn), hosts: make(map[netip.Addr]int),
 		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
 		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
-		refused: u.refuse, gate: newGate(o.limits), relayed: u.relayed, guards: u.guards,
-		contain: u.contain,
+		refused: u.refuse, gate: newGate(o.limits.with(o.Abuse)), relayed: u.relayed, guards: u.guards,
+		contain: u.contain, sentry: u.sentry,
+	}
+	u.sentry.known, u.sentry.banned = u.conns.known, u.conns.endHost
+	u.sentry.limited = func(line string, fields ...zap.Field) { u.limited(zap.WarnLevel, line, fields...) }
+	err = gauge(o.Registry, "banned", "Sources that are banned now.", func() float64 { return float64(len(u.Bans())) })
+	if err != nil {
+		return nil, fmt.Errorf("register SIP metrics: %w", err)
 	}
 	if u.certificates, err = newCertificates(o.Listen, m, u.log); err != nil {
 		return nil, err

@@ -64,6 +64,8 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/messages/{id}", roles: []Role{Auditor}, handle: s.at(asFile, s.message)},
 		{pattern: "/api/v1/callbacks", handle: s.callbacks},
 		{pattern: "/api/v1/callbacks/{id}", method: http.MethodDelete, handle: s.cancelCallback},
+		{pattern: "/api/v1/bans", handle: s.bans},
+		{pattern: "/api/v1/bans/{address}", method: http.MethodDelete, handle: s.unban},
 		{pattern: "/api/v1/outages/{id}", method: "PUT, DELETE", handle: s.changeOutage},
 		s.actingRoute("pause", pause),
 		s.actingRoute("ready", ready),
@@ -90,7 +92,7 @@ func (s *Server) routes() http.Handler {
 		}
 	}
 	mux.Handle("/", s.wrap(route{pattern: "unknown", open: true, roles: []Role{Auditor, AgentRole}, handle: func(http.ResponseWriter, *http.Request) error {
-		return notFound("nothing is served here; what is, is below /api/v1/: calls, recordings, messages, queues, agents, events, outages, callbacks, reload, site, trunks")
+		return notFound("nothing is served here; what is, is below /api/v1/: calls, recordings, messages, queues, agents, events, outages, callbacks, bans, reload, site, trunks")
 	}}))
 	return mux
 }

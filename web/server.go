@@ -15,6 +15,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,10 @@ type Options struct {
 	// Callbacks are those open, the first due first; CancelCallback takes one back. Errors: call.ErrNoBooking.
 	Callbacks      func() []call.Booking
 	CancelCallback func(ctx context.Context, id string) error
+	// Bans are the sources that SIP is banned from, the first to be free first; Unban lifts one, or tells that there is
+	// none. nil: the paths for that are not there.
+	Bans  func() []Ban
+	Unban func(address netip.Addr) bool
 	// Site is what a server of one node of several needs of the others; nil: the node is alone.
 	Site *Site
 	// Ready says why the hotline takes no calls; nil error when it does.

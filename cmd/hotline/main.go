@@ -53,6 +53,8 @@ type cli struct {
 	Check  checkCmd  `cmd:"" help:"Check a configuration: every problem at once, with its line."`
 	Menu   menuCmd   `cmd:"" help:"Draw the menus of a configuration as SVG, or walk them without a phone."`
 	Reload reloadCmd `cmd:"" help:"Have the hotline that runs read its configuration anew."`
+	Bans   bansCmd   `cmd:"" help:"List the sources that are banned, as they tried to log in, scanned, or called in vain."`
+	Unban  unbanCmd  `cmd:"" help:"Lift a source's ban."`
 	Bench  benchCmd  `cmd:"" help:"Measure what this program costs on this machine."`
 	HA1    ha1Cmd    `cmd:"" name:"ha1" help:"Make what stands in for an agent's password in the configuration."`
 	Trace  traceCmd  `cmd:"" help:"Print what a call said by SIP, as a ladder. Also while the hotline runs."`

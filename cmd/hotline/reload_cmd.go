@@ -20,9 +20,9 @@ type reloadCmd struct {
 }
 
 const (
-	// reloadWithin bounds the wait for the hotline's answer, and reloadAnswer its length in octets.
-	reloadWithin = 30 * time.Second
-	reloadAnswer = 1 << 20
+	// askWithin bounds the wait for the hotline's answer, and answerMost its length in octets.
+	askWithin  = 30 * time.Second
+	answerMost = 8 << 20
 )
 
 // here asks the hotline itself: the token goes to no proxy, whatever the environment says, and after no redirect.
@@ -34,7 +34,7 @@ func (r *reloadCmd) Run(con *console) error {
 	if err != nil {
 		return con.problems(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), reloadWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
 	defer cancel()
 	done, err := askReload(ctx, cfg)
 	if err != nil {
@@ -55,39 +55,52 @@ func (r *reloadCmd) Run(con *console) error {
 
 // askReload asks the hotline of a configuration to reload.
 func askReload(ctx context.Context, cfg *config.Config) (done web.Reloaded, err error) {
-	token := ""
-	for _, t := range cfg.HTTP.Tokens {
-		if t.Role == config.Supervisor && !t.Generated {
-			token = t.Token.Reveal()
-		}
-	}
+	token := supervisorsToken(cfg)
 	if token == "" {
 		return done, errors.New("http.tokens has no token of a supervisor (one whose variable is not set here is none): send the process SIGHUP instead")
 	}
-	at := cfg.HTTP.Listen
-	if at.Addr().IsUnspecified() {
-		at = netip.AddrPortFrom(loopback, at.Port())
-	}
-	url := "http://" + at.String() + "/api/v1/reload"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, http.NoBody)
+	status, body, err := askAPI(ctx, cfg, http.MethodPost, "/api/v1/reload", token)
 	if err != nil {
 		return done, fmt.Errorf("ask for a reload: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	res, err := here.RoundTrip(req)
-	if err != nil {
-		return done, fmt.Errorf("ask for a reload: %w", err)
-	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, reloadAnswer))
-	_ = res.Body.Close() // all that is wanted was read
-	if err != nil {
-		return done, fmt.Errorf("read what became of the reload: %w", err)
-	}
-	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusUnprocessableEntity {
-		return done, fmt.Errorf("the hotline at %s answers %s", cfg.HTTP.Listen, res.Status)
+	if status != http.StatusOK && status != http.StatusUnprocessableEntity {
+		return done, fmt.Errorf("the hotline at %s answers %d %s", cfg.HTTP.Listen, status, http.StatusText(status))
 	}
 	if err := json.Unmarshal(body, &done); err != nil {
 		return done, fmt.Errorf("read what became of the reload: %w", err)
 	}
 	return done, nil
+}
+
+// supervisorsToken is a token that a configuration has of a supervisor, "" without one.
+func supervisorsToken(cfg *config.Config) (token string) {
+	for _, t := range cfg.HTTP.Tokens {
+		if t.Role == config.Supervisor && !t.Generated {
+			token = t.Token.Reveal()
+		}
+	}
+	return token
+}
+
+// askAPI asks the hotline of a configuration something, and reads the answer.
+func askAPI(ctx context.Context, cfg *config.Config, method, path, token string) (status int, body []byte, err error) {
+	at := cfg.HTTP.Listen
+	if at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(loopback, at.Port())
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+at.String()+path, http.NoBody)
+	if err != nil {
+		return 0, nil, fmt.Errorf("ask the hotline: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := here.RoundTrip(req)
+	if err != nil {
+		return 0, nil, fmt.Errorf("ask the hotline at %s: %w", at, err)
+	}
+	body, err = io.ReadAll(io.LimitReader(res.Body, answerMost))
+	_ = res.Body.Close() // all that is wanted was read
+	if err != nil {
+		return 0, nil, fmt.Errorf("read the hotline's answer: %w", err)
+	}
+	return res.StatusCode, body, nil
 }

@@ -178,7 +178,8 @@ func (a *app) openWeb() (err error) {
 		Outages:     a.store, Reload: func() web.Reloaded { return a.reload("API") },
 		Callbacks:      func() []call.Booking { return a.exchange.Callbacks() },
 		CancelCallback: func(ctx context.Context, id string) error { return a.exchange.CancelCallback(ctx, id) },
-		Site:           others, Ready: a.ready, Panicked: a.panics.Inc,
+		Bans:           a.bans, Unban: a.ua.Unban,
+		Site: others, Ready: a.ready, Panicked: a.panics.Inc,
 		Gatherer: a.registry, Metrics: a.registry, Logger: a.log.Named("web"),
 	})
 	return nil

@@ -35,7 +35,7 @@ func (a *app) openSIP() (err error) {
 	}
 	set := a.doorSettings()
 	o.Agents, o.Trunks, o.Queues, o.Dial, o.Alarm, o.Codes = set.Agents, set.Trunks, set.Queues, set.Dial, set.Alarm, set.Codes
-	o.Overload = set.Overload
+	o.Overload, o.Abuse = set.Overload, set.Abuse
 	a.ua, err = sip.New(o)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (a *app) openSIP() (err error) {
 
 // doorSettings are who may call and register, and where numbers lead, of the configuration.
 func (a *app) doorSettings() (s sip.Settings) {
-	s.Alarm = a.alarmDoor()
+	s.Alarm, s.Abuse = a.alarmDoor(), abuseOf(a.cfg.SIP.Abuse)
 	const percent = 100
 	o := a.cfg.SIP.Overload
 	s.Overload = sip.OverloadOptions{Lag: o.Lag, CPU: float64(o.CPU) / percent, Rate: float64(o.Rate)}
@@ -76,6 +76,15 @@ func (a *app) doorSettings() (s sip.Settings) {
 		})
 	}
 	return s
+}
+
+// abuseOf is what strangers may have.
+func abuseOf(c config.Abuse) sip.AbuseOptions {
+	return sip.AbuseOptions{
+		Requests: sip.PerHost(c.Requests), Invites: sip.PerHost(c.Invites), Connections: sip.PerHost(c.Connections),
+		Failures: sip.PerHost(c.Failures.PerHost), AccountFailures: c.Failures.Account,
+		BanFirst: c.Ban.First, BanMost: c.Ban.Most, Never: c.Never, Scanners: c.Scanners,
+	}
 }
 
 // outBy is how numbers outside are called through a trunk; nil where they are not.
