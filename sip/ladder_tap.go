@@ -24,16 +24,25 @@ type crossing struct {
 	opens         bool // it is an INVITE that may become a call
 }
 
+// idle: nobody wants to know of any message.
+func (l *ladder) idle() bool { return l == nil || l.out == nil && l.observers.all.Load() == nil }
+
 // saw takes a message as it is on the wire. It is called by whoever reads or writes the socket.
 func (l *ladder) saw(c crossing) {
-	if l == nil {
+	if l.idle() {
 		return
 	}
-	head, body, _ := bytes.Cut(bytes.TrimLeft(c.data, "\r\n"), []byte("\r\n\r\n"))
+	c.data = bytes.TrimLeft(c.data, "\r\n")
+	head, body, _ := bytes.Cut(c.data, endOfHead)
 	f := factsOf(head)
-	if len(f.callID) == 0 || !l.wants(f.callID, c.opens) {
-		return
+	if l.out != nil && len(f.callID) > 0 && l.wants(f.callID, c.opens) {
+		l.enter(c, f, head, body)
 	}
+	l.show(c, f) // once it has a track
+}
+
+// enter puts a message on its track.
+func (l *ladder) enter(c crossing, f facts, head, body []byte) {
 	m := call.SIPMessage{
 		At: c.at, Received: c.received, Transport: c.transport, Local: c.local, Remote: c.remote,
 	}
@@ -144,7 +153,7 @@ func hideSecrets(head []byte) []byte {
 
 // heardDatagram traces what was read from a UDP socket.
 func (u *UA) heardDatagram(data []byte, from netip.AddrPort, local net.Addr) {
-	if u.ladder == nil {
+	if u.ladder.idle() {
 		return
 	}
 	ours, _ := addrPortOf(local)
@@ -161,7 +170,7 @@ func (s *udpTurn) WriteTo(p []byte, to net.Addr) (int, error) {
 		return len(p), nil
 	}
 	n, err := s.PacketConn.WriteTo(p, to)
-	if err == nil && s.ua.ladder != nil {
+	if err == nil && !s.ua.ladder.idle() {
 		ours, _ := addrPortOf(s.LocalAddr())
 		remote, _ := addrPortOf(to)
 		s.ua.ladder.saw(crossing{data: p, at: at, transport: transportUDP, local: ours, remote: remote})
@@ -172,18 +181,18 @@ func (s *udpTurn) WriteTo(p []byte, to net.Addr) (int, error) {
 // heardStream traces a message that came over a connection: the parser found its ends, so it is written
 // anew. It is called before anything is changed in it.
 func (u *UA) heardStream(msg sipmsg.Message, peer netip.AddrPort) {
-	if u.ladder == nil {
+	if u.ladder.idle() {
 		return
 	}
 	req, _ := msg.(*sipmsg.Request)
 	opens := req != nil && req.IsInvite() && u.known(peer.Addr())
 	id := msg.CallID()
-	if id == nil || !u.ladder.wants([]byte(id.Value()), opens) {
+	if !u.ladder.observed() && (id == nil || !u.ladder.wants([]byte(id.Value()), opens)) {
 		return
 	}
 	u.ladder.saw(crossing{
 		data: []byte(msg.String()), at: time.Now(), received: true, transport: transportTCP,
-		local: u.conns.local(peer), remote: peer,
+		local: u.conns.local(peer), remote: peer, opens: opens,
 	})
 }
 
@@ -201,7 +210,7 @@ func (c *conns) local(peer netip.AddrPort) netip.AddrPort {
 
 // wrote traces what was written to the connection: sipgo writes one message at a time.
 func (t *trackedConn) wrote(data []byte, at time.Time) {
-	if t.conns.ladder == nil {
+	if t.conns.ladder.idle() {
 		return
 	}
 	ours, _ := addrPortOf(t.LocalAddr())
@@ -211,12 +220,12 @@ func (t *trackedConn) wrote(data []byte, at time.Time) {
 // sends traces a message that is about to leave over a TCP connection which sipgo opened by itself: no
 // socket of ours sees those.
 func (u *UA) sends(msg sipmsg.Message) {
-	if u.ladder == nil || !reliable(strings.ToUpper(msg.Transport())) {
+	if u.ladder.idle() || !reliable(strings.ToUpper(msg.Transport())) {
 		return
 	}
 	peer := parsePeer(msg.Destination())
 	id := msg.CallID()
-	if id == nil || u.conns.alive(peer) || !u.ladder.wants([]byte(id.Value()), false) {
+	if u.conns.alive(peer) || !u.ladder.observed() && (id == nil || !u.ladder.wants([]byte(id.Value()), false)) {
 		return
 	}
 	u.ladder.saw(crossing{data: []byte(msg.String()), at: time.Now(), transport: transportTCP, remote: peer})
