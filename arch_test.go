@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"call":             {"media"},
 	"call/calltest":    {"call", "media"},
 	"sip":              {"call", "media"},
+	"hep":              {"call", "media"},
 	"ivr":              {"call", "media"},
 	"acd":              {"call", "media"},
 	"acd/model":        {"acd", "call", "media"},

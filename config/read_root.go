@@ -34,6 +34,7 @@ func (r *reader) root(v value) {
 		field{"records", r.records},
 		field{keyState, r.state},
 		field{keyNode, r.node},
+		field{"observe", r.observe},
 	)
 }
 

@@ -48,6 +48,8 @@ type Config struct {
 	// Calendars by name; key `calendar`, default none.
 	Calendars map[string]Calendar
 	Webhooks  []Webhook // in the order of the file
+	// Observe is who else sees what is said by SIP; key `observe`.
+	Observe Observe
 }
 
 // Service is what the hotline is.

@@ -46,8 +46,12 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	if o.fault == (fault{}) {
 		return copy(data, message)
 	}
+	ours, _ := addrPortOf(conn.LocalAddr())
+	u.ladder.passed(crossing{data: message, at: time.Now(), received: true, transport: transportUDP, local: ours, remote: src})
 	u.refuse(o, func(answer []byte) error {
-		_, err := conn.WriteTo(answer, net.UDPAddrFromAddrPort(o.answerTo(src)))
+		to := o.answerTo(src)
+		u.ladder.passed(crossing{data: answer, at: time.Now(), transport: transportUDP, local: ours, remote: to})
+		_, err := conn.WriteTo(answer, net.UDPAddrFromAddrPort(to))
 		return err
 	})
 	return 0

@@ -67,7 +67,15 @@ func (g *guards) holds(data []byte, now time.Time) bool {
 
 // relayed takes a message of a connection that is for the proxy.
 func (u *UA) relayed(message []byte, from way) bool {
-	return u.site != nil && u.site.relays.takes(message, from)
+	if u.site == nil {
+		return false
+	}
+	at := time.Now() // it is passed on below
+	if !u.site.relays.takes(message, from) {
+		return false
+	}
+	u.ladder.passed(crossing{data: message, at: at, received: true, transport: from.transport, local: from.ours, remote: from.peer})
+	return true
 }
 
 // relayed is UA.relayed for this connection.

@@ -30,12 +30,14 @@ const ladderQuiet = 5 * time.Second
 // ladder keeps what the legs and rings of calls said by SIP until it is handed to Options.Trace: when a
 // dialog has been over and quiet for a while, when its leg moves to another call, and when the user agent
 // closes. Only Call-IDs that are a call's, or an INVITE's that may become one, are kept; any other message
-// costs a look-up. All methods do nothing on nil, which is a user agent without Options.Trace, and may be
-// called from any goroutine. The lock is a leaf; out is called without it.
+// costs a look-up. Without Options.Trace it knows which call a leg's Call-ID belongs to, and keeps no message.
+// All methods do nothing on nil, and may be called from any goroutine. The lock is a leaf; out is called without it.
 type ladder struct {
-	out   func(callID string, messages []call.SIPMessage)
-	alive func() map[string]struct{} // the Call-IDs of legs and rings
+	out   func(callID string, messages []call.SIPMessage) // nil without Options.Trace
+	alive func() map[string]struct{}                      // the Call-IDs of legs and rings
 	quiet time.Duration
+
+	observers observers
 
 	mu        sync.Mutex
 	tracks    map[string]*track // by SIP Call-ID
@@ -56,9 +58,6 @@ type track struct {
 }
 
 func newLadder(out func(string, []call.SIPMessage), alive func() map[string]struct{}) *ladder {
-	if out == nil {
-		return nil
-	}
 	return &ladder{out: out, alive: alive, quiet: ladderQuiet, tracks: make(map[string]*track)}
 }
 
@@ -91,6 +90,9 @@ func (l *ladder) belongs(sipCallID, callID string) {
 	}
 	l.mu.Lock()
 	t := l.tracks[sipCallID]
+	if t == nil && l.out == nil && !l.closed && callID != "" {
+		l.tracks[sipCallID] = &track{call: callID, last: time.Now()} // saw opened none
+	}
 	if t == nil || t.call == callID {
 		l.mu.Unlock()
 		return
@@ -107,7 +109,7 @@ func (l *ladder) belongs(sipCallID, callID string) {
 
 // hand gives messages out.
 func (l *ladder) hand(callID string, messages []call.SIPMessage) {
-	if callID != "" && len(messages) > 0 {
+	if callID != "" && len(messages) > 0 && l.out != nil {
 		l.out(callID, messages)
 	}
 }

@@ -24,16 +24,25 @@ type crossing struct {
 	opens         bool // it is an INVITE that may become a call
 }
 
+// idle: nobody wants to know of any message.
+func (l *ladder) idle() bool { return l == nil || l.out == nil && l.observers.all.Load() == nil }
+
 // saw takes a message as it is on the wire. It is called by whoever reads or writes the socket.
 func (l *ladder) saw(c crossing) {
-	if l == nil {
+	if l.idle() {
 		return
 	}
-	head, body, _ := bytes.Cut(bytes.TrimLeft(c.data, "\r\n"), []byte("\r\n\r\n"))
+	c.data = bytes.TrimLeft(c.data, "\r\n")
+	head, body, _ := bytes.Cut(c.data, endOfHead)
 	f := factsOf(head)
-	if len(f.callID) == 0 || !l.wants(f.callID, c.opens) {
-		return
+	if l.out != nil && len(f.callID) > 0 && l.wants(f.callID, c.opens) {
+		l.enter(c, f, head, body)
 	}
+	l.show(c, f) // once it has a track
+}
+
+// enter puts a message on its track.
+func (l *ladder) enter(c crossing, f facts, head, body []byte) {
 	m := call.SIPMessage{
 		At: c.at, Received: c.received, Transport: c.transport, Local: c.local, Remote: c.remote,
 	}
@@ -144,7 +153,7 @@ func hideSecrets(head []byte) []byte {
 
 // heardDatagram traces what was read from a UDP socket.
 func (u *UA) heardDatagram(data []byte, from netip.AddrPort, local net.Addr) {
-	if u.ladder == nil {
+	if u.ladder.idle() {
 		return
 	}
 	ours, _ := addrPortOf(local)
@@ -161,7 +170,7 @@ func (s *udpTurn) WriteTo(p []byte, to net.Addr) (int, error) {
 		return len(p), nil
 	}
 	n, err := s.PacketConn.WriteTo(p, to)
-	if err == nil && s.ua.ladder != nil {
+	if err == nil && !s.ua.ladder.idle() {
 		ours, _ := addrPortOf(s.LocalAddr())
 		remote, _ := addrPortOf(to)
 		s.ua.ladder.saw(crossing{data: p, at: at, transport: transportUDP, local: ours, remote: remote})
@@ -172,17 +181,17 @@ func (s *udpTurn) WriteTo(p []byte, to net.Addr) (int, error) {
 // heardStream traces a message that came over a connection: the parser found its ends, so it is written
 // anew. It is called before anything is changed in it.
 func (u *UA) heardStream(msg sipmsg.Message, t *trackedConn, peer netip.AddrPort) {
-	if u.ladder == nil {
+	if u.ladder.idle() {
 		return
 	}
 	req, _ := msg.(*sipmsg.Request)
 	opens := req != nil && req.IsInvite() && u.known(peer.Addr())
 	id := msg.CallID()
-	if id == nil || !u.ladder.wants([]byte(id.Value()), opens) {
+	if !u.ladder.observed() && (id == nil || !u.ladder.wants([]byte(id.Value()), opens)) {
 		return
 	}
 	c := crossing{
-		data: []byte(msg.String()), at: time.Now(), received: true, transport: strings.ToUpper(msg.Transport()), remote: peer,
+		data: []byte(msg.String()), at: time.Now(), received: true, transport: strings.ToUpper(msg.Transport()), remote: peer, opens: opens,
 	}
 	if t != nil { // else we made the connection, or it is gone
 		c.transport, c.local = t.transport, t.ours
@@ -192,7 +201,7 @@ func (u *UA) heardStream(msg sipmsg.Message, t *trackedConn, peer netip.AddrPort
 
 // wrote traces what was written to the connection: sipgo writes one message at a time.
 func (t *trackedConn) wrote(data []byte, at time.Time) {
-	if t.conns.ladder == nil {
+	if t.conns.ladder.idle() {
 		return
 	}
 	t.conns.ladder.saw(crossing{data: data, at: at, transport: t.transport, local: t.ours, remote: t.peer})
@@ -202,12 +211,12 @@ func (t *trackedConn) wrote(data []byte, at time.Time) {
 // socket of ours sees those.
 func (u *UA) sends(msg sipmsg.Message) {
 	carrier := strings.ToUpper(msg.Transport())
-	if u.ladder == nil || !reliable(carrier) {
+	if u.ladder.idle() || !reliable(carrier) {
 		return
 	}
 	peer := parsePeer(msg.Destination())
 	id := msg.CallID()
-	if id == nil || u.conns.carried(carrier, peer) != nil || !u.ladder.wants([]byte(id.Value()), false) {
+	if u.conns.carried(carrier, peer) != nil || !u.ladder.observed() && (id == nil || !u.ladder.wants([]byte(id.Value()), false)) {
 		return
 	}
 	u.ladder.saw(crossing{data: []byte(msg.String()), at: time.Now(), transport: carrier, remote: peer})

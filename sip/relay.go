@@ -69,6 +69,7 @@ func (u *UA) put(w way, data []byte) error {
 	}
 	for _, l := range u.listeners {
 		if l.packet != nil && l.bound == w.ours {
+			u.ladder.passed(crossing{data: data, at: time.Now(), transport: transportUDP, local: w.ours, remote: w.peer})
 			_, err := l.packet.WriteTo(data, net.UDPAddrFromAddrPort(w.peer))
 			return err
 		}

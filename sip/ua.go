@@ -37,7 +37,7 @@ type UA struct {
 	plans     atomic.Pointer[plan] // see plan
 	reloads   sync.Mutex           // held while settings are put in force
 	legs      *legTable
-	ladder    *ladder // nil without Options.Trace
+	ladder    *ladder
 	reacks    *reacks
 	transfers transfers // of our own phones
 	// door decides who may call and where the number leads. It is admit, but for a Phone.

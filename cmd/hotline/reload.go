@@ -124,6 +124,7 @@ func (a *app) take() (restart []string, err error) {
 	a.exchange.Reload(next.callSettings())
 	a.web.Apply(next.pageSettings())
 	door()
+	a.aimHEP(cfg)
 	told() // last: it may wait for a disk
 	a.inForce = cfg
 	return restart, nil

@@ -19,6 +19,7 @@ import (
 	"hotline/call"
 	"hotline/config"
 	"hotline/egress"
+	"hotline/hep"
 	"hotline/ivr"
 	"hotline/media"
 	"hotline/media/prompts"
@@ -60,6 +61,8 @@ type app struct {
 	notify    *notify.Hub
 	http      net.Listener
 	others    others // nodes of a hotline of several
+	hep       *hep.Exporter
+	observing func() // ends what the exporter is shown; nil while it is shown nothing. As inForce
 }
 
 // newApp wires and starts everything. On an error what was started is stopped again.
@@ -92,6 +95,7 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 		{"web", a.openWeb},
 		{"webhooks", a.openNotify},
 		{"SIP", a.openSIP},
+		{"HEP", a.openHEP},
 		{"other nodes", a.openSite},
 		{"queues", a.openDesk},
 		{"calls", a.openExchange},
@@ -105,7 +109,7 @@ func newApp(cfg *config.Config, log *zap.Logger) (_ *app, err error) {
 }
 
 // maxParts bounds the parts that start runs.
-const maxParts = 8
+const maxParts = 9
 
 // start runs what serves, once everything is wired. The last started is the first stopped: SIP, so that
 // nothing new comes, then the desk, then the membership among other nodes, then the pages, then those who are told of what
@@ -116,6 +120,7 @@ func (a *app) start() {
 	a.steps.background("web", fail, a.web.Run)
 	a.runSite(fail)
 	a.steps.background("queues", fail, a.center.Run)
+	a.steps.background("HEP", fail, a.hep.Run)
 	a.steps.background("callbacks", fail, func(ctx context.Context) error { return a.exchange.RunCallbacks(ctx) })
 	a.steps.background("SIP", fail, a.ua.Run)
 	a.started.Store(true)

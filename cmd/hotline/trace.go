@@ -107,16 +107,7 @@ func whyNone(rec call.Record, cfg *config.Config) string {
 
 // open are the numbers that need not be masked: the hotline's own, and agents'.
 func (t *traceCmd) open(cfg *config.Config, rec call.Record) []string {
-	open := []string{rec.OwnNumber()}
-	for _, g := range cfg.Agents {
-		open = append(open, g.ID)
-	}
-	for _, k := range cfg.Trunks {
-		for number := range k.Numbers {
-			open = append(open, number)
-		}
-	}
-	return open
+	return append(openNumbers(cfg), rec.OwnNumber())
 }
 
 func (t *traceCmd) printJSON(con *console, rec call.Record, ladder []call.SIPMessage) error {

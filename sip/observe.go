@@ -1,0 +1,169 @@
+package sip
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"hotline/call"
+)
+
+// observers are who is shown every SIP message as it crosses a socket. With none, a message costs one load of a
+// pointer. The zero value has none; its methods may be called from any goroutine.
+type observers struct {
+	mu  sync.Mutex // held to change who they are
+	all atomic.Pointer[[]*onlooker]
+}
+
+type onlooker struct{ show func(call.WireMessage) }
+
+// add has show told of each message until the function returned is called, which may be more than once.
+func (o *observers) add(show func(call.WireMessage)) (stop func()) {
+	one := &onlooker{show}
+	o.change(func(all []*onlooker) []*onlooker { return append(slices.Clone(all), one) })
+	return func() {
+		o.change(func(all []*onlooker) []*onlooker {
+			return slices.DeleteFunc(slices.Clone(all), func(other *onlooker) bool { return other == one })
+		})
+	}
+}
+
+func (o *observers) change(to func([]*onlooker) []*onlooker) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var all []*onlooker
+	if now := o.all.Load(); now != nil {
+		all = *now
+	}
+	if all = to(all); len(all) == 0 {
+		o.all.Store(nil)
+		return
+	}
+	o.all.Store(&all)
+}
+
+// Observe has show told of every SIP message that crosses a socket from now on, secrets hidden, until stop is called:
+// those of calls, of registrations, of other nodes whose agents are reached through this one, and those that are
+// refused; not what is dropped unanswered, such as what strangers send too much of, nor line ends that keep a NAT's
+// binding alive. show is called from any goroutine, with locks held: it must not wait, and call nothing of the user
+// agent. It may be called once more by each goroutine while stop returns.
+func (u *UA) Observe(show func(call.WireMessage)) (stop func()) { return u.ladder.observers.add(show) }
+
+// CallOf is the id of the call that a SIP Call-ID belongs to, and a few seconds after its end still; empty when there
+// is none.
+func (u *UA) CallOf(sipCallID string) string {
+	u.ladder.mu.Lock()
+	defer u.ladder.mu.Unlock()
+	if t := u.ladder.tracks[sipCallID]; t != nil {
+		return t.call
+	}
+	return ""
+}
+
+// AgentAt is the id of an agent whose phone is registered at exactly this source; empty when there is none.
+// transport is as in a Via, such as UDP.
+func (u *UA) AgentAt(transport string, remote netip.AddrPort) string {
+	agent, _ := u.registrar.agentAt(transport, remote)
+	return agent
+}
+
+// observed tells whether anybody is shown messages.
+func (l *ladder) observed() bool { return l != nil && l.observers.all.Load() != nil }
+
+// show shows a message to the observers; f is of its head.
+func (l *ladder) show(c crossing, f facts) {
+	all := l.observers.all.Load()
+	if all == nil || len(c.data) == 0 {
+		return
+	}
+	m := call.WireMessage{
+		At: c.at, Received: c.received, Transport: c.transport, Local: c.local, Remote: c.remote,
+		CallID: string(f.callID), Data: withoutSecrets(c.data),
+	}
+	l.mu.Lock()
+	if t := l.tracks[m.CallID]; t != nil {
+		m.Call, m.Party, m.Agent = t.call, t.party, t.agent
+	}
+	l.mu.Unlock()
+	for _, o := range *all {
+		o.show(m)
+	}
+}
+
+// passed shows a message of which no ladder is kept: one between other nodes and their agents, or one that is refused.
+func (l *ladder) passed(c crossing) {
+	if !l.observed() {
+		return
+	}
+	c.data = bytes.TrimLeft(c.data, "\r\n")
+	head, _, _ := bytes.Cut(c.data, endOfHead)
+	l.show(c, factsOf(head))
+}
+
+var endOfHead = []byte("\r\n\r\n")
+
+// withoutSecrets is a copy of a message as a call.WireMessage has it.
+func withoutSecrets(data []byte) []byte {
+	head, body, parted := bytes.Cut(data, endOfHead)
+	out := make([]byte, 0, len(data))
+	hiding := false
+	for line := range bytes.Lines(head) {
+		if hiding && folds(line) {
+			continue
+		}
+		if hiding = credentials(line); hiding {
+			name, _, _ := bytes.Cut(line, []byte(":"))
+			out = append(append(out, bytes.TrimSpace(name)...), ": (hidden)"...)
+			line = line[len(bytes.TrimRight(line, "\r\n")):] // its end
+		}
+		out = append(out, line...)
+	}
+	if !parted {
+		return out
+	}
+	out = append(out, endOfHead...)
+	begin := len(out)
+	out = append(out, body...)
+	for line := range bytes.Lines(out[begin:]) {
+		blotKey(line)
+	}
+	return out
+}
+
+// Lines of a session description that have a key: RFC 4568 section 9.1, where it follows a word of its own, and RFC 8866
+// section 5.12.
+var (
+	cryptoLine = []byte("a=crypto:")
+	keyLine    = []byte("k=")
+	inlineWord = []byte("inline:")
+)
+
+// blotKey writes asterisks over a line's key, so that the line stays as long as the message's Content-Length has it.
+func blotKey(line []byte) {
+	line = bytes.TrimRight(line, "\r\n")
+	from := 0
+	switch {
+	case begins(line, keyLine):
+		from = len(keyLine)
+	case begins(line, cryptoLine):
+		from = len(cryptoLine)
+		for i := from; i < len(line); i++ {
+			if begins(line[i:], inlineWord) {
+				from = i + len(inlineWord)
+				break
+			}
+		}
+	default:
+		return
+	}
+	for i := from; i < len(line); i++ {
+		line[i] = '*'
+	}
+}
+
+// begins tells whether text begins with a word, in whatever case.
+func begins(text, word []byte) bool {
+	return len(text) >= len(word) && bytes.EqualFold(text[:len(word)], word)
+}
