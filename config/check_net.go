@@ -72,7 +72,7 @@ func (r *reader) checkPorts() {
 	c := r.cfg
 	var bound []socket
 	for i, l := range c.SIP.Listen {
-		bound = append(bound, socket{r.listenPath(i), l.Network, l.Address})
+		bound = append(bound, socket{r.listenPath(i), l.Socket(), l.Address})
 	}
 	bound = append(bound, socket{"http.listen", tcp, c.HTTP.Listen})
 	bound = append(bound, r.nodeSockets()...)

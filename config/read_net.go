@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,10 +14,11 @@ import (
 const (
 	udp = "udp"
 	tcp = "tcp"
+	tls = "tls"
 )
 
 const (
-	wantListen = "udp://ADDRESS:PORT or tcp://ADDRESS:PORT, such as udp://192.0.2.10:5060"
+	wantListen = "TRANSPORT://ADDRESS:PORT, such as udp://192.0.2.10:5060"
 	wantRange  = "a range LOW-HIGH of UDP ports, such as 20000-24999"
 )
 
@@ -78,18 +80,37 @@ func (r *reader) listeners(v value) {
 	r.cfg.SIP.Listen, r.listenPaths = list, paths
 }
 
-// listener takes udp://a:p, or {address: udp://a:p, advertise: a}.
-func (v value) listener() (Listener, bool) { return v.listens(wantListen, value.uri) }
+// listener takes udp://a:p, or {address: udp://a:p, advertise: a}; with TLS the latter, with certificate and key.
+func (v value) listener() (l Listener, ok bool) {
+	l, ok = v.listens(wantListen, value.uri, func(l *Listener) []field {
+		return []field{
+			{keyCertificate, func(v value) { v.text(&l.Certificate, pathShape) }},
+			{keyKey, func(v value) { v.text(&l.Key, pathShape) }},
+		}
+	})
+	for _, file := range []struct{ key, path string }{{keyCertificate, l.Certificate}, {keyKey, l.Key}} {
+		path := v.path + "." + file.key
+		switch {
+		case !ok || v.r.broken[path]:
+		case l.Secured() && file.path == "":
+			v.problem(quote(l.Network+"://"+l.Address.String())+" without "+file.key,
+				"{address: "+l.Network+"://"+l.Address.String()+", certificate: FILE, key: FILE}, both PEM")
+		case !l.Secured() && file.path != "":
+			v.r.report(path, "a file for a transport that does not encrypt, "+l.Network, "tls, or no "+file.key)
+		}
+	}
+	return l, ok
+}
 
-// listens takes an address to listen at, as leaf reads it, or {address: it, advertise: a}.
-func (v value) listens(want string, leaf func(v value, l *Listener) bool) (l Listener, ok bool) {
+// listens takes an address to listen at, as leaf reads it, or {address: it, advertise: a}, with more fields.
+func (v value) listens(want string, leaf func(v value, l *Listener) bool, more func(l *Listener) []field) (l Listener, ok bool) {
 	if v.node.Kind != yaml.MappingNode {
 		return l, leaf(v, &l)
 	}
 	advertise := ""
-	v.fields(
-		field{keyAddress, func(v value) { ok = leaf(v, &l) }},
-		field{"advertise", func(v value) {
+	fields := []field{
+		{keyAddress, func(v value) { ok = leaf(v, &l) }},
+		{"advertise", func(v value) {
 			var a netip.Addr
 			if p, err := netip.ParseAddrPort(v.node.Value); err == nil && v.node.Kind == yaml.ScalarNode {
 				l.Advertise = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
@@ -98,7 +119,11 @@ func (v value) listens(want string, leaf func(v value, l *Listener) bool) (l Lis
 			}
 			advertise = v.path
 		}},
-	)
+	}
+	if more != nil {
+		fields = append(fields, more(&l)...)
+	}
+	v.fields(fields...)
 	switch {
 	case !v.r.written(v.path + "." + keyAddress):
 		v.problem("no address", "address: "+want)
@@ -120,8 +145,8 @@ func (v value) uri(l *Listener) bool {
 		v.problem(v.found(), wantListen)
 		return false
 	}
-	if scheme != udp && scheme != tcp {
-		v.problem("the transport "+quote(scheme), "udp or tcp; others are not available in this version")
+	if !slices.Contains([]string{udp, tcp, tls}, scheme) {
+		v.problem("the transport "+quote(scheme), "udp, tcp or tls; others are not available in this version")
 		return false
 	}
 	l.Network = scheme

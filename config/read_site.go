@@ -66,7 +66,7 @@ func (v value) endpoint(dst *Listener, network, want string) {
 	l, ok := v.listens(want, func(v value, l *Listener) bool {
 		text, ok := v.scalar(want)
 		return ok && v.addrPort(&l.Address, text, want)
-	})
+	}, nil)
 	if l.Network = network; ok {
 		*dst = l
 	}

@@ -108,13 +108,27 @@ type Overload struct {
 
 // Listener is one address that SIP is received on.
 type Listener struct {
-	// Network is "udp" or "tcp".
+	// Network is "udp", "tcp" or "tls".
 	Network string
 	// Address to bind. Port 0 takes a free one, and is accepted on loopback only.
 	Address netip.AddrPort
 	// Advertise is what peers are told instead, for a listener behind NAT; the zero value means
 	// Address. It is never zero when Address is unspecified. Its port is Address's unless it was given.
 	Advertise netip.AddrPort
+	// Certificate and Key are files (PEM), keys `certificate` and `key`: what a listener of TLS shows, with its chain, and
+	// the key to it. Empty for other transports.
+	Certificate, Key string
+}
+
+// Secured tells whether what goes by the listener is encrypted.
+func (l Listener) Secured() bool { return l.Network == tls }
+
+// Socket is the kind of socket that the listener binds: "udp" or "tcp".
+func (l Listener) Socket() string {
+	if l.Network == udp {
+		return udp
+	}
+	return tcp
 }
 
 // Expires bounds how long a registration lasts, in whole seconds (RFC 3261 section 10.3).
@@ -252,7 +266,7 @@ type Trunk struct {
 
 // TrunkAddress is where a carrier takes calls.
 type TrunkAddress struct {
-	// Network is "udp" or "tcp".
+	// Network is "udp", "tcp" or "tls".
 	Network string
 	// Host is an IP address, without brackets, or a name.
 	Host string

@@ -29,20 +29,25 @@ func CheckCertificate(certificate, key string) error {
 	return err
 }
 
-func readCertificate(certificate, key string) (*tls.Certificate, error) {
+func readCertificate(certificate, key string) (*shown, error) {
 	c, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
 		return nil, fmt.Errorf("read the certificate %s with the key %s: %w", certificate, key, err)
 	}
-	return &c, nil
+	return &shown{c, certificate, key}, nil
 }
 
 // certificate is what one listener shows.
 type certificate struct {
 	listener   string // as it is configured
-	file, key  string
-	shown      atomic.Pointer[tls.Certificate]
+	now        atomic.Pointer[shown]
 	seen, told filesSeen // of run alone: how the files were at the last look, and when they were last judged
+}
+
+// shown is a certificate, and the files it was read from. It is immutable.
+type shown struct {
+	tls.Certificate
+	file, key string
 }
 
 // filesSeen tells files that have changed from those that have not.
@@ -51,8 +56,8 @@ type filesSeen struct {
 	size    [2]int64
 }
 
-func (c *certificate) look() (s filesSeen) {
-	for i, name := range []string{c.file, c.key} {
+func look(file, key string) (s filesSeen) {
+	for i, name := range []string{file, key} {
 		if at, err := os.Stat(name); err == nil { // what is not there is seen as such
 			s.changed[i], s.size[i] = at.ModTime(), at.Size()
 		}
@@ -63,16 +68,16 @@ func (c *certificate) look() (s filesSeen) {
 // errCertificateOver: a new certificate is worse than the one it would replace.
 var errCertificateOver = errors.New("its time is over, and that of the one in force is not")
 
-// read reads the files anew. Errors: they cannot be read, do not belong together, or hold a certificate whose time is over
-// while one is in force whose is not.
-func (c *certificate) read() (*tls.Certificate, error) {
-	next, err := readCertificate(c.file, c.key)
+// read reads two files for the listener. Errors: they cannot be read, do not belong together, or hold a certificate whose
+// time is over while one is in force whose is not.
+func (c *certificate) read(file, key string) (*shown, error) {
+	next, err := readCertificate(file, key)
 	if err != nil {
 		return nil, fmt.Errorf("certificate of %s: %w", c.listener, err)
 	}
-	now, old := time.Now(), c.shown.Load()
+	now, old := time.Now(), c.now.Load()
 	if old != nil && next.Leaf.NotAfter.Before(now) && old.Leaf.NotAfter.After(now) {
-		return nil, fmt.Errorf("certificate of %s: %s, until %s: %w", c.listener, c.file, next.Leaf.NotAfter.Format(time.DateTime), errCertificateOver)
+		return nil, fmt.Errorf("certificate of %s: %s, until %s: %w", c.listener, file, next.Leaf.NotAfter.Format(time.DateTime), errCertificateOver)
 	}
 	return next, nil
 }
@@ -92,59 +97,62 @@ func newCertificates(ls []Listener, m *metrics, log *zap.Logger) (*certificates,
 		if o.Network != networkTLS {
 			continue
 		}
-		c := &certificate{listener: o.Network + "://" + o.Address.String(), file: o.Certificate, key: o.Key}
-		c.seen = c.look()
+		c := &certificate{listener: o.name(), seen: look(o.Certificate, o.Key)}
 		c.told = c.seen
 		all.list = append(all.list, c)
 	}
-	shown, err := all.read()
+	next, err := all.read(ls)
 	if err != nil {
 		return nil, err
 	}
-	all.put(shown)
+	all.put(next)
 	return all, nil
 }
 
 // of is the certificate of a listener; nil where it has none.
 func (a *certificates) of(o Listener) *certificate {
 	for _, c := range a.list {
-		if c.listener == o.Network+"://"+o.Address.String() && c.file == o.Certificate && c.key == o.Key {
+		if c.listener == o.name() {
 			return c
 		}
 	}
 	return nil
 }
 
-// read reads all anew; nothing changes by it, and an error tells of every one that cannot be had.
-func (a *certificates) read() (map[*certificate]*tls.Certificate, error) {
-	next := make(map[*certificate]*tls.Certificate, len(a.list))
+// read reads those of listeners that are there; nothing changes by it, and an error tells of every one that cannot be had.
+func (a *certificates) read(ls []Listener) (map[*certificate]*shown, error) {
+	next := make(map[*certificate]*shown, len(a.list))
 	var errs []error
-	for _, c := range a.list {
-		shown, err := c.read()
+	for _, o := range ls {
+		c := a.of(o)
+		if c == nil {
+			continue // it has none, or is there after a restart
+		}
+		one, err := c.read(o.Certificate, o.Key)
 		if err != nil {
 			a.metrics.certs.WithLabelValues(certificateRefused).Inc()
 			errs = append(errs, err)
 		}
-		next[c] = shown
+		next[c] = one
 	}
 	return next, errors.Join(errs...)
 }
 
 // put has who connects from now on shown these. What is open stays as it is.
-func (a *certificates) put(next map[*certificate]*tls.Certificate) {
+func (a *certificates) put(next map[*certificate]*shown) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for c, shown := range next {
-		old := c.shown.Swap(shown)
+	for c, one := range next {
+		old := c.now.Swap(one)
 		a.metrics.certs.WithLabelValues(certificateLoaded).Inc()
-		a.metrics.expires.WithLabelValues(c.listener).Set(float64(shown.Leaf.NotAfter.Unix()))
+		a.metrics.expires.WithLabelValues(c.listener).Set(float64(one.Leaf.NotAfter.Unix()))
 		fields := []zap.Field{
-			zap.String("listener", c.listener), zap.String("file", c.file), zap.String("subject", shown.Leaf.Subject.String()),
-			zap.Time("until", shown.Leaf.NotAfter),
+			zap.String("listener", c.listener), zap.String("file", one.file), zap.String("subject", one.Leaf.Subject.String()),
+			zap.Time("until", one.Leaf.NotAfter),
 		}
-		if shown.Leaf.NotAfter.Before(time.Now()) {
+		if one.Leaf.NotAfter.Before(time.Now()) {
 			a.log.Warn("certificate of a listener is out of date: put another in its file", fields...)
-		} else if old != nil && !old.Leaf.Equal(shown.Leaf) {
+		} else if old != nil && !old.Leaf.Equal(one.Leaf) {
 			a.log.Info("certificate of a listener exchanged", fields...)
 		}
 	}
@@ -171,17 +179,17 @@ func (a *certificates) run(ctx context.Context, every time.Duration) error {
 }
 
 func (a *certificates) lookAt(c *certificate) {
-	before := c.seen
-	c.seen = c.look()
+	before, old := c.seen, c.now.Load()
+	c.seen = look(old.file, old.key)
 	if c.seen != before || c.seen == c.told {
 		return
 	}
 	c.told = c.seen
-	next, err := c.read()
+	next, err := c.read(old.file, old.key)
 	if err != nil {
 		a.metrics.certs.WithLabelValues(certificateRefused).Inc()
 		a.log.Error("changed certificate not taken, the one before stays in force", zap.Error(err))
 		return
 	}
-	a.put(map[*certificate]*tls.Certificate{c: next})
+	a.put(map[*certificate]*shown{c: next})
 }

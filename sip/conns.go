@@ -352,6 +352,9 @@ func (t *trackedConn) write(b []byte, within time.Duration) (int, error) {
 
 func (t *trackedConn) Close() error {
 	err := t.Conn.Close()
+	if t.shake != nil {
+		err = nil // the good-bye of TLS does not reach who has gone before, which is no fault
+	}
 	t.once.Do(func() {
 		close(t.gone)
 		t.conns.remove(t)

@@ -103,7 +103,7 @@ func (t *trackedConn) shakes(ctx context.Context) error {
 func wrapTLS(c *certificate) func(net.Conn) (net.Conn, func(context.Context) error) {
 	config := &tls.Config{
 		MinVersion:     tls.VersionTLS12, // RFC 8996: neither 1.0 nor 1.1
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.shown.Load(), nil },
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &c.now.Load().Certificate, nil },
 	}
 	return func(raw net.Conn) (net.Conn, func(context.Context) error) {
 		secured := tls.Server(&steady{Conn: raw}, config)

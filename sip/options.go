@@ -27,6 +27,9 @@ type Listener struct {
 	Certificate, Key string
 }
 
+// name is how a listener is told of.
+func (l *Listener) name() string { return l.Network + "://" + l.Address.String() }
+
 // Options of a user agent.
 type Options struct {
 	Listen []Listener

@@ -19,6 +19,9 @@ type Settings struct {
 	// Overload has no effect where New was given neither this nor a registry.
 	Overload OverloadOptions
 	Abuse    AbuseOptions
+	// Listen are the listeners as they are to be. Those that are there are shown other certificates; nothing else of
+	// them changes, and none comes or goes.
+	Listen []Listener
 }
 
 // plan is who may call in besides agents, and where numbers lead, in and out. It is replaced whole; in itself
@@ -77,7 +80,7 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 	if err := ro.check(); err != nil {
 		return nil, fmt.Errorf("agents: %w", err)
 	}
-	shown, err := u.certificates.read()
+	shown, err := u.certificates.read(s.Listen)
 	if err != nil {
 		return nil, err
 	}

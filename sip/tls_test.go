@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ type pemFiles struct {
 	cert, key string
 }
 
-func newIdentity(t *testing.T, name string) *pemFiles {
+func newPEM(t *testing.T, name string) *pemFiles {
 	t.Helper()
 	dir := t.TempDir()
 	i := &pemFiles{t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
@@ -106,8 +107,8 @@ func newTLSPeer(t *testing.T, at net.Addr, to netip.AddrPort) *peer {
 	return &peer{t: t, conn: c, in: bufio.NewReader(c), to: to, over: transportTLS}
 }
 
-// shown is the name in the certificate that a new connection is shown.
-func shown(t *testing.T, at netip.AddrPort) string {
+// nameAt is the name in the certificate that a new connection is shown.
+func nameAt(t *testing.T, at netip.AddrPort) string {
 	t.Helper()
 	return shownTo(newTLSPeer(t, nil, at))
 }
@@ -128,7 +129,7 @@ func (p *peer) served() {
 // says TLS. A certificate that is exchanged meanwhile is shown to who comes then, and disturbs nobody.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	id := newIdentity(t, "first")
+	id := newPEM(t, "first")
 	legs := make(chan call.Leg, 2)
 	r := newRig(t, listensTLS(id, func(o *Options) { o.OnIncoming = untilOver(legs) }))
 	agent := newTLSPeer(t, nil, r.tls())
@@ -148,7 +149,7 @@ func TestTLS(t *testing.T) {
 	taken := next(t, legs)
 
 	id.write("second", time.Hour)
-	require.Eventually(t, func() bool { return shown(t, r.tls()) == "second" }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return nameAt(t, r.tls()) == "second" }, testWait, time.Millisecond)
 	agent.served()
 	taken.Hangup(call.CauseBye)
 	caller.p.respond(caller.p.expect("BYE sip:caller@", "BYE"), 200, "OK", "", "")
@@ -197,7 +198,7 @@ func (p *peer) dialAs8001() *talk {
 // The keep-alive of a flow, between messages (RFC 5626 section 4.4.1).
 func TestTLSKeepAlive(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, listensTLS(newIdentity(t, "one"), nil))
+	r := newRig(t, listensTLS(newPEM(t, "one"), nil))
 	p := newTLSPeer(t, nil, r.tls())
 	for range 2 {
 		p.write("\r\n\r\n")
@@ -212,7 +213,7 @@ func TestTLSKeepAlive(t *testing.T) {
 // A new file that is no good changes nothing, and is told of: by what looks at the files, and by a reload.
 func TestTLSCertificateBroken(t *testing.T) {
 	t.Parallel()
-	id := newIdentity(t, "good")
+	id := newPEM(t, "good")
 	core, log := observer.New(zap.ErrorLevel)
 	r := newRig(t, listensTLS(id, func(o *Options) { o.Logger = zap.New(core) }))
 	other, _ := pemOf(t, "other", time.Hour)
@@ -232,17 +233,17 @@ func TestTLSCertificateBroken(t *testing.T) {
 		if broken.key != nil {
 			id.put(id.key, broken.key)
 		}
-		_, err := r.Reload(Settings{})
+		_, err := r.Reload(Settings{Listen: r.o.Listen})
 		require.ErrorContains(t, err, id.cert, name)
 		require.Eventually(t, func() bool { return log.Len() > refused }, testWait, time.Millisecond, name)
 		refused = log.Len()
 		require.Contains(t, log.All()[refused-1].ContextMap()["error"], id.cert, name)
-		require.Equal(t, "good", shown(t, r.tls()), name)
+		require.Equal(t, "good", nameAt(t, r.tls()), name)
 	}
 	require.GreaterOrEqual(t, testutil.ToFloat64(r.metrics.certs.WithLabelValues(certificateRefused)), float64(refused))
 
 	id.write("better", time.Hour)
-	require.Eventually(t, func() bool { return shown(t, r.tls()) == "better" }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return nameAt(t, r.tls()) == "better" }, testWait, time.Millisecond)
 	listener := "tls://127.0.0.1:0"
 	require.InDelta(t, time.Now().Add(time.Hour).Unix(), testutil.ToFloat64(r.metrics.expires.WithLabelValues(listener)), testWait.Seconds()+1)
 }
@@ -250,26 +251,38 @@ func TestTLSCertificateBroken(t *testing.T) {
 // A reload reads the files, without waiting to be looked at.
 func TestTLSCertificateReloaded(t *testing.T) {
 	t.Parallel()
-	id := newIdentity(t, "first")
+	id := newPEM(t, "first")
 	r := newRig(t, listensTLS(id, func(o *Options) { o.looks = time.Hour }))
 	p := newTLSPeer(t, nil, r.tls())
 	id.write("second", time.Hour)
-	require.Equal(t, "first", shown(t, r.tls()))
-	put, err := r.Reload(Settings{})
+	require.Equal(t, "first", nameAt(t, r.tls()))
+	put, err := r.Reload(Settings{Listen: r.o.Listen})
 	require.NoError(t, err)
-	require.Equal(t, "first", shown(t, r.tls()), "nothing is in force yet")
+	require.Equal(t, "first", nameAt(t, r.tls()), "nothing is in force yet")
 	put()
-	require.Equal(t, "second", shown(t, r.tls()))
+	require.Equal(t, "second", nameAt(t, r.tls()))
+
+	third := newPEM(t, "third")
+	listen := slices.Clone(r.o.Listen)
+	listen[2].Certificate, listen[2].Key = third.cert, third.key
+	put, err = r.Reload(Settings{Listen: listen})
+	require.NoError(t, err)
+	put()
+	require.Equal(t, "third", nameAt(t, r.tls()))
+	put, err = r.Reload(Settings{Listen: listen[:2]}) // that listener ends with a restart
+	require.NoError(t, err)
+	put()
+	require.Equal(t, "third", nameAt(t, r.tls()))
 	p.served()
 }
 
 // One that cannot be served with is told at the start, by what it is for. One whose time is over is shown all the same.
 func TestTLSCertificateAtStart(t *testing.T) {
 	t.Parallel()
-	id := newIdentity(t, "over")
+	id := newPEM(t, "over")
 	id.write("over", -time.Hour)
 	r := newRig(t, listensTLS(id, nil))
-	require.Equal(t, "over", shown(t, r.tls()))
+	require.Equal(t, "over", nameAt(t, r.tls()))
 	require.NoError(t, CheckCertificate(id.cert, id.key))
 
 	require.NoError(t, os.Remove(id.key))
@@ -284,7 +297,7 @@ func TestTLSCertificateAtStart(t *testing.T) {
 // Who connects and does not shake hands is gone after a while, and holds up nobody meanwhile; each has a share.
 func TestTLSHandshake(t *testing.T) {
 	t.Parallel()
-	id := newIdentity(t, "one")
+	id := newPEM(t, "one")
 	t.Run("idle", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, listensTLS(id, shortConns))
@@ -368,7 +381,7 @@ func TestTLSOpenSSL(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("needs openssl")
 	}
-	id := newIdentity(t, "one")
+	id := newPEM(t, "one")
 	r := newRig(t, listensTLS(id, nil))
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
 		ctx, cancel := context.WithTimeout(t.Context(), testWait)

@@ -29,8 +29,9 @@ func TestEverything(t *testing.T) {
 	require.Empty(t, missingKeys(t, text), "of README.md's keys, in testdata/everything.yaml")
 
 	first := testkit.FreePorts(t, 40)
+	_, cert, key := testkit.Certificate(t)
 	file := write(t, strings.NewReplacer(
-		"PORTS", fmt.Sprintf("%d-%d", first, first+39), "DATA", filepath.Join(t.TempDir(), "data"), "PROMPTS", ownPrompts(t), "CERTIFICATES", certificates(t),
+		"PORTS", fmt.Sprintf("%d-%d", first, first+39), "DATA", filepath.Join(t.TempDir(), "data"), "PROMPTS", ownPrompts(t), "CERTIFICATES", certificates(t), "TLSCERT", cert, "TLSKEY", key,
 	).Replace(string(text)))
 	code, out, complaints := command(t, "check", file)
 	require.Zero(t, code, complaints)

@@ -160,7 +160,7 @@ func keepTokens(cfg, before *config.Config) error {
 func startsWith(c *config.Config) map[string]any {
 	sip := c.SIP
 	with := map[string]any{
-		"sip.listen": sip.Listen, "sip.realm": sip.Realm, "sip.digest": sip.Digest, "sip.max_calls": sip.MaxCalls,
+		"sip.listen": bound(sip.Listen), "sip.realm": sip.Realm, "sip.digest": sip.Digest, "sip.max_calls": sip.MaxCalls,
 		"sip.ping": sip.Ping, "sip.t1": sip.T1, "sip.trying_after": sip.TryingAfter, "sip.expires": sip.Expires,
 		"sip.trace_keep": sip.TraceKeep, "sip.session_expires": sip.SessionExpires, "sip.min_se": sip.MinSE,
 		"media": c.Media, "http.listen": c.HTTP.Listen, "data": c.Data, "records": c.Records, "state": c.State, "node": c.Node, "drain": c.Drain, "recorder": c.Recorder,
@@ -171,6 +171,15 @@ func startsWith(c *config.Config) map[string]any {
 		with["targets.answer_rings"], with["targets.ring"] = c.Targets.AnswerRings, c.Targets.Ring
 	}
 	return with
+}
+
+// bound are listeners but for their certificates, which a reload exchanges.
+func bound(ls []config.Listener) []config.Listener {
+	ls = slices.Clone(ls)
+	for i := range ls {
+		ls[i].Certificate, ls[i].Key = "", ""
+	}
+	return ls
 }
 
 // needRestart names what changed since the start and takes effect at the next one, in order.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -30,11 +31,8 @@ func (a *app) openSIP() (err error) {
 	if s.TraceKeep > 0 {
 		o.Trace = a.store.Trace
 	}
-	for _, l := range s.Listen {
-		o.Listen = append(o.Listen, sip.Listener{Network: l.Network, Address: l.Address, Advertise: l.Advertise})
-	}
 	set := a.doorSettings()
-	o.Agents, o.Trunks, o.Queues, o.Dial, o.Alarm, o.Codes = set.Agents, set.Trunks, set.Queues, set.Dial, set.Alarm, set.Codes
+	o.Listen, o.Agents, o.Trunks, o.Queues, o.Dial, o.Alarm, o.Codes = set.Listen, set.Agents, set.Trunks, set.Queues, set.Dial, set.Alarm, set.Codes
 	o.Overload, o.Abuse = set.Overload, set.Abuse
 	a.ua, err = sip.New(o)
 	if err != nil {
@@ -46,7 +44,7 @@ func (a *app) openSIP() (err error) {
 
 // doorSettings are who may call and register, and where numbers lead, of the configuration.
 func (a *app) doorSettings() (s sip.Settings) {
-	s.Alarm, s.Abuse = a.alarmDoor(), abuseOf(a.cfg.SIP.Abuse)
+	s.Alarm, s.Abuse, s.Listen = a.alarmDoor(), abuseOf(a.cfg.SIP.Abuse), listeners(a.cfg)
 	const percent = 100
 	o := a.cfg.SIP.Overload
 	s.Overload = sip.OverloadOptions{Lag: o.Lag, CPU: float64(o.CPU) / percent, Rate: float64(o.Rate)}
@@ -85,6 +83,32 @@ func abuseOf(c config.Abuse) sip.AbuseOptions {
 		Failures: sip.PerHost(c.Failures.PerHost), AccountFailures: c.Failures.Account,
 		BanFirst: c.Ban.First, BanMost: c.Ban.Most, Never: c.Never, Scanners: c.Scanners,
 	}
+}
+
+// listeners are the addresses that SIP is received on.
+func listeners(c *config.Config) []sip.Listener {
+	out := make([]sip.Listener, len(c.SIP.Listen))
+	for i, l := range c.SIP.Listen {
+		out[i] = sip.Listener{
+			Network: l.Network, Address: l.Address, Advertise: l.Advertise, Certificate: l.Certificate, Key: l.Key,
+		}
+	}
+	return out
+}
+
+// checkListeners: what a listener of TLS shows can be read, and is a pair.
+func checkListeners(c *config.Config) (found []config.Finding) {
+	for i, l := range c.SIP.Listen {
+		if !l.Secured() {
+			continue
+		}
+		if err := sip.CheckCertificate(l.Certificate, l.Key); err != nil {
+			found = append(found, config.Finding{
+				Path: fmt.Sprintf("sip.listen[%d].certificate", i), Found: err.Error(), Want: "two files of PEM, a certificate and the key to it",
+			})
+		}
+	}
+	return found
 }
 
 // outBy is how numbers outside are called through a trunk; nil where they are not.

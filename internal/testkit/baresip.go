@@ -27,7 +27,7 @@ type BaresipOptions struct {
 	RegisterFails bool
 	// Lasts is how long its registrations are to last, in seconds; it renews them a little before. 0 is 60.
 	Lasts int
-	// Transport is udp (also when empty) or tcp.
+	// Transport is udp (also when empty), tcp, or tls, with which it believes any certificate.
 	Transport string
 	// Auto: it answers every call at once. Otherwise it rings until Accept or Hangup.
 	Auto bool

@@ -19,6 +19,13 @@ import (
 // certificate are the files of a server on 127.0.0.1, and of the authority that signed it.
 type certificate struct{ ca, cert, key string }
 
+// Certificate makes an authority and a certificate for 127.0.0.1, and returns their files, of PEM, which go with the test.
+func Certificate(tb testing.TB) (ca, cert, key string) {
+	tb.Helper()
+	c := newCertificate(tb, tb.TempDir())
+	return c.ca, c.cert, c.key
+}
+
 // newCertificate makes an authority, and a certificate for 127.0.0.1 and localhost, in a folder; all PEM.
 func newCertificate(tb testing.TB, dir string) certificate {
 	tb.Helper()

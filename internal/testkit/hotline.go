@@ -46,6 +46,8 @@ type HotlineOptions struct {
 	Data string
 	// Records is the URL of a PostgreSQL database; empty: records are in a file.
 	Records string
+	// Certificate and Key are files (PEM) to serve TLS with; empty: it listens for none.
+	Certificate, Key string
 	// Host is the address that it listens on; empty is 127.0.0.1, where all tests are. Another is of this test alone, in
 	// 127.0.0.0/8, and MediaPorts may be more than a block then.
 	Host string
@@ -69,8 +71,8 @@ const token = "a-token-of-the-tests"
 
 // Hotline is the program, serving. Its methods may be called from any goroutine, but Start and Kill.
 type Hotline struct {
-	// SIP is host:port of its SIP listeners, UDP and TCP; HTTP of its pages.
-	SIP, HTTP string
+	// SIP is host:port of its SIP listeners, UDP and TCP; HTTP of its pages; TLS of its SIP over TLS, if asked for.
+	SIP, HTTP, TLS string
 	// SIPPort is the port of SIP, and MediaPorts are those of RTP.
 	SIPPort    int
 	MediaPorts PortRange
@@ -90,6 +92,7 @@ type Hotline struct {
 // Offsets in a hotline's block of ports.
 const (
 	httpOffset       = 1
+	tlsOffset        = 2
 	mediaOffset      = 10
 	defaultMedia     = 100
 	hostMedia        = 20000 // the first port for audio on an address of a test's own
@@ -147,11 +150,16 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		rest += ", advertise: " + wallHost
 		h.Wall = startWall(tb, h.MediaPorts)
 	}
-	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"], ping: %s%s}
+	secured := ""
+	if o.Certificate != "" {
+		h.TLS = fmt.Sprintf("%s:%d", o.Host, first+tlsOffset)
+		secured = fmt.Sprintf(`, {address: "tls://%s", certificate: %s, key: %s}`, h.TLS, o.Certificate, o.Key)
+	}
+	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"%s], ping: %s%s}
 media: {address: %s, ports: %d-%d%s}
 http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
 data: %s
-%s`, h.SIP, h.SIP, orElse(o.Ping, "10s"), more, o.Host, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
+%s`, h.SIP, h.SIP, secured, orElse(o.Ping, "10s"), more, o.Host, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
 	if o.Records != "" {
 		h.text += "records: \"" + o.Records + "\"\n"
 	}

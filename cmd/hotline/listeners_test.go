@@ -1,0 +1,32 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
+)
+
+// TestCheckListeners: a certificate that cannot be served with is found before it is served with, and named with its line.
+func TestCheckListeners(t *testing.T) {
+	t.Parallel()
+	_, cert, key := testkit.Certificate(t)
+	_, _, other := testkit.Certificate(t)
+	yaml := func(key string) string {
+		return "sip:\n  listen:\n    - udp://127.0.0.1:0\n    - {address: \"tls://127.0.0.1:0\", certificate: " + cert + ", key: " + key + "}\n"
+	}
+	code, _, complaints := command(t, "check", write(t, yaml(key)))
+	require.Zero(t, code, complaints)
+	for name, wrong := range map[string]string{"not there": key + ".none", "another's": other} {
+		code, _, complaints = command(t, "check", write(t, yaml(wrong)))
+		require.NotZero(t, code, name)
+		require.Contains(t, complaints, ":4:", name)
+		require.Contains(t, complaints, "sip.listen[1].certificate: read the certificate "+cert+" with the key "+wrong, name)
+	}
+	require.NoError(t, os.Remove(cert))
+	code, _, complaints = command(t, "check", write(t, yaml(key)))
+	require.NotZero(t, code)
+	require.Contains(t, complaints, "no such file")
+}
