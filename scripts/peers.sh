@@ -17,10 +17,13 @@ peers=(
 	redis-server:redis-server
 	postgres:postgresql
 	gcc:gcc,libc6-dev
+	promtool:prometheus
+	systemd-analyze:systemd
+	nft:nftables
 )
 
-# Debian does not put PostgreSQL's programs on the PATH.
-for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done
+# Debian does not put PostgreSQL's programs on the PATH, nor nft on that of a user.
+for bin in /usr/lib/postgresql/*/bin /usr/sbin; do PATH=$PATH:$bin; done
 
 missing=() packages=()
 look() {
@@ -66,6 +69,7 @@ stop() { # program service
 stop kamailio kamailio
 stop redis-server redis-server
 stop postgres postgresql
+stop promtool prometheus
 for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done
 look
 [ "${#missing[@]}" -eq 0 ] || complain "They were installed, and are not on the PATH."
