@@ -17,6 +17,10 @@ type FloodOptions struct {
 	Server netip.AddrPort
 	// Number is dialled, From calls.
 	Number, From string
+	// Numbers, if there are any, are dialled in turn instead of Number.
+	Numbers []string
+	// Hold is how long a call lasts from its 200 on; 0 hangs up at once.
+	Hold time.Duration
 	// Rate is how many calls begin in a second, evenly; above 0.
 	Rate float64
 	// For is how long calls begin; those under way then are waited for.
@@ -32,6 +36,8 @@ type FloodFigures struct {
 	Refused   int // a final response other than 200 to INVITE or BYE
 	Silent    int // no final response in 64·T1
 	Resent    int // requests sent again
+	// Statuses are the final responses to INVITEs, by number dialled and status.
+	Statuses map[string]map[int]int
 	// Setup are the times from INVITE to 200, sorted.
 	Setup []time.Duration
 	// Took is the time in which the calls began.
@@ -68,6 +74,7 @@ type flood struct {
 	calls   map[int]*floodCall
 	waiting []*floodCall // those under way, and some that are over: see overdue
 	figures FloodFigures
+	held    []*floodCall // answered, in the order in which they are to hang up
 }
 
 // Flood loads a server with calls, and returns when the last has ended. Two goroutines do it: this one, which
@@ -93,6 +100,13 @@ func Flood(ctx context.Context, o FloodOptions) (figures FloodFigures, err error
 	f := &flood{
 		o: o, conn: conn, self: self, calls: make(map[int]*floodCall),
 		run: fmt.Sprintf("%x", time.Now().UnixNano()),
+	}
+	f.figures.Statuses = make(map[string]map[int]int)
+	if len(o.Numbers) == 0 {
+		f.o.Numbers = []string{o.Number}
+	}
+	for _, number := range f.o.Numbers {
+		f.figures.Statuses[number] = make(map[int]int)
 	}
 	heard := make(chan heard, 1024)
 	done := make(chan struct{})
@@ -129,6 +143,7 @@ func (f *flood) loop(ctx context.Context, heard <-chan heard) {
 			f.begin(due-f.figures.Offered, now)
 			f.figures.Took = elapsed
 		}
+		f.hangUp(now)
 		f.overdue(now)
 		if elapsed >= f.o.For && len(f.calls) == 0 {
 			return
@@ -138,11 +153,21 @@ func (f *flood) loop(ctx context.Context, heard <-chan heard) {
 
 func (f *flood) begin(n int, now time.Time) {
 	for range n {
-		c := &floodCall{flood: f, index: f.figures.Offered, begun: now}
+		c := &floodCall{
+			flood: f, index: f.figures.Offered, begun: now, number: f.o.Numbers[f.figures.Offered%len(f.o.Numbers)],
+		}
 		f.figures.Offered++
 		f.calls[c.index] = c
 		c.send(c.invite(), now)
 		f.waiting = append(f.waiting, c)
+	}
+}
+
+// hangUp ends the calls that have lasted long enough.
+func (f *flood) hangUp(now time.Time) {
+	for len(f.held) > 0 && !now.Before(f.held[0].until) {
+		f.held[0].bye(now)
+		f.held = f.held[1:]
 	}
 }
 

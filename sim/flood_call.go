@@ -17,9 +17,11 @@ type floodCall struct {
 	flood  *flood
 	index  int
 	begun  time.Time
-	to     string // the To of the 200, with its tag
-	target string // its Contact
-	ack    []byte // sent again for every 200 that is repeated
+	number string    // dialled
+	until  time.Time // when it is to hang up
+	to     string    // the To of the 200, with its tag
+	target string    // its Contact
+	ack    []byte    // sent again for every 200 that is repeated
 	over   bool
 
 	// The request that waits for its answer: when it was sent first, when it is to be sent again (zero when not),
@@ -63,6 +65,7 @@ func (c *floodCall) take(m heard) {
 	case m.method == invite && m.status < 300:
 		c.answered(m)
 	case m.method == invite:
+		c.final(m.status)
 		c.write(c.message("ACK", c.uri(), m.to, c.branch("i"), 1, nil))
 		c.refused()
 	case m.status < 300:
@@ -75,12 +78,25 @@ func (c *floodCall) take(m heard) {
 
 func (c *floodCall) answered(m heard) {
 	f := c.flood
+	c.final(m.status)
 	f.figures.Setup = append(f.figures.Setup, m.at.Sub(c.begun))
 	c.to, c.target = m.to, m.contact
 	c.ack = c.message("ACK", c.target, c.to, c.branch("a"), 1, nil)
 	c.write(c.ack)
-	c.send(c.message("BYE", c.target, c.to, c.branch("b"), 2, nil), m.at)
+	if f.o.Hold <= 0 {
+		c.bye(m.at)
+		return
+	}
+	c.again, c.until = time.Time{}, m.at.Add(f.o.Hold)
+	f.held = append(f.held, c)
 }
+
+func (c *floodCall) bye(now time.Time) {
+	c.send(c.message("BYE", c.target, c.to, c.branch("b"), 2, nil), now)
+}
+
+// final counts the final response to the INVITE.
+func (c *floodCall) final(status int) { c.flood.figures.Statuses[c.number][status]++ }
 
 func (c *floodCall) refused() {
 	c.flood.figures.Refused++
@@ -92,7 +108,7 @@ func (c *floodCall) end() {
 	delete(c.flood.calls, c.index)
 }
 
-func (c *floodCall) uri() string { return "sip:" + c.flood.o.Number + "@" + c.flood.o.Server.String() }
+func (c *floodCall) uri() string { return "sip:" + c.number + "@" + c.flood.o.Server.String() }
 
 func (c *floodCall) branch(of string) string {
 	return "z9hG4bK" + of + c.flood.run + strconv.Itoa(c.index)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -136,3 +138,43 @@ func TestFlood(t *testing.T) {
 		require.ErrorIs(t, err, sim.ErrBadOptions)
 	})
 }
+
+// Numbers are dialled in turn and counted by what each met; who is answered hangs up after a while, and not before.
+func TestFloodHolds(t *testing.T) {
+	t.Parallel()
+	const hold = 300 * time.Millisecond
+	var mu sync.Mutex
+	answered := map[string]time.Time{}
+	var shortest time.Duration
+	server := scriptedServer(t, func(request string, _ int) []string {
+		mu.Lock()
+		defer mu.Unlock()
+		id := callID.FindString(request)
+		switch {
+		case strings.HasPrefix(request, "INVITE sip:1@"):
+			answered[id] = time.Now()
+			return []string{respond(request, "200 OK")}
+		case strings.HasPrefix(request, "INVITE"):
+			return []string{respond(request, "486 Busy Here")}
+		case strings.HasPrefix(request, "BYE"):
+			if d := time.Since(answered[id]); shortest == 0 || d < shortest {
+				shortest = d
+			}
+			return []string{respond(request, "200 OK")}
+		}
+		return nil
+	})
+	f, err := sim.Flood(t.Context(), sim.FloodOptions{
+		Server: server, Numbers: []string{"1", "1", "2"}, From: "9", Rate: 100, For: 300 * time.Millisecond, Hold: hold,
+	})
+	require.NoError(t, err)
+	require.Equal(t, 30, f.Offered)
+	require.Equal(t, 20, f.Completed)
+	require.Equal(t, 10, f.Refused)
+	require.Equal(t, map[string]map[int]int{"1": {200: 20}, "2": {486: 10}}, f.Statuses)
+	mu.Lock()
+	defer mu.Unlock()
+	require.GreaterOrEqual(t, shortest, hold-2*time.Millisecond, "but for what the 200 was under way")
+}
+
+var callID = regexp.MustCompile(`(?m)^Call-ID: .*$`)

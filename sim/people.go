@@ -38,6 +38,7 @@ func (w *World) begin(ctx context.Context) {
 
 // call is one caller's life: dial, listen, choose, wait, talk, hang up.
 func (w *World) call(ctx context.Context) {
+	dialled := time.Now()
 	choice := w.choose()
 	number, joined := w.newCaller()
 	defer w.forget(number)
@@ -61,7 +62,7 @@ func (w *World) call(ctx context.Context) {
 		w.lost.Add(1)
 		return
 	}
-	w.waitAndTalk(ctx, leg, joined)
+	w.waitAndTalk(ctx, leg, joined, dialled)
 }
 
 // press listens a while, and presses a key. It reports whether the leg and the world lasted so long.
@@ -70,7 +71,7 @@ func (w *World) press(ctx context.Context, leg call.Leg, key media.Key) bool {
 }
 
 // waitAndTalk waits for an agent as long as patience lasts, and then talks.
-func (w *World) waitAndTalk(ctx context.Context, leg call.Leg, joined <-chan struct{}) {
+func (w *World) waitAndTalk(ctx context.Context, leg call.Leg, joined <-chan struct{}, dialled time.Time) {
 	patience := time.NewTimer(w.about(w.o.Patience))
 	defer patience.Stop()
 	select {
@@ -86,6 +87,7 @@ func (w *World) waitAndTalk(ctx context.Context, leg call.Leg, joined <-chan str
 		return
 	}
 	w.answered.Add(1)
+	w.waited(time.Since(dialled))
 	if during(ctx, leg, w.talk(), w.speaks(caller)) {
 		w.talked.Add(1)
 	}

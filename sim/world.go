@@ -29,6 +29,7 @@ type World struct {
 	rand   *rand.Rand
 	joined map[string]chan struct{} // by caller's number: closed when an agent answered
 	number int
+	waits  []time.Duration
 
 	dialled, calling, refused, gaveUp, lost, answered, talked, missed atomic.Int64
 	wg                                                                sync.WaitGroup
@@ -184,6 +185,20 @@ func (w *World) Figures() Figures {
 		GaveUp: w.gaveUp.Load(), Lost: w.lost.Load(), Answered: w.answered.Load(),
 		Talked: w.talked.Load(), Missed: w.missed.Load(),
 	}
+}
+
+// Waits are how long each caller who was answered by an agent had waited, from dialling on, in the order of the answers.
+func (w *World) Waits() []time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.waits)
+}
+
+// waited notes one of them.
+func (w *World) waited(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waits = append(w.waits, d)
 }
 
 // pause waits, and reports whether ctx is still alive.

@@ -172,7 +172,7 @@ func TestOverloadDoesNotFlap(t *testing.T) {
 				return 3 * costlessRate
 			}
 			return costlessRate / 2
-		}, time.Minute)
+		})
 		require.Equal(t, []level{levelLimited, levelNormal}, s.levels)
 		require.Greater(t, s.refusedFrom.Sub(begun), 20*time.Second)
 		require.Less(t, s.refusedTo.Sub(begun), 42*time.Second)
@@ -183,7 +183,7 @@ func TestOverloadDoesNotFlap(t *testing.T) {
 func TestOverloadWithoutControl(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := simulate(OverloadOptions{}, 2*costlessRate, time.Minute)
+		s := simulate(OverloadOptions{}, 2*costlessRate)
 		require.Greater(t, s.quantile(0.5), 10*time.Second)
 	})
 }

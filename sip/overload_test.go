@@ -53,15 +53,15 @@ func (s *served) quantile(q float64) time.Duration {
 	return s.setup[min(len(s.setup)-1, int(q*float64(len(s.setup))))]
 }
 
-// simulate has one processor serve calls that come at random, so many a second, one after the other; of a hundred, five
+// simulate has one processor serve calls for a minute that come at random, so many a second, one after the other; of a hundred, five
 // are alarms, five are agents', thirty cannot lead to an alarm. What comes in the first five seconds is not counted.
-func simulate(o OverloadOptions, rate float64, takes time.Duration) served {
-	return simulateAt(o, func() float64 { return rate }, takes)
+func simulate(o OverloadOptions, rate float64) served {
+	return simulateAt(o, func() float64 { return rate })
 }
 
 // simulateAt is simulate for a rate that changes.
-func simulateAt(o OverloadOptions, rate func() float64, takes time.Duration) (s served) {
-	const warm = 5 * time.Second
+func simulateAt(o OverloadOptions, rate func() float64) (s served) {
+	const warm, takes = 5 * time.Second, time.Minute
 	c := newOverload(o)
 	rnd := rand.New(rand.NewPCG(7, 7))
 	queue := make(chan newcomer, 1<<17)
@@ -119,10 +119,10 @@ func simulateAt(o OverloadOptions, rate func() float64, takes time.Duration) (s 
 			continue
 		}
 		s.offered[a.class]++
-		switch v {
-		case admitShort:
+		if v == admitShort {
 			s.short++
-		case admitted:
+		}
+		if v == admitted {
 			s.by[a.class]++
 			s.setup = append(s.setup, time.Since(a.at))
 		}
@@ -137,13 +137,12 @@ func simulateAt(o OverloadOptions, rate func() float64, takes time.Duration) (s 
 func TestOverloadKeepsWhatItCompletes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const takes = time.Minute
-		half, limit := simulate(usual, costlessRate/2, takes), simulate(usual, costlessRate, takes)
+		half, limit := simulate(usual, costlessRate/2), simulate(usual, costlessRate)
 		require.Equal(t, levelNormal, half.most())
 		require.Equal(t, half.offered, half.by)
 		require.Zero(t, half.short)
 		for _, times := range []float64{2, 3} {
-			s := simulate(usual, times*costlessRate, takes)
+			s := simulate(usual, times*costlessRate)
 			t.Logf("%gx: %d and %d short of %v; limit %d and %d short; p99 %v, limit %v; by %v", times, s.completed(), s.short,
 				s.offered, limit.completed(), limit.short, s.quantile(0.99), limit.quantile(0.99), s.by)
 			require.GreaterOrEqual(t, s.completed(), limit.completed()*95/100)
