@@ -21,15 +21,19 @@ func (r *reader) checkDial() {
 		} else {
 			seen[d.Prefix] = i
 		}
-		if d.Through == "" {
-			continue
+		ways := d.Ways
+		if ways == nil {
+			ways = [][]DialWay{{{Trunk: d.Through}}}
 		}
-		at := slices.IndexFunc(c.Trunks, func(t Trunk) bool { return t.Name == d.Through })
-		switch {
-		case at < 0 && !r.gaps["trunks"]:
-			r.report(path+".through", "no trunk "+quote(d.Through), "the name of a trunk"+suggest(r, d.Through, sortedKeys(names)))
-		case at >= 0 && !r.written(trunkPath(at)+".address"):
-			r.report(path+".through", "a trunk without address", "trunks: address: "+wantTrunkAddress)
+		through := map[string]bool{}
+		for _, group := range ways {
+			for _, w := range group {
+				r.checkThrough(path+".through", w.Trunk, names)
+				if w.Trunk != "" && through[w.Trunk] {
+					r.report(path+".through", "trunk "+quote(w.Trunk)+" again", "each trunk once")
+				}
+				through[w.Trunk] = true
+			}
 		}
 	}
 	for i, t := range c.Trunks {
@@ -37,6 +41,20 @@ func (r *reader) checkDial() {
 		if r.written(trunkPath(i) + "." + keyRegister + "." + keyAddress) {
 			r.checkListens(trunkPath(i)+"."+keyRegister+"."+keyAddress, t.Register.Address)
 		}
+	}
+}
+
+// checkThrough: a trunk that numbers are called through is there, and has an address; "" was reported before.
+func (r *reader) checkThrough(path, name string, names map[string]bool) {
+	if name == "" {
+		return
+	}
+	at := slices.IndexFunc(r.cfg.Trunks, func(t Trunk) bool { return t.Name == name })
+	switch {
+	case at < 0 && !r.gaps["trunks"]:
+		r.report(path, "no trunk "+quote(name), "the name of a trunk"+suggest(r, name, sortedKeys(names)))
+	case at >= 0 && !r.written(trunkPath(at)+"."+keyAddress):
+		r.report(path, "a trunk without address", "trunks: address: "+wantTrunkAddress)
 	}
 }
 

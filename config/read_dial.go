@@ -24,8 +24,8 @@ const wantTrunkAddress = "udp://HOST:PORT or tcp://HOST:PORT, where the carrier 
 func (r *reader) trunkOut(t *Trunk) []field {
 	return []field{
 		{keyAddress, func(v value) { v.trunkAddress(&t.Address) }},
-		{"username", func(v value) { v.text(&t.Username, realmShape) }},
-		{"password", func(v value) {
+		{keyUsername, func(v value) { v.text(&t.Username, realmShape) }},
+		{keyPassword, func(v value) {
 			if !v.secret(&t.Password) {
 				v.problem("a password that is not set", "one that is, or no username either")
 			}

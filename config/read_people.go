@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"net/netip"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -62,7 +63,7 @@ func (r *reader) agents(v value) {
 		item.fields(
 			field{"id", func(v value) { v.text(&a.ID, idShape) }},
 			field{keyName, func(v value) { v.text(&a.Name, titleShape) }},
-			field{"password", func(v value) {
+			field{keyPassword, func(v value) {
 				if !v.secret(&a.Password) {
 					v.problem("a password that is not set", "one that is; an agent without cannot register")
 				}
@@ -102,6 +103,7 @@ func (r *reader) trunks(v value) {
 			{keyName, func(v value) { v.text(&t.Name, nameShape) }},
 			{"allow", func(v value) { t.Allow = r.allow(v) }},
 			{keySRTP, func(v value) { oneOf(v, &t.SRTP, SRTPOff, SRTPOptional, SRTPRequired) }},
+			{keyPing, func(v value) { v.duration(&t.Ping, 0, 10*time.Minute) }},
 			{keyRegister, func(v value) { v.register(&t) }},
 			{"numbers", func(v value) {
 				v.entries(func(number string, child value) {
@@ -117,6 +119,7 @@ func (r *reader) trunks(v value) {
 		item.require(keyName, nameShape.want)
 		item.settleRegister(&t)
 		item.settleOut(&t)
+		item.settlePing(&t)
 		r.cfg.Trunks = append(r.cfg.Trunks, t)
 	})
 }
@@ -172,7 +175,7 @@ func (r *reader) dial(v value) {
 		d := Dial{PerMinute: 10, AtOnce: 4}
 		item.fields(
 			field{"prefix", func(v value) { v.text(&d.Prefix, prefixShape) }},
-			field{"through", func(v value) { v.text(&d.Through, nameShape) }},
+			field{"through", func(v value) { v.through(&d) }},
 			field{"per_minute", func(v value) { v.integer(&d.PerMinute, 1, 6000) }},
 			field{"at_once", func(v value) { v.integer(&d.AtOnce, 1, 1000) }},
 			field{keyHours, func(v value) { v.hours(&d.Hours) }},

@@ -1,9 +1,18 @@
 package config
 
-import "time"
+import (
+	"time"
 
-// keyRegister is a key of trunks.
-const keyRegister = "register"
+	"go.yaml.in/yaml/v3"
+)
+
+// Keys of trunks, and some of others.
+const (
+	keyRegister = "register"
+	keyPing     = "ping"
+	keyUsername = "username"
+	keyPassword = "password"
+)
 
 const (
 	leastRegister   = time.Minute
@@ -16,16 +25,16 @@ func (v value) register(t *Trunk) {
 	g.Expires = defaultRegister
 	v.fields(
 		field{keyAddress, func(v value) { v.trunkAddress(&g.Address) }},
-		field{"username", func(v value) { v.text(&g.Username, realmShape) }},
-		field{"password", func(v value) {
+		field{keyUsername, func(v value) { v.text(&g.Username, realmShape) }},
+		field{keyPassword, func(v value) {
 			if !v.secret(&g.Password) {
 				v.problem("a password that is not set", "one that is")
 			}
 		}},
 		field{"expires", func(v value) { v.seconds(&g.Expires, leastRegister, day) }},
 	)
-	v.require("username", realmShape.want)
-	v.require("password", wantSecret)
+	v.require(keyUsername, realmShape.want)
+	v.require(keyPassword, wantSecret)
 }
 
 // settleRegister gives a registration the trunk's address, where it has none of its own, and calls through the trunk the
@@ -44,5 +53,51 @@ func (v value) settleRegister(t *Trunk) {
 	}
 	if t.Address != (TrunkAddress{}) && t.Username == "" && !v.r.written(v.path+".username") {
 		t.Username, t.Password = t.Register.Username, t.Register.Password
+	}
+}
+
+// settlePing reports a ping that has nowhere to go, or is not within what it may be: the bounds have a hole.
+func (v value) settlePing(t *Trunk) {
+	path := v.path + "." + keyPing
+	switch {
+	case t.Ping == 0:
+	case t.Ping < time.Second:
+		v.r.report(path, brief(t.Ping), "0s, which is never, or at least 1s")
+	case !v.r.written(v.path+"."+keyAddress) && !v.r.written(v.path+"."+keyRegister):
+		v.r.report(path, "a trunk that is not called out through", "address: "+wantTrunkAddress+"; or register")
+	}
+}
+
+const wantThrough = "a trunk's name, or a list: each a name, or {NAME: WEIGHT, NAME: WEIGHT} of those that share the calls"
+
+// through takes a trunk's name, or a list of names and of groups that share the calls by weight.
+func (v value) through(d *Dial) {
+	if v.node.Kind != yaml.SequenceNode {
+		v.text(&d.Through, nameShape)
+		return
+	}
+	v.items(wantThrough, func(_ int, item value) {
+		var group []DialWay
+		if item.node.Kind != yaml.MappingNode {
+			w := DialWay{Weight: 1}
+			item.text(&w.Trunk, nameShape)
+			group = append(group, w)
+		} else {
+			item.entries(func(name string, child value) {
+				w := DialWay{Trunk: name}
+				child.integer(&w.Weight, 1, 100)
+				group = append(group, w)
+			})
+		}
+		if len(group) > 0 {
+			d.Ways = append(d.Ways, group)
+		}
+	})
+	if len(d.Ways) == 0 && !v.r.broken[v.path] {
+		v.problem("an empty list", wantThrough)
+		return
+	}
+	if len(d.Ways) > 0 {
+		d.Through = d.Ways[0][0].Trunk
 	}
 }

@@ -30,3 +30,19 @@ trunks:
 	require.Equal(t, []string{"v", "q"}, []string{b.Username, b.Password.Reveal()})
 	require.Equal(t, []string{"u", "p"}, []string{b.Register.Username, b.Register.Password.Reveal()})
 }
+
+// through may name several trunks, in groups that share the calls; one name is what it always was.
+func TestThrough(t *testing.T) {
+	c := parse(t, `
+trunks:
+  - {name: a, allow: [203.0.113.5], numbers: {"96777": {queue: consult}}, address: udp://192.0.2.1:5060, ping: 30s}
+  - {name: b, allow: [203.0.113.6], numbers: {"96777": {queue: consult}}, address: udp://192.0.2.2:5060}
+  - {name: c, allow: [203.0.113.7], numbers: {"96777": {queue: consult}}, address: udp://192.0.2.3:5060}
+dial: [{prefix: "1", through: [{a: 3, b: 1}, c]}, {prefix: "2", through: c}]
+`, nil)
+	require.Equal(t, [][]config.DialWay{{{Trunk: "a", Weight: 3}, {Trunk: "b", Weight: 1}}, {{Trunk: "c", Weight: 1}}}, c.Dial[0].Ways)
+	require.Equal(t, "a", c.Dial[0].Through)
+	require.Nil(t, c.Dial[1].Ways)
+	require.Equal(t, 30*time.Second, c.Trunks[0].Ping)
+	require.Zero(t, c.Trunks[1].Ping)
+}

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"net"
 	"net/netip"
-	"strconv"
 	"time"
 )
 
@@ -235,54 +233,25 @@ const (
 
 // Dial is one kind of number that the hotline may call. None: it never calls out.
 type Dial struct {
-	Prefix    string // of the number: a + or none, then digits
-	Through   string // the trunk's name
-	PerMinute int    // calls begun, 1 to 6000, default 10
-	AtOnce    int    // calls in progress, 1 to 1000, default 4
-	Hours     Hours  // when, in the service's time zone; default always
+	Prefix  string // of the number: a + or none, then digits
+	Through string // the trunk's name; of several, the first
+	// Ways are the trunks, where key through has more than one name: those of a group share the calls, and the next group
+	// has what they do not take. Else nil.
+	Ways      [][]DialWay
+	PerMinute int   // calls begun, 1 to 6000, default 10
+	AtOnce    int   // calls in progress, 1 to 1000, default 4
+	Hours     Hours // when, in the service's time zone; default always
+}
+
+// DialWay is one of several trunks that share calls.
+type DialWay struct {
+	Trunk  string
+	Weight int // 1 to 100: its part of the group's calls
 }
 
 // Hours are a part of the day, counted from midnight; To may be before From, and spans midnight then. The
 // zero value is always.
 type Hours struct{ From, To time.Duration }
-
-// Trunk is a carrier that calls in without registering, or because we have registered there, and that numbers outside are called through if it has an address.
-type Trunk struct {
-	Name    string
-	Allow   []netip.Prefix         // sources; masked, IPv4 never mapped into IPv6; never everything
-	Numbers map[string]Destination // numbers dialled, and where each leads
-	// Address is where it takes calls; the zero value: it is not called out through.
-	Address TrunkAddress
-	// Username and Password answer its challenge; both empty where it knows us by our address.
-	Username string
-	Password Secret
-	// Register is how it is told where we are; the zero value: it knows.
-	Register TrunkRegister
-	// From is the number that is shown to who is called; default the least of Numbers.
-	From string
-	// SRTP is whether audio through it is encrypted; key `srtp`, default off.
-	SRTP SRTP
-}
-
-// TrunkAddress is where a carrier takes calls.
-type TrunkAddress struct {
-	// Network is "udp", "tcp" or "tls".
-	Network string
-	// Host is an IP address, without brackets, or a name.
-	Host string
-	Port uint16 // never 0
-}
-
-// HostPort is HOST:PORT, an IPv6 address in brackets.
-func (a TrunkAddress) HostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))) }
-
-// TrunkRegister is how we register to a carrier (RFC 3261 section 10.2). Key `trunks[].register`.
-type TrunkRegister struct {
-	Address  TrunkAddress  // of the registrar; default the trunk's
-	Username string        // of the account there; also the trunk's where that has none
-	Password Secret        // never empty
-	Expires  time.Duration // asked for: whole seconds from 60s to 24h, default 1h
-}
 
 // Destination is where a number, a key or a menu's end leads: exactly one field is set, but for Agent. A number of a
 // trunk leads to a menu or a queue.

@@ -89,3 +89,66 @@ func TestRegistersAtCarrier(t *testing.T) {
 		})
 	}
 }
+
+// twoCarriers is city with two trunks that numbers outside are called through, the first of which is asked whether it lives.
+func twoCarriers(first, second *testkit.Carrier) string {
+	trunk := func(name string, c *testkit.Carrier) string {
+		return fmt.Sprintf("  - {name: %s, allow: [127.9.0.1], address: \"udp://%s\", username: %q, password: %s, from: \"96777\", ping: 1s}\n",
+			name, c.Addr, carrierAccount, carrierPassword)
+	}
+	yaml := strings.Replace(city, "trunks:\n", "dial: [{prefix: \"139\", through: [first, second]}]\ntrunks:\n"+trunk("first", first)+trunk("second", second), 1)
+	return strings.Replace(yaml, "repair:    {", `repair:    {when_empty: turn, overflow: {empty: {dial: "13912345678"}}, `, 1)
+}
+
+// TestFailsOverToTheNextTrunk: calls outside go by the first of two carriers, which both want our password. When it is
+// killed they go by the second, at once; once it is known to be down it is not even tried; and when it is back it has them
+// again.
+func TestFailsOverToTheNextTrunk(t *testing.T) {
+	t.Parallel()
+	outside := testkit.StartAgent(t, testkit.SippAgent{Tone: thirdTone, Calls: 4})
+	carrier := func() *testkit.Carrier {
+		return testkit.StartCarrier(t, testkit.CarrierOptions{
+			Account: carrierAccount, Password: carrierPassword, Outside: fmt.Sprintf("127.0.0.1:%d", outside.Port),
+		})
+	}
+	first, second := carrier(), carrier()
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: twoCarriers(first, second), T1: 100 * time.Millisecond, Race: true})
+	up := func(want float64) {
+		t.Helper()
+		testkit.Within(t, testkit.Patience, "the first trunk's state to be known", func() bool {
+			return h.Metric(`hotline_trunk_up{trunk="first"}`) == want
+		})
+	}
+	outcome := func(trunk, outcome string) int {
+		return int(h.Metric(fmt.Sprintf(`hotline_dial_total{outcome=%q,trunk=%q}`, outcome, trunk)))
+	}
+	called := 0
+	call := func(through string, answered int) {
+		t.Helper()
+		called++
+		from := fmt.Sprintf("139%08d", called)
+		c := caller(t, testkit.BaresipOptions{User: from})
+		c.Dial(h.Number("96110"))
+		h.AwaitCall("talking outside", func(r testkit.Record) bool {
+			return r.From == from && len(r.Talks) == 1 && r.Talks[0].Joined != nil
+		})
+		require.Equal(t, answered, outcome(through, "answered"))
+		c.Hangup()
+		h.AwaitCall("over", func(r testkit.Record) bool { return r.From == from && testkit.Finished(r) })
+	}
+	up(1)
+	call("first", 1)
+
+	first.Kill()
+	call("second", 1)
+	up(0)
+	tried := outcome("first", "unreachable")
+	call("second", 2)
+	require.Equal(t, tried, outcome("first", "unreachable"), "it is known to be down")
+
+	first.Start()
+	up(1)
+	call("first", 2)
+	require.Zero(t, outside.Wait(), outside.Messages())
+	require.NotContains(t, h.Log(), carrierPassword)
+}

@@ -62,14 +62,14 @@ func (a *app) doorSettings() (s sip.Settings) {
 			numbers[number] = next
 		}
 		s.Trunks = append(s.Trunks, sip.TrunkOptions{
-			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Secure: media.Security(t.SRTP),
+			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Ping: t.Ping, Secure: media.Security(t.SRTP),
 		})
 	}
 	s.Codes = a.cfg.Codes.All()
 	s.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
 	for _, d := range a.cfg.Dial {
 		s.Dial = append(s.Dial, sip.DialRule{
-			Prefix: d.Prefix, Trunk: d.Through, PerMinute: d.PerMinute, AtOnce: d.AtOnce,
+			Prefix: d.Prefix, Trunk: d.Through, Through: waysOf(d), PerMinute: d.PerMinute, AtOnce: d.AtOnce,
 			Hours: sip.Hours{From: d.Hours.From, To: d.Hours.To, Location: a.cfg.Service.Timezone},
 		})
 	}
@@ -122,6 +122,19 @@ func outBy(t config.Trunk) *sip.TrunkOut {
 	}
 }
 
+// waysOf are the trunks of a rule, where it names several.
+func waysOf(d config.Dial) [][]sip.TrunkShare {
+	var out [][]sip.TrunkShare
+	for _, group := range d.Ways {
+		var shares []sip.TrunkShare
+		for _, w := range group {
+			shares = append(shares, sip.TrunkShare{Trunk: w.Trunk, Weight: w.Weight})
+		}
+		out = append(out, shares)
+	}
+	return out
+}
+
 // registerBy is how a trunk is told where we are; nil where it knows.
 func registerBy(t config.Trunk) *sip.TrunkRegister {
 	r := t.Register
@@ -138,7 +151,7 @@ func (a *app) trunkStates() []web.Trunk {
 	states := a.ua.Trunks()
 	out := make([]web.Trunk, len(states))
 	for i, s := range states {
-		out[i] = web.Trunk{Name: s.Name, Registration: s.Registration, Until: s.Until, Code: s.Code}
+		out[i] = web.Trunk{Name: s.Name, Up: s.Up, Registration: s.Registration, Until: s.Until, Code: s.Code}
 	}
 	return out
 }
