@@ -21,7 +21,7 @@ const (
 	rtpHeader    = 12
 	notedGap     = 500 * time.Millisecond // lesser ones are not written down
 	lateTick     = 300 * time.Millisecond // so late, the machine was busy with something else: what was heard then proves nothing
-	lineRest     = 10 * time.Second       // before a port is used again: late packets of its last call are no other's
+	lineRest     = 30 * time.Second       // before a port is used again: a node that was stopped sends what it had for its last call
 	keyPackets   = 5
 	markPeriod   = 8
 	markRepeated = frameSize / markPeriod

@@ -78,8 +78,12 @@ func TestJudge(t *testing.T) {
 			l.CallID, l.Invited, l.Ended = "x", sec(40.5), sec(41.5)
 			e.Legs = append(e.Legs, l)
 		}},
-		"a caller hears nothing":             {ruleHears, func(e *evidence) { e.Attempts[1].Gaps = []span{{sec(6), sec(8.1)}} }},
-		"an agent hears nothing":             {ruleHears, func(e *evidence) { e.Legs[1].Gaps = []span{{sec(5), sec(7.1)}} }},
+		"a caller hears nothing": {ruleHears, func(e *evidence) { e.Attempts[1].Gaps = []span{{sec(6), sec(8.1)}} }},
+		"an agent hears nothing": {ruleHears, func(e *evidence) { e.Legs[1].Gaps = []span{{sec(5), sec(7.1)}} }},
+		"an agent who answered long before the edge was cut off": {ruleHears, func(e *evidence) {
+			e.Faults = append(e.Faults, fault{Kind: faultCutNodes, Node: 0, span: span{sec(7), sec(10)}})
+			e.Attempts[1].Gaps = []span{{sec(7), sec(10)}}
+		}},
 		"nothing heard before the node died": {ruleHears, func(e *evidence) { e.Attempts[3].Gaps = []span{{sec(17), sec(23)}} }},
 		"nothing heard after a stop": {ruleHears, func(e *evidence) {
 			e.Attempts[2].Ended = sec(59)
@@ -139,6 +143,10 @@ func TestJudge(t *testing.T) {
 // TestJudgeExcuses: what is nobody's fault, or was said to be lost, is not held against anybody.
 func TestJudgeExcuses(t *testing.T) {
 	for name, spoil := range map[string]func(e *evidence){
+		"an agent who answered as the edge was cut off": func(e *evidence) {
+			e.Faults = append(e.Faults, fault{Kind: faultCutNodes, Node: 0, span: span{sec(5), sec(9)}})
+			e.Legs[1].Gaps, e.Attempts[1].Gaps = []span{{sec(5), sec(9)}}, []span{{sec(5), sec(9)}}
+		},
 		"a talk of a killed node at the same, a minute later": func(e *evidence) {
 			e.Faults[0].To = sec(24)
 			l, m := e.Legs[4], e.Legs[4]

@@ -163,6 +163,17 @@ func (c *caseFile) parted(l *leg) (spans []span) {
 	return spans
 }
 
+// mute are the times in which the agent whom a caller was given could not be told so: the phone has answered, and has no ACK
+// to speak after.
+func (c *caseFile) mute(a attempt, gap span) (spans []span) {
+	for _, l := range c.legsOf[a.Number] {
+		if l.Owner == a.Node && !l.Answered.IsZero() && !l.Answered.Before(gap.From.Add(-time.Second)) && l.Answered.Before(gap.To) {
+			spans = append(spans, c.parted(l)...)
+		}
+	}
+	return spans
+}
+
 // killed finds the first kill of a node within a time.
 func (c *caseFile) killed(node int, within span) (time.Time, bool) {
 	for _, f := range c.Faults {
@@ -223,7 +234,7 @@ func oneLeg(c *caseFile, say func(string, ...any)) {
 func hears(c *caseFile, say func(string, ...any)) {
 	for _, a := range c.Attempts {
 		for _, g := range a.Gaps {
-			if silent := uncovered(g, c.excused(a.Node, a.Invited)); silent > mostSilence {
+			if silent := uncovered(g, append(c.excused(a.Node, a.Invited), c.mute(a, g)...)); silent > mostSilence {
 				say("caller %s at node %d heard nothing for %s from %s on (answered %s, agent %s, ended %s: %s)", a.Number, a.Node,
 					silent.Round(time.Millisecond), c.at(g.From), c.at(a.Answered), c.at(a.Talked), c.at(a.Ended), a.How)
 			}
