@@ -52,6 +52,10 @@ func (w *World) call(ctx context.Context) {
 	dialling, cancel := context.WithTimeoutCause(ctx, dialFor, call.CancelCause{Why: call.CauseCancel})
 	defer cancel()
 	leg, err := phone.Dial(dialling, choice.Number, sip.DialOptions{Prefer: media.PCMA})
+	if err != nil && ctx.Err() != nil {
+		w.lost.Add(1)
+		return
+	}
 	if err != nil {
 		w.refused.Add(1)
 		w.log.Debug("caller not let in", zap.Error(err))

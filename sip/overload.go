@@ -63,12 +63,16 @@ const (
 	cpuWeight = 0.2
 	// lateRow and hotRow are intervals in a row with a standing queue, and with too much CPU used, that limit the rate.
 	lateRow, hotRow = 2, 5
-	// stuckRow is how many of either, at the least rate, are saturation; calmRow how many without either, below calm of
-	// the CPU's limit and without a refusal, lift the limit.
-	stuckRow, calmRow = 20, 50
-	calm              = 0.8
+	// stuckRow is how many in a row, at the least rate, with too much CPU used or a lag of stuckLag times its limit, are
+	// saturation, and eased how many without end it. calmRow is how many without any sign, below calm of the CPU's limit
+	// and without a refusal, lift the limit.
+	stuckRow, easedRow, calmRow = 20, 10, 50
+	stuckLag                    = 10
+	calm                        = 0.8
+	// leastShare of what was let in before the limit is not gone below for lag: a machine that does not run us in time makes
+	// us late whatever we let in. Only a lag of stuckLag times its limit has that fade, by leastFades in each interval.
 	// leastRate, in calls a second, is never gone below, since nothing would be learnt any more.
-	leastRate = 1.0
+	leastShare, leastFades, leastRate = 0.5, 0.97, 1.0
 	// lateStep and hotExponent lower the rate, in each interval; fastStep raises it up to near of what it was when it was
 	// lowered last, slowStep from there on.
 	lateStep, hotExponent = 0.93, 0.15
@@ -82,8 +86,9 @@ const (
 
 // signs are what an interval's measures say, with how many before it said the same.
 type signs struct {
-	late, hot, calm int  // intervals in a row
-	least           bool // the rate is the least there is
+	late, hot, calm int // intervals in a row
+	// stuck are those at the least rate with a lag far beyond its limit or too much CPU used, eased those without.
+	stuck, eased int
 }
 
 // moves is the table of levels: the first line that holds is followed. Nothing else changes the level.
@@ -92,9 +97,9 @@ var moves = []struct {
 	when     func(s signs) bool
 }{
 	{levelNormal, levelLimited, func(s signs) bool { return s.late >= lateRow || s.hot >= hotRow }},
-	{levelLimited, levelSaturated, func(s signs) bool { return s.least && max(s.late, s.hot) >= stuckRow }},
+	{levelLimited, levelSaturated, func(s signs) bool { return s.stuck >= stuckRow }},
 	{levelLimited, levelNormal, func(s signs) bool { return s.calm >= calmRow }},
-	{levelSaturated, levelLimited, func(s signs) bool { return s.late == 0 && s.hot == 0 }},
+	{levelSaturated, levelLimited, func(s signs) bool { return s.eased >= easedRow }},
 }
 
 // moved is the level that follows.
@@ -124,7 +129,9 @@ type overload struct {
 	lag   time.Duration
 	// rate is in force above levelNormal; lowered is what it was when it was lowered last.
 	rate, lowered float64
+	least         float64 // below which rate does not go for lag
 	admits        float64 // let in, in calls a second, smoothed
+	intervals     float64
 	calls, shorts leaky
 
 	// Of the interval under way.
@@ -184,7 +191,7 @@ func (c *overload) admitLocked(k class, waited time.Duration, now time.Time) adm
 	if k == classRest {
 		leave = burst / 2 // for those that may be alarms (RFC 7415 section 3.5.2)
 	}
-	overdue := c.level != levelNormal && c.o.Lag > 0 && waited > c.o.Lag
+	overdue := c.level != levelNormal && c.rate > c.least && c.o.Lag > 0 && waited > c.o.Lag // below, all may be
 	switch {
 	case c.level != levelSaturated && !overdue && c.calls.take(rate, burst, leave, now):
 		return admitted
@@ -240,12 +247,11 @@ func (c *overload) tick(m measures) (before, now load) {
 	switch {
 	case was == levelNormal && c.level == levelLimited:
 		c.rate = max(leastRate, c.admits)
-		c.lowered = c.rate
+		c.lowered, c.least = c.rate, max(leastRate, leastShare*c.rate)
 		c.calls, c.shorts = leaky{}, leaky{}
 	case c.level == levelLimited:
 		c.followLocked()
 	}
-	c.signs.least = c.level != levelNormal && c.rate <= leastRate
 	c.waits, c.served, c.overdue, c.admitted, c.denied = 0, 0, 0, 0, 0
 	return before, c.foundLocked()
 }
@@ -258,7 +264,8 @@ func (c *overload) judgeLocked(m measures) {
 		c.lag = max(c.lag, c.waits/time.Duration(c.served))
 	}
 	if m.took > 0 {
-		c.admits += cpuWeight * (float64(c.admitted)/m.took.Seconds() - c.admits)
+		c.intervals++ // until there are enough of them the mean is that of all
+		c.admits += max(cpuWeight, 1/c.intervals) * (float64(c.admitted)/m.took.Seconds() - c.admits)
 	}
 	if m.cpu >= 0 {
 		c.cpu += cpuWeight * (m.cpu - c.cpu)
@@ -269,6 +276,9 @@ func (c *overload) judgeLocked(m measures) {
 	row(&c.signs.late, late)
 	row(&c.signs.hot, hot)
 	row(&c.signs.calm, idle)
+	stuck := c.level != levelNormal && (hot && c.rate <= leastRate || late && c.rate <= c.least && c.lag > stuckLag*c.o.Lag)
+	row(&c.signs.stuck, stuck)
+	row(&c.signs.eased, !stuck)
 }
 
 // cpuLimitLocked is the share of the CPU that may be used, with what refusing takes in this interval.
@@ -281,19 +291,25 @@ func (c *overload) cpuLimitLocked() float64 {
 
 // followLocked moves the rate: down with too much load; up, where it kept somebody out, without.
 func (c *overload) followLocked() {
+	late, hot := c.signs.late >= lateRow, c.signs.hot > 0
 	switch {
-	case c.signs.late >= lateRow:
-		c.rate *= lateStep
-		c.lowered = c.rate
-	case c.signs.hot > 0:
-		c.rate *= math.Pow(c.cpuLimitLocked()/c.cpu, hotExponent)
+	case late && c.rate > c.least:
+		c.rate = max(c.least, lateStep*c.rate)
+	case late && c.lag > stuckLag*c.o.Lag:
+		c.least = max(leastRate, leastFades*c.least)
+		c.rate = min(c.rate, c.least)
+	}
+	if hot { // that is our own doing
+		c.rate = max(leastRate, c.rate*math.Pow(c.cpuLimitLocked()/c.cpu, hotExponent))
+	}
+	switch {
+	case late || hot:
 		c.lowered = c.rate
 	case c.denied > 0 && c.rate < near*c.lowered:
 		c.rate *= fastStep
 	case c.denied > 0:
 		c.rate *= slowStep
 	}
-	c.rate = max(leastRate, c.rate)
 }
 
 // row counts how often in a row something was so.

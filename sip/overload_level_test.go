@@ -19,15 +19,15 @@ func TestOverloadMoves(t *testing.T) {
 		"a queue that stands":           {levelNormal, signs{late: lateRow}, levelLimited},
 		"a hiccup":                      {levelNormal, signs{late: lateRow - 1, hot: hotRow - 1}, levelNormal},
 		"the CPU used":                  {levelNormal, signs{hot: hotRow}, levelLimited},
-		"calm where nothing is limited": {levelNormal, signs{calm: 2 * calmRow, least: true}, levelNormal},
+		"calm where nothing is limited": {levelNormal, signs{calm: 2 * calmRow, stuck: stuckRow}, levelNormal},
 		"still too much":                {levelLimited, signs{late: 2 * stuckRow}, levelLimited},
-		"too much at the least rate":    {levelLimited, signs{late: stuckRow, least: true}, levelSaturated},
-		"the CPU, at the least rate":    {levelLimited, signs{hot: stuckRow, least: true}, levelSaturated},
-		"not long at the least rate":    {levelLimited, signs{hot: stuckRow - 1, least: true}, levelLimited},
+		"too much at the least rate":    {levelLimited, signs{late: 1, stuck: stuckRow}, levelSaturated},
+		"the CPU, at the least rate":    {levelLimited, signs{hot: 1, stuck: stuckRow}, levelSaturated},
+		"not long at the least rate":    {levelLimited, signs{hot: stuckRow, stuck: stuckRow - 1}, levelLimited},
 		"calm for long":                 {levelLimited, signs{calm: calmRow}, levelNormal},
 		"calm, not for long":            {levelLimited, signs{calm: calmRow - 1}, levelLimited},
-		"saturated yet":                 {levelSaturated, signs{hot: 1, calm: calmRow}, levelSaturated},
-		"saturated no more":             {levelSaturated, signs{}, levelLimited},
+		"saturated yet":                 {levelSaturated, signs{hot: 1, eased: easedRow - 1, calm: calmRow}, levelSaturated},
+		"saturated no more":             {levelSaturated, signs{late: 1, eased: easedRow}, levelLimited},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,7 +61,7 @@ func TestOverloadSaturated(t *testing.T) {
 		require.Equal(t, all, admitAll(c, time.Now()))
 		ticks(c, lateRow, 0.1, time.Second)
 		require.Equal(t, levelLimited, c.level)
-		ticks(c, 2*stuckRow, 0.1, time.Second)
+		ticks(c, 2*stuckRow, 0.1, 2*time.Second)
 		require.Equal(t, levelSaturated, c.level)
 		require.Equal(t, [classes]admission{admitNot, admitShort, admitNot, admitted}, admitAll(c, time.Now()))
 		shorts := 0
@@ -73,7 +73,7 @@ func TestOverloadSaturated(t *testing.T) {
 		}
 		require.Less(t, shorts, 5)
 
-		ticks(c, 1, 0.1, 0)
+		ticks(c, easedRow, 0.1, 0)
 		require.Equal(t, levelLimited, c.level)
 		require.Equal(t, admitted, c.admit(classAgent, 0, time.Now()))
 		ticks(c, 1, 0.1, 0) // the one in which calls were refused
@@ -185,6 +185,27 @@ func TestOverloadWithoutControl(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := simulate(OverloadOptions{}, 2*costlessRate)
 		require.Greater(t, s.quantile(0.5), 10*time.Second)
+	})
+}
+
+// A machine that runs us one millisecond in three, in turns of three hundred, makes every request late whatever is let
+// in. That is no reason to let nobody in: what it can still serve is served, and agents and alarms all.
+func TestOverloadOnAStarvedMachine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		starve := func() { // nothing runs in the last two of three parts
+			const turn = 300 * time.Millisecond
+			if at := time.Since(begun) % turn; at > turn/3 {
+				time.Sleep(turn - at)
+			}
+		}
+		s := simulateOn(usual, func() float64 { return costlessRate * 2 / 3 }, starve)
+		t.Logf("%d of %v, %d short, levels %v, p99 %v", s.completed(), s.offered, s.short, s.levels, s.quantile(0.99))
+		require.Greater(t, float64(s.completed()), 0.45*60*costlessRate/3)
+		require.Equal(t, s.offered[classAlarm], s.by[classAlarm])
+		require.Equal(t, s.offered[classAgent], s.by[classAgent])
+		require.Less(t, s.quantile(0.99), time.Second)
 	})
 }
 

@@ -60,7 +60,12 @@ func simulate(o OverloadOptions, rate float64) served {
 }
 
 // simulateAt is simulate for a rate that changes.
-func simulateAt(o OverloadOptions, rate func() float64) (s served) {
+func simulateAt(o OverloadOptions, rate func() float64) served {
+	return simulateOn(o, rate, func() {})
+}
+
+// simulateOn is simulateAt on a machine that has the server wait before it does something.
+func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served) {
 	const warm, takes = 5 * time.Second, time.Minute
 	c := newOverload(o)
 	rnd := rand.New(rand.NewPCG(7, 7))
@@ -92,8 +97,13 @@ func simulateAt(o OverloadOptions, rate func() float64) (s served) {
 			case <-done:
 				return
 			case <-tick.C:
+				tick.Reset(overloadEvery)
 			}
-			c.tick(measures{took: overloadEvery, cpu: float64(busy-used) / float64(overloadEvery)})
+			due := time.Now()
+			starve()
+			late := time.Since(due)
+			took := overloadEvery + late
+			c.tick(measures{took: took, cpu: float64(busy-used) / float64(took), late: late})
 			used = busy
 			if last := append([]level{levelNormal}, s.levels...); last[len(last)-1] != c.level {
 				s.levels = append(s.levels, c.level)
@@ -101,11 +111,13 @@ func simulateAt(o OverloadOptions, rate func() float64) (s served) {
 		}
 	}()
 	for a := range queue {
+		starve()
 		waited := time.Since(a.at)
 		c.waited(waited)
 		v := c.admit(a.class, waited, time.Now())
 		cost := map[admission]time.Duration{admitted: costCall, admitShort: costShort, admitNot: costRefuse}[v]
 		for range 10 { // so that a tick finds what was used of it until then
+			starve()
 			time.Sleep(cost / 10)
 			busy += cost / 10
 		}

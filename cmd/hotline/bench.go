@@ -17,8 +17,10 @@ import (
 
 // benchCmd measures what this program costs on this machine.
 type benchCmd struct {
-	ACD   benchACDCmd   `cmd:"" name:"acd" help:"How soon the desk rings a phone, by agents and callers waiting."`
-	SIP   benchSIPCmd   `cmd:"" name:"sip" help:"Calls a second, set-up times and CPU per call, next to a bare sipgo server."`
+	ACD      benchACDCmd      `cmd:"" name:"acd" help:"How soon the desk rings a phone, by agents and callers waiting."`
+	SIP      benchSIPCmd      `cmd:"" name:"sip" help:"Calls a second, set-up times and CPU per call, next to a bare sipgo server."`
+	Overload benchOverloadCmd `cmd:"" help:"What is completed, refused and kept in time when more is offered than can be carried."`
+
 	Serve benchServeCmd `cmd:"" hidden:""`
 	benchOnLinux
 }
@@ -131,6 +133,8 @@ type server struct {
 type serverSays struct {
 	Addr netip.AddrPort `json:"addr"`
 	CPU  time.Duration  `json:"cpu"` // ns
+	// Calls are new calls so far by "class outcome", of a server that has limits.
+	Calls map[string]int `json:"calls,omitempty"`
 }
 
 func startServer(ctx context.Context, kind string) (*server, error) {
@@ -170,11 +174,16 @@ func startProcess(ctx context.Context, args ...string) (s *server, err error) {
 
 // cpu is how much CPU time the server has used so far, of user and system.
 func (s *server) cpu() (time.Duration, error) {
-	if _, err := io.WriteString(s.in, "\n"); err != nil {
-		return 0, fmt.Errorf("ask the server: %w", err)
-	}
-	said, err := s.read()
+	said, err := s.asked()
 	return said.CPU, err
+}
+
+// asked is what the server says when it is asked.
+func (s *server) asked() (serverSays, error) {
+	if _, err := io.WriteString(s.in, "\n"); err != nil {
+		return serverSays{}, fmt.Errorf("ask the server: %w", err)
+	}
+	return s.read()
 }
 
 func (s *server) read() (said serverSays, err error) { return said, s.hear(&said) }

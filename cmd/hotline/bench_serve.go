@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,8 @@ import (
 
 // benchServeCmd is the process that benchSIPCmd loads; see server.
 type benchServeCmd struct {
-	Kind string `arg:""`
+	Kind  string `arg:""`
+	Cores int    `help:"Cores to run on; 0 for all."`
 }
 
 // benchNumber leads to the menu of the reference hotline; benchFrom calls it.
@@ -43,16 +45,24 @@ const benchTrying = 50 * time.Millisecond
 func (b *benchServeCmd) Run(con *console) error {
 	serve := map[string]func(*console) error{
 		serverBare: benchBare, serverUA: benchUA, serverWhole: benchWhole,
-		serverUALadder: benchUALadder, serverWholeNoLadder: benchWholeNoLadder,
+		serverUALadder: benchUALadder, serverWholeNoLadder: benchWholeNoLadder, overloadServer: benchWholeLimits,
 	}[b.Kind]
 	if serve == nil {
 		return fmt.Errorf("bench serve: no such server: %q", b.Kind)
+	}
+	if b.Cores > 0 {
+		runtime.GOMAXPROCS(b.Cores)
 	}
 	return serve(con)
 }
 
 // answerQuestions tells where the server listens, and its CPU time whenever it is asked, until nobody is there to ask.
 func answerQuestions(con *console, addr netip.AddrPort) error {
+	return answerWith(con, addr, func() map[string]int { return nil })
+}
+
+// answerWith is answerQuestions for a server that counts its calls.
+func answerWith(con *console, addr netip.AddrPort, calls func() map[string]int) error {
 	out := json.NewEncoder(con.out)
 	if err := out.Encode(serverSays{Addr: addr}); err != nil {
 		return fmt.Errorf("say where the server is: %w", err)
@@ -63,7 +73,7 @@ func answerQuestions(con *console, addr netip.AddrPort) error {
 		if err != nil {
 			return err
 		}
-		if err := out.Encode(serverSays{Addr: addr, CPU: used}); err != nil {
+		if err := out.Encode(serverSays{Addr: addr, CPU: used, Calls: calls()}); err != nil {
 			return fmt.Errorf("say how much CPU was used: %w", err)
 		}
 	}
@@ -145,12 +155,12 @@ func serveWhole(con *console, change func(*config.Config)) (err error) {
 	if err != nil {
 		return err
 	}
-	cfg.Media.Ports, cfg.Media.Rest = config.PortRange{Low: benchPorts.Lo, High: benchPorts.Hi}, 0
 	cfg.SIP.Overload = config.Overload{} // what it can take is what is asked
+	cfg.Media.Ports, cfg.Media.Rest = config.PortRange{Low: benchPorts.Lo, High: benchPorts.Hi}, 0
 	change(cfg)
 	a, err := newApp(cfg, zap.NewNop())
 	if err != nil {
 		return err
 	}
-	return errors.Join(answerQuestions(con, a.ua.Addrs()[0]), a.shutdown(con.signals, false))
+	return errors.Join(answerWith(con, a.ua.Addrs()[0], a.admissions), a.shutdown(con.signals, false))
 }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"html"
+	"strings"
+)
+
+// overloadWanted is how much of what it completes at its limit a hotline is to complete beyond it.
+const overloadWanted = 0.95
+
+// overloadReport prints what a bench of overload found, as it finds it.
+type overloadReport struct {
+	con   *console
+	json  bool
+	err   error
+	lines []overloadLine
+}
+
+func (r *overloadReport) head(limit float64) {
+	if r.json {
+		return
+	}
+	r.con.say("Calls to the menu of the reference (seven of ten) and to one that leads to no alarm, over UDP on loopback; beside\n"+
+		"them alarms, which agents answer. Each load is a process of its own. It completes %.0f calls/s when far more are\n"+
+		"offered: that is the limit. \"short\" were asked for an alarm alone; they count as completed nowhere. Of each load the\n"+
+		"round in the middle is shown, of the alarms all rounds.\n\n%s\n", limit, cells(
+		"load", 6, "offered/s", 10, "done/s", 8, "short", 7, "486 menu", 9, "486 rest", 9, "silent", 7, "p50 ms", 8, "p99 ms", 8,
+		"CPU", 6, "alarms", 7, "heard", 6, "p50 ms", 8, "most ms", 8))
+}
+
+func (r *overloadReport) add(l overloadLine) {
+	r.lines = append(r.lines, l)
+	if r.json {
+		text, err := json.Marshal(l)
+		if err != nil {
+			r.err = fmt.Errorf("write figures: %w", err)
+			return
+		}
+		r.con.say("%s\n", text)
+		return
+	}
+	r.con.say("%s\n", cells(
+		l.Load, 6, fmt.Sprintf("%.0f", l.PerSecond), 10, fmt.Sprintf("%.0f", l.Rate), 8, l.Short, 7, l.Menu, 9, l.Rest, 9,
+		l.Silent, 7, fmt.Sprintf("%.1f", l.P50), 8, fmt.Sprintf("%.1f", l.P99), 8, fmt.Sprintf("%.2f", l.CPU), 6, l.Alarms, 7,
+		l.Answered, 6, fmt.Sprintf("%.0f", l.Wait50), 8, fmt.Sprintf("%.0f", l.WaitMost), 8))
+}
+
+// foot holds what was completed beyond the limit against the line of it.
+func (r *overloadReport) foot(reference int) {
+	if r.json {
+		return
+	}
+	limit, least, unheard := r.lines[reference], 0.0, 0
+	for _, l := range r.lines {
+		unheard += l.Unheard
+		if share := l.Rate / max(1, limit.Rate); l.Load > limit.Load && (least == 0 || share < least) {
+			least = share
+		}
+	}
+	verdict := "kept"
+	if least < overloadWanted {
+		verdict = "not kept"
+	}
+	r.con.say("\nBeyond the limit at least %.0f %% of what is completed at it. Wanted: %.0f %%: %s. Alarms refused: %d.\n",
+		100*least, 100*overloadWanted, verdict, unheard)
+}
+
+// The drawing's measures, in pixels.
+const (
+	drawWide, drawHigh   = 760, 300
+	drawLeft, drawTop    = 70, 40
+	drawRight, drawBelow = 150, 50
+)
+
+// curve is one line of a drawing.
+type curve struct {
+	name, colour string
+	of           func(l overloadLine) float64
+}
+
+// overloadSVG draws the figures: above what became of the calls, below the times.
+func overloadSVG(limit float64, lines []overloadLine) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n",
+		drawWide, 2*drawHigh)
+	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", drawWide, 2*drawHigh)
+	perSecond := func(count func(l overloadLine) int) func(l overloadLine) float64 {
+		return func(l overloadLine) float64 { return float64(count(l)) * l.PerSecond / float64(max(1, l.Offered)) }
+	}
+	drawOverload(&b, 0, fmt.Sprintf("calls per second, by offered load (1 = %.0f/s)", limit), lines, []curve{
+		{"offered", "#999999", func(l overloadLine) float64 { return l.PerSecond }},
+		{"completed", "#1a7f37", func(l overloadLine) float64 { return l.Rate }},
+		{"refused", "#cf222e", perSecond(func(l overloadLine) int { return l.Menu + l.Rest })},
+		{"short menu", "#bf8700", perSecond(func(l overloadLine) int { return l.Short })},
+	})
+	drawOverload(&b, drawHigh, "milliseconds", lines, []curve{
+		{"set-up, p50", "#54aeff", func(l overloadLine) float64 { return l.P50 }},
+		{"set-up, p99", "#0550ae", func(l overloadLine) float64 { return l.P99 }},
+		{"alarm to agent, p50", "#8250df", func(l overloadLine) float64 { return l.Wait50 }},
+	})
+	b.WriteString("</svg>\n")
+	return b.String()
+}
+
+func drawOverload(b *strings.Builder, top int, title string, lines []overloadLine, curves []curve) {
+	mostX, mostY := 1.0, 1.0
+	for _, l := range lines {
+		mostX = max(mostX, l.Load)
+		for _, c := range curves {
+			mostY = max(mostY, c.of(l))
+		}
+	}
+	wide, high := float64(drawWide-drawLeft-drawRight), float64(drawHigh-drawTop-drawBelow)
+	x := func(load float64) float64 { return drawLeft + wide*load/mostX }
+	y := func(v float64) float64 { return float64(top+drawTop) + high*(1-v/mostY) }
+	fmt.Fprintf(b, `<text x="%d" y="%d" font-weight="bold">%s</text>`+"\n", drawLeft, top+drawTop/2, html.EscapeString(title))
+	const marks = 4
+	for i := range marks + 1 {
+		v := mostY * float64(i) / marks
+		fmt.Fprintf(b, `<path d="M%d %.1fh%.1f" stroke="#dddddd"/><text x="%d" y="%.1f" text-anchor="end">%.0f</text>`+"\n",
+			drawLeft, y(v), wide, drawLeft-8, y(v)+4, v)
+	}
+	for _, l := range lines {
+		fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle">%g</text>`+"\n", x(l.Load), top+drawHigh-drawBelow+18, l.Load)
+	}
+	for i, c := range curves {
+		var points []string
+		for _, l := range lines {
+			points = append(points, fmt.Sprintf("%.1f,%.1f", x(l.Load), y(c.of(l))))
+			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", x(l.Load), y(c.of(l)), c.colour)
+		}
+		fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(points, " "), c.colour)
+		const step = 20
+		fmt.Fprintf(b, `<text x="%d" y="%d" fill="%s">%s</text>`+"\n", drawWide-drawRight+12, top+drawTop+step*i+8, c.colour, html.EscapeString(c.name))
+	}
+}
