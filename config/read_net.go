@@ -15,6 +15,8 @@ const (
 	udp = "udp"
 	tcp = "tcp"
 	tls = "tls"
+	ws  = "ws"
+	wss = "wss"
 )
 
 const (
@@ -80,28 +82,6 @@ func (r *reader) listeners(v value) {
 	r.cfg.SIP.Listen, r.listenPaths = list, paths
 }
 
-// listener takes udp://a:p, or {address: udp://a:p, advertise: a}; with TLS the latter, with certificate and key.
-func (v value) listener() (l Listener, ok bool) {
-	l, ok = v.listens(wantListen, value.uri, func(l *Listener) []field {
-		return []field{
-			{keyCertificate, func(v value) { v.text(&l.Certificate, pathShape) }},
-			{keyKey, func(v value) { v.text(&l.Key, pathShape) }},
-		}
-	})
-	for _, file := range []struct{ key, path string }{{keyCertificate, l.Certificate}, {keyKey, l.Key}} {
-		path := v.path + "." + file.key
-		switch {
-		case !ok || v.r.broken[path]:
-		case l.Secured() && file.path == "":
-			v.problem(quote(l.Network+"://"+l.Address.String())+" without "+file.key,
-				"{address: "+l.Network+"://"+l.Address.String()+", certificate: FILE, key: FILE}, both PEM")
-		case !l.Secured() && file.path != "":
-			v.r.report(path, "a file for a transport that does not encrypt, "+l.Network, "tls, or no "+file.key)
-		}
-	}
-	return l, ok
-}
-
 // listens takes an address to listen at, as leaf reads it, or {address: it, advertise: a}, with more fields.
 func (v value) listens(want string, leaf func(v value, l *Listener) bool, more func(l *Listener) []field) (l Listener, ok bool) {
 	if v.node.Kind != yaml.MappingNode {
@@ -145,8 +125,8 @@ func (v value) uri(l *Listener) bool {
 		v.problem(v.found(), wantListen)
 		return false
 	}
-	if !slices.Contains([]string{udp, tcp, tls}, scheme) {
-		v.problem("the transport "+quote(scheme), "udp, tcp or tls; others are not available in this version")
+	if !slices.Contains([]string{udp, tcp, tls, ws, wss}, scheme) {
+		v.problem("the transport "+quote(scheme), "udp, tcp, tls, ws or wss")
 		return false
 	}
 	l.Network = scheme

@@ -14,17 +14,15 @@ var (
 
 // Keys that several kinds have.
 const (
-	keyNext        = "next"
-	keyQueue       = "queue"
-	keyNumber      = "number"
-	keyOpen        = "open"
-	keyEvery       = "every"
-	keyTries       = "tries"
-	keyMax         = "max"
-	keySurvey      = "survey"
-	keyListen      = "listen"
-	keyCertificate = "certificate"
-	keyKey         = "key"
+	keyNext   = "next"
+	keyQueue  = "queue"
+	keyNumber = "number"
+	keyOpen   = "open"
+	keyEvery  = "every"
+	keyTries  = "tries"
+	keyMax    = "max"
+	keySurvey = "survey"
+	keyListen = "listen"
 )
 
 // nodeKind is how one kind of menu is read: its keys, and those that it cannot do without.

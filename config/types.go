@@ -106,20 +106,24 @@ type Overload struct {
 
 // Listener is one address that SIP is received on.
 type Listener struct {
-	// Network is "udp", "tcp" or "tls".
+	// Network is "udp", "tcp", "tls", "ws" or "wss".
 	Network string
 	// Address to bind. Port 0 takes a free one, and is accepted on loopback only.
 	Address netip.AddrPort
 	// Advertise is what peers are told instead, for a listener behind NAT; the zero value means
 	// Address. It is never zero when Address is unspecified. Its port is Address's unless it was given.
 	Advertise netip.AddrPort
-	// Certificate and Key are files (PEM), keys `certificate` and `key`: what a listener of TLS shows, with its chain, and
-	// the key to it. Empty for other transports.
+	// Certificate and Key are files (PEM), keys `certificate` and `key`: what a listener of TLS or WSS shows, with its
+	// chain, and the key to it. Empty for other transports.
 	Certificate, Key string
+	// Path, default "/ws", and Origins, in lower case and at least one, are keys `path` and `origins`: what a WebSocket asks
+	// for, and the sites whose pages may make one. Empty for other transports.
+	Path    string
+	Origins []string
 }
 
 // Secured tells whether what goes by the listener is encrypted.
-func (l Listener) Secured() bool { return l.Network == tls }
+func (l Listener) Secured() bool { return l.Network == tls || l.Network == wss }
 
 // Socket is the kind of socket that the listener binds: "udp" or "tcp".
 func (l Listener) Socket() string {

@@ -94,7 +94,7 @@ type certificates struct {
 func newCertificates(ls []Listener, m *metrics, log *zap.Logger) (*certificates, error) {
 	all := &certificates{metrics: m, log: log}
 	for _, o := range ls {
-		if o.Network != networkTLS {
+		if o.Network != networkTLS && o.Network != networkWSS {
 			continue
 		}
 		c := &certificate{listener: o.name(), seen: look(o.Certificate, o.Key)}

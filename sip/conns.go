@@ -155,8 +155,7 @@ type trackedListener struct {
 	transport string
 	conns     *conns
 	done      <-chan struct{} // closed with the listener
-	// wrap puts what the transport has around TCP around a connection; shake is its handshake. Nil: neither.
-	wrap func(c net.Conn) (wrapped net.Conn, shake func(ctx context.Context) error)
+	wrap      wrapper         // nil: TCP as it is
 }
 
 // Accept fails with net.ErrClosed only, which ends the listener. Whatever else goes wrong (no file descriptor left,
@@ -197,6 +196,9 @@ func (l *trackedListener) track(c net.Conn) (t *trackedConn, why string) {
 	t.ours, _ = addrPortOf(c.LocalAddr())
 	if l.wrap != nil {
 		t.Conn, t.shake = l.wrap(c)
+		if framed, ok := t.Conn.(*wsConn); ok {
+			t.in.whole, framed.controlled = true, t.hold
+		}
 	}
 	t.endures(l.conns.l.first)
 	return t, l.conns.add(t)

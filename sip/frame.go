@@ -2,6 +2,8 @@ package sip
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 )
@@ -12,6 +14,8 @@ type framer struct {
 	buf     []byte
 	scanned int      // so much of buf has no end of headers
 	o       *outline // of the message that begins buf, when its headers are whole
+	// whole: what is written is one message each time (RFC 7118 section 4.2), whose length is known without a header.
+	whole bool
 }
 
 // frame is what a stream has next.
@@ -32,6 +36,9 @@ func (f *framer) write(b []byte) { f.buf = append(f.buf, b...) }
 // next returns the next message; false means that more must be read first. The answer to a ping is sipgo's: a
 // ping is handed on as a message.
 func (f *framer) next() (frame, bool) {
+	if f.whole {
+		return f.only()
+	}
 	if f.o == nil {
 		for bytes.HasPrefix(f.buf, []byte(lineEnd)) {
 			switch rest := f.buf[len(lineEnd):]; {
@@ -65,6 +72,33 @@ func (f *framer) next() (frame, bool) {
 		return frame{refused: o}, true
 	}
 	return frame{message: message}, true
+}
+
+// only is next where buf is one message. What it has behind its end is cut off, and a length that it does not say is added,
+// since sipgo reads it as a part of a stream.
+func (f *framer) only() (frame, bool) {
+	message := f.take(len(f.buf))
+	if string(message) == ping {
+		return frame{message: message}, true
+	}
+	message = bytes.TrimLeft(message, lineEnd)
+	if len(message) == 0 {
+		return frame{}, false
+	}
+	o := sketchBounded(message)
+	head := bytes.Index(message, []byte(ping)) + len(ping)
+	switch {
+	case head < len(ping):
+		o.blame(sipmsg.StatusBadRequest, dropNoEnd)
+	case o.fault == (fault{}) && o.length < 0:
+		end := head - len(lineEnd)
+		return frame{message: slices.Concat(
+			message[:end], fmt.Appendf(nil, "Content-Length: %d\r\n", len(message)-head), message[end:],
+		)}, true
+	case o.fault == (fault{}):
+		return frame{message: message[:head+o.length]}, true
+	}
+	return frame{refused: o}, true
 }
 
 // headers looks for the end of the headers, and makes the outline when it is there.

@@ -99,8 +99,12 @@ func (t *trackedConn) shakes(ctx context.Context) error {
 	return errors.Join(t.shake(ctx), t.SetDeadline(time.Time{}))
 }
 
+// wrapper puts what a transport has around TCP around a connection; shake is its handshake, before which nothing is read from
+// wrapped or written to it.
+type wrapper func(c net.Conn) (wrapped net.Conn, shake func(ctx context.Context) error)
+
 // wrapTLS is how a listener's connections are encrypted: with the certificate that is in force when one is made.
-func wrapTLS(c *certificate) func(net.Conn) (net.Conn, func(context.Context) error) {
+func wrapTLS(c *certificate) wrapper {
 	config := &tls.Config{
 		MinVersion:     tls.VersionTLS12, // RFC 8996: neither 1.0 nor 1.1
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &c.now.Load().Certificate, nil },

@@ -52,6 +52,20 @@ func closeAll(ls []*listener) error {
 	return errs
 }
 
+// wrapperOf is what a listener's transport has around TCP; nil: nothing.
+func wrapperOf(o Listener, certs *certificates) wrapper {
+	switch o.Network {
+	case networkTLS:
+		return wrapTLS(certs.of(o))
+	case networkWS:
+		return wrapWS(o, nil)
+	case networkWSS:
+		return wrapWS(o, wrapTLS(certs.of(o)))
+	default:
+		return nil
+	}
+}
+
 func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 	var lc net.ListenConfig
 	l := &listener{advertise: o.Advertise, done: make(chan struct{})}
@@ -68,7 +82,7 @@ func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 			return nil, err
 		}
 		l.transport, l.packet, addr = transportUDP, p, p.LocalAddr()
-	case networkTCP, networkTLS:
+	case networkTCP, networkTLS, networkWS, networkWSS:
 		s, err := lc.Listen(context.Background(), networkTCP+family, o.Address.String())
 		if err != nil {
 			return nil, err
@@ -76,8 +90,7 @@ func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 		l.transport, addr = strings.ToUpper(o.Network), s.Addr()
 		tracked := &trackedListener{Listener: s, transport: l.transport, conns: c, done: l.done}
 		l.stream = tracked
-		if o.Network != networkTCP {
-			tracked.wrap = wrapTLS(certs.of(o))
+		if tracked.wrap = wrapperOf(o, certs); tracked.wrap != nil {
 			l.stream = newShaker(tracked)
 		}
 	default:

@@ -14,7 +14,7 @@ import (
 
 // Listener is one address to listen on.
 type Listener struct {
-	// Network is "udp", "tcp", or "tls" (RFC 3261 section 26.2.1).
+	// Network is "udp", "tcp", "tls" (RFC 3261 section 26.2.1), "ws" or "wss" (RFC 7118).
 	Network string
 	// Address to bind; port 0 takes a free one, see UA.Addrs.
 	Address netip.AddrPort
@@ -23,8 +23,12 @@ type Listener struct {
 	// Its port may be 0: the bound one.
 	Advertise netip.AddrPort
 	// Certificate and Key are the files (PEM) of what the listener shows those who connect, the chain after its own
-	// certificate, and of the key to it; for "tls" only. They are read anew by Reload, and when they change.
+	// certificate, and of the key to it; for "tls" and "wss" only. They are read anew by Reload, and when they change.
 	Certificate, Key string
+	// Path is what a WebSocket has to ask for, such as "/ws", and Origins are the sites whose pages may make one, such as
+	// "https://desk.example" (RFC 6455 section 10.2); for "ws" and "wss" only.
+	Path    string
+	Origins []string
 }
 
 // name is how a listener is told of.

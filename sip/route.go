@@ -28,6 +28,15 @@ type hop struct {
 // has moved to since, which the dialog follows, since that is the way when the phone has no flow any more; a
 // trunk by its route set or contact, over the connection that is open if there is one.
 func (u *UA) hopOf(d *dialog) (hop, error) {
+	h, err := u.anyHopOf(d)
+	if err == nil && isWebSocket(h.transport) && !u.conns.alive(h.transport, parsePeer(h.dest)) {
+		return h, fmt.Errorf("WebSocket from %s: %w", h.dest, net.ErrClosed)
+	}
+	return h, err
+}
+
+// anyHopOf is hopOf, but for a way that nobody but the far end can open.
+func (u *UA) anyHopOf(d *dialog) (hop, error) {
 	h := hop{transport: d.Transport, dest: d.Peer.String(), ours: d.Ours}
 	if d.Relayed {
 		return h, nil
@@ -39,7 +48,7 @@ func (u *UA) hopOf(d *dialog) (hop, error) {
 		}
 		return h, nil
 	}
-	if reliable(d.Transport) && u.conns.alive(d.Transport, d.Peer) {
+	if isWebSocket(d.Transport) || reliable(d.Transport) && u.conns.alive(d.Transport, d.Peer) {
 		return h, nil
 	}
 	dest, err := d.nextHop()

@@ -13,24 +13,44 @@ const (
 	transportUDP = "UDP"
 	transportTCP = "TCP"
 	transportTLS = "TLS" // over TCP
+	transportWS  = "WS"  // WebSocket over TCP (RFC 7118 section 5)
+	transportWSS = "WSS" // and over TLS
 
 	networkUDP = "udp" // as package net has it
 	networkTCP = "tcp" // likewise
 	networkTLS = "tls"
+	networkWS  = "ws"
+	networkWSS = "wss"
 )
 
 // carrierOf is what sipgo knows a transport as: it is handed messages and not what is around them, so that the name in a Via
 // and that by which sipgo finds a connection may differ.
-func carrierOf(transport string) string { return transport }
+func carrierOf(transport string) string {
+	switch transport {
+	case transportWS:
+		return transportTCP
+	case transportWSS:
+		return transportTLS
+	default:
+		return transport
+	}
+}
+
+// isWebSocket: only the peer can make such a connection.
+func isWebSocket(transport string) bool { return transport == transportWS || transport == transportWSS }
 
 // transportParam is a transport as a URI names it (RFC 3261 section 19.1.1); empty for UDP, which needs no name. RFC 3261
 // section 26.2.2 would have sips instead of tls, which asks for TLS on every further hop as well: behind us there are trunks
 // and phones that have none, so we promise it of this hop alone.
 func transportParam(transport string) string {
-	if transport == transportUDP {
+	switch transport {
+	case transportUDP:
 		return ""
+	case transportWSS:
+		return "ws" // RFC 7118 section 5.2 knows no other
+	default:
+		return strings.ToLower(transport)
 	}
-	return strings.ToLower(transport)
 }
 
 // source is where a message came from, as the socket says and never as a header claims.

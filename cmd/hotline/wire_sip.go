@@ -91,6 +91,7 @@ func listeners(c *config.Config) []sip.Listener {
 	for i, l := range c.SIP.Listen {
 		out[i] = sip.Listener{
 			Network: l.Network, Address: l.Address, Advertise: l.Advertise, Certificate: l.Certificate, Key: l.Key,
+			Path: l.Path, Origins: l.Origins,
 		}
 	}
 	return out
