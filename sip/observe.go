@@ -14,26 +14,26 @@ import (
 // pointer. The zero value has none; its methods may be called from any goroutine.
 type observers struct {
 	mu  sync.Mutex // held to change who they are
-	all atomic.Pointer[[]*observer]
+	all atomic.Pointer[[]*onlooker]
 }
 
-type observer struct{ show func(call.WireMessage) }
+type onlooker struct{ show func(call.WireMessage) }
 
 // add has show told of each message until the function returned is called, which may be more than once.
 func (o *observers) add(show func(call.WireMessage)) (stop func()) {
-	one := &observer{show}
-	o.change(func(all []*observer) []*observer { return append(slices.Clone(all), one) })
+	one := &onlooker{show}
+	o.change(func(all []*onlooker) []*onlooker { return append(slices.Clone(all), one) })
 	return func() {
-		o.change(func(all []*observer) []*observer {
-			return slices.DeleteFunc(slices.Clone(all), func(other *observer) bool { return other == one })
+		o.change(func(all []*onlooker) []*onlooker {
+			return slices.DeleteFunc(slices.Clone(all), func(other *onlooker) bool { return other == one })
 		})
 	}
 }
 
-func (o *observers) change(to func([]*observer) []*observer) {
+func (o *observers) change(to func([]*onlooker) []*onlooker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var all []*observer
+	var all []*onlooker
 	if now := o.all.Load(); now != nil {
 		all = *now
 	}
