@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"hotline/config"
@@ -55,28 +54,12 @@ func (r *reloadCmd) Run(con *console) error {
 
 // askReload asks the hotline of a configuration to reload.
 func askReload(ctx context.Context, cfg *config.Config) (done web.Reloaded, err error) {
-	token := ""
-	for _, t := range cfg.HTTP.Tokens {
-		if t.Role == config.Supervisor && !t.Generated {
-			token = t.Token.Reveal()
-		}
+	res, err := askHere(ctx, cfg, http.MethodPost, "/api/v1/reload")
+	if errors.Is(err, errNoSupervisor) {
+		return done, fmt.Errorf("%w: send the process SIGHUP instead", err)
 	}
-	if token == "" {
-		return done, errors.New("http.tokens has no token of a supervisor (one whose variable is not set here is none): send the process SIGHUP instead")
-	}
-	at := cfg.HTTP.Listen
-	if at.Addr().IsUnspecified() {
-		at = netip.AddrPortFrom(loopback, at.Port())
-	}
-	url := "http://" + at.String() + "/api/v1/reload"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, http.NoBody)
 	if err != nil {
-		return done, fmt.Errorf("ask for a reload: %w", err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	res, err := here.RoundTrip(req)
-	if err != nil {
-		return done, fmt.Errorf("ask for a reload: %w", err)
+		return done, err
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, reloadAnswer))
 	_ = res.Body.Close() // all that is wanted was read
