@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"notify":           {"call"},
 	"acd/erlang":       {},
 	"acd/forecast":     {"acd", "acd/erlang", "call", "media"},
+	"observe":          {"call", "media"},
 	"recorder":         {"call", "media"},
 	"site":             {"call", "media"},
 	"store/sqlstore":   {"call", "media"},

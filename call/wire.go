@@ -1,7 +1,12 @@
 package call
 
 import (
+	"bytes"
+	"fmt"
 	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,3 +32,26 @@ type WireMessage struct {
 	// Data is the message; whoever is given it may keep it, and must not change it.
 	Data []byte
 }
+
+// Summary is the message as a ladder has it: its head, of no more than that many octets, and of its body the type and the
+// length.
+func (m *WireMessage) Summary(most int) SIPMessage {
+	s := SIPMessage{
+		At: m.At, Party: m.Party, Agent: m.Agent, Received: m.Received, Transport: m.Transport, Local: m.Local, Remote: m.Remote,
+	}
+	head, body, _ := bytes.Cut(m.Data, []byte("\r\n\r\n"))
+	kind := ""
+	if found := contentType.FindSubmatch(head); found != nil {
+		kind = string(found[1])
+	}
+	if len(body) > 0 {
+		s.Body = strings.ToValidUTF8(kind, "\uFFFD") + ", " + strconv.Itoa(len(body)) + " octets"
+	}
+	if len(head) > most {
+		head = fmt.Appendf(head[:most:most], "(cut: %d octets in all)", len(head))
+	}
+	s.Head = strings.ToValidUTF8(strings.TrimRight(string(head), "\r\n"), "\uFFFD")
+	return s
+}
+
+var contentType = regexp.MustCompile(`(?im)^(?:content-type|c)[ \t]*:[ \t]*([^\r\n]*)`)

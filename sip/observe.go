@@ -62,11 +62,10 @@ func (u *UA) CallOf(sipCallID string) string {
 	return ""
 }
 
-// AgentAt is the id of an agent whose phone is registered at exactly this source; empty when there is none.
-// transport is as in a Via, such as UDP.
-func (u *UA) AgentAt(transport string, remote netip.AddrPort) string {
-	agent, _ := u.registrar.agentAt(transport, remote)
-	return agent
+// PhoneOf is where the phone of an agent is registered.
+func (u *UA) PhoneOf(agent string) (netip.AddrPort, bool) {
+	f, ok := u.registrar.lookup(agent)
+	return f.source, ok
 }
 
 // observed tells whether anybody is shown messages.

@@ -44,6 +44,7 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/calls/{id}", roles: []Role{Auditor}, handle: s.at(asRecord, s.call)},
 		{pattern: "/api/v1/calls/{id}/routing", roles: []Role{Auditor}, handle: s.at(asRecord, s.routing)},
 		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.at(asLadder, s.trace)},
+		{pattern: "/api/v1/trace", handle: s.watch},
 		{pattern: "/api/v1/calls/{id}/supervise", method: "POST, DELETE", handle: s.at(asDeed, s.supervise)},
 		{pattern: "/api/v1/calls/{id}/pick", method: http.MethodPost, handle: s.at(asDeed, s.pick)},
 		{pattern: "/api/v1/recordings/{id}", roles: []Role{Auditor}, handle: s.at(asFile, s.recording)},
@@ -92,7 +93,7 @@ func (s *Server) routes() http.Handler {
 		}
 	}
 	mux.Handle("/", s.wrap(route{pattern: "unknown", open: true, roles: []Role{Auditor, AgentRole}, handle: func(http.ResponseWriter, *http.Request) error {
-		return notFound("nothing is served here; what is, is below /api/v1/: calls, recordings, messages, queues, agents, events, outages, callbacks, bans, reload, site, trunks")
+		return notFound("nothing is served here; what is, is below /api/v1/: calls, recordings, messages, queues, agents, events, outages, callbacks, bans, reload, site, trace, trunks")
 	}}))
 	return mux
 }

@@ -56,6 +56,9 @@ type Options struct {
 	// Ladder is what a call said by SIP so far, in the order of the wire, numbers unmasked. Errors:
 	// call.ErrNotFound when nothing of it is kept.
 	Ladder func(ctx context.Context, id string) ([]call.SIPMessage, error)
+	// Watch hands on what one peer says and is told by SIP until ctx is done; began is called once it does. It returns how
+	// many messages were handed on. Errors: what is wrong with the peer, ErrWatched. nil: the path for that is not there.
+	Watch func(ctx context.Context, peer string, full bool, began func(), show func(call.SIPMessage) error) (int, error)
 	// Live are the calls in progress, Queues and Agents all there are. The slices are the server's. An error is a
 	// fault of who was asked.
 	Live   func() []call.Live

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"hotline/config"
@@ -55,11 +53,10 @@ func (r *reloadCmd) Run(con *console) error {
 
 // askReload asks the hotline of a configuration to reload.
 func askReload(ctx context.Context, cfg *config.Config) (done web.Reloaded, err error) {
-	token := supervisorsToken(cfg)
-	if token == "" {
-		return done, errors.New("http.tokens has no token of a supervisor (one whose variable is not set here is none): send the process SIGHUP instead")
+	status, body, err := readHere(ctx, cfg, http.MethodPost, "/api/v1/reload")
+	if errors.Is(err, errNoSupervisor) {
+		return done, fmt.Errorf("%w: send the process SIGHUP instead", err)
 	}
-	status, body, err := askAPI(ctx, cfg, http.MethodPost, "/api/v1/reload", token)
 	if err != nil {
 		return done, fmt.Errorf("ask for a reload: %w", err)
 	}
@@ -70,37 +67,4 @@ func askReload(ctx context.Context, cfg *config.Config) (done web.Reloaded, err 
 		return done, fmt.Errorf("read what became of the reload: %w", err)
 	}
 	return done, nil
-}
-
-// supervisorsToken is a token that a configuration has of a supervisor, "" without one.
-func supervisorsToken(cfg *config.Config) (token string) {
-	for _, t := range cfg.HTTP.Tokens {
-		if t.Role == config.Supervisor && !t.Generated {
-			token = t.Token.Reveal()
-		}
-	}
-	return token
-}
-
-// askAPI asks the hotline of a configuration something, and reads the answer.
-func askAPI(ctx context.Context, cfg *config.Config, method, path, token string) (status int, body []byte, err error) {
-	at := cfg.HTTP.Listen
-	if at.Addr().IsUnspecified() {
-		at = netip.AddrPortFrom(loopback, at.Port())
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+at.String()+path, http.NoBody)
-	if err != nil {
-		return 0, nil, fmt.Errorf("ask the hotline: %w", err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	res, err := here.RoundTrip(req)
-	if err != nil {
-		return 0, nil, fmt.Errorf("ask the hotline at %s: %w", at, err)
-	}
-	body, err = io.ReadAll(io.LimitReader(res.Body, answerMost))
-	_ = res.Body.Close() // all that is wanted was read
-	if err != nil {
-		return 0, nil, fmt.Errorf("read the hotline's answer: %w", err)
-	}
-	return res.StatusCode, body, nil
 }

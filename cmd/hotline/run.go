@@ -24,6 +24,7 @@ import (
 	"hotline/media"
 	"hotline/media/prompts"
 	"hotline/notify"
+	"hotline/observe"
 	"hotline/recorder"
 	"hotline/sip"
 	"hotline/store/sqlstore"
@@ -62,6 +63,7 @@ type app struct {
 	http      net.Listener
 	others    others // nodes of a hotline of several
 	hep       *hep.Exporter
+	watches   *observe.Hub
 	observing func() // ends what the exporter is shown; nil while it is shown nothing. As inForce
 }
 

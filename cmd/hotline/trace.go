@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 
 	"hotline/call"
 	"hotline/config"
@@ -15,11 +16,13 @@ import (
 
 // traceCmd prints what a call said by SIP.
 type traceCmd struct {
-	Call     string `arg:"" help:"The call's id, what it begins with, or: last."`
+	Call     string `arg:"" help:"The call's id, what it begins with, or: last. With --for, whom to watch: an IP address, ADDRESS:PORT or an agent's id."`
 	Config   string `type:"path" placeholder:"FILE" help:"The configuration; without it, the reference hotline."`
 	Numbers  bool   `help:"Show telephone numbers in full."`
 	Messages bool   `help:"Print each message's headers below its arrow."`
 	JSON     bool   `name:"json" help:"Print everything as JSON."`
+
+	For time.Duration `placeholder:"60s" help:"Print what that peer says and is told by SIP from now on, for so long: 1s to 10m. The hotline must run."`
 }
 
 // lastCall in place of an id is the call that began last.
@@ -30,6 +33,9 @@ func (t *traceCmd) Run(con *console) (err error) {
 	cfg, err := loadConfig(t.Config)
 	if err != nil {
 		return con.problems(err)
+	}
+	if t.For != 0 {
+		return t.live(context.Background(), con, cfg)
 	}
 	if cfg.SIP.TraceKeep <= 0 {
 		return errors.New("sip.trace_keep is 0: no SIP messages are kept")

@@ -1,8 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
+
+	"hotline/call"
 	"hotline/config"
 	"hotline/hep"
+	"hotline/observe"
+	"hotline/web"
 )
 
 // openHEP wires who is sent every SIP message.
@@ -12,7 +18,21 @@ func (a *app) openHEP() (err error) {
 		return err
 	}
 	a.aimHEP(a.cfg)
+	a.watches = observe.New(observe.Options{Observe: a.ua.Observe, PhoneOf: a.ua.PhoneOf})
+	a.watches.Open(openNumbers(a.cfg))
 	return nil
+}
+
+// watch has a supervisor see what one peer says and is told by SIP.
+func (a *app) watch(ctx context.Context, peer string, full bool, began func(), show func(call.SIPMessage) error) (int, error) {
+	n, err := a.watches.Watch(ctx, peer, full, began, show)
+	switch {
+	case errors.Is(err, observe.ErrPeer):
+		err = web.ErrNoSuchOne
+	case errors.Is(err, observe.ErrBusy):
+		err = web.ErrWatched
+	}
+	return n, err
 }
 
 // aimHEP has SIP messages go to the capture server of a configuration. Without one, the user agent shows none.
