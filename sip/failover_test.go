@@ -35,6 +35,7 @@ func failoverRig(t *testing.T, change func(o *Options)) (r *rig, first, second *
 		for i, p := range []*peer{first, second} {
 			one := u.plan().list[i]
 			one.out.Address = p.addr()
+			u.o.Trunks[i].Out = one.out
 			if one.ping != nil {
 				one.ping.o.address = p.addr()
 			}

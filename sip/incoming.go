@@ -50,7 +50,7 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	if !ok {
 		return in, x.response(statusOf(call.CauseNotFound), nil)
 	}
-	in.Trunk, in.From, in.At = t.name, callerOf(x.req), at
+	in.Trunk, in.From, in.At = t.name, t.numbering.shown(callerOf(x.req)), at
 	in.Private, in.Diverted = private(x.req), diverted(x.req)
 	return in, nil
 }
@@ -110,7 +110,7 @@ func (u *UA) incoming(x *exchange) {
 		return
 	}
 	defer u.legs.unclaim(key)
-	free, shed, ok := u.calls.occupy(in.At, in.Agent != "")
+	free, shed, ok := u.occupy(&in)
 	if !ok {
 		x.reply(statusOf(call.CauseOverload))
 		return
@@ -178,7 +178,7 @@ func (u *UA) answerable(x *exchange, in *call.Incoming, received time.Time, free
 		x.reply(sipmsg.StatusBadRequest)
 		return nil
 	}
-	stream, err := u.openStream(media.StreamOptions{Signalling: x.src.addr.Addr(), Secure: u.securityOf(in)})
+	stream, err := u.openStream(media.StreamOptions{Signalling: x.src.addr.Addr(), Secure: u.securityOf(in), Codecs: u.codecsOf(in)})
 	if err != nil {
 		u.limited(zap.WarnLevel, "no stream for a call", zap.Error(err))
 		x.reply(statusOfMedia(err))
