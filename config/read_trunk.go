@@ -1,6 +1,8 @@
 package config
 
 import (
+	"regexp"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -100,4 +102,22 @@ func (v value) through(d *Dial) {
 	if len(d.Ways) > 0 {
 		d.Through = d.Ways[0][0].Trunk
 	}
+}
+
+// areaShape is an area code of China, as it is written with its 0 or without.
+var areaShape = shape{
+	regexp.MustCompile(`^0?(10|2[0-9]|[3-9][0-9]{2})$`), "an area code of China, such as 010 or 755",
+}
+
+// normalise reads how a trunk's numbers are written.
+func (v value) normalise(n *Normalise) {
+	n.Shown, n.Dialled = NumberNational, NumberNational
+	country := "86"
+	v.fields(
+		field{"country", func(v value) { oneOf(v, &country, "86") }}, // the only plan there is
+		field{"area", func(v value) { v.text(&n.Area, areaShape) }},
+		field{"shown", func(v value) { oneOf(v, &n.Shown, NumberNational, NumberLocal, NumberE164, NumberAsIs) }},
+		field{"dialled", func(v value) { oneOf(v, &n.Dialled, NumberNational, NumberLocal, NumberE164, NumberAsIs) }},
+	)
+	n.Area = strings.TrimPrefix(n.Area, "0")
 }

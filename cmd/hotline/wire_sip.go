@@ -59,7 +59,7 @@ func (a *app) doorSettings() (s sip.Settings) {
 			numbers[number] = next
 		}
 		s.Trunks = append(s.Trunks, sip.TrunkOptions{
-			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Ping: t.Ping, Secure: media.Security(t.SRTP),
+			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Ping: t.Ping, Codecs: codecsOf(t.Codecs), MaxCalls: t.MaxCalls, Numbering: numberingOf(t), Secure: media.Security(t.SRTP),
 		})
 	}
 	s.Codes = a.cfg.Codes.All()
@@ -97,6 +97,27 @@ func waysOf(d config.Dial) [][]sip.TrunkShare {
 	return out
 }
 
+// numberingOf is how a trunk's numbers are written; nil: as they come.
+func numberingOf(t config.Trunk) *sip.Numbering {
+	if t.Normalise == (config.Normalise{}) {
+		return nil
+	}
+	return &sip.Numbering{Area: t.Normalise.Area, Shown: numberForms[t.Normalise.Shown], Dialled: numberForms[t.Normalise.Dialled]}
+}
+
+var numberForms = map[config.NumberForm]sip.Form{
+	config.NumberAsIs: sip.FormAsIs, config.NumberE164: sip.FormE164,
+	config.NumberNational: sip.FormNational, config.NumberLocal: sip.FormLocal,
+}
+
+func codecsOf(names []config.Codec) []media.Codec {
+	codecs := make([]media.Codec, len(names))
+	for i, c := range names {
+		codecs[i] = media.Codec(c)
+	}
+	return codecs
+}
+
 // registerBy is how a trunk is told where we are; nil where it knows.
 func registerBy(t config.Trunk) *sip.TrunkRegister {
 	r := t.Register
@@ -113,7 +134,7 @@ func (a *app) trunkStates() []web.Trunk {
 	states := a.ua.Trunks()
 	out := make([]web.Trunk, len(states))
 	for i, s := range states {
-		out[i] = web.Trunk{Name: s.Name, Up: s.Up, Registration: s.Registration, Until: s.Until, Code: s.Code}
+		out[i] = web.Trunk{Name: s.Name, Up: s.Up, Calls: s.Calls, Registration: s.Registration, Until: s.Until, Code: s.Code}
 	}
 	return out
 }
