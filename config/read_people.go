@@ -107,6 +107,7 @@ func (r *reader) trunks(v value) {
 			{"codecs", func(v value) { listOf(v, &t.Codecs, PCMA, PCMU) }},
 			{"max_calls", func(v value) { v.integer(&t.MaxCalls, 0, 1<<15) }},
 			{"normalise", func(v value) { v.normalise(&t.Normalise) }},
+			{keyLogin, func(v value) { v.login(&t.Login) }},
 			{keyRegister, func(v value) { v.register(&t) }},
 			{"numbers", func(v value) {
 				v.entries(func(number string, child value) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 // Keys of trunks, and some of others.
 const (
 	keyRegister = "register"
+	keyLogin    = "login"
 	keyPing     = "ping"
 	keyUsername = "username"
 	keyPassword = "password"
@@ -44,7 +46,9 @@ func (v value) register(t *Trunk) {
 func (v value) settleRegister(t *Trunk) {
 	path := v.path + "." + keyRegister
 	if !v.r.written(path) {
-		v.require("allow", wantPrefix+", or register")
+		if !v.r.written(v.path + "." + keyLogin) {
+			v.require("allow", wantPrefix+", or register, or login")
+		}
 		return
 	}
 	if !v.r.written(path + "." + keyAddress) {
@@ -120,4 +124,37 @@ func (v value) normalise(n *Normalise) {
 		field{"dialled", func(v value) { oneOf(v, &n.Dialled, NumberNational, NumberLocal, NumberE164, NumberAsIs) }},
 	)
 	n.Area = strings.TrimPrefix(n.Area, "0")
+}
+
+// login reads what a trunk proves with that a call is its.
+func (v value) login(l *TrunkLogin) {
+	v.fields(
+		field{keyUsername, func(v value) { v.text(&l.Username, idShape) }},
+		field{keyPassword, func(v value) {
+			if !v.secret(&l.Password) {
+				v.problem("a password that is not set", "one that is; anybody could call as the trunk")
+			}
+		}},
+	)
+	v.require(keyUsername, idShape.want)
+	v.require(keyPassword, wantSecret)
+}
+
+// checkLogins: a username is one trunk's, and no agent's.
+func (r *reader) checkLogins() {
+	seen := map[string]string{}
+	for i, a := range r.cfg.Agents {
+		seen[a.ID] = fmt.Sprintf("agents[%d]", i)
+	}
+	for i, t := range r.cfg.Trunks {
+		user := t.Login.Username
+		if user == "" {
+			continue
+		}
+		path := trunkPath(i) + "." + keyLogin + "." + keyUsername
+		if other, twice := seen[user]; twice {
+			r.report(path, quote(user)+" again, as in "+other, "a username of its own")
+		}
+		seen[user] = trunkPath(i)
+	}
 }

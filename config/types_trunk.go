@@ -22,6 +22,8 @@ type Trunk struct {
 	// Ping is how often it is asked by OPTIONS whether it lives, at Address, else at Register's; key `ping`, 1s to 10m,
 	// or 0s (never), which is the default.
 	Ping time.Duration
+	// Login is what it answers our challenge with, where it has no address that we know; key `login`, default none.
+	Login TrunkLogin
 	// Codecs are those spoken through it, in order of preference; key `codecs`, default those of Media.
 	Codecs []Codec
 	// MaxCalls bounds the calls under way by it, both ways; key `max_calls`, 0 (the default: no bound) to 32768.
@@ -45,6 +47,12 @@ type TrunkAddress struct {
 
 // HostPort is HOST:PORT, an IPv6 address in brackets.
 func (a TrunkAddress) HostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))) }
+
+// TrunkLogin is an account of ours that a trunk calls by. Both are set, or neither.
+type TrunkLogin struct {
+	Username string // no agent's id
+	Password Secret
+}
 
 // TrunkRegister is how we register to a carrier (RFC 3261 section 10.2). Key `trunks[].register`.
 type TrunkRegister struct {

@@ -140,7 +140,9 @@ func TestDialFailoverTrying(t *testing.T) {
 func TestDialOrder(t *testing.T) {
 	t.Parallel()
 	list := newTrunks([]TrunkOptions{
-		{Name: "a", Out: &TrunkOut{}, Ping: time.Second}, {Name: "b", Out: &TrunkOut{}}, {Name: "c", Out: &TrunkOut{}, Register: &TrunkRegister{}},
+		{Name: "a", Out: &TrunkOut{}, Ping: time.Second},
+		{Name: "b", Out: &TrunkOut{}},
+		{Name: "c", Out: &TrunkOut{}, Register: &TrunkRegister{}},
 		{Name: "in"},
 	})
 	rule := DialRule{Through: [][]TrunkShare{{{"a", 3}, {"b", 1}}, {{"c", 1}}}}

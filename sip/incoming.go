@@ -41,8 +41,19 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 		return in, nil
 	}
 	if !trunk {
+		var challenge *sipmsg.Response
+		if t, challenge = p.logins.admit(x.req, in.To); challenge != nil {
+			return in, challenge
+		}
+	}
+	if t == nil {
 		return in, x.response(statusOf(call.CauseForbidden), nil)
 	}
+	return t.admit(x, in)
+}
+
+// admit routes a call that is the trunk's.
+func (t *trunk) admit(x *exchange, in call.Incoming) (call.Incoming, *sipmsg.Response) {
 	at, ok := t.route(in.To)
 	if !ok && t.begins(in.To) {
 		return in, x.response(sipmsg.StatusAddressIncomplete, nil)

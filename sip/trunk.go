@@ -26,6 +26,8 @@ type TrunkOptions struct {
 	Out *TrunkOut
 	// Register, if not nil, is how it is told where we are; calls that come by that are its calls.
 	Register *TrunkRegister
+	// Login, if not nil, is what it answers our challenge with, where it has no address that we know.
+	Login *TrunkLogin
 	// Codecs are those spoken through it, in order of preference; empty: the engine's.
 	Codecs []media.Codec
 	// MaxCalls bounds the calls under way by it, both ways together; 0: no bound. One more is refused with the status of

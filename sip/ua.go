@@ -106,7 +106,7 @@ func New(o Options) (*UA, error) {
 		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
 		ping: u.ping, busy: u.legs.occupied, count: m.register, onFlow: u.flowChanged, logger: o.Logger,
 	}
-	p, err := newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
+	p, err := u.newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (a *app) doorSettings() (s sip.Settings) {
 			numbers[number] = next
 		}
 		s.Trunks = append(s.Trunks, sip.TrunkOptions{
-			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Ping: t.Ping, Codecs: codecsOf(t.Codecs), MaxCalls: t.MaxCalls, Numbering: numberingOf(t), Secure: media.Security(t.SRTP),
+			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Login: loginOf(t), Ping: t.Ping, Codecs: codecsOf(t.Codecs), MaxCalls: t.MaxCalls, Numbering: numberingOf(t), Secure: media.Security(t.SRTP),
 		})
 	}
 	s.Codes = a.cfg.Codes.All()
@@ -95,6 +95,14 @@ func waysOf(d config.Dial) [][]sip.TrunkShare {
 		out = append(out, shares)
 	}
 	return out
+}
+
+// loginOf is what a trunk proves that it is with; nil where its address says so.
+func loginOf(t config.Trunk) *sip.TrunkLogin {
+	if t.Login == (config.TrunkLogin{}) {
+		return nil
+	}
+	return &sip.TrunkLogin{Username: t.Login.Username, Password: t.Login.Password.Reveal()}
 }
 
 // numberingOf is how a trunk's numbers are written; nil: as they come.
