@@ -8,6 +8,7 @@ func (r *reader) check() {
 	r.checkNode()
 	r.checkTokens()
 	r.checkTrunks()
+	r.checkLogins()
 	r.checkDial()
 	r.checkAgents()
 	r.checkSRTP()

@@ -21,26 +21,29 @@ func (r *reader) checkDial() {
 		} else {
 			seen[d.Prefix] = i
 		}
-		ways := d.Ways
-		if ways == nil {
-			ways = [][]DialWay{{{Trunk: d.Through}}}
-		}
-		through := map[string]bool{}
-		for _, group := range ways {
-			for _, w := range group {
-				r.checkThrough(path+".through", w.Trunk, names)
-				if w.Trunk != "" && through[w.Trunk] {
-					r.report(path+".through", "trunk "+quote(w.Trunk)+" again", "each trunk once")
-				}
-				through[w.Trunk] = true
-			}
-		}
+		r.checkWays(path+".through", d, names)
 	}
 	for i, t := range c.Trunks {
 		r.checkListens(trunkPath(i)+"."+keyAddress, t.Address)
 		if r.written(trunkPath(i) + "." + keyRegister + "." + keyAddress) {
 			r.checkListens(trunkPath(i)+"."+keyRegister+"."+keyAddress, t.Register.Address)
 		}
+	}
+}
+
+// checkWays: each of a rule's trunks can be called through, and stands once.
+func (r *reader) checkWays(path string, d Dial, names map[string]bool) {
+	ways := d.Ways
+	if ways == nil {
+		ways = [][]DialWay{{{Trunk: d.Through}}}
+	}
+	through := map[string]bool{}
+	for _, w := range slices.Concat(ways...) {
+		r.checkThrough(path, w.Trunk, names)
+		if w.Trunk != "" && through[w.Trunk] {
+			r.report(path, "trunk "+quote(w.Trunk)+" again", "each trunk once")
+		}
+		through[w.Trunk] = true
 	}
 }
 

@@ -104,6 +104,10 @@ func (r *reader) trunks(v value) {
 			{"allow", func(v value) { t.Allow = r.allow(v) }},
 			{keySRTP, func(v value) { oneOf(v, &t.SRTP, SRTPOff, SRTPOptional, SRTPRequired) }},
 			{keyPing, func(v value) { v.duration(&t.Ping, 0, 10*time.Minute) }},
+			{"codecs", func(v value) { listOf(v, &t.Codecs, PCMA, PCMU) }},
+			{"max_calls", func(v value) { v.integer(&t.MaxCalls, 0, 1<<15) }},
+			{"normalise", func(v value) { v.normalise(&t.Normalise) }},
+			{keyLogin, func(v value) { v.login(&t.Login) }},
 			{keyRegister, func(v value) { v.register(&t) }},
 			{"numbers", func(v value) {
 				v.entries(func(number string, child value) {

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -9,6 +12,7 @@ import (
 // Keys of trunks, and some of others.
 const (
 	keyRegister = "register"
+	keyLogin    = "login"
 	keyPing     = "ping"
 	keyUsername = "username"
 	keyPassword = "password"
@@ -42,7 +46,9 @@ func (v value) register(t *Trunk) {
 func (v value) settleRegister(t *Trunk) {
 	path := v.path + "." + keyRegister
 	if !v.r.written(path) {
-		v.require("allow", wantPrefix+", or register")
+		if !v.r.written(v.path + "." + keyLogin) {
+			v.require("allow", wantPrefix+", or register, or login")
+		}
 		return
 	}
 	if !v.r.written(path + "." + keyAddress) {
@@ -99,5 +105,56 @@ func (v value) through(d *Dial) {
 	}
 	if len(d.Ways) > 0 {
 		d.Through = d.Ways[0][0].Trunk
+	}
+}
+
+// areaShape is an area code of China, as it is written with its 0 or without.
+var areaShape = shape{
+	regexp.MustCompile(`^0?(10|2[0-9]|[3-9][0-9]{2})$`), "an area code of China, such as 010 or 755",
+}
+
+// normalise reads how a trunk's numbers are written.
+func (v value) normalise(n *Normalise) {
+	n.Shown, n.Dialled = NumberNational, NumberNational
+	country := "86"
+	v.fields(
+		field{"country", func(v value) { oneOf(v, &country, "86") }}, // the only plan there is
+		field{"area", func(v value) { v.text(&n.Area, areaShape) }},
+		field{"shown", func(v value) { oneOf(v, &n.Shown, NumberNational, NumberLocal, NumberE164, NumberAsIs) }},
+		field{"dialled", func(v value) { oneOf(v, &n.Dialled, NumberNational, NumberLocal, NumberE164, NumberAsIs) }},
+	)
+	n.Area = strings.TrimPrefix(n.Area, "0")
+}
+
+// login reads what a trunk proves with that a call is its.
+func (v value) login(l *TrunkLogin) {
+	v.fields(
+		field{keyUsername, func(v value) { v.text(&l.Username, idShape) }},
+		field{keyPassword, func(v value) {
+			if !v.secret(&l.Password) {
+				v.problem("a password that is not set", "one that is; anybody could call as the trunk")
+			}
+		}},
+	)
+	v.require(keyUsername, idShape.want)
+	v.require(keyPassword, wantSecret)
+}
+
+// checkLogins: a username is one trunk's, and no agent's.
+func (r *reader) checkLogins() {
+	seen := map[string]string{}
+	for i, a := range r.cfg.Agents {
+		seen[a.ID] = fmt.Sprintf("agents[%d]", i)
+	}
+	for i, t := range r.cfg.Trunks {
+		user := t.Login.Username
+		if user == "" {
+			continue
+		}
+		path := trunkPath(i) + "." + keyLogin + "." + keyUsername
+		if other, twice := seen[user]; twice {
+			r.report(path, quote(user)+" again, as in "+other, "a username of its own")
+		}
+		seen[user] = trunkPath(i)
 	}
 }

@@ -46,3 +46,17 @@ dial: [{prefix: "1", through: [{a: 3, b: 1}, c]}, {prefix: "2", through: c}]
 	require.Equal(t, 30*time.Second, c.Trunks[0].Ping)
 	require.Zero(t, c.Trunks[1].Ping)
 }
+
+// How a trunk's numbers are written: as they come, unless it says so.
+func TestNormalise(t *testing.T) {
+	c := parse(t, `
+trunks:
+  - {name: a, allow: [203.0.113.5], numbers: {"1": {queue: consult}}, codecs: [pcmu], max_calls: 30, normalise: {area: "010", dialled: e164}}
+  - {name: b, allow: [203.0.113.6], numbers: {"1": {queue: consult}}}
+`, nil)
+	require.Equal(t, config.Normalise{Area: "10", Shown: config.NumberNational, Dialled: config.NumberE164}, c.Trunks[0].Normalise)
+	require.Equal(t, []config.Codec{config.PCMU}, c.Trunks[0].Codecs)
+	require.Equal(t, 30, c.Trunks[0].MaxCalls)
+	require.Zero(t, c.Trunks[1].Normalise)
+	require.Empty(t, c.Trunks[1].Codecs)
+}

@@ -22,6 +22,14 @@ type Trunk struct {
 	// Ping is how often it is asked by OPTIONS whether it lives, at Address, else at Register's; key `ping`, 1s to 10m,
 	// or 0s (never), which is the default.
 	Ping time.Duration
+	// Login is what it answers our challenge with, where it has no address that we know; key `login`, default none.
+	Login TrunkLogin
+	// Codecs are those spoken through it, in order of preference; key `codecs`, default those of Media.
+	Codecs []Codec
+	// MaxCalls bounds the calls under way by it, both ways; key `max_calls`, 0 (the default: no bound) to 32768.
+	MaxCalls int
+	// Normalise is how its numbers are written; the zero value: as they come.
+	Normalise Normalise
 	// From is the number that is shown to who is called; default the least of Numbers.
 	From string
 	// SRTP is whether audio through it is encrypted; key `srtp`, default off.
@@ -40,6 +48,12 @@ type TrunkAddress struct {
 // HostPort is HOST:PORT, an IPv6 address in brackets.
 func (a TrunkAddress) HostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))) }
 
+// TrunkLogin is an account of ours that a trunk calls by. Both are set, or neither.
+type TrunkLogin struct {
+	Username string // no agent's id
+	Password Secret
+}
+
 // TrunkRegister is how we register to a carrier (RFC 3261 section 10.2). Key `trunks[].register`.
 type TrunkRegister struct {
 	Address  TrunkAddress  // of the registrar; default the trunk's
@@ -47,3 +61,21 @@ type TrunkRegister struct {
 	Password Secret        // never empty
 	Expires  time.Duration // asked for: whole seconds from 60s to 24h, default 1h
 }
+
+// Normalise is how a trunk's numbers are written, by the numbering plan of China. Key `trunks[].normalise`.
+type Normalise struct {
+	Area string // our area code, without its 0; empty: numbers without one stay as they are
+	// Shown is the form of callers' numbers, Dialled of those that the carrier is sent; default national.
+	Shown, Dialled NumberForm
+}
+
+// NumberForm is how a telephone number is written, by its name in the file.
+type NumberForm string
+
+// The forms.
+const (
+	NumberAsIs     NumberForm = "as-is"
+	NumberE164     NumberForm = "e164"     // +8675588888888
+	NumberNational NumberForm = "national" // 075588888888
+	NumberLocal    NumberForm = "local"    // 88888888 in our area, else national
+)

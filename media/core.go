@@ -148,9 +148,17 @@ func (c *core) Close() error {
 func (c *core) negotiator(o StreamOptions, port uint16) negotiator {
 	return negotiator{
 		local:  netip.AddrPortFrom(c.o.Advertise, port),
-		codecs: preferring(o.Prefer, c.o.Codecs), security: o.Secure,
+		codecs: preferring(o.Prefer, c.codecsFor(o)), security: o.Secure,
 		session: rand.Uint64() >> 2, // kept within what every phone's integer holds
 	}
+}
+
+// codecsFor are those of a stream.
+func (c *core) codecsFor(o StreamOptions) []Codec {
+	if len(o.Codecs) > 0 {
+		return slices.Clone(o.Codecs)
+	}
+	return c.o.Codecs
 }
 
 // ours returns the streams behind what the outside has of them. Errors: ErrForeign.

@@ -70,6 +70,8 @@ type StreamOptions struct {
 	// Prefer is the codec to put first in an offer (the other leg's, so that packets pass through);
 	// empty means the engine's order.
 	Prefer Codec
+	// Codecs are offered and accepted, in order of preference; empty means the engine's.
+	Codecs []Codec
 	// Secure is whether the audio is encrypted; the zero value means SecurityOff.
 	Secure Security
 	// OnFault, if not nil, is told once that a fault of ours (a panic, contained) has closed the stream, so

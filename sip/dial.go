@@ -24,6 +24,7 @@ const (
 	dialHours    = "hours"
 	dialRate     = "per-minute"
 	dialAtOnce   = "at-once"
+	dialMaxCalls = "max-calls" // of the trunk
 )
 
 // Dial implements call.Dialer: it calls a number outside, if a rule allows it, through that rule's trunk, or one of them. Every try is
@@ -89,7 +90,7 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 	}
 	host, port := t.out.hostPort()
 	from := sipmsg.Uri{Scheme: schemeSIP, User: t.out.From, Host: u.selfAt(h).Addr().String()}
-	to := sipmsg.Uri{Scheme: schemeSIP, User: r.Number, Host: host}
+	to := sipmsg.Uri{Scheme: schemeSIP, User: t.numbering.dialled(r.Number), Host: host}
 	target := to
 	target.Port = int(port)
 	if name := transportParam(h.transport); name != "" {
@@ -100,7 +101,7 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 		target: target, from: us, to: nameAddr("", &to), hop: h, call: r.CallID,
 		// Our own number: what the caller's phone said of theirs is theirs (RFC 3325 section 5).
 		headers:  []sipmsg.Header{sipmsg.NewHeader("P-Asserted-Identity", us)},
-		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Secure: t.secure},
+		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
 		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within,
 	})
 }

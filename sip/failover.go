@@ -104,27 +104,49 @@ func (u *UA) dialBy(ctx context.Context, trunks []*trunk, r call.DialRequest) (*
 			tell(code, at)
 		}
 	}
+	var failed *call.RingError // of the last trunk, where that was not tried
 	for i, t := range trunks {
 		within := silentWithin * u.o.T1
 		last := i == len(trunks)-1
 		if last {
 			within = 0
 		}
-		l, err := u.dial(ctx, t, r, within)
+		free, ok := t.calls.take(t.maxCalls, false)
+		if !ok {
+			u.audit(r, t.name, dialMaxCalls)
+			failed = &call.RingError{Why: call.CauseForbidden, At: time.Now()}
+			continue
+		}
+		l, err := u.dialIn(ctx, t, r, within, free)
 		if err == nil {
 			u.audit(r, t.name, dialAnswered)
 			return l, nil
 		}
 		why, next := call.CauseError, false
-		if failed, ok := errors.AsType[*call.RingError](err); ok {
-			why, next = failed.Why, !rang.Load() && carriersFault(failed)
+		if e, ok := errors.AsType[*call.RingError](err); ok {
+			failed = e
+			why, next = e.Why, !rang.Load() && carriersFault(e)
 		}
 		u.audit(r, t.name, string(why))
 		if last || !next || ctx.Err() != nil {
 			return nil, err
 		}
 	}
-	return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+	return nil, failed
+}
+
+// dialIn is dial within a place for the call, which is freed when the leg ends, or when there is none.
+func (u *UA) dialIn(ctx context.Context, t *trunk, r call.DialRequest, within time.Duration, free func()) (l *leg, err error) {
+	defer func() { // also after a fault on the way
+		if l == nil {
+			free()
+		}
+	}()
+	if l, err = u.dial(ctx, t, r, within); err != nil {
+		return nil, err
+	}
+	context.AfterFunc(l.ctx, free) //nolint:contextcheck // for as long as the leg lives
+	return l, nil
 }
 
 // carriersFault reports whether a call failed by the trunk, and not by whom it was to reach: nothing answered, or a

@@ -35,6 +35,7 @@ func failoverRig(t *testing.T, change func(o *Options)) (r *rig, first, second *
 		for i, p := range []*peer{first, second} {
 			one := u.plan().list[i]
 			one.out.Address = p.addr()
+			u.o.Trunks[i].Out = one.out
 			if one.ping != nil {
 				one.ping.o.address = p.addr()
 			}
@@ -139,7 +140,9 @@ func TestDialFailoverTrying(t *testing.T) {
 func TestDialOrder(t *testing.T) {
 	t.Parallel()
 	list := newTrunks([]TrunkOptions{
-		{Name: "a", Out: &TrunkOut{}, Ping: time.Second}, {Name: "b", Out: &TrunkOut{}}, {Name: "c", Out: &TrunkOut{}, Register: &TrunkRegister{}},
+		{Name: "a", Out: &TrunkOut{}, Ping: time.Second},
+		{Name: "b", Out: &TrunkOut{}},
+		{Name: "c", Out: &TrunkOut{}, Register: &TrunkRegister{}},
 		{Name: "in"},
 	})
 	rule := DialRule{Through: [][]TrunkShare{{{"a", 3}, {"b", 1}}, {{"c", 1}}}}

@@ -41,8 +41,19 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 		return in, nil
 	}
 	if !trunk {
+		var challenge *sipmsg.Response
+		if t, challenge = p.logins.admit(x.req, in.To); challenge != nil {
+			return in, challenge
+		}
+	}
+	if t == nil {
 		return in, x.response(statusOf(call.CauseForbidden), nil)
 	}
+	return t.admit(x, in)
+}
+
+// admit routes a call that is the trunk's.
+func (t *trunk) admit(x *exchange, in call.Incoming) (call.Incoming, *sipmsg.Response) {
 	at, ok := t.route(in.To)
 	if !ok && t.begins(in.To) {
 		return in, x.response(sipmsg.StatusAddressIncomplete, nil)
@@ -50,7 +61,7 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	if !ok {
 		return in, x.response(statusOf(call.CauseNotFound), nil)
 	}
-	in.Trunk, in.From, in.At = t.name, callerOf(x.req), at
+	in.Trunk, in.From, in.At = t.name, t.numbering.shown(callerOf(x.req)), at
 	in.Private, in.Diverted = private(x.req), diverted(x.req)
 	return in, nil
 }
@@ -181,7 +192,7 @@ func (u *UA) answerable(x *exchange, in *call.Incoming, received time.Time, free
 		x.reply(sipmsg.StatusBadRequest)
 		return nil
 	}
-	stream, err := u.openStream(media.StreamOptions{Signalling: x.src.addr.Addr(), Secure: u.securityOf(in)})
+	stream, err := u.openStream(media.StreamOptions{Signalling: x.src.addr.Addr(), Secure: u.securityOf(in), Codecs: u.codecsOf(in)})
 	if err != nil {
 		u.limited(zap.WarnLevel, "no stream for a call", zap.Error(err))
 		x.reply(statusOfMedia(err))

@@ -94,7 +94,7 @@ var overloads = [classes]int{
 // back, and whether the caller is but to be asked for an alarm; the status of a refusal, where that is not 0.
 func (u *UA) letIn(in *call.Incoming, received time.Time) (free func(), shed bool, refused int) {
 	k := u.calls.classOf(in.At, in.Agent != "")
-	free, shed, ok := u.calls.occupy(in.At, in.Agent != "")
+	free, shed, ok := u.occupy(in)
 	if !ok {
 		u.metrics.admission(k, admitFull)
 		return nil, false, overloads[k]

@@ -29,15 +29,19 @@ type Settings struct {
 type plan struct {
 	*trunks
 	dials  *dialPlan
+	logins *logins // nil where no trunk logs in
 	queues []string
 	codes  []string
 }
 
 // newPlan checks the settings. What was called by the plan before, if there was one, counts on.
-func newPlan(s Settings, before *plan) (*plan, error) {
+func (u *UA) newPlan(s Settings, before *plan) (*plan, error) {
 	p := &plan{trunks: newTrunks(s.Trunks), queues: slices.Clone(s.Queues), codes: slices.Clone(s.Codes)}
 	var err error
 	if p.dials, err = newDialPlan(s.Dial, p.trunks); err != nil {
+		return nil, err
+	}
+	if p.logins, err = newLogins(s.Trunks, p.trunks, u.o.Realm, u.o.Digest); err != nil {
 		return nil, err
 	}
 	if before == nil {
@@ -72,7 +76,7 @@ func (u *UA) plan() *plan { return u.plans.Load() }
 // Calls and dialogs go on, whoever they are with. An agent who is no more, or whose password is another one,
 // loses the registration: the phone has to show that it still may. Errors are those of New but for sockets.
 func (u *UA) Reload(s Settings) (put func(), err error) {
-	if _, err := newPlan(s, nil); err != nil {
+	if _, err := u.newPlan(s, nil); err != nil {
 		return nil, err
 	}
 	ro := u.registrar.o
@@ -88,7 +92,7 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 		u.reloads.Lock()
 		defer u.reloads.Unlock()
 		u.certificates.put(shown)
-		if p, err := newPlan(s, u.plan()); err == nil { // it was checked above
+		if p, err := u.newPlan(s, u.plan()); err == nil { // it was checked above
 			u.plans.Store(p)
 			u.applyRegistrations(p)
 		}

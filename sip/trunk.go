@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,15 @@ type TrunkOptions struct {
 	Out *TrunkOut
 	// Register, if not nil, is how it is told where we are; calls that come by that are its calls.
 	Register *TrunkRegister
+	// Login, if not nil, is what it answers our challenge with, where it has no address that we know.
+	Login *TrunkLogin
+	// Codecs are those spoken through it, in order of preference; empty: the engine's.
+	Codecs []media.Codec
+	// MaxCalls bounds the calls under way by it, both ways together; 0: no bound. One more is refused with the status of
+	// call.CauseOverload, or goes out by the next trunk. Alarms come in all the same, and count.
+	MaxCalls int
+	// Numbering, if not nil, is how its numbers are written.
+	Numbering *Numbering
 	// Ping is how often it is asked by OPTIONS whether it lives, where it has Out or Register; 0: not at all.
 	Ping time.Duration
 	// Secure is whether audio through it is encrypted, in and out; the zero value means media.SecurityOff.
@@ -39,14 +49,18 @@ type trunks struct {
 
 // trunk is one TrunkOptions, checked and copied.
 type trunk struct {
-	name    string
-	allow   []netip.Prefix
-	numbers map[string]call.Next
-	out     *TrunkOut
-	secure  media.Security
-	ping    *pinger                    // nil where it is not asked whether it lives
-	reg     *registration              // nil where it does not register
-	at      atomic.Pointer[netip.Addr] // where it was called last
+	name      string
+	allow     []netip.Prefix
+	numbers   map[string]call.Next
+	out       *TrunkOut
+	secure    media.Security
+	codecs    []media.Codec
+	calls     *trunkCalls
+	ping      *pinger       // nil where it is not asked whether it lives
+	reg       *registration // nil where it does not register
+	maxCalls  int
+	numbering *Numbering
+	at        atomic.Pointer[netip.Addr] // where it was called last
 }
 
 // newTrunks copies what it is given; prefixes that are not valid match nothing.
@@ -54,6 +68,7 @@ func newTrunks(options []TrunkOptions) *trunks {
 	t := &trunks{list: make([]*trunk, 0, len(options))}
 	for _, o := range options {
 		one := &trunk{name: o.Name, numbers: maps.Clone(o.Numbers), secure: o.Secure}
+		one.codecs, one.maxCalls, one.calls, one.numbering = slices.Clone(o.Codecs), o.MaxCalls, &trunkCalls{}, o.Numbering
 		for _, p := range o.Allow {
 			if p := unmapPrefix(p); p.IsValid() {
 				one.allow = append(one.allow, p)
@@ -111,10 +126,18 @@ func (t *trunks) contact(user string) (*trunk, bool) {
 	return nil, false
 }
 
-// route tells where a number dialled on this trunk leads; false when the trunk does not have it.
+// route tells where a number dialled on this trunk leads; false when the trunk does not have it. With rules for numbers
+// it may be written in another form than the trunk's.
 func (t *trunk) route(number string) (call.Next, bool) {
-	next, ok := t.numbers[number]
-	return next, ok
+	if next, ok := t.numbers[number]; ok {
+		return next, true
+	}
+	for own, next := range t.numbers {
+		if t.numbering.same(own, number) {
+			return next, true
+		}
+	}
+	return call.Next{}, false
 }
 
 // begins tells whether digits are the beginning of a number of this trunk, so that a sender in overlap has more to
@@ -133,6 +156,7 @@ func (t *trunk) begins(digits string) bool {
 
 // keep keeps a registration, and what is known of whether the trunk lives, over a reload that does not change them.
 func (t *trunk) keep(before *trunk) {
+	t.calls = before.calls
 	if t.reg != nil && before.reg != nil && t.reg.o == before.reg.o {
 		t.reg = before.reg
 	}

@@ -13,6 +13,8 @@ type TrunkState struct {
 	Name string
 	// Up is whether it answers OPTIONS as one that takes calls; nil where it is not asked, or not known yet.
 	Up *bool
+	// Calls are those under way, both ways.
+	Calls int
 	// Registration is one of the states; empty where the trunk does not register.
 	Registration string
 	// Until is when a RegistrationUp ends unless it is refreshed; else the zero time.
@@ -27,7 +29,7 @@ func (u *UA) Trunks() []TrunkState {
 	list := u.plan().list
 	out := make([]TrunkState, len(list))
 	for i, one := range list {
-		out[i] = TrunkState{Name: one.name}
+		out[i] = TrunkState{Name: one.name, Calls: one.calls.now()}
 		if one.ping != nil {
 			if seen := one.ping.seen.Load(); seen != trunkUnknown {
 				out[i].Up = new(seen == trunkUp)
@@ -148,6 +150,7 @@ type trunkCollector struct {
 	state      func() []TrunkState
 	registered *prometheus.Desc
 	up         *prometheus.Desc
+	calls      *prometheus.Desc
 }
 
 func newTrunkCollector(state func() []TrunkState) *trunkCollector {
@@ -157,6 +160,9 @@ func newTrunkCollector(state func() []TrunkState) *trunkCollector {
 	), up: prometheus.NewDesc(
 		prometheus.BuildFQName(metricPrefix, labelTrunk, "up"),
 		"Whether a trunk that is pinged answers as one that takes calls: 1, else 0.", []string{labelTrunk}, nil,
+	), calls: prometheus.NewDesc(
+		prometheus.BuildFQName(metricPrefix, labelTrunk, "calls"),
+		"Calls under way by a trunk, in and out.", []string{labelTrunk}, nil,
 	)}
 }
 
@@ -164,11 +170,13 @@ func newTrunkCollector(state func() []TrunkState) *trunkCollector {
 func (c *trunkCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.registered
 	out <- c.up
+	out <- c.calls
 }
 
 // Collect implements prometheus.Collector.
 func (c *trunkCollector) Collect(out chan<- prometheus.Metric) {
 	for _, s := range c.state() {
+		out <- prometheus.MustNewConstMetric(c.calls, prometheus.GaugeValue, float64(s.Calls), s.Name)
 		if s.Up != nil {
 			out <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, oneIf(*s.Up), s.Name)
 		}

@@ -119,7 +119,7 @@ func New(o Options) (*UA, error) {
 		ping: u.ping, busy: u.legs.occupied, count: m.register, onFlow: u.flowChanged, logger: o.Logger,
 		sentry: u.sentry,
 	}
-	p, err := newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
+	p, err := u.newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,8 @@ type Trunk struct {
 	Name string
 	// Up is whether it answers pings; nil where it is not pinged, or not known yet.
 	Up *bool
+	// Calls are those under way, both ways.
+	Calls int
 	// Registration is trying, registered, refused or unreachable; empty where the trunk does not register.
 	Registration string
 	// Until is when the registration ends unless it is refreshed; the zero time where there is none.
@@ -21,6 +23,7 @@ type Trunk struct {
 type trunkDTO struct {
 	Name         string           `json:"name"`
 	Up           *bool            `json:"up"`
+	Calls        int              `json:"calls"`
 	Registration *registrationDTO `json:"registration"`
 }
 
@@ -39,7 +42,7 @@ func (s *Server) trunks(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, struct {
 		Trunks []trunkDTO `json:"trunks"`
 	}{each(all, func(t Trunk) trunkDTO {
-		out := trunkDTO{Name: t.Name, Up: t.Up}
+		out := trunkDTO{Name: t.Name, Up: t.Up, Calls: t.Calls}
 		if t.Registration != "" {
 			out.Registration = &registrationDTO{State: t.Registration, Code: t.Code}
 			if !t.Until.IsZero() {

@@ -14,7 +14,7 @@ func TestTrunks(t *testing.T) {
 	o := fakeHotline(t)
 	o.Trunks = func() []Trunk {
 		return []Trunk{
-			{Name: "city", Registration: "registered", Until: now.Add(time.Hour), Code: 200},
+			{Name: "city", Registration: "registered", Until: now.Add(time.Hour), Code: 200, Calls: 3},
 			{Name: "known", Up: new(true)},
 			{Name: "away", Registration: "unreachable"},
 		}
@@ -23,9 +23,9 @@ func TestTrunks(t *testing.T) {
 	w := get(t, h, "/api/v1/trunks", auditorToken)
 	require.Equal(t, http.StatusOK, w.Code, w.Body.String())
 	require.JSONEq(t, `{"trunks": [
-		{"name": "city", "up": null, "registration": {"state": "registered", "until": "`+now.Add(time.Hour).Format(stampFormat)+`", "code": 200}},
-		{"name": "known", "up": true, "registration": null},
-		{"name": "away", "up": null, "registration": {"state": "unreachable", "until": null}}
+		{"name": "city", "up": null, "calls": 3, "registration": {"state": "registered", "until": "`+now.Add(time.Hour).Format(stampFormat)+`", "code": 200}},
+		{"name": "known", "up": true, "calls": 0, "registration": null},
+		{"name": "away", "up": null, "calls": 0, "registration": {"state": "unreachable", "until": null}}
 	]}`, w.Body.String())
 	require.Equal(t, http.StatusForbidden, get(t, h, "/api/v1/trunks", agentToken).Code)
 	o.Trunks = nil

@@ -54,7 +54,7 @@ func TestEverything(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	p.stop()
 	require.Zero(t, p.code(t))
-	for _, secret := range []string{"the-supervisors", "the-agents", "signing", "token=x", "0123456789abcdef", `"secret"`, "secret-of-records", "secret-of-state", "secret-of-nodes", "secret-of-account", "secret-of-homer", "075500000000"} {
+	for _, secret := range []string{"the-supervisors", "the-agents", "signing", "token=x", "0123456789abcdef", `"secret"`, "secret-of-records", "secret-of-state", "secret-of-nodes", "secret-of-account", "secret-of-carrier", "secret-of-homer", "075500000000"} {
 		require.NotContains(t, p.err.String()+p.out.String(), secret)
 	}
 	require.NotContains(t, p.err.String(), "takes effect at restart", "nothing changed")

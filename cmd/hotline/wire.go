@@ -128,13 +128,9 @@ var mediaEngines = map[config.MediaEngine]func(media.Options) (media.Engine, err
 
 func (a *app) openMedia() error {
 	m := a.cfg.Media
-	codecs := make([]media.Codec, len(m.Codecs))
-	for i, c := range m.Codecs {
-		codecs[i] = media.Codec(c)
-	}
 	engine, err := mediaEngines[m.Engine](media.Options{
 		Address: m.Address, Advertise: m.Advertise, Ports: media.PortRange{Lo: m.Ports.Low, Hi: m.Ports.High},
-		Rest: m.Rest, Timeout: m.Timeout, Codecs: codecs, NoInband: m.Inband == config.InbandOff,
+		Rest: m.Rest, Timeout: m.Timeout, Codecs: codecsOf(m.Codecs), NoInband: m.Inband == config.InbandOff,
 		OnPanic: a.panicked, Logger: a.log.Named("media"), Registry: a.registry,
 	})
 	if err != nil {

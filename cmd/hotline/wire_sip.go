@@ -62,7 +62,7 @@ func (a *app) doorSettings() (s sip.Settings) {
 			numbers[number] = next
 		}
 		s.Trunks = append(s.Trunks, sip.TrunkOptions{
-			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Ping: t.Ping, Secure: media.Security(t.SRTP),
+			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Login: loginOf(t), Ping: t.Ping, Codecs: codecsOf(t.Codecs), MaxCalls: t.MaxCalls, Numbering: numberingOf(t), Secure: media.Security(t.SRTP),
 		})
 	}
 	s.Codes = a.cfg.Codes.All()
@@ -136,6 +136,35 @@ func waysOf(d config.Dial) [][]sip.TrunkShare {
 	return out
 }
 
+// loginOf is what a trunk proves that it is with; nil where its address says so.
+func loginOf(t config.Trunk) *sip.TrunkLogin {
+	if t.Login == (config.TrunkLogin{}) {
+		return nil
+	}
+	return &sip.TrunkLogin{Username: t.Login.Username, Password: t.Login.Password.Reveal()}
+}
+
+// numberingOf is how a trunk's numbers are written; nil: as they come.
+func numberingOf(t config.Trunk) *sip.Numbering {
+	if t.Normalise == (config.Normalise{}) {
+		return nil
+	}
+	return &sip.Numbering{Area: t.Normalise.Area, Shown: numberForms[t.Normalise.Shown], Dialled: numberForms[t.Normalise.Dialled]}
+}
+
+var numberForms = map[config.NumberForm]sip.Form{
+	config.NumberAsIs: sip.FormAsIs, config.NumberE164: sip.FormE164,
+	config.NumberNational: sip.FormNational, config.NumberLocal: sip.FormLocal,
+}
+
+func codecsOf(names []config.Codec) []media.Codec {
+	codecs := make([]media.Codec, len(names))
+	for i, c := range names {
+		codecs[i] = media.Codec(c)
+	}
+	return codecs
+}
+
 // registerBy is how a trunk is told where we are; nil where it knows.
 func registerBy(t config.Trunk) *sip.TrunkRegister {
 	r := t.Register
@@ -152,7 +181,7 @@ func (a *app) trunkStates() []web.Trunk {
 	states := a.ua.Trunks()
 	out := make([]web.Trunk, len(states))
 	for i, s := range states {
-		out[i] = web.Trunk{Name: s.Name, Up: s.Up, Registration: s.Registration, Until: s.Until, Code: s.Code}
+		out[i] = web.Trunk{Name: s.Name, Up: s.Up, Calls: s.Calls, Registration: s.Registration, Until: s.Until, Code: s.Code}
 	}
 	return out
 }

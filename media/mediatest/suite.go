@@ -75,6 +75,7 @@ func audioTests() map[string]func(*testing.T, Make) {
 		"keys by the first method":               keysFirstMethod,
 		"keys and calls from their function":     keysReentrant,
 		"offer and answer":                       offerAnswer,
+		"codecs of its own":                      ownCodecs,
 		"hold and resume":                        hold,
 		"bad descriptions change nothing":        badDescriptions,
 		"a proposal changes nothing":             proposals,
