@@ -3,6 +3,7 @@ package sip
 import (
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,7 +88,7 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 			queue <- newcomer{k, time.Now()}
 		}
 	}()
-	var busy time.Duration // up to now; touched by one goroutine at a time, since only one is awake
+	var busy atomic.Int64 // in nanoseconds, up to now
 	done := make(chan struct{})
 	go func() {
 		tick := time.NewTicker(overloadEvery)
@@ -103,8 +104,9 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 			starve()
 			late := time.Since(due)
 			took := overloadEvery + late
-			c.tick(measures{took: took, cpu: float64(busy-used) / float64(took), late: late})
-			used = busy
+			spent := time.Duration(busy.Load())
+			c.tick(measures{took: took, cpu: float64(spent-used) / float64(took), late: late})
+			used = spent
 			if last := append([]level{levelNormal}, s.levels...); last[len(last)-1] != c.level {
 				s.levels = append(s.levels, c.level)
 			}
@@ -119,7 +121,7 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 		for range 10 { // so that a tick finds what was used of it until then
 			starve()
 			time.Sleep(cost / 10)
-			busy += cost / 10
+			busy.Add(int64(cost / 10))
 		}
 		if v == admitNot {
 			s.refusedTo = time.Now()
