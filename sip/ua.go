@@ -105,9 +105,6 @@ func New(o Options) (*UA, error) {
 		ringEvery: ringEvery, gate: newGate(o.limits.with(o.Abuse)), guards: newGuards(),
 		sentry: newSentry(o.limits, o.Abuse, m, o.Logger),
 	}
-	if err := u.metrics.loadOf(o.Registry, u.load); err != nil {
-		return nil, fmt.Errorf("register metrics of overload: %w", err)
-	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
 	u.door, u.known = u.admit, u.acquainted
 	if _, err := rand.Read(u.tagKey[:]); err != nil {
@@ -125,10 +122,8 @@ func New(o Options) (*UA, error) {
 	}
 	u.plans.Store(p)
 	u.regs.running, u.regs.pinging = make(map[string]*registration), make(map[string]*pinger)
-	if o.Registry != nil {
-		if err := o.Registry.Register(newTrunkCollector(u.Trunks)); err != nil {
-			return nil, fmt.Errorf("register metrics of trunks: %w", err)
-		}
+	if err := u.measure(); err != nil {
+		return nil, err
 	}
 	if err := ro.check(); err != nil {
 		return nil, fmt.Errorf("agents: %w", err)
@@ -147,10 +142,6 @@ func New(o Options) (*UA, error) {
 	}
 	u.sentry.known, u.sentry.banned = u.conns.known, u.conns.endHost
 	u.sentry.limited = func(line string, fields ...zap.Field) { u.limited(zap.WarnLevel, line, fields...) }
-	err = gauge(o.Registry, "banned", "Sources that are banned now.", func() float64 { return float64(len(u.Bans())) })
-	if err != nil {
-		return nil, fmt.Errorf("register SIP metrics: %w", err)
-	}
 	if u.certificates, err = newCertificates(o.Listen, m, u.log); err != nil {
 		return nil, err
 	}
@@ -165,6 +156,30 @@ func New(o Options) (*UA, error) {
 	}
 	u.ctx, u.cancel = context.WithCancelCause(context.Background())
 	u.patience, u.hurry = context.WithCancel(context.Background())
+	u.expectReads()
+	u.wire()
+	return u, nil
+}
+
+// measure registers the figures that are read when somebody asks for them.
+func (u *UA) measure() error {
+	if err := u.metrics.loadOf(u.o.Registry, u.load); err != nil {
+		return fmt.Errorf("register metrics of overload: %w", err)
+	}
+	if err := gauge(u.o.Registry, "banned", "Sources that are banned now.", func() float64 { return float64(len(u.Bans())) }); err != nil {
+		return fmt.Errorf("register metrics of bans: %w", err)
+	}
+	if u.o.Registry == nil {
+		return nil
+	}
+	if err := u.o.Registry.Register(newTrunkCollector(u.Trunks)); err != nil {
+		return fmt.Errorf("register metrics of trunks: %w", err)
+	}
+	return nil
+}
+
+// expectReads counts the UDP sockets that are yet to be read from.
+func (u *UA) expectReads() {
 	for _, l := range u.listeners {
 		if l.packet != nil {
 			u.unread.Add(1)
@@ -173,8 +188,6 @@ func New(o Options) (*UA, error) {
 	if u.unread.Load() == 0 {
 		close(u.reading)
 	}
-	u.wire()
-	return u, nil
 }
 
 // wire joins sipgo's layers to ours. arrived must come before the transaction layer: it sees each
