@@ -20,6 +20,7 @@ peers=(
 	promtool:prometheus
 	systemd-analyze:systemd
 	nft:nftables
+	strace:strace
 )
 
 # Debian does not put PostgreSQL's programs on the PATH, nor nft on that of a user.

@@ -131,10 +131,15 @@ func (a *app) start() {
 // serve waits for a signal that ends it, or for a part to fail, and takes everything down in order.
 func (a *app) serve(con *console) error {
 	var failure error
+	by := keeper{a.log}
+	defer by.watch(func() { _, _ = a.center.Queues() })() // a fault that was contained is an answer
+	by.ready()
 	for waiting := true; waiting; {
 		select {
 		case <-con.hangups:
+			by.reloading()
 			a.reload("SIGHUP")
+			by.ready()
 			continue
 		case s := <-con.signals:
 			a.log.Info("draining: no new calls", zap.Stringer("signal", s), zap.Duration("at most", a.cfg.Drain))
@@ -143,6 +148,7 @@ func (a *app) serve(con *console) error {
 		}
 		waiting = false
 	}
+	by.stopping(a.cfg.Drain)
 	return errors.Join(failure, a.shutdown(con.signals, failure == nil))
 }
 
