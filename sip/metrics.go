@@ -25,6 +25,7 @@ const (
 	dropConn      = "connection"      // too many TCP connections
 	dropIdle      = "idle-connection" // a TCP connection without a message for too long
 	dropAccept    = "accept-failed"   // the system could not accept a TCP connection
+	dropUnread    = "unread"          // the kernel had no room for it: it is not read as fast as it comes
 	dropRead      = "read-failed"     // the system could not read a datagram
 )
 

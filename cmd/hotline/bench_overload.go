@@ -232,7 +232,7 @@ func startAlarms(ctx context.Context, server netip.AddrPort) (w *sim.World, stop
 	if err != nil {
 		return nil, nil, err
 	}
-	w, err = sim.New(sim.Options{
+	w, err = sim.New(sim.Options{ //nolint:contextcheck // Run has it
 		Hotline: server, Engine: engine, PerMinute: overloadAlarms, Choices: []sim.Choice{{Number: "96119", Weight: 1}},
 		Agents: overloadAgents(), Talk: overloadTalk, Pickup: overloadPickup, Patience: time.Minute,
 	})
