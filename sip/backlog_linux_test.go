@@ -10,14 +10,14 @@ import (
 // What nobody reads fills the socket's buffer, and is then dropped and counted, once.
 func TestBacklog(t *testing.T) {
 	t.Parallel()
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	conn, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close()) }()
 	b := newBacklogs([]*listener{{packet: conn}, {stream: nil}})
 	share, dropped := b.look()
 	require.Zero(t, share)
 	require.Zero(t, dropped)
-	out, err := net.Dial("udp4", conn.LocalAddr().String())
+	out, err := (&net.Dialer{}).DialContext(t.Context(), "udp4", conn.LocalAddr().String())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, out.Close()) }()
 	const many = 2000
