@@ -30,6 +30,7 @@ const (
 	dropIdle      = "idle-connection" // a connection without a message for too long
 	dropHandshake = "handshake"       // a connection whose handshake (TLS) failed, or took too long
 	dropAccept    = "accept-failed"   // the system could not accept a connection
+	dropUnread    = "unread"          // the kernel had no room for it: it is not read as fast as it comes
 	dropRead      = "read-failed"     // the system could not read a datagram
 )
 

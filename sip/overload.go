@@ -63,6 +63,8 @@ const (
 	cpuWeight = 0.2
 	// lateRow and hotRow are intervals in a row with a standing queue, and with too much CPU used, that limit the rate.
 	lateRow, hotRow = 2, 5
+	// backlogMost is the share of a socket's buffer that may wait unread.
+	backlogMost = 0.5
 	// stuckRow is how many in a row, at the least rate, with too much CPU used or a lag of stuckLag times its limit, are
 	// saturation, and eased how many without end it. calmRow is how many without any sign, below calm of the CPU's limit
 	// and without a refusal, lift the limit.
@@ -117,6 +119,9 @@ type measures struct {
 	took time.Duration // how long the interval was
 	cpu  float64       // the share of the cores that was used; below 0 where that is not known
 	late time.Duration // how late its end was noticed
+	// queue is the share of a socket's buffer that waits unread, dropped how many datagrams the kernel did not keep.
+	queue   float64
+	dropped int
 }
 
 // overload decides who is let in by the load. It knows no clock and no place; it may be used from any goroutine.
@@ -127,6 +132,7 @@ type overload struct {
 	signs signs
 	cpu   float64 // smoothed
 	lag   time.Duration
+	grave bool // the lag is stuckLag times its limit, or requests are lost
 	// rate is in force above levelNormal; lowered is what it was when it was lowered last.
 	rate, lowered float64
 	least         float64 // below which rate does not go for lag
@@ -270,13 +276,14 @@ func (c *overload) judgeLocked(m measures) {
 	if m.cpu >= 0 {
 		c.cpu += cpuWeight * (m.cpu - c.cpu)
 	}
-	late := c.o.Lag > 0 && (m.late > c.o.Lag || c.served >= few && 2*c.overdue > c.served)
+	late := c.o.Lag > 0 && (m.late > c.o.Lag || m.queue > backlogMost || m.dropped > 0 || c.served >= few && 2*c.overdue > c.served)
+	c.grave = late && (c.lag > stuckLag*c.o.Lag || m.dropped > 0)
 	hot := c.o.CPU > 0 && c.cpu > c.cpuLimitLocked()
 	idle := !late && c.denied == 0 && (c.o.CPU == 0 || c.cpu < calm*c.o.CPU)
 	row(&c.signs.late, late)
 	row(&c.signs.hot, hot)
 	row(&c.signs.calm, idle)
-	stuck := c.level != levelNormal && (hot && c.rate <= leastRate || late && c.rate <= c.least && c.lag > stuckLag*c.o.Lag)
+	stuck := c.level != levelNormal && (hot && c.rate <= leastRate || c.grave && c.rate <= c.least)
 	row(&c.signs.stuck, stuck)
 	row(&c.signs.eased, !stuck)
 }
@@ -295,7 +302,7 @@ func (c *overload) followLocked() {
 	switch {
 	case late && c.rate > c.least:
 		c.rate = max(c.least, lateStep*c.rate)
-	case late && c.lag > stuckLag*c.o.Lag:
+	case late && c.grave:
 		c.least = max(leastRate, leastFades*c.least)
 		c.rate = min(c.rate, c.least)
 	}

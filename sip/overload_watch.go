@@ -21,6 +21,7 @@ func (u *UA) watchLoad(ctx context.Context) error {
 	defer timer.Stop()
 	at := time.Now()
 	used, known := u.cpuTime()
+	sockets := newBacklogs(u.listeners)
 	for {
 		select {
 		case <-ctx.Done():
@@ -29,6 +30,9 @@ func (u *UA) watchLoad(ctx context.Context) error {
 		}
 		now := time.Now()
 		m := measures{took: now.Sub(at), cpu: -1, late: max(0, now.Sub(at)-overloadEvery)}
+		if m.queue, m.dropped = sockets.look(); m.dropped > 0 {
+			u.metrics.dropped.WithLabelValues(dropUnread).Add(float64(m.dropped))
+		}
 		if known {
 			var total time.Duration
 			if total, known = u.cpuTime(); known {

@@ -17,13 +17,14 @@ import (
 )
 
 // benchOverloadCmd offers the whole hotline more than it can carry: first, to find its limit, ever more; then shares of
-// that, each to a process of its own. Callers hang up a while after they are answered, whatever they hear. A tenth
-// part of an agent's day is beside them: alarms, which agents answer.
+// that, each to a process of its own. Callers hang up a while after they are answered, whatever they hear: the longer
+// that is, the less a refusal costs beside a call; people's last for minutes. Beside them are alarms, which agents answer.
 type benchOverloadCmd struct {
 	Loads  []float64     `help:"Offered load, in times the limit; the first that is 1 or more is what others are compared with." default:"0.5,1,1.5,2,3"`
-	For    time.Duration `help:"How long calls begin, at each load, besides half of it before." default:"8s"`
-	Hold   time.Duration `help:"How long a call lasts." default:"1s"`
-	Rounds int           `help:"Rounds at each load; the one in the middle by completed calls counts." default:"3"`
+	For    time.Duration `help:"How long calls begin, at each load, after as long as a call lasts, at least half of this." default:"8s"`
+	Hold   time.Duration `help:"How long a call lasts." default:"5s"`
+	Rounds int           `help:"Rounds at each load; the one in the middle by completed calls counts." default:"1"`
+	Limit  float64       `help:"Calls a second that are taken for the limit; 0 finds it." default:"0"`
 	Cores  int           `help:"Cores that the hotline may use; 0 leaves one to the callers." default:"0"`
 	SVG    string        `help:"Draw the figures into this file." name:"svg" placeholder:"FILE"`
 	JSON   bool          `help:"Figures as JSON, a line for each load."`
@@ -53,8 +54,8 @@ var overloadPorts = media.PortRange{Lo: 32000, Hi: 32767}
 
 // Run implements the command.
 func (b *benchOverloadCmd) Run(con *console) error {
-	if b.For <= 0 || b.Hold <= 0 || b.Rounds <= 0 || b.Cores < 0 {
-		return errors.New("bench overload: --for, --hold and --rounds must be above 0, --cores not below")
+	if b.For <= 0 || b.Hold <= 0 || b.Rounds <= 0 || b.Cores < 0 || b.Limit < 0 {
+		return errors.New("bench overload: --for, --hold and --rounds must be above 0, --cores and --limit not below")
 	}
 	reference := slices.IndexFunc(b.Loads, func(l float64) bool { return l >= 1 })
 	if reference < 0 || slices.ContainsFunc(b.Loads, func(l float64) bool { return l <= 0 }) {
@@ -63,9 +64,12 @@ func (b *benchOverloadCmd) Run(con *console) error {
 	ctx, stop := con.untilSignal()
 	defer stop()
 	report := &overloadReport{con: con, json: b.JSON}
-	limit, err := b.limit(ctx)
-	if err != nil {
-		return fmt.Errorf("bench overload: find the limit: %w", err)
+	limit := b.Limit
+	if limit == 0 {
+		var err error
+		if limit, err = b.limit(ctx); err != nil {
+			return fmt.Errorf("bench overload: find the limit: %w", err)
+		}
 	}
 	report.head(limit)
 	rounds := make([][]overloadLine, len(b.Loads))
@@ -130,8 +134,7 @@ type overloadLine struct {
 	WaitMost float64 `json:"alarm_wait_most_ms"`
 }
 
-// round offers calls at a rate to a server that has just started: for half of the time before, which is not counted, and
-// then for all of it.
+// round offers calls at a rate to a server that has just started: first for a while that is not counted.
 func (b *benchOverloadCmd) round(ctx context.Context, rate float64, takes time.Duration) (line overloadLine, err error) {
 	n := b.cores()
 	s, err := startProcess(ctx, "bench", "serve", overloadServer, "--cores", strconv.Itoa(n))
@@ -149,7 +152,7 @@ func (b *benchOverloadCmd) round(ctx context.Context, rate float64, takes time.D
 		return line, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	o := sim.FloodOptions{Server: s.addr, Numbers: overloadNumbers, From: benchFrom, Rate: rate, For: takes / 2, Hold: b.Hold}
+	o := sim.FloodOptions{Server: s.addr, Numbers: overloadNumbers, From: benchFrom, Rate: rate, For: max(takes/2, b.Hold), Hold: b.Hold}
 	if _, err = sim.Flood(ctx, o); err != nil {
 		return line, err
 	}
@@ -232,7 +235,7 @@ func startAlarms(ctx context.Context, server netip.AddrPort) (w *sim.World, stop
 	if err != nil {
 		return nil, nil, err
 	}
-	w, err = sim.New(sim.Options{
+	w, err = sim.New(sim.Options{ //nolint:contextcheck // Run has it
 		Hotline: server, Engine: engine, PerMinute: overloadAlarms, Choices: []sim.Choice{{Number: "96119", Weight: 1}},
 		Agents: overloadAgents(), Talk: overloadTalk, Pickup: overloadPickup, Patience: time.Minute,
 	})

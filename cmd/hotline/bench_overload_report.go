@@ -59,12 +59,8 @@ func (r *overloadReport) foot(reference int) {
 			least = share
 		}
 	}
-	verdict := "kept"
-	if least < overloadWanted {
-		verdict = "not kept"
-	}
 	r.con.say("\nBeyond the limit at least %.0f %% of what is completed at it. Wanted: %.0f %%: %s. Alarms refused: %d.\n",
-		100*least, 100*overloadWanted, verdict, unheard)
+		100*least, 100*overloadWanted, verdictOf(least >= overloadWanted), unheard)
 }
 
 // The drawing's measures, in pixels.
