@@ -91,7 +91,7 @@ func New(o Options) (*UA, error) {
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
 		closed: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), ringEvery: ringEvery,
-		gate: newGate(o.limits.with(o.Abuse)), guards: newGuards(), sentry: newSentry(o.limits, o.Abuse, m, o.Logger),
+		gate: newGate(o.limits.with(o.Abuse)), guards: newGuards(), sentry: newSentry(o.limits, o.Abuse, m),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
 	u.door, u.known = u.admit, u.acquainted
