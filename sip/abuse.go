@@ -99,8 +99,7 @@ type sentry struct {
 	policy   atomic.Pointer[policy]
 	metrics  *metrics
 	limited  func(line string, fields ...zap.Field) // a line of the log that a stranger causes
-	log      *zap.Logger
-	banned   func(host netip.Addr) // told of each ban
+	banned   func(host netip.Addr)                  // told of each ban
 	changing sync.Mutex
 }
 
@@ -110,11 +109,11 @@ type policy struct {
 	scanners []string
 }
 
-func newSentry(l limits, o AbuseOptions, m *metrics, log *zap.Logger) *sentry {
+func newSentry(l limits, o AbuseOptions, m *metrics) *sentry {
 	set := l.with(o)
 	o = o.withDefaults()
 	s := &sentry{
-		limits: l, invites: newGateOf(set.invites), connects: newGateOf(set.connects), metrics: m, log: log,
+		limits: l, invites: newGateOf(set.invites), connects: newGateOf(set.connects), metrics: m,
 		bans: newBanBook(o.banRules()), guesses: newGuesses(o.tryRules()),
 	}
 	s.policy.Store(o.policy())
@@ -160,7 +159,7 @@ func (s *sentry) never(host netip.Addr) bool {
 	return slices.ContainsFunc(s.policy.Load().never, func(p netip.Prefix) bool { return p.Contains(host) })
 }
 
-// connects tells why a connection of a stranger is not to be taken; "" when it is.
+// refusesConn tells why a connection of a stranger is not to be taken; "" when it is.
 func (s *sentry) refusesConn(host netip.Addr) (why string) {
 	now := time.Now()
 	switch {

@@ -103,7 +103,7 @@ func New(o Options) (*UA, error) {
 		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
 		closed: make(chan struct{}), reading: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), load: newOverload(o.Overload),
 		ringEvery: ringEvery, gate: newGate(o.limits.with(o.Abuse)), guards: newGuards(),
-		sentry: newSentry(o.limits, o.Abuse, m, o.Logger),
+		sentry: newSentry(o.limits, o.Abuse, m),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
 	u.door, u.known = u.admit, u.acquainted

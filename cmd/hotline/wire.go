@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -174,7 +175,7 @@ func (a *app) openWeb() (err error) {
 		Outages:     a.store, Reload: func() web.Reloaded { return a.reload("API") },
 		Callbacks:      func() []call.Booking { return a.exchange.Callbacks() },
 		CancelCallback: func(ctx context.Context, id string) error { return a.exchange.CancelCallback(ctx, id) },
-		Bans:           a.bans, Unban: a.ua.Unban,
+		Bans:           a.bans, Unban: func(address netip.Addr) bool { return a.ua.Unban(address) },
 		Site: others, Ready: a.ready, Panicked: a.panics.Inc,
 		Gatherer: a.registry, Metrics: a.registry, Logger: a.log.Named("web"),
 	})
