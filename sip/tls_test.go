@@ -428,3 +428,17 @@ func optionsOver(to netip.AddrPort, from string) string {
 		"Call-ID: " + newID(), "CSeq: 1 OPTIONS", "Content-Length: 0", "", "",
 	}, "\r\n")
 }
+
+// Where an address names no port, that of TLS is another than that of TCP (RFC 3261 section 19.1.2).
+func TestTLSPort(t *testing.T) {
+	t.Parallel()
+	for uri, want := range map[string]string{
+		"sip:a@192.0.2.1": "192.0.2.1:5060", "sip:a@192.0.2.1;transport=TLS": "192.0.2.1:5061", "sips:a@192.0.2.1": "192.0.2.1:5061",
+		"sip:a@192.0.2.1:5070;transport=tls": "192.0.2.1:5070", "sip:a@[2001:db8::1];transport=tcp": "[2001:db8::1]:5060",
+	} {
+		d := dialog{Target: uri}
+		got, err := d.nextHop()
+		require.NoError(t, err)
+		require.Equal(t, want, got, uri)
+	}
+}

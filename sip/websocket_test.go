@@ -189,7 +189,7 @@ func TestWebSocketRefused(t *testing.T) {
 				return
 			}
 			var status ws.StatusError
-			require.True(t, errors.As(err, &status), "%v", err)
+			require.ErrorAs(t, err, &status)
 			require.Equal(t, try.status, int(status))
 			require.Eventually(t, func() bool { return r.dropped(dropHandshake) > before }, testWait, time.Millisecond)
 		})
