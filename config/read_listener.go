@@ -20,6 +20,9 @@ const defaultPath = "/ws"
 
 var wsPathShape = shape{regexp.MustCompile(`^/[A-Za-z0-9._~/-]{0,199}$`), "a path of a URL, such as /ws"}
 
+// usualPorts are those that browsers leave out of a site's name.
+var usualPorts = map[string]string{keyHTTP: "80", "https": "443"}
+
 const wantOrigin = "the site of a page, such as https://desk.example"
 
 // listener takes udp://a:p, or {address: udp://a:p, advertise: a}; with TLS the latter, with certificate and key; for
@@ -70,8 +73,8 @@ func (v value) origin(dst *[]string) {
 		return
 	}
 	u, err := url.Parse(strings.ToLower(text))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Scheme+"://"+u.Host != strings.ToLower(text) ||
-		u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] || strings.ContainsAny(u.Host, "*,") {
+	if err != nil || usualPorts[u.Scheme] == "" || u.Hostname() == "" || u.Scheme+"://"+u.Host != strings.ToLower(text) ||
+		u.Port() == usualPorts[u.Scheme] || strings.ContainsAny(u.Host, "*,") {
 		v.problem(v.found(), wantOrigin+", without a path, and without the port that the scheme means")
 		return
 	}

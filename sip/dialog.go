@@ -201,6 +201,9 @@ func hostPort(uri *sipmsg.Uri) string {
 	port := uri.Port
 	if port == 0 {
 		port = sipmsg.DefaultUdpPort // of TCP as well
+		if uri.Scheme == schemeSIPS || strings.EqualFold(param(uri.UriParams, "transport"), transportTLS) {
+			port = sipmsg.DefaultTlsPort
+		}
 	}
 	return net.JoinHostPort(strings.Trim(uri.Host, "[]"), strconv.Itoa(port))
 }

@@ -6,6 +6,9 @@
 // agents through [UA.Ring]. A call that comes in is checked, authenticated, routed, and given to
 // Options.OnIncoming, whose goroutine (the INVITE's handler) then owns the call and its legs.
 //
+// Streams are opened before sipgo has them (handshake.go): TLS, whose certificates change while it serves (certificate.go), and
+// WebSockets (websocket.go). sipgo is handed messages; what it takes a WebSocket for is the transport below (source.go).
+//
 // A message's way in: the socket (udp.go, conns.go, frame.go), the outline of its bytes (outline.go, form.go, refuse.go),
 // sipgo's parser with header parsers of ours (parser.go), the checks (check.go, content.go), the door (incoming.go) or
 // its dialog (indialog.go). ServeBare is sipgo alone, which what all this costs is measured against.

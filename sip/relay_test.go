@@ -47,11 +47,14 @@ func newSiteRig(t *testing.T, network string, change func(o *Options)) *siteRig 
 	s.lease.Store(&far)
 	s.edge = s.newNode(t, "edge.1", change)
 	s.owner = s.newNode(t, "owner.1", change)
-	to := s.edge.udp()
-	if network == "tcp" {
-		to = s.edge.tcp()
+	switch network {
+	case "udp":
+		s.phone = newPeer(t, network, s.edge.udp())
+	case "tcp":
+		s.phone = newPeer(t, network, s.edge.tcp())
+	default:
+		s.phone = newWSPeer(t, s.edge, network)
 	}
-	s.phone = newPeer(t, network, to)
 	s.phone.register(s.edge)
 	require.Equal(t, []string{"8001"}, s.edge.Held())
 	s.edge.Seed(call.GatePast{Agent: "8001"})

@@ -18,16 +18,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/icholy/digest"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 
 	"hotline/call"
 )
@@ -210,90 +206,6 @@ func TestTLSKeepAlive(t *testing.T) {
 	}
 }
 
-// A new file that is no good changes nothing, and is told of: by what looks at the files, and by a reload.
-func TestTLSCertificateBroken(t *testing.T) {
-	t.Parallel()
-	id := newPEM(t, "good")
-	core, log := observer.New(zap.ErrorLevel)
-	r := newRig(t, listensTLS(id, func(o *Options) { o.Logger = zap.New(core) }))
-	other, _ := pemOf(t, "other", time.Hour)
-	over, overKey := pemOf(t, "over", -time.Minute)
-	_, key := pemOf(t, "good too", time.Hour)
-	refused := 0
-	for name, broken := range map[string]struct{ cert, key []byte }{
-		"no PEM":              {[]byte("nothing"), nil},
-		"another's":           {other, key},
-		"cut":                 {other[:len(other)/2], nil},
-		"one that is over":    {over, overKey},
-		"a key that is empty": {nil, []byte{}},
-	} {
-		if broken.cert != nil {
-			id.put(id.cert, broken.cert)
-		}
-		if broken.key != nil {
-			id.put(id.key, broken.key)
-		}
-		_, err := r.Reload(Settings{Listen: r.o.Listen})
-		require.ErrorContains(t, err, id.cert, name)
-		require.Eventually(t, func() bool { return log.Len() > refused }, testWait, time.Millisecond, name)
-		refused = log.Len()
-		require.Contains(t, log.All()[refused-1].ContextMap()["error"], id.cert, name)
-		require.Equal(t, "good", nameAt(t, r.tls()), name)
-	}
-	require.GreaterOrEqual(t, testutil.ToFloat64(r.metrics.certs.WithLabelValues(certificateRefused)), float64(refused))
-
-	id.write("better", time.Hour)
-	require.Eventually(t, func() bool { return nameAt(t, r.tls()) == "better" }, testWait, time.Millisecond)
-	listener := "tls://127.0.0.1:0"
-	require.InDelta(t, time.Now().Add(time.Hour).Unix(), testutil.ToFloat64(r.metrics.expires.WithLabelValues(listener)), testWait.Seconds()+1)
-}
-
-// A reload reads the files, without waiting to be looked at.
-func TestTLSCertificateReloaded(t *testing.T) {
-	t.Parallel()
-	id := newPEM(t, "first")
-	r := newRig(t, listensTLS(id, func(o *Options) { o.looks = time.Hour }))
-	p := newTLSPeer(t, nil, r.tls())
-	id.write("second", time.Hour)
-	require.Equal(t, "first", nameAt(t, r.tls()))
-	put, err := r.Reload(Settings{Listen: r.o.Listen})
-	require.NoError(t, err)
-	require.Equal(t, "first", nameAt(t, r.tls()), "nothing is in force yet")
-	put()
-	require.Equal(t, "second", nameAt(t, r.tls()))
-
-	third := newPEM(t, "third")
-	listen := slices.Clone(r.o.Listen)
-	listen[2].Certificate, listen[2].Key = third.cert, third.key
-	put, err = r.Reload(Settings{Listen: listen})
-	require.NoError(t, err)
-	put()
-	require.Equal(t, "third", nameAt(t, r.tls()))
-	put, err = r.Reload(Settings{Listen: listen[:2]}) // that listener ends with a restart
-	require.NoError(t, err)
-	put()
-	require.Equal(t, "third", nameAt(t, r.tls()))
-	p.served()
-}
-
-// One that cannot be served with is told at the start, by what it is for. One whose time is over is shown all the same.
-func TestTLSCertificateAtStart(t *testing.T) {
-	t.Parallel()
-	id := newPEM(t, "over")
-	id.write("over", -time.Hour)
-	r := newRig(t, listensTLS(id, nil))
-	require.Equal(t, "over", nameAt(t, r.tls()))
-	require.NoError(t, CheckCertificate(id.cert, id.key))
-
-	require.NoError(t, os.Remove(id.key))
-	o := Options{Engine: &fakeEngine{}}
-	listensTLS(id, nil)(&o)
-	_, err := New(o)
-	require.ErrorIs(t, err, os.ErrNotExist)
-	require.ErrorContains(t, err, "tls://127.0.0.1:0")
-	require.ErrorContains(t, err, id.key)
-}
-
 // Who connects and does not shake hands is gone after a while, and holds up nobody meanwhile; each has a share.
 func TestTLSHandshake(t *testing.T) {
 	t.Parallel()
@@ -427,4 +339,18 @@ func optionsOver(to netip.AddrPort, from string) string {
 		"Max-Forwards: 70", "From: <sip:1@" + from + ">;tag=" + newID(), "To: <sip:" + testNumber + "@" + to.String() + ">",
 		"Call-ID: " + newID(), "CSeq: 1 OPTIONS", "Content-Length: 0", "", "",
 	}, "\r\n")
+}
+
+// Where an address names no port, that of TLS is another than that of TCP (RFC 3261 section 19.1.2).
+func TestTLSPort(t *testing.T) {
+	t.Parallel()
+	for uri, want := range map[string]string{
+		"sip:a@192.0.2.1": "192.0.2.1:5060", "sip:a@192.0.2.1;transport=TLS": "192.0.2.1:5061", "sips:a@192.0.2.1": "192.0.2.1:5061",
+		"sip:a@192.0.2.1:5070;transport=tls": "192.0.2.1:5070", "sip:a@[2001:db8::1];transport=tcp": "[2001:db8::1]:5060",
+	} {
+		d := dialog{Target: uri}
+		got, err := d.nextHop()
+		require.NoError(t, err)
+		require.Equal(t, want, got, uri)
+	}
 }

@@ -186,7 +186,7 @@ func (c *wsConn) take(f ws.Frame) (whole bool, err error) {
 	if c.controlled != nil {
 		c.controlled()
 	}
-	switch f.Header.OpCode {
+	switch f.Header.OpCode { //nolint:exhaustive // a control frame has one of three
 	case ws.OpPing:
 		return false, c.write(ws.OpPong, f.Payload)
 	case ws.OpClose:

@@ -48,6 +48,8 @@ type HotlineOptions struct {
 	Records string
 	// Certificate and Key are files (PEM) to serve TLS with; empty: it listens for none.
 	Certificate, Key string
+	// Origin is the site whose pages may be phones, such as http://127.0.0.1:8000; empty: no page may.
+	Origin string
 	// Host is the address that it listens on; empty is 127.0.0.1, where all tests are. Another is of this test alone, in
 	// 127.0.0.0/8, and MediaPorts may be more than a block then.
 	Host string
@@ -71,8 +73,9 @@ const token = "a-token-of-the-tests"
 
 // Hotline is the program, serving. Its methods may be called from any goroutine, but Start and Kill.
 type Hotline struct {
-	// SIP is host:port of its SIP listeners, UDP and TCP; HTTP of its pages; TLS of its SIP over TLS, if asked for.
-	SIP, HTTP, TLS string
+	// SIP is host:port of its SIP listeners, UDP and TCP; HTTP of its pages; TLS of its SIP over TLS, and WS
+	// of that over WebSockets, if asked for.
+	SIP, HTTP, TLS, WS string
 	// SIPPort is the port of SIP, and MediaPorts are those of RTP.
 	SIPPort    int
 	MediaPorts PortRange
@@ -93,6 +96,7 @@ type Hotline struct {
 const (
 	httpOffset       = 1
 	tlsOffset        = 2
+	wsOffset         = 3
 	mediaOffset      = 10
 	defaultMedia     = 100
 	hostMedia        = 20000 // the first port for audio on an address of a test's own
@@ -150,16 +154,20 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		rest += ", advertise: " + wallHost
 		h.Wall = startWall(tb, h.MediaPorts)
 	}
-	secured := ""
+	others := ""
 	if o.Certificate != "" {
 		h.TLS = fmt.Sprintf("%s:%d", o.Host, first+tlsOffset)
-		secured = fmt.Sprintf(`, {address: "tls://%s", certificate: %s, key: %s}`, h.TLS, o.Certificate, o.Key)
+		others = fmt.Sprintf(`, {address: "tls://%s", certificate: %s, key: %s}`, h.TLS, o.Certificate, o.Key)
+	}
+	if o.Origin != "" {
+		h.WS = fmt.Sprintf("%s:%d", o.Host, first+wsOffset)
+		others += fmt.Sprintf(`, {address: "ws://%s", origins: ["%s"]}`, h.WS, o.Origin)
 	}
 	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"%s], ping: %s%s}
 media: {address: %s, ports: %d-%d%s}
 http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
 data: %s
-%s`, h.SIP, h.SIP, secured, orElse(o.Ping, "10s"), more, o.Host, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
+%s`, h.SIP, h.SIP, others, orElse(o.Ping, "10s"), more, o.Host, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
 	if o.Records != "" {
 		h.text += "records: \"" + o.Records + "\"\n"
 	}
