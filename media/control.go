@@ -88,6 +88,9 @@ func (l *line) speak(now time.Time, bye *rtcp.Goodbye) {
 		return
 	}
 	l.monitor.spoke(l.out.packets)
+	if l.captured != nil {
+		l.said(b, to, !l.out.agreed.mux)
+	}
 	if l.out.agreed.mux {
 		l.sockets.send(b, to)
 	} else {

@@ -34,6 +34,8 @@ type line struct {
 	// while it is still rung to may take its own ringing tone away.
 	live bool
 
+	captured *lineCapture // nil: nobody copies its datagrams
+
 	monitor     monitor
 	untilReport int // turns of the wheel
 }
@@ -84,6 +86,9 @@ func (l *line) write(b []byte, to netip.AddrPort) bool {
 	if !l.sockets.send(b, to) {
 		return false
 	}
+	if l.captured != nil {
+		l.said(b, to, false)
+	}
 	l.tally.out.Add(1)
 	return true
 }
@@ -94,6 +99,9 @@ func (l *line) datagram(w *workbench, b []byte, from netip.AddrPort, now time.Ti
 	defer l.contain("media: packet")
 	if l.closed {
 		return
+	}
+	if l.captured != nil {
+		l.heard(b, from, false, now)
 	}
 	if l.muxed(b) {
 		l.control(b, from, now)
@@ -149,7 +157,7 @@ func (l *line) cut() error {
 	if l.bridged != nil {
 		l.bridged.part()
 	}
-	l.listened = nil
+	l.listened, l.captured = nil, nil
 	l.out.close()
 	return l.sockets.close()
 }

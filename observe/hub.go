@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/media"
 )
 
 const (
@@ -43,13 +44,16 @@ type Options struct {
 	Observe func(show func(call.WireMessage)) (stop func())
 	// PhoneOf is where the phone of an agent is registered.
 	PhoneOf func(agent string) (netip.AddrPort, bool)
+	// CallOf is the id of the call that a SIP Call-ID belongs to, StreamsOf are those of its legs now, none when it is over.
+	CallOf    func(sipCallID string) string
+	StreamsOf func(callID string) []media.Stream
 }
 
 // Hub knows who watches. Make one with New.
 type Hub struct {
 	o    Options
 	open atomic.Pointer[[]string]
-	all  chan struct{} // holds one for each that watches
+	all  chan struct{} // holds one for each that watches, or captures
 }
 
 // New returns a hub that nobody watches.

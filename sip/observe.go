@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"hotline/call"
+	"hotline/media"
 )
 
 // observers are who is shown every SIP message as it crosses a socket. With none, a message costs one load of a
@@ -60,6 +61,21 @@ func (u *UA) CallOf(sipCallID string) string {
 		return t.call
 	}
 	return ""
+}
+
+// StreamsOf are the streams of a call's legs, as far as it has any now.
+func (u *UA) StreamsOf(callID string) (streams []media.Stream) {
+	if callID == "" {
+		return nil
+	}
+	u.legs.mu.Lock()
+	defer u.legs.mu.Unlock()
+	for key, l := range u.legs.legs {
+		if l.stream != nil && u.CallOf(callIDOf(key)) == callID { // the ladder's lock is a leaf
+			streams = append(streams, l.stream)
+		}
+	}
+	return streams
 }
 
 // PhoneOf is where the phone of an agent is registered.

@@ -44,6 +44,7 @@ func (s *Server) table() []route {
 		{pattern: "/api/v1/calls/{id}", roles: []Role{Auditor}, handle: s.at(asRecord, s.call)},
 		{pattern: "/api/v1/calls/{id}/routing", roles: []Role{Auditor}, handle: s.at(asRecord, s.routing)},
 		{pattern: "/api/v1/calls/{id}/trace", roles: []Role{Auditor}, handle: s.at(asLadder, s.trace)},
+		{pattern: "/api/v1/calls/{id}/pcap", handle: s.at(asDeed, s.pcap)},
 		{pattern: "/api/v1/trace", handle: s.watch},
 		{pattern: "/api/v1/calls/{id}/supervise", method: "POST, DELETE", handle: s.at(asDeed, s.supervise)},
 		{pattern: "/api/v1/calls/{id}/pick", method: http.MethodPost, handle: s.at(asDeed, s.pick)},

@@ -59,6 +59,10 @@ type Options struct {
 	// Watch hands on what one peer says and is told by SIP until ctx is done; began is called once it does. It returns how
 	// many messages were handed on. Errors: what is wrong with the peer, ErrWatched. nil: the path for that is not there.
 	Watch func(ctx context.Context, peer string, full bool, began func(), show func(call.SIPMessage) error) (int, error)
+	// Pcap writes what a live call says by SIP, and its RTP, as a capture file until ctx is done or the call is over; began is
+	// called once it does. It returns how many packets were written. Errors: call.ErrNotFound, ErrWatched. nil: the path
+	// for that is not there.
+	Pcap func(ctx context.Context, id string, w io.Writer, began func()) (int, error)
 	// Live are the calls in progress, Queues and Agents all there are. The slices are the server's. An error is a
 	// fault of who was asked.
 	Live   func() []call.Live

@@ -57,6 +57,7 @@ type cli struct {
 	Unban  unbanCmd  `cmd:"" help:"Lift a source's ban."`
 	Bench  benchCmd  `cmd:"" help:"Measure what this program costs on this machine."`
 	HA1    ha1Cmd    `cmd:"" name:"ha1" help:"Make what stands in for an agent's password in the configuration."`
+	Pcap   pcapCmd   `cmd:"" help:"Write what a call in progress says from now on, SIP and RTP, to the standard output as a file for Wireshark."`
 	Trace  traceCmd  `cmd:"" help:"Print what a call said by SIP, as a ladder. Also while the hotline runs."`
 	Model  modelCmd  `cmd:"" help:"Hold the queues' own code against the formulas of Erlang, in simulated time."`
 	Staff  staffCmd  `cmd:"" help:"Say how many agents each half hour needs."`

@@ -164,7 +164,7 @@ func (a *app) openWeb() (err error) {
 	}
 	a.web = web.New(web.Options{
 		Listener: a.http, Location: a.cfg.Service.Timezone, Settings: a.pageSettings(), Records: a.store,
-		Recording: a.recording, Ladder: a.ladder, Watch: a.watch,
+		Recording: a.recording, Ladder: a.ladder, Watch: a.watch, Pcap: a.pcap,
 		Live:        func() []call.Live { return a.exchange.Live() },
 		Queues:      func() ([]call.QueueView, error) { return a.center.Queues() },
 		Agents:      func() ([]call.AgentView, error) { return a.center.Agents() },

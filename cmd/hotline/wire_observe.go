@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 
 	"hotline/call"
 	"hotline/config"
@@ -18,7 +19,7 @@ func (a *app) openHEP() (err error) {
 		return err
 	}
 	a.aimHEP(a.cfg)
-	a.watches = observe.New(observe.Options{Observe: a.ua.Observe, PhoneOf: a.ua.PhoneOf})
+	a.watches = observe.New(observe.Options{Observe: a.ua.Observe, PhoneOf: a.ua.PhoneOf, CallOf: a.ua.CallOf, StreamsOf: a.ua.StreamsOf})
 	a.watches.Open(openNumbers(a.cfg))
 	return nil
 }
@@ -29,6 +30,18 @@ func (a *app) watch(ctx context.Context, peer string, full bool, began func(), s
 	switch {
 	case errors.Is(err, observe.ErrPeer):
 		err = web.ErrNoSuchOne
+	case errors.Is(err, observe.ErrBusy):
+		err = web.ErrWatched
+	}
+	return n, err
+}
+
+// pcap has a supervisor see all of one call.
+func (a *app) pcap(ctx context.Context, id string, w io.Writer, began func()) (int, error) {
+	n, err := a.watches.Pcap(ctx, id, w, began)
+	switch {
+	case errors.Is(err, observe.ErrNoCall):
+		err = call.ErrNotFound
 	case errors.Is(err, observe.ErrBusy):
 		err = web.ErrWatched
 	}

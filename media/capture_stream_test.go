@@ -1,0 +1,66 @@
+package media_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
+	"hotline/media"
+	"hotline/media/mediatest"
+)
+
+// A stream is of one capture at a time, which has what comes and what is sent as it is on the wire; of none once it is
+// released, or closed.
+func TestCaptureOfAStream(t *testing.T) {
+	t.Parallel()
+	for name, newEngine := range engines {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, err := newEngine(media.Options{
+				Address: netip.MustParseAddr("127.0.0.1"), Ports: media.PortRange{Lo: 9500, Hi: 9519}, Rest: time.Millisecond,
+			})
+			require.NoError(t, err)
+			defer func() { require.NoError(t, e.Close()) }()
+			s, err := e.Open(media.StreamOptions{})
+			require.NoError(t, err)
+			p := mediatest.NewPhone(t, media.PCMA)
+			p.Call(s)
+			one := s.(media.Capturing) //nolint:forcetypeassert // every stream is
+			c := media.NewCapture()
+			require.True(t, one.Capture(c))
+			require.True(t, one.Capture(c), "again")
+			require.False(t, one.Capture(media.NewCapture()), "another has it")
+			p.Send(make([]byte, 160))
+			p.Take(3) // of what the stream sends from then on
+			var in, out int
+			testkit.Within(t, testkit.Patience, "packets both ways", func() bool {
+				c.Take(func(got media.Captured) {
+					require.Equal(t, s.Local(), got.Local)
+					require.Equal(t, p.Address(), got.Remote)
+					require.EqualValues(t, 2, got.Data[0]>>6)
+					if got.Received {
+						in++
+						require.Len(t, got.Data, 172)
+					} else {
+						out++
+					}
+				})
+				return in >= 1 && out >= 3
+			})
+			one.Release(media.NewCapture()) // not its
+			require.False(t, one.Capture(media.NewCapture()))
+			one.Release(c)
+			c.Take(func(media.Captured) {})
+			p.Send(make([]byte, 160))
+			p.Take(3)
+			c.Take(func(media.Captured) { t.Error("captured after it was released") })
+			other := media.NewCapture()
+			require.True(t, one.Capture(other))
+			require.NoError(t, s.Close())
+			require.False(t, one.Capture(other), "it is closed")
+		})
+	}
+}

@@ -1,0 +1,144 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+const (
+	// collectEvery is how often what was captured is written, and the call asked for legs that are new.
+	collectEvery = 50 * time.Millisecond
+	// afterEnd is how long after the end of a call's last leg it is captured still: for the answer to a BYE.
+	afterEnd = time.Second
+	// mostFile bounds what is written of one call, in octets: more than ten minutes of two legs.
+	mostFile = 64 << 20
+	// waiting is how many SIP messages may wait to be written.
+	waiting = 1024
+)
+
+// ErrNoCall: the call is not in progress here.
+var ErrNoCall = errors.New("observe: no such call in progress")
+
+// Pcap writes what a call says from now on to w, until ctx is done, the call is over, w fails or 64 MiB were written: SIP
+// messages as a call.WireMessage has them, numbers in full, and the RTP and RTCP of its legs as it is on the wire, encrypted
+// if it is there; the keys to that are not written. The format is pcapng, of IP packets whose headers are made up: a
+// message over a connection is one segment of TCP, whatever it was parted into. began is called once packets are taken.
+// It returns how many packets were written. Errors: ErrNoCall, ErrBusy; w's.
+func (h *Hub) Pcap(ctx context.Context, id string, w io.Writer, began func()) (written int, err error) {
+	if len(h.o.StreamsOf(id)) == 0 {
+		return 0, ErrNoCall
+	}
+	select {
+	case h.all <- struct{}{}:
+		defer func() { <-h.all }()
+	default:
+		return 0, ErrBusy
+	}
+	c := &collector{h: h, id: id, messages: make(chan call.WireMessage, waiting), rtp: media.NewCapture()}
+	defer h.o.Observe(c.show)()
+	defer c.release()
+	c.attach()
+	began()
+	file, err := newFile(w)
+	if err != nil {
+		return 0, err
+	}
+	tick := time.NewTicker(collectEvery)
+	defer tick.Stop()
+	for last := time.Now(); file.octets < mostFile; {
+		done := false
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			done = true
+		}
+		if c.attach() {
+			last = time.Now()
+		}
+		if err := c.collect(file); err != nil {
+			return file.packets, err
+		}
+		if done || time.Since(last) > afterEnd {
+			break
+		}
+	}
+	return file.packets, nil
+}
+
+// collector gathers what belongs to one call.
+type collector struct {
+	h        *Hub
+	id       string
+	messages chan call.WireMessage
+	missed   atomic.Int64
+	rtp      *media.Capture
+	streams  []media.Capturing // that it has
+}
+
+// show is on the way of every SIP message.
+func (c *collector) show(m call.WireMessage) {
+	if m.Call != "" && m.Call != c.id || m.CallID == "" {
+		return
+	}
+	select { // of no call as yet it may be a new leg of this one
+	case c.messages <- m:
+	default:
+		c.missed.Add(1)
+	}
+}
+
+// attach captures the call's streams; false: it has none any more.
+func (c *collector) attach() bool {
+	streams := c.h.o.StreamsOf(c.id)
+	for _, s := range streams {
+		one, ok := s.(media.Capturing)
+		if ok && !slices.Contains(c.streams, one) && one.Capture(c.rtp) {
+			c.streams = append(c.streams, one)
+		}
+	}
+	return len(streams) > 0
+}
+
+func (c *collector) release() {
+	for _, s := range c.streams {
+		s.Release(c.rtp)
+	}
+}
+
+// collect writes what was gathered since the last time, in the order of the wire.
+func (c *collector) collect(f *file) error {
+	var all []frame
+	for n := len(c.messages); n > 0; n-- {
+		m := <-c.messages
+		if m.Call == c.id || c.h.o.CallOf(m.CallID) == c.id {
+			all = append(all, frame{m.At, m.Transport != "UDP", source(m.Received, m.Remote, m.Local), source(m.Received, m.Local, m.Remote), m.Data})
+		}
+	}
+	f.missed += c.missed.Swap(0)
+	f.missed += int64(c.rtp.Take(func(p media.Captured) {
+		all = append(all, frame{p.At, false, source(p.Received, p.Remote, p.Local), source(p.Received, p.Local, p.Remote), slices.Clone(p.Data)})
+	}))
+	slices.SortStableFunc(all, func(a, b frame) int { return a.at.Compare(b.at) })
+	for _, one := range all {
+		if err := f.write(one); err != nil {
+			return fmt.Errorf("write a capture of call %s: %w", c.id, err)
+		}
+	}
+	return f.flush()
+}
+
+// source is the first of two if it was received, else the second.
+func source[T any](received bool, a, b T) T {
+	if received {
+		return a
+	}
+	return b
+}
