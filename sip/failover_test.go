@@ -123,12 +123,13 @@ func TestDialFailoverSilent(t *testing.T) {
 // A trunk that said 100 is not silent; a caller who is gone is not called for by another trunk.
 func TestDialFailoverTrying(t *testing.T) {
 	t.Parallel()
-	r, first, second, _ := failoverRig(t, func(o *Options) { o.T1 = 20 * time.Millisecond })
+	const t1 = 200 * time.Millisecond // the 100 comes within 8 of them, also where the machine is busy
+	r, first, second, _ := failoverRig(t, func(o *Options) { o.T1 = t1 })
 	ctx, cancel := context.WithCancelCause(t.Context())
 	out := r.outside(ctx, "13912345678")
 	inv := first.expect("INVITE", "INVITE")
 	first.respond(inv, 100, "Trying", "", "")
-	second.silence(10*silentWithin*20*time.Millisecond, "INVITE")
+	second.silence(2*silentWithin*t1, "INVITE")
 	cancel(call.CancelCause{Why: call.CauseNoAnswer})
 	first.respond(first.expect("CANCEL", "CANCEL"), 200, "OK", "a", "")
 	first.respond(inv, 503, "Service Unavailable", "a", "")

@@ -13,6 +13,9 @@ import (
 	"hotline/call"
 )
 
+// loginNumber is the number of the trunk that logs in.
+const loginNumber = "96119"
+
 // loginRig is a rig with a trunk that logs in, and no trunk at an address.
 func loginRig(t *testing.T) (*rig, chan call.Incoming) {
 	t.Helper()
@@ -22,7 +25,7 @@ func loginRig(t *testing.T) (*rig, chan call.Incoming) {
 		o.Trunks[0].Allow = []netip.Prefix{netip.MustParsePrefix("127.9.0.0/16")}
 		o.Trunks = append(o.Trunks, TrunkOptions{
 			Name: "roaming", Login: &TrunkLogin{Username: "carrier", Password: "hush"},
-			Numbers: map[string]call.Next{"96119": {Kind: call.Route, Queue: "gas-alarm"}},
+			Numbers: map[string]call.Next{loginNumber: {Kind: call.Route, Queue: "gas-alarm"}},
 		})
 		o.OnIncoming = func(_ context.Context, in call.Incoming) {
 			incoming <- in
@@ -32,9 +35,9 @@ func loginRig(t *testing.T) (*rig, chan call.Incoming) {
 }
 
 // challengeTo invites without credentials, and returns the challenge of an algorithm.
-func challengeTo(t *testing.T, p *peer, number, algorithm string) *digest.Challenge {
+func challengeTo(t *testing.T, p *peer, algorithm string) *digest.Challenge {
 	t.Helper()
-	k := p.dialog(number)
+	k := p.dialog(loginNumber)
 	k.invite()
 	w := p.status("INVITE", 401)
 	k.ack(w, "")
@@ -50,13 +53,13 @@ func challengeTo(t *testing.T, p *peer, number, algorithm string) *digest.Challe
 }
 
 // login invites with credentials.
-func (p *peer) login(c *digest.Challenge, number, user, password string, count, code int) {
+func (p *peer) login(c *digest.Challenge, user, password string, count, code int) {
 	p.t.Helper()
 	creds, err := digest.Digest(c, digest.Options{
-		Method: "INVITE", URI: "sip:" + number + "@" + p.to.String(), Count: count, Username: user, Password: password,
+		Method: "INVITE", URI: "sip:" + loginNumber + "@" + p.to.String(), Count: count, Username: user, Password: password,
 	})
 	require.NoError(p.t, err)
-	k := p.dialog(number)
+	k := p.dialog(loginNumber)
 	k.invite("Authorization: " + creds.String())
 	k.ack(p.status("INVITE", code), "")
 }
@@ -69,15 +72,15 @@ func TestTrunkLogin(t *testing.T) {
 			t.Parallel()
 			r, incoming := loginRig(t)
 			p := newPeer(t, "udp", r.udp())
-			c := challengeTo(t, p, "96119", algorithm)
-			p.login(c, "96119", "carrier", "wrong", 1, 401)
-			p.login(c, "96119", "8001", "one", 1, 401) // an agent's, which is not registered, is nobody here
+			c := challengeTo(t, p, algorithm)
+			p.login(c, "carrier", "wrong", 1, 401)
+			p.login(c, "8001", "one", 1, 401) // an agent's, which is not registered, is nobody here
 			require.Empty(t, incoming)
-			p.login(c, "96119", "carrier", "hush", 1, 486)
+			p.login(c, "carrier", "hush", 1, 486)
 			in := next(t, incoming)
-			require.Equal(t, []string{"roaming", "96119", "13900001234", ""}, []string{in.Trunk, in.To, in.From, in.Agent})
-			p.login(c, "96119", "carrier", "hush", 1, 401) // as it was overheard
-			p.login(c, "96119", "carrier", "hush", 2, 486)
+			require.Equal(t, []string{"roaming", loginNumber, "13900001234", ""}, []string{in.Trunk, in.To, in.From, in.Agent})
+			p.login(c, "carrier", "hush", 1, 401) // as it was overheard
+			p.login(c, "carrier", "hush", 2, 486)
 			next(t, incoming)
 		})
 	}
@@ -91,7 +94,7 @@ func TestTrunkLoginAsksNobodyElse(t *testing.T) {
 	k := p.dialog(testNumber) // another trunk's
 	k.invite()
 	k.ack(p.status("INVITE", 403), "")
-	c := challengeTo(t, p, "96119", "MD5")
+	c := challengeTo(t, p, "MD5")
 	creds, err := digest.Digest(c, digest.Options{
 		Method: "REGISTER", URI: "sip:carrier@" + p.to.String(), Count: 1, Username: "carrier", Password: "hush",
 	})
@@ -108,19 +111,19 @@ func TestTrunkLoginReload(t *testing.T) {
 	t.Parallel()
 	r, incoming := loginRig(t)
 	p := newPeer(t, "udp", r.udp())
-	c := challengeTo(t, p, "96119", "MD5")
+	c := challengeTo(t, p, "MD5")
 	s := r.as()
 	bad := s
 	bad.Trunks = append([]TrunkOptions{{Name: "x", Login: &TrunkLogin{Username: "carrier", Password: "y"}}}, s.Trunks...)
 	_, err := r.Reload(bad)
 	require.ErrorContains(t, err, "carrier")
 	r.reload(t, s)
-	p.login(c, "96119", "carrier", "hush", 1, 401) // the nonce is of before
-	p.login(challengeTo(t, p, "96119", "MD5"), "96119", "carrier", "hush", 1, 486)
+	p.login(c, "carrier", "hush", 1, 401) // the nonce is of before
+	p.login(challengeTo(t, p, "MD5"), "carrier", "hush", 1, 486)
 	next(t, incoming)
 	s.Trunks = s.Trunks[:1]
 	r.reload(t, s)
-	k := p.dialog("96119")
+	k := p.dialog(loginNumber)
 	k.invite()
 	k.ack(p.status("INVITE", 403), "")
 	p.silence(20*time.Millisecond, "INVITE")

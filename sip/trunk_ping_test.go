@@ -36,7 +36,7 @@ func (p *peer) expectPing() wire {
 func TestTrunkPing(t *testing.T) {
 	t.Parallel()
 	r, first, second, logs := failoverRig(t, func(o *Options) {
-		o.T1 = 20 * time.Millisecond
+		o.T1 = 100 * time.Millisecond
 		o.Trunks[0].Ping = 100 * time.Millisecond
 	})
 	ping := first.expectPing()

@@ -188,7 +188,7 @@ func TestTrunkRefused(t *testing.T) {
 // A carrier that is silent is tried again, and one that is back has us at once.
 func TestTrunkSilent(t *testing.T) {
 	t.Parallel()
-	r, p, _ := registerRig(t, time.Minute, func(o *Options) { o.T1 = 20 * time.Millisecond })
+	r, p, _ := registerRig(t, time.Minute, func(o *Options) { o.T1 = 100 * time.Millisecond })
 	r.registration(t, RegistrationUnreachable)
 	require.InDelta(t, 1, r.registers(RegistrationUnreachable), 0)
 	first := p.expect("REGISTER", "REGISTER")
