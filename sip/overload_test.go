@@ -3,6 +3,7 @@ package sip
 import (
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,12 +88,13 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 			queue <- newcomer{k, time.Now()}
 		}
 	}()
-	var busy time.Duration // up to now; touched by one goroutine at a time, since only one is awake
-	done := make(chan struct{})
+	var busy atomic.Int64 // ns, up to now
+	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		tick := time.NewTicker(overloadEvery)
 		defer tick.Stop()
-		for used := time.Duration(0); ; {
+		for used := int64(0); ; {
 			select {
 			case <-done:
 				return
@@ -103,8 +105,8 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 			starve()
 			late := time.Since(due)
 			took := overloadEvery + late
-			c.tick(measures{took: took, cpu: float64(busy-used) / float64(took), late: late})
-			used = busy
+			c.tick(measures{took: took, cpu: float64(busy.Load()-used) / float64(took), late: late})
+			used = busy.Load()
 			if last := append([]level{levelNormal}, s.levels...); last[len(last)-1] != c.level {
 				s.levels = append(s.levels, c.level)
 			}
@@ -116,10 +118,11 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 		c.waited(waited)
 		v := c.admit(a.class, waited, time.Now())
 		cost := map[admission]time.Duration{admitted: costCall, admitShort: costShort, admitNot: costRefuse}[v]
-		for range 10 { // so that a tick finds what was used of it until then
+		const parts = 5
+		for range parts { // so that a tick finds what was used of it until then
 			starve()
-			time.Sleep(cost / 10)
-			busy += cost / 10
+			time.Sleep(cost / parts)
+			busy.Add(int64(cost / parts))
 		}
 		if v == admitNot {
 			s.refusedTo = time.Now()
@@ -140,6 +143,7 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 		}
 	}
 	close(done)
+	<-ended
 	slices.Sort(s.setup)
 	return s
 }
