@@ -88,12 +88,13 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 			queue <- newcomer{k, time.Now()}
 		}
 	}()
-	var busy atomic.Int64 // in nanoseconds, up to now
-	done := make(chan struct{})
+	var busy atomic.Int64 // ns, up to now
+	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		tick := time.NewTicker(overloadEvery)
 		defer tick.Stop()
-		for used := time.Duration(0); ; {
+		for used := int64(0); ; {
 			select {
 			case <-done:
 				return
@@ -104,9 +105,8 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 			starve()
 			late := time.Since(due)
 			took := overloadEvery + late
-			spent := time.Duration(busy.Load())
-			c.tick(measures{took: took, cpu: float64(spent-used) / float64(took), late: late})
-			used = spent
+			c.tick(measures{took: took, cpu: float64(busy.Load()-used) / float64(took), late: late})
+			used = busy.Load()
 			if last := append([]level{levelNormal}, s.levels...); last[len(last)-1] != c.level {
 				s.levels = append(s.levels, c.level)
 			}
@@ -118,10 +118,11 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 		c.waited(waited)
 		v := c.admit(a.class, waited, time.Now())
 		cost := map[admission]time.Duration{admitted: costCall, admitShort: costShort, admitNot: costRefuse}[v]
-		for range 10 { // so that a tick finds what was used of it until then
+		const parts = 5
+		for range parts { // so that a tick finds what was used of it until then
 			starve()
-			time.Sleep(cost / 10)
-			busy.Add(int64(cost / 10))
+			time.Sleep(cost / parts)
+			busy.Add(int64(cost / parts))
 		}
 		if v == admitNot {
 			s.refusedTo = time.Now()
@@ -142,6 +143,7 @@ func simulateOn(o OverloadOptions, rate func() float64, starve func()) (s served
 		}
 	}
 	close(done)
+	<-ended
 	slices.Sort(s.setup)
 	return s
 }
