@@ -25,7 +25,7 @@ func (r *reader) trunkOut(t *Trunk) []field {
 	return []field{
 		{keyAddress, func(v value) { v.trunkAddress(&t.Address) }},
 		{"username", func(v value) { v.text(&t.Username, realmShape) }},
-		{"password", func(v value) {
+		{keyPassword, func(v value) {
 			if !v.secret(&t.Password) {
 				v.problem("a password that is not set", "one that is, or no username either")
 			}

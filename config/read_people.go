@@ -62,7 +62,7 @@ func (r *reader) agents(v value) {
 		item.fields(
 			field{"id", func(v value) { v.text(&a.ID, idShape) }},
 			field{keyName, func(v value) { v.text(&a.Name, titleShape) }},
-			field{"password", func(v value) {
+			field{keyPassword, func(v value) {
 				if !v.secret(&a.Password) {
 					v.problem("a password that is not set", "one that is; an agent without cannot register")
 				}
@@ -76,7 +76,7 @@ func (r *reader) agents(v value) {
 		)
 		item.require("id", idShape.want)
 		if !r.written(item.path + "." + keyHA1) {
-			item.require("password", wantSecret+", or ha1")
+			item.require(keyPassword, wantSecret+", or ha1")
 		}
 		if a.Name == "" {
 			a.Name = a.ID
@@ -102,7 +102,7 @@ func (r *reader) trunks(v value) {
 			{keyName, func(v value) { v.text(&t.Name, nameShape) }},
 			{"allow", func(v value) { t.Allow = r.allow(v) }},
 			{keySRTP, func(v value) { oneOf(v, &t.SRTP, SRTPOff, SRTPOptional, SRTPRequired) }},
-			{"numbers", func(v value) {
+			{keyNumbers, func(v value) {
 				v.entries(func(number string, child value) {
 					if !child.name(number, numberShape) {
 						return
