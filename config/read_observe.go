@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+const (
+	keyNumbers = "numbers"
+)
+
 const wantHEPAddress = "udp://HOST:PORT, where the HEP server listens"
 
 func (r *reader) observe(v value) {
@@ -19,12 +23,12 @@ func (r *reader) hep(v value) {
 	v.fields(
 		field{keyAddress, func(v value) { v.hepAddress(&h.Address) }},
 		field{"id", func(v value) { v.integer(&id, 1, math.MaxInt32) }},
-		field{"password", func(v value) {
+		field{keyPassword, func(v value) {
 			if !v.secret(&h.Password) {
 				v.problem("nothing, or what is not set", wantSecret)
 			}
 		}},
-		field{"numbers", func(v value) { oneOf(v, &numbers, maskedNumbers, fullNumbers) }},
+		field{keyNumbers, func(v value) { oneOf(v, &numbers, maskedNumbers, fullNumbers) }},
 	)
 	h.ID = uint32(id) //nolint:gosec // its bounds are read
 	h.FullNumbers = numbers == fullNumbers

@@ -77,7 +77,7 @@ func (r *reader) agents(v value) {
 		)
 		item.require("id", idShape.want)
 		if !r.written(item.path + "." + keyHA1) {
-			item.require("password", wantSecret+", or ha1")
+			item.require(keyPassword, wantSecret+", or ha1")
 		}
 		if a.Name == "" {
 			a.Name = a.ID
@@ -109,7 +109,7 @@ func (r *reader) trunks(v value) {
 			{"normalise", func(v value) { v.normalise(&t.Normalise) }},
 			{keyLogin, func(v value) { v.login(&t.Login) }},
 			{keyRegister, func(v value) { v.register(&t) }},
-			{"numbers", func(v value) {
+			{keyNumbers, func(v value) {
 				v.entries(func(number string, child value) {
 					if !child.name(number, numberShape) {
 						return

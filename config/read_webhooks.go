@@ -22,7 +22,7 @@ func (r *reader) webhooks(v value) {
 			}},
 			field{keySecret, func(v value) { hasSecret = v.secret(&w.Secret) }},
 			field{"events", func(v value) { listOf(v, &w.Events, EventKinds()...) }},
-			field{"numbers", func(v value) { oneOf(v, &numbers, maskedNumbers, fullNumbers) }},
+			field{keyNumbers, func(v value) { oneOf(v, &numbers, maskedNumbers, fullNumbers) }},
 		)
 		w.FullNumbers = numbers == fullNumbers
 		for _, missing := range []struct {

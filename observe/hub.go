@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// AtOnce is how many may watch at the same time, MostMessages how many messages one is handed before it ends.
-	AtOnce       = 4
+	// AtOnce is how many may watch or capture at the same time.
+	AtOnce = 4
+	// MostMessages is how many messages one who watches is handed before it ends.
 	MostMessages = 10000
 	// queued is how many messages may wait for who watches. What comes then is counted only.
 	queued = 256

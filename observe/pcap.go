@@ -24,7 +24,7 @@ const (
 	waiting = 1024
 )
 
-// ErrNoCall: the call is not in progress here.
+// ErrNoCall is returned for a call that is not in progress here.
 var ErrNoCall = errors.New("observe: no such call in progress")
 
 // Pcap writes what a call says from now on to w, until ctx is done, the call is over, w fails or 64 MiB were written: SIP

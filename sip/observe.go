@@ -158,7 +158,7 @@ var (
 // blotKey writes asterisks over a line's key, so that the line stays as long as the message's Content-Length has it.
 func blotKey(line []byte) {
 	line = bytes.TrimRight(line, "\r\n")
-	from := 0
+	var from int
 	switch {
 	case begins(line, keyLine):
 		from = len(keyLine)

@@ -110,12 +110,7 @@ func New(o Options) (*UA, error) {
 	if _, err := rand.Read(u.tagKey[:]); err != nil {
 		return nil, fmt.Errorf("make a key for tags: %w", err)
 	}
-	ro := registrarOptions{
-		realm: o.Realm, agents: o.Agents, digest: o.Digest, minExpires: o.ExpiresMin,
-		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
-		ping: u.ping, busy: u.legs.occupied, count: m.register, onFlow: u.flowChanged, logger: o.Logger,
-		sentry: u.sentry,
-	}
+	ro := u.registrarOptions()
 	p, err := u.newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
 	if err != nil {
 		return nil, err
@@ -159,6 +154,17 @@ func New(o Options) (*UA, error) {
 	u.expectReads()
 	u.wire()
 	return u, nil
+}
+
+// registrarOptions are those of the options that are the registrar's, and what it asks of the rest.
+func (u *UA) registrarOptions() registrarOptions {
+	o := u.o
+	return registrarOptions{
+		realm: o.Realm, agents: o.Agents, digest: o.Digest, minExpires: o.ExpiresMin,
+		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
+		ping: u.ping, busy: u.legs.occupied, count: u.metrics.register, onFlow: u.flowChanged, logger: o.Logger,
+		sentry: u.sentry,
+	}
 }
 
 // measure registers the figures that are read when somebody asks for them.

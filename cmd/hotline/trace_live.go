@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 
 	"hotline/call"
 	"hotline/config"
@@ -72,9 +73,7 @@ func (t *traceCmd) lineOf(m liveMessage) string {
 	}
 	text := fmt.Sprintf("%s %s %s -> %s  %s\n", s.At.Format("15:04:05.000"), s.Transport, from, to, labelOf(s))
 	if t.Messages {
-		for _, line := range headOf(s)[1:] {
-			text += line + "\n"
-		}
+		text += strings.Join(headOf(s)[1:], "\n") + "\n"
 	}
 	return text
 }

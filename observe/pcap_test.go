@@ -1,0 +1,158 @@
+package observe_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gopacket/gopacket/pcapgo"
+	"github.com/stretchr/testify/require"
+
+	"hotline/call"
+	"hotline/internal/testkit"
+	"hotline/media"
+	"hotline/observe"
+)
+
+// leg is a stream that knows who captures it.
+type leg struct {
+	media.Stream
+
+	by atomic.Pointer[media.Capture]
+}
+
+func (l *leg) Capture(c *media.Capture) bool { return l.by.CompareAndSwap(nil, c) }
+func (l *leg) Release(c *media.Capture)      { l.by.CompareAndSwap(c, nil) }
+
+// calling is a hub with one call, c1, whose legs come and go.
+func calling(w *wire, legs *atomic.Pointer[[]media.Stream]) *observe.Hub {
+	return observe.New(observe.Options{
+		Observe: w.Observe, PhoneOf: w.PhoneOf,
+		CallOf: func(id string) string { return map[string]string{"leg-a": "c1", "leg-b": "c1", "leg-c": "c2"}[id] },
+		StreamsOf: func(id string) []media.Stream {
+			if all := legs.Load(); all != nil && id == "c1" {
+				return *all
+			}
+			return nil
+		},
+	})
+}
+
+// over is a message of a SIP Call-ID over a transport, between two addresses of IPv6.
+func over(callID, transport, start string, received bool) call.WireMessage {
+	return call.WireMessage{
+		At: time.Now(), CallID: callID, Transport: transport, Received: received,
+		Local: netip.MustParseAddrPort("[2001:db8::1]:5060"), Remote: netip.MustParseAddrPort("[2001:db8::9]:5060"),
+		Data: []byte(start + " sip:x@h SIP/2.0\r\nVia: SIP/2.0/" + transport + " h\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:x@h>\r\nCall-ID: " +
+			callID + "\r\nCSeq: 1 " + start + "\r\nContent-Length: 0\r\n\r\n"),
+	}
+}
+
+// A capture has what the call's legs say, those too that come meanwhile, and of no other call; it ends by itself a second
+// after the last leg, and lets go of streams. tshark reads each connection as one stream of TCP without a gap.
+func TestPcap(t *testing.T) {
+	t.Parallel()
+	testkit.Require(t, "tshark")
+	var file bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{show: make(map[int]func(call.WireMessage))}
+		first, second := &leg{}, &leg{}
+		var legs atomic.Pointer[[]media.Stream]
+		h := calling(w, &legs)
+		_, err := h.Pcap(t.Context(), "c1", &file, func() {})
+		require.ErrorIs(t, err, observe.ErrNoCall)
+		legs.Store(&[]media.Stream{first})
+		began, done := make(chan struct{}), make(chan int, 1)
+		go func() {
+			n, err := h.Pcap(t.Context(), "c1", &file, func() { close(began) })
+			if err != nil {
+				n = -1
+			}
+			done <- n
+		}()
+		<-began
+		require.NotNil(t, first.by.Load())
+		w.say(over("leg-a", "TCP", "INFO", true))
+		w.say(over("leg-a", "TCP", "OPTIONS", false))
+		w.say(over("leg-a", "TCP", "UPDATE", true))
+		w.say(over("leg-b", "UDP", "INVITE", false))
+		w.say(over("leg-c", "UDP", "MESSAGE", false))
+		w.say(over("nobody's", "UDP", "REGISTER", true))
+		legs.Store(&[]media.Stream{first, second})
+		time.Sleep(100 * time.Millisecond) // of synctest
+		require.NotNil(t, second.by.Load())
+		legs.Store(nil)
+		time.Sleep(500 * time.Millisecond) // of synctest
+		w.say(over("leg-b", "UDP", "BYE", true))
+		time.Sleep(time.Second) // of synctest
+		require.Equal(t, 5, <-done)
+		require.Nil(t, first.by.Load())
+		require.Nil(t, second.by.Load())
+		require.Empty(t, w.show)
+	})
+	r, err := pcapgo.NewNgReader(bytes.NewReader(file.Bytes()), pcapgo.DefaultNgReaderOptions)
+	require.NoError(t, err)
+	for n := 0; ; n++ {
+		if _, _, err := r.ReadPacketData(); err != nil {
+			require.ErrorIs(t, err, io.EOF)
+			require.Equal(t, 5, n)
+			break
+		}
+	}
+	name := filepath.Join(t.TempDir(), "c1.pcapng")
+	require.NoError(t, os.WriteFile(name, file.Bytes(), 0o600))
+	out, err := exec.CommandContext(t.Context(), "tshark", "-n", "-r", name, "-T", "fields", "-e", "sip.Method", "-e", "ipv6.src", "-e", "tcp.analysis.flags").Output()
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"INFO\t2001:db8::9", "OPTIONS\t2001:db8::1", "UPDATE\t2001:db8::9", "INVITE\t2001:db8::1", "BYE\t2001:db8::9",
+	}, strings.Split(strings.ReplaceAll(strings.TrimSpace(string(out)), "\t\n", "\n"), "\n"))
+}
+
+// badWriter is of a reader that is gone.
+type badWriter struct{}
+
+var errBad = errors.New("gone")
+
+func (badWriter) Write([]byte) (int, error) { return 0, errBad }
+
+// A reader that is gone ends a capture; so does the context's end, and there are no more at once than may watch.
+func TestPcapEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{show: make(map[int]func(call.WireMessage))}
+		one := &leg{}
+		var legs atomic.Pointer[[]media.Stream]
+		legs.Store(&[]media.Stream{one})
+		h := calling(w, &legs)
+		_, err := h.Pcap(t.Context(), "c1", badWriter{}, func() { w.say(over("leg-a", "UDP", "INFO", true)) })
+		require.ErrorIs(t, err, errBad)
+		require.Nil(t, one.by.Load())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		done := make(chan error, observe.AtOnce)
+		for range observe.AtOnce {
+			go func() {
+				_, err := h.Pcap(ctx, "c1", io.Discard, func() {})
+				done <- err
+			}()
+		}
+		synctest.Wait()
+		_, err = h.Pcap(ctx, "c1", io.Discard, func() {})
+		require.ErrorIs(t, err, observe.ErrBusy)
+		began := time.Now()
+		for range observe.AtOnce {
+			require.NoError(t, <-done)
+		}
+		require.LessOrEqual(t, time.Since(began), time.Minute)
+	})
+}
