@@ -39,6 +39,9 @@ func explore(t *testing.T, name string, e *env, limit int) string {
 		total += n
 	}
 	line := fmt.Sprintf("%-58s %9d worlds (%s), %9d steps, %6.1f s", name, len(s.came), all, total, time.Since(begun).Seconds())
+	if s.doubted > 0 {
+		line += fmt.Sprintf("; %d ended in doubt", s.doubted)
+	}
 	t.Log(line)
 	return line
 }

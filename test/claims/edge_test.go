@@ -210,6 +210,7 @@ func (w *world) opens(n, a uint8) {
 		if (nd.entered == never || !w.all(n, a)) && w.now < e.heldAt+doubt {
 			return
 		}
+		w.doubted = w.doubted || !w.all(n, a)
 	case joined:
 		if !w.all(n, a) || w.now < nd.entered+deadline && nd.gen > 0 {
 			return

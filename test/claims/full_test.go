@@ -23,7 +23,9 @@ func TestClaimsInFull(t *testing.T) {
 		one.agents, one.budget.restarts = 2, 0
 		add(nameOf(k)+"; two agents", &env{brisk: true, strict: strict, faults: []kind{k}, size: one}, 200_000)
 	}
-	add("any two faults", &env{brisk: true, faults: every, size: size{agents: 1, claims: both, budget: budget{faults: 2, moves: 1}}}, 2_000_000)
+	// Without the book, and cut off from the node that had the phone before, an edge rings it after 8 s all the same, and says
+	// so: what follows is not judged.
+	add("any two faults", &env{brisk: true, doubts: true, faults: every, size: size{agents: 1, claims: both, budget: budget{faults: 2, moves: 1}}}, 2_000_000)
 	table := strings.Join(lines, "\n") + "\nEvery rule held.\n"
 	if path := os.Getenv("HOTLINE_PROOF"); path != "" {
 		require.NoError(t, os.WriteFile(path, []byte("```\n"+table+"```\n"), 0o600))

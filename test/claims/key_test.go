@@ -120,7 +120,7 @@ func (w *world) legKey(d []byte, l *leg) []byte {
 	}
 	d = append(d, 1, l.agent, l.caller, l.owner, l.ownerGen, l.edge, l.edgeGen, byte(l.invite), byte(l.forward),
 		byte(l.phone), byte(l.edgeHas), byte(l.ownerHas), byte(l.deed), byte(max(l.until-w.now, 0)),
-		bit(l.ownerEnds)|bit(l.edgeEnds)<<1|bit(l.ownerDone)<<2|bit(l.dozes)<<3|bit(l.lapsed)<<4, l.edgeID[3])
+		bit(l.ownerEnds)|bit(l.edgeEnds)<<1|bit(l.ownerDone)<<2|bit(l.dozes)<<3|bit(l.lapsed)<<4|bit(l.forsaken)<<5, l.edgeID[3])
 	if l.phone == ringing {
 		d = append(d, w.since(l.phoneAt, expires))
 	}

@@ -169,8 +169,11 @@ func (w *world) own(n, a uint8, v *view) {
 		if !l.used || l.agent != a || l.owner != n || !w.is(n, l.ownerGen) {
 			continue
 		}
-		if mine && l.token == c.Token && l.deed != told {
-			mine = false // it is known, or is being given back
+		if mine && l.token == c.Token && (l.deed != told || l.forsaken) {
+			mine = false // it is known, or is being given back, or is its phone's edge's
+			if l.deed == told && !c.Orphan {
+				w.giveBack(l, abandon) // the book may have lost the word of it
+			}
 		}
 		if !l.ownerDone && (c.Agent == "" || c.Token.Compare(l.token) < 0 || c.Token == l.token && (c.Orphan || c.Owner != w.id(n))) {
 			w.resume(l)

@@ -153,6 +153,7 @@ func (w *world) closes(l *leg, how deed) {
 	if how == abandon && w.env.without == noSureness {
 		l.deed = release
 	}
+	l.forsaken = l.deed == abandon && w.env.without != amnesia
 	x := &w.callers[l.caller]
 	if x.stands != offered {
 		return

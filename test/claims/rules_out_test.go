@@ -59,6 +59,7 @@ var outs = []struct {
 	{"epoch", noEpoch, []kind{bookEmpty}, budget{faults: 1}, [callers]uint8{1, 1}, brisk, nil, free},
 	{"orphan's edge", anyEdge, []kind{crash}, budget{faults: 1}, [callers]uint8{1, 1}, brisk, ownRing, twice},
 	{"refusing an orphan's token", noRefuse, []kind{delayInvite}, budget{faults: 1}, [callers]uint8{0, 1}, strict, nil, rung},
+	{"what was abandoned is not released", amnesia, []kind{delayInvite}, budget{faults: 1}, [callers]uint8{0, 1}, exact, nil, rung},
 	{"asking the owner", noOwnerAsked, []kind{bookForgets}, budget{faults: 1}, [callers]uint8{0, 1}, brisk, nil, ended},
 	{"silence is no answer", silenceIsNo, []kind{cutPeers}, budget{faults: 1}, [callers]uint8{0, 1}, fine, nil, ended},
 	{"judging legs", orphansOnly, []kind{bookEmpty}, budget{faults: 1}, [callers]uint8{0, 1}, brisk, with(farTalk, event{kind: crash, n: 1}), free},
@@ -78,6 +79,7 @@ const (
 	brisk  manner = iota // what a process tells itself takes no time
 	fine                 // it does
 	strict               // brisk; and no phone may be rung by a claim that is no more
+	exact                // it does, and no phone may be
 )
 
 // givenUp: node A is stopped while an INVITE is on its way to it, whose owner gives up.
@@ -103,7 +105,7 @@ func TestEachRuleMatters(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			e := env{
-				brisk: x.how != fine, strict: x.how == strict, faults: x.faults, prelude: x.prelude,
+				brisk: x.how == brisk || x.how == strict, strict: x.how >= strict, faults: x.faults, prelude: x.prelude,
 				size: size{agents: 1, claims: x.claims, budget: x.budget},
 			}
 			without := e

@@ -27,5 +27,6 @@ const (
 	noRaise           // a gate's answer does not raise the book's tokens
 	noSleepCheck      // who slept trusts its flows at once when the book is gone
 	absence           // who is not in a new book is dead
+	amnesia           // an owner forgets what it gave up without being sure: a view from before has it release that
 	noReconcile       // nobody asks itself again
 )

@@ -16,6 +16,7 @@ type search struct {
 	came     []step
 	buf      []byte
 	happened [kinds]int
+	doubted  int             // schedules that ended so
 	good     [3]map[key]bool // worlds from which every phone comes free
 	limit    int             // of worlds
 	full     bool            // the limit was not met
@@ -83,6 +84,10 @@ func (s *search) run() (schedule []event, broken string) {
 				x := *w
 				x.do(e)
 				s.happened[e.kind]++
+				if x.doubted && s.env.doubts {
+					s.doubted++
+					continue
+				}
 				if !s.add(&x, step{from, e}) {
 					continue
 				}

@@ -151,6 +151,7 @@ type leg struct {
 	lapsed              bool // the owner's lease was over by its own clock
 	dozes               bool // a talk with nobody there to hear or end it: stopped, dead or gone; until its owner has looked again
 	ownerDone           bool
+	forsaken            bool // its owner gave its claim up without being sure, and knows that it did
 	deed                deed
 }
 
@@ -169,6 +170,7 @@ type world struct {
 	stale   ask  // a request that is under way for longer than it should
 	left    budget
 	broken  string // the rule that was broken
+	doubted bool   // a gate was opened though not all could be asked; not part of the key
 }
 
 // ask is a node's question to another what it knows of a phone.
@@ -191,6 +193,7 @@ type env struct {
 	size    size
 	prelude []event // what happens before the search begins
 	strict  bool    // no phone may be rung by a claim that is no more: as long as the book loses nothing
+	doubts  bool    // a phone that is rung in doubt ends the schedule, since that is known to go wrong
 	brisk   bool    // what a process tells itself, and an INVITE from the edge to the phone, takes no time
 }
 
