@@ -35,31 +35,31 @@ const withinMost = 30 * time.Second
 
 // claimHeader is the value of a Hotline-Claim header, and what it is bound to:
 //
-//	Hotline-Claim: 7.12;edge=A.1;owner=B.1;call=C;within=3000;mac=…
+//	Hotline-Claim: 7.12;edge=A.1;owner=B.1;agent=8001;call=C;within=3000;mac=…
 //
-// The token first, then the nodes and the hotline's call (percent-encoded), then for how many milliseconds from when it was
-// sent the INVITE may reach the phone: the nodes' clocks need not agree. The MAC, of 32 octets in hex, is HMAC-SHA256 by the
-// nodes' common secret over these and over the INVITE's Call-ID, From tag, CSeq number, agent, and the address of
-// the node that sent it, so that no claim can be used for another INVITE or from elsewhere.
+// The token first, then the nodes, the agent and the hotline's call (percent-encoded), then for how many milliseconds from
+// when it was sent the INVITE may reach the phone: the nodes' clocks need not agree. The MAC, of 32 octets in hex, is
+// HMAC-SHA256 by the nodes' common secret over these and over the INVITE's Call-ID, From tag, CSeq number, and the address of
+// the node that sent it, so that no claim can be used for another INVITE or from elsewhere. The Request-URI is not in it: an
+// edge rings nobody but the agent's phone, whatever it says.
 type claimHeader struct {
 	token       call.Token
 	edge, owner call.NodeID
-	call        string
+	agent, call string
 	within      time.Duration // whole milliseconds, above 0, at most withinMost
 
 	dialog, tag string // Call-ID and From tag
 	seq         uint32
-	agent       string
 	sentBy      string // host:port in the owner's Via
 }
 
 func (h *claimHeader) fields() string {
-	return fmt.Sprintf("%s;edge=%s;owner=%s;call=%s;within=%d", h.token, url.QueryEscape(string(h.edge)),
-		url.QueryEscape(string(h.owner)), url.QueryEscape(h.call), h.within.Milliseconds())
+	return fmt.Sprintf("%s;edge=%s;owner=%s;agent=%s;call=%s;within=%d", h.token, url.QueryEscape(string(h.edge)),
+		url.QueryEscape(string(h.owner)), url.QueryEscape(h.agent), url.QueryEscape(h.call), h.within.Milliseconds())
 }
 
 func (h *claimHeader) mac(secret []byte) []byte {
-	return macOf(secret, "hotline claim 1", h.fields(), h.dialog, h.tag, strconv.FormatUint(uint64(h.seq), 10), h.agent, h.sentBy)
+	return macOf(secret, "hotline claim 2", h.fields(), h.dialog, h.tag, strconv.FormatUint(uint64(h.seq), 10), h.sentBy)
 }
 
 // String is the header's value under a secret.
@@ -76,15 +76,15 @@ var (
 // read takes a header's value, of an INVITE whose part of h is there. Nothing of it is believed before its MAC. Errors:
 // errClaimForm, errClaimMAC.
 func (h *claimHeader) read(value string, secret []byte) error {
-	fields, sum, token, values, err := signedFields(value, "edge=", "owner=", "call=", "within=")
+	fields, sum, token, values, err := signedFields(value, "edge=", "owner=", "agent=", "call=", "within=")
 	if err != nil {
 		return err
 	}
-	ms, err := strconv.ParseInt(values[3], 10, 32)
+	ms, err := strconv.ParseInt(values[4], 10, 32)
 	if err != nil || ms <= 0 || ms > withinMost.Milliseconds() {
 		return errClaimForm
 	}
-	h.token, h.edge, h.owner, h.call = token, call.NodeID(values[0]), call.NodeID(values[1]), values[2]
+	h.token, h.edge, h.owner, h.agent, h.call = token, call.NodeID(values[0]), call.NodeID(values[1]), values[2], values[3]
 	h.within = time.Duration(ms) * time.Millisecond
 	return believed(fields, h.fields(), sum, h.mac(secret))
 }

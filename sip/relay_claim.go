@@ -40,7 +40,7 @@ func (rs *relays) claimed(p *packet, from way) {
 	u := rs.u
 	seq, _ := p.cseq()
 	h := claimHeader{
-		dialog: p.get(nameCallID), tag: tagIn(p.get(nameFrom)), seq: seq, agent: userIn(p.target()), sentBy: sentBy(p.get(nameVia)),
+		dialog: p.get(nameCallID), tag: tagIn(p.get(nameFrom)), seq: seq, sentBy: sentBy(p.get(nameVia)),
 	}
 	err := h.read(p.get(strings.ToLower(headerClaim)), u.site.o.Secret)
 	owner := parsePeer(h.sentBy)

@@ -75,7 +75,7 @@ func TestEdgeDead(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	out := s.rings(ctx, s.owner, c, nil)
 	inv := dead.expect("INVITE sip:8001@"+dead.addr(), "INVITE")
-	require.Contains(t, inv.header(headerClaim), "1.1;edge=edge.1;owner=owner.1;call=c1;within=")
+	require.Contains(t, inv.header(headerClaim), "1.1;edge=edge.1;owner=owner.1;agent=8001;call=c1;within=")
 	cancel()
 	var e *call.RingError
 	require.ErrorAs(t, next(t, out).err, &e)
@@ -174,7 +174,7 @@ func TestClaimHeader(t *testing.T) {
 		}
 		value := h.signed(siteSecret)
 		require.NotContains(t, value, " ", "it stands in a header")
-		read := claimHeader{dialog: h.dialog, tag: h.tag, seq: h.seq, agent: h.agent, sentBy: h.sentBy}
+		read := claimHeader{dialog: h.dialog, tag: h.tag, seq: h.seq, sentBy: h.sentBy}
 		require.NoError(t, read.read(value, siteSecret))
 		require.Equal(t, h, read)
 		require.ErrorIs(t, read.read(value, append([]byte("x"), siteSecret...)), errClaimMAC)
@@ -189,9 +189,9 @@ func TestClaimHeader(t *testing.T) {
 
 // FuzzClaimHeader: nothing is believed, and nothing panics, that was not signed.
 func FuzzClaimHeader(f *testing.F) {
-	h := claimHeader{token: call.Token{Epoch: 1, N: 2}, edge: "a.1", owner: "b.1", call: "c", within: time.Second}
+	h := claimHeader{token: call.Token{Epoch: 1, N: 2}, edge: "a.1", owner: "b.1", agent: "8001", call: "c", within: time.Second}
 	f.Add(h.signed(siteSecret))
-	f.Add("1.2;edge=a;owner=b;call=c;within=1;mac=" + strings.Repeat("0", 64))
+	f.Add("1.2;edge=a;owner=b;agent=d;call=c;within=1;mac=" + strings.Repeat("0", 64))
 	f.Add(";mac=")
 	f.Fuzz(func(t *testing.T, value string) {
 		if (&claimHeader{}).read(value, []byte("another secret")) == nil {

@@ -89,7 +89,7 @@ func TestClaimForged(t *testing.T) {
 	s := newSiteRig(t, "udp", nil)
 	forged := map[string]func(h *claimHeader){
 		"call id": func(h *claimHeader) { h.dialog = "other" }, "from": func(h *claimHeader) { h.tag = "x" },
-		"seq": func(h *claimHeader) { h.seq++ }, "agent": func(h *claimHeader) { h.agent = "8002" },
+		"seq":    func(h *claimHeader) { h.seq++ },
 		"sender": func(h *claimHeader) { h.sentBy = "127.0.0.1:1" },
 		"name":   func(h *claimHeader) { h.sentBy = "example.com:5060" },
 	}
@@ -100,6 +100,7 @@ func TestClaimForged(t *testing.T) {
 	}
 	for name, change := range map[string]func(claim string) string{
 		"token":  func(c string) string { return strings.Replace(c, ": 1.", ": 2.", 1) },
+		"agent":  func(c string) string { return strings.Replace(c, "agent=8001", "agent=8002", 1) },
 		"owner":  func(c string) string { return strings.Replace(c, "raw.1", "raw.2", 1) },
 		"within": func(c string) string { return strings.Replace(c, "within=3000", "within=9000", 1) },
 		"no mac": func(c string) string { return c[:strings.Index(c, ";mac=")] },

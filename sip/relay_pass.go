@@ -19,12 +19,11 @@ func (rs *relays) within() time.Duration { return ackWithin * rs.u.o.T1 }
 func (r *relay) offer(p *packet, f flow, from way) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	target := f.contact
-	var asked sipmsg.Uri
-	if err := sipmsg.ParseUri(p.target(), &asked); err == nil && f.isLine(asked) {
-		target = asked // another line of the phone, to which it redirected
-	}
 	r.phone = wayOf(f)
+	target, ok := r.aimed(p, f)
+	if !ok {
+		r.rs.u.log.Info("redirection not followed", zap.String("agent", r.agent), zap.String("to", masked(userIn(p.target()))))
+	}
 	lasts := r.rs.u.site.o.Expires
 	if n, err := strconv.ParseUint(p.get("expires"), 10, 16); err == nil {
 		lasts = time.Duration(n) * time.Second
@@ -37,10 +36,27 @@ func (r *relay) offer(p *packet, f flow, from way) {
 	}
 	r.invite, r.asked = x, x
 	r.limitTo(lasts+r.rs.within(), r.expired)
-	if !r.send(x) {
-		r.reply(x, p, statusFlowFailed)
+	switch {
+	case !ok:
+		r.reply(x, p, sipmsg.StatusForbidden)
+		r.finish()
+	case !r.send(x):
+		r.reply(x, p, statusFlowFailed, packetHeader{name: headerRefused, value: "flow"})
 		r.finish()
 	}
+}
+
+// aimed is where an INVITE to the phone at f goes: to its contact, or to another line of it, to which it redirected; ok is
+// false where it redirected elsewhere, which nobody follows.
+func (r *relay) aimed(p *packet, f flow) (target sipmsg.Uri, ok bool) {
+	var asked sipmsg.Uri
+	if err := sipmsg.ParseUri(p.target(), &asked); err != nil {
+		return f.contact, false
+	}
+	if f.isLine(asked) {
+		return asked, asked.String() != f.contact.String() // there it has just been
+	}
+	return f.contact, asked.User == r.agent // as the owner has it at first
 }
 
 // routed takes a request that our Route led here.
@@ -273,9 +289,9 @@ func (r *relay) pass(w way, data []byte) {
 }
 
 // reply answers a request that went no further.
-func (r *relay) reply(x *relayTx, p *packet, code int) {
+func (r *relay) reply(x *relayTx, p *packet, code int, more ...packetHeader) {
 	p.pop(nameVia)
-	x.last = p.answered(code, r.rs.tagFor(p), packetHeader{name: headerRefused, value: "flow"}).bytes()
+	x.last = p.answered(code, r.rs.tagFor(p), more...).bytes()
 	x.final = true
 	r.pass(x.back, x.last)
 }

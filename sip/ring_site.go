@@ -34,7 +34,7 @@ func (u *UA) ringThrough(ctx context.Context, r call.RingRequest) (call.Leg, err
 		target: sipmsg.Uri{Scheme: schemeSIP, User: r.Agent, Host: edge.Addr().String(), Port: int(edge.Port())},
 		from:   from, to: to, headers: headers, hop: h, agent: r.Agent, call: r.CallID, claim: r.Claim, relayed: true,
 		media:    media.StreamOptions{Prefer: r.Prefer, Secure: u.registrar.security(r.Agent)},
-		progress: r.Progress,
+		progress: r.Progress, redirect: func(to sipmsg.Uri) bool { return to.Scheme == schemeSIP }, // whether it is a line, the edge knows
 	})
 	if err != nil {
 		return nil, err
