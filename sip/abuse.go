@@ -101,6 +101,7 @@ type sentry struct {
 	limited  func(line string, fields ...zap.Field) // a line of the log that a stranger causes
 	banned   func(host netip.Addr)                  // told of each ban
 	changing sync.Mutex
+	load     strangers // what strangers cost
 }
 
 // policy is what of the options has no other place.
@@ -162,6 +163,7 @@ func (s *sentry) never(host netip.Addr) bool {
 // refusesConn tells why a connection of a stranger is not to be taken; "" when it is.
 func (s *sentry) refusesConn(host netip.Addr) (why string) {
 	now := time.Now()
+	s.load.cost(strangeConnection)
 	switch {
 	case s.shuts(host, now):
 		return dropBanned

@@ -30,11 +30,16 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 		return 0
 	}
 	o := sketchBounded(message)
-	why := ""
+	known, why := u.known(src.Addr()), ""
+	if known {
+		u.sentry.load.known.Add(1)
+	} else {
+		u.sentry.load.cost(strangeMessage)
+	}
 	switch {
 	case o.fault.code == 0 && o.fault.why != "":
 		why = o.fault.why
-	case !u.known(src.Addr()):
+	case !known:
 		if why = u.gate.pass(src.Addr(), time.Now()); why == "" {
 			why = u.sentry.refuses(o, src.Addr(), false)
 		}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,6 +19,7 @@ func TestFloodBesideCall(t *testing.T) {
 	legs := make(chan call.Leg, 2)
 	r := newRig(t, func(o *Options) {
 		strangersOnly(o)
+		o.Cores, o.CPUTime = 1, func() (time.Duration, error) { return 0, nil }
 		o.OnIncoming = untilOver(legs)
 	})
 	trunk := r.from(t, 1)
@@ -55,6 +57,11 @@ func TestFloodBesideCall(t *testing.T) {
 		require.NoError(t, next(t, flooding))
 	}
 	require.Positive(t, r.dropped(dropInvites))
+	require.Eventually(t, func() bool { // and it is known whose work that was
+		r.load.mu.Lock()
+		defer r.load.mu.Unlock()
+		return r.load.theirs > 0
+	}, testWait, time.Millisecond)
 	require.NoError(t, up.Context().Err())
 	require.NoError(t, another.Context().Err())
 	for _, k := range []*talk{first, second} {

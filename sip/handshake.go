@@ -91,6 +91,9 @@ func (t *trackedConn) shakes(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+	if !t.conns.known(t.peer.Addr()) {
+		t.conns.sentry.load.cost(strangeHandshake)
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := t.SetDeadline(deadline); err != nil {
 			return err

@@ -122,17 +122,23 @@ type measures struct {
 	// queue is the share of a socket's buffer that waits unread, dropped how many datagrams the kernel did not keep.
 	queue   float64
 	dropped int
+	// strange is how many messages and connections strangers sent, theirs the share of the cores that these took, known how
+	// many datagrams others sent.
+	strange, known int
+	theirs         float64
 }
 
 // overload decides who is let in by the load. It knows no clock and no place; it may be used from any goroutine.
 type overload struct {
-	mu    sync.Mutex
-	o     OverloadOptions
-	level level
-	signs signs
-	cpu   float64 // smoothed
-	lag   time.Duration
-	grave bool // the lag is stuckLag times its limit, or requests are lost
+	mu     sync.Mutex
+	o      OverloadOptions
+	level  level
+	signs  signs
+	cpu    float64 // smoothed; theirs is strangers' part of it
+	theirs float64
+	flood  int // for how many intervals more signs are held to be strangers' doing
+	lag    time.Duration
+	grave  bool // the lag is stuckLag times its limit, or requests are lost
 	// rate is in force above levelNormal; lowered is what it was when it was lowered last.
 	rate, lowered float64
 	least         float64 // below which rate does not go for lag
@@ -276,10 +282,11 @@ func (c *overload) judgeLocked(m measures) {
 	if m.cpu >= 0 {
 		c.cpu += cpuWeight * (m.cpu - c.cpu)
 	}
-	late := c.o.Lag > 0 && (m.late > c.o.Lag || m.queue > backlogMost || m.dropped > 0 || c.served >= few && 2*c.overdue > c.served)
+	caused := c.causedLocked(m)
+	late := caused && c.o.Lag > 0 && (m.late > c.o.Lag || m.queue > backlogMost || m.dropped > 0 || c.served >= few && 2*c.overdue > c.served)
 	c.grave = late && (c.lag > stuckLag*c.o.Lag || m.dropped > 0)
-	hot := c.o.CPU > 0 && c.cpu > c.cpuLimitLocked()
-	idle := !late && c.denied == 0 && (c.o.CPU == 0 || c.cpu < calm*c.o.CPU)
+	hot := caused && c.o.CPU > 0 && c.cpu > c.cpuLimitLocked()
+	idle := !late && !hot && c.denied == 0 && (c.o.CPU == 0 || c.cpu-c.theirs < calm*c.o.CPU)
 	row(&c.signs.late, late)
 	row(&c.signs.hot, hot)
 	row(&c.signs.calm, idle)

@@ -85,6 +85,42 @@ func TestOverloadSaturated(t *testing.T) {
 	})
 }
 
+// What strangers send and is dropped unread, or takes the processor, does not shut the door to callers.
+func TestOverloadOfStrangers(t *testing.T) {
+	t.Parallel()
+	flood := measures{took: overloadEvery, cpu: 0.9, theirs: 0.7, late: time.Second, queue: 1, dropped: 100, strange: 500, known: 20}
+	c := newOverload(usual)
+	for range 4 * stuckRow {
+		c.tick(flood)
+	}
+	require.Equal(t, levelNormal, c.level)
+	quiet := flood
+	quiet.strange, quiet.theirs, quiet.cpu = 0, 0, 0.2
+	for range floodRow - 1 { // what is left of it waits yet
+		c.tick(quiet)
+	}
+	require.Equal(t, levelNormal, c.level)
+	for range lateRow + 1 {
+		c.tick(quiet)
+	}
+	require.Equal(t, levelLimited, c.level, "that is no flood")
+
+	busy := flood // with a hotline that has enough to do itself
+	busy.theirs = 0.2
+	c = newOverload(usual)
+	for range 4 * stuckRow {
+		c.tick(busy)
+	}
+	require.NotEqual(t, levelNormal, c.level)
+
+	c = newOverload(OverloadOptions{Lag: usual.Lag}) // where the CPU is not looked at
+	flood.cpu = -1
+	for range 4 * stuckRow {
+		c.tick(flood)
+	}
+	require.Equal(t, levelNormal, c.level)
+}
+
 // One interval with a queue, or half a second of all the CPU, is no overload: a start, a burst, a collection of garbage.
 func TestOverloadBearsAHiccup(t *testing.T) {
 	t.Parallel()

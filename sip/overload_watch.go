@@ -40,6 +40,7 @@ func (u *UA) watchLoad(ctx context.Context) error {
 				used = total
 			}
 		}
+		u.sentry.load.take(&m, u.o.Cores)
 		u.tickLoad(m)
 		at = time.Now()
 		timer.Reset(overloadEvery)
