@@ -181,9 +181,34 @@ func (w *benchTown) fill() error {
 		case <-w.ctx.Done():
 			return context.Cause(w.ctx)
 		case <-limit.C:
-			return fmt.Errorf("of %d agents %d talked after %s", len(w.order), w.talking(), siteStart)
+			return fmt.Errorf("of %d agents %d talked after %s; %s", len(w.order), w.talking(), siteStart, w.idler())
 		}
 	}
+}
+
+// idler is what each node thinks of the first agent who does not talk.
+func (w *benchTown) idler() string {
+	id := ""
+	w.mu.Lock()
+	for _, p := range w.order {
+		if p.leg == nil && id == "" {
+			id = p.id
+		}
+	}
+	w.mu.Unlock()
+	said := "agent " + id
+	for i, n := range w.nodes {
+		views, err := n.desk.Agents()
+		if err != nil {
+			return err.Error()
+		}
+		for _, v := range views {
+			if v.ID == id {
+				said += fmt.Sprintf("; at node %d %s, edge %q, owner %q, call %q, orphan %t", i, v.State, v.Edge, v.Owner, v.Call, v.Orphan)
+			}
+		}
+	}
+	return said
 }
 
 func (w *benchTown) talking() (n int) {
