@@ -1,21 +1,13 @@
 package hep_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
@@ -170,44 +162,6 @@ func TestKamailioReadsIt(t *testing.T) {
 	for i, transport := range []string{"TLS", "WSS"} { // Kamailio 5.6 sends the number for TLS, and does not read it
 		require.Regexp(t, "^INVITE by-"+transport+" [a-z]+ 192.0.2.9 5070$", got[4+i])
 	}
-}
-
-// TestWiresharkReadsIt: of each transport Wireshark finds the protocol that carried it and the message.
-func TestWiresharkReadsIt(t *testing.T) {
-	t.Parallel()
-	testkit.Require(t, "tshark")
-	var file bytes.Buffer
-	w, err := pcapgo.NewNgWriter(&file, layers.LinkTypeRaw)
-	require.NoError(t, err)
-	want := ""
-	for transport, protocol := range map[string]int{"UDP": 17, "TCP": 6, "TLS": 22, "WS": 6, "WSS": 22} {
-		server, err := net.ListenPacket("udp", "127.0.0.1:0") //nolint:noctx // it does not wait
-		require.NoError(t, err)
-		r := run(t, nil)
-		r.Aim(&hep.Target{Address: server.LocalAddr().String(), ID: 2001, Key: "secret"})
-		m := invite(transport)
-		m.Transport = transport
-		r.Send(m)
-		packet := make([]byte, 65536)
-		require.NoError(t, server.SetReadDeadline(time.Now().Add(testkit.Patience)))
-		n, _, err := server.ReadFrom(packet)
-		require.NoError(t, err)
-		require.NoError(t, server.Close())
-		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: net.IPv4(192, 0, 2, 1), DstIP: net.IPv4(192, 0, 2, 2)}
-		udp := &layers.UDP{SrcPort: 40000, DstPort: 9060}
-		require.NoError(t, udp.SetNetworkLayerForChecksum(ip))
-		b := gopacket.NewSerializeBuffer()
-		require.NoError(t, gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, ip, udp, gopacket.Payload(packet[:n])))
-		require.NoError(t, w.WritePacket(gopacket.CaptureInfo{CaptureLength: len(b.Bytes()), Length: len(b.Bytes())}, b.Bytes()))
-		want += fmt.Sprintf("%s\t%d\tINVITE\t2001\n", transport, protocol)
-	}
-	require.NoError(t, w.Flush())
-	name := filepath.Join(t.TempDir(), "hep.pcapng")
-	require.NoError(t, os.WriteFile(name, file.Bytes(), 0o600))
-	out, err := exec.CommandContext(t.Context(), "tshark", "-n", "-r", name, "-d", "udp.port==9060,hep", "-T", "fields",
-		"-e", "sip.Call-ID", "-e", "hep.ip_id", "-e", "sip.Method", "-e", "hep.capture_id").Output()
-	require.NoError(t, err)
-	require.Equal(t, want, string(out))
 }
 
 // A server that is not there costs messages, which are counted, and nothing else; once it is there it gets those
