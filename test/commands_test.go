@@ -68,7 +68,7 @@ func (c *typed) ended(t *testing.T) {
 // and nowhere is a caller's number. A trace ends well when the hotline does.
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	testkit.Require(t, "tshark")
+	testkit.Require(t, "tshark", "script")
 	h := testkit.StartHotline(t, testkit.HotlineOptions{Race: true, YAML: strings.Replace(city, "127.0.0.0/8", localhost, 1)})
 	trace := typing(t, h, "trace", "8002", "--for", "10m", "--messages")
 	h.AwaitLog("audit: SIP trace of a peer begins")
@@ -99,6 +99,11 @@ func TestCommands(t *testing.T) {
 	}
 	require.NotContains(t, shown, r.From)
 	require.NotContains(t, shown, "response=")
+
+	onTerminal := exec.CommandContext(t.Context(), "script", "-qec", strings.Join(h.Command("pcap", r.ID).Args, " "), "/dev/null")
+	refused, err := onTerminal.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(refused), "a capture is no text")
 
 	banAndLift(t, h)
 	h.Signal(syscall.SIGTERM)
