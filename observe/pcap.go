@@ -29,10 +29,13 @@ var ErrNoCall = errors.New("observe: no such call in progress")
 
 // Pcap writes what a call says from now on to w, until ctx is done, the call is over, w fails or 64 MiB were written: SIP
 // messages as a call.WireMessage has them, numbers in full, and the RTP and RTCP of its legs as it is on the wire, encrypted
-// if it is there; the keys to that are not written. The format is pcapng, of IP packets whose headers are made up: a
-// message over TCP is one segment, whatever it was parted into. One over TLS or a WebSocket is in clear and has no IP below
-// it, in which no reader would look for SIP: it is of the link type that Wireshark exports messages by. began is called once packets are taken.
-// It returns how many packets were written. Errors: ErrNoCall, ErrBusy; w's.
+// if it is there; the keys to that are not written. began is called once packets are taken. It returns how many packets were
+// written. Errors: ErrNoCall, ErrBusy; w's.
+//
+// The format is pcapng, of IP packets whose headers are made up: a message over TCP is one segment, whatever it was parted
+// into, and of a connection that we made our address is the unspecified one, since it is not known. A message over TLS or a
+// WebSocket is in clear and has no IP below it, in which no reader would look for SIP: it is of the link type by which
+// Wireshark exports messages. The end of the file tells how many packets there was no room for.
 func (h *Hub) Pcap(ctx context.Context, id string, w io.Writer, began func()) (written int, err error) {
 	if len(h.o.StreamsOf(id)) == 0 {
 		return 0, ErrNoCall
@@ -71,7 +74,7 @@ func (h *Hub) Pcap(ctx context.Context, id string, w io.Writer, began func()) (w
 			break
 		}
 	}
-	return file.packets, nil
+	return file.packets, file.end()
 }
 
 // collector gathers what belongs to one call.

@@ -69,10 +69,11 @@ func newFile(w io.Writer) (*file, error) {
 }
 
 func (f *file) write(p frame) error {
-	if !p.from.IsValid() || !p.to.IsValid() || len(p.data) > mostFrame {
+	if len(p.data) > mostFrame {
 		f.missed++
 		return nil
 	}
+	p.from, p.to = known(p.from, p.to), known(p.to, p.from)
 	if p.in == inside {
 		return f.writeUpper(p)
 	}
@@ -88,6 +89,19 @@ func (f *file) write(p frame) error {
 		return fmt.Errorf("make a packet: %w", err)
 	}
 	return f.put(p.at, 0, f.packet.Bytes())
+}
+
+// known is an address, or where it is not known the unspecified one of the other's family and port 0: so is ours of a
+// connection that we made.
+func known(a, other netip.AddrPort) netip.AddrPort {
+	switch {
+	case a.IsValid():
+		return a
+	case other.Addr().Unmap().Is4():
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	default:
+		return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+	}
 }
 
 // writeUpper writes what was inside of something.
@@ -136,6 +150,18 @@ func header(p frame) (network, next gopacket.SerializableLayer) {
 	u := &layers.UDP{SrcPort: layers.UDPPort(p.from.Port()), DstPort: layers.UDPPort(p.to.Port())}
 	_ = u.SetNetworkLayerForChecksum(under) // likewise
 	return network, u
+}
+
+// end writes how many packets there were, and how many of them are not in the file (isb_ifdrop of a pcapng's interface
+// statistics), and hands on all.
+func (f *file) end() error {
+	all := pcapgo.NgInterfaceStatistics{
+		LastUpdate: time.Now(), PacketsReceived: uint64(f.packets) + uint64(f.missed), PacketsDropped: uint64(f.missed), //nolint:gosec // none is negative
+	}
+	if err := f.w.WriteInterfaceStats(0, all); err != nil {
+		return fmt.Errorf("end a capture: %w", err)
+	}
+	return f.flush()
 }
 
 // flush hands on what was written.
