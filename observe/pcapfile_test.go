@@ -101,9 +101,9 @@ func TestPcapOfWhatWasInside(t *testing.T) {
 		"-e", "exported_pdu.ipv6_src", "-e", "exported_pdu.ipv4_src", "-e", "exported_pdu.src_port", "-e", "exported_pdu.dst_port",
 		"-e", "_ws.malformed")
 	require.Equal(t, `INVITE|2001:db8::9|||||
-INFO||2001:db8::9||5060|5061|
-OPTIONS||2001:db8::1||80|5060|
-UPDATE||2001:db8::9||5060|443|
+INFO|2001:db8::9|2001:db8::9||5060|5061|
+OPTIONS|2001:db8::1|2001:db8::1||80|5060|
+UPDATE|2001:db8::9|2001:db8::9||5060|443|
 BYE|2001:db8::1|||||
 MESSAGE|||192.0.2.9|40000|5061|
 `, got)
