@@ -137,8 +137,8 @@ func TestHEPReload(t *testing.T) {
 	reload("observe: {}", "observe: {"+atSecond+"}")
 	again := say()
 	both(second, again) // they would be behind those before them
-	for callID, at := range map[string][2]bool{before: {true, false}, after: {false, true}, unseen: {false, false}, again: {false, true}} {
-		require.Equal(t, at, [2]bool{len(of(first, callID)) > 0, len(of(second, callID)) > 0})
+	for callID, want := range map[string][2]bool{before: {true, false}, after: {false, true}, unseen: {false, false}, again: {false, true}} {
+		require.Equal(t, want, [2]bool{len(of(first, callID)) > 0, len(of(second, callID)) > 0})
 	}
 }
 

@@ -161,7 +161,7 @@ func (m machine) judgeFiles(cfg *config.Config) []config.Finding {
 	calls, agents := cfg.SIP.MaxCalls, len(cfg.Agents)
 	legs := min(2*calls+agents, cfg.Media.Ports.Pairs())
 	need := uint64(2*legs + calls + agents + otherFiles)
-	if slices.ContainsFunc(cfg.SIP.Listen, func(l config.Listener) bool { return l.Network != "udp" }) {
+	if slices.ContainsFunc(cfg.SIP.Listen, config.Listener.Connected) {
 		need += uint64(cfg.SIP.Abuse.Connections.All)
 	}
 	if !known || need <= limit {
