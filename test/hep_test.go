@@ -81,6 +81,32 @@ func TestHEPExport(t *testing.T) {
 	require.NotContains(t, h.Log(), "homers")
 }
 
+// TestHEPOfTLS: what a phone says over TLS, and is told, is told the server as that.
+func TestHEPOfTLS(t *testing.T) {
+	t.Parallel()
+	server, _ := testkit.StartHEPServer(t, "127.0.0.1:0")
+	_, cert, key := testkit.Certificate(t)
+	h := testkit.StartHotline(t, testkit.HotlineOptions{
+		Race: true, Certificate: cert, Key: key, YAML: city + fmt.Sprintf("observe: {hep: {address: \"udp://%s\"}}\n", server.Addr),
+	})
+	testkit.StartBaresip(t, testkit.BaresipOptions{
+		User: "8002", Password: passwords["8002"], Registrar: h.TLS, Transport: "tls", Register: true,
+	})
+	ways := make(map[string]bool) // a REGISTER came, and its answer went
+	testkit.Within(t, testkit.Patience, "the registration at the server", func() bool {
+		for _, p := range server.Packets(t) {
+			if !strings.HasSuffix(field(p, "CSeq"), " REGISTER") {
+				continue
+			}
+			require.EqualValues(t, 22, p.Protocol, "%s", p.Payload)
+			require.Contains(t, field(p, "Via"), "SIP/2.0/TLS ")
+			ways["came"] = ways["came"] || p.Target.String() == h.TLS
+			ways["went"] = ways["went"] || p.Source.String() == h.TLS
+		}
+		return ways["came"] && ways["went"]
+	})
+}
+
 // TestHEPReload: by reloads messages go to another server, by another id and with numbers in full; then to none; then to the
 // second again. Each is where it was to go when it was said, and nowhere else.
 func TestHEPReload(t *testing.T) {
