@@ -64,15 +64,21 @@ func (c *typed) ended(t *testing.T) {
 }
 
 // TestCommands: what an operator types beside the running hotline. A trace shows an agent's phone from its registration on, a
-// capture is a file that Wireshark reads and ends with the call; a ban is listed and lifted. Each is in the log, with who did it,
+// capture is a file in which Wireshark finds what was said over TLS, and ends with the call; a ban is listed and lifted. Each is in the log, with who did it,
 // and nowhere is a caller's number. A trace ends well when the hotline does.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	testkit.Require(t, "tshark", "script")
-	h := testkit.StartHotline(t, testkit.HotlineOptions{Race: true, YAML: strings.Replace(city, "127.0.0.0/8", localhost, 1)})
+	_, cert, key := testkit.Certificate(t)
+	h := testkit.StartHotline(t, testkit.HotlineOptions{
+		Race: true, Certificate: cert, Key: key, YAML: strings.Replace(city, "127.0.0.0/8", localhost, 1),
+	})
 	trace := typing(t, h, "trace", "8002", "--for", "10m", "--messages")
 	h.AwaitLog("audit: SIP trace of a peer begins")
-	phone := agent(t, h, "8002", testkit.BaresipOptions{Auto: true})
+	phone := testkit.StartBaresip(t, testkit.BaresipOptions{
+		User: "8002", Password: passwords["8002"], Registrar: h.TLS, Transport: "tls", Register: true, Auto: true, Tone: agentTone,
+	})
+	h.AwaitAgent("8002", "ready")
 	c := caller(t, testkit.BaresipOptions{})
 	c.Dial(h.Number("96777"))
 	c.Await(testkit.CallEstablished)
@@ -86,14 +92,14 @@ func TestCommands(t *testing.T) {
 	phone.Await(testkit.CallClosed)
 	over(t, h)
 	capture.ended(t)
-	methods := readPcap(t, h, capture.out, "-Y", "sip", "-T", "fields", "-e", "sip.Method")
+	methods := readPcap(t, h, capture.out, "-Y", "sip && exported_pdu.dst_port", "-T", "fields", "-e", "sip.Method") // over TLS
 	for _, method := range []string{"INVITE", "ACK", "BYE"} {
 		require.Contains(t, methods, method)
 	}
 
 	testkit.Within(t, testkit.Patience, "the trace to show the call's end", func() bool { return strings.Contains(trace.said(t), "200 OK (BYE)") })
 	shown := trace.said(t)
-	for _, what := range []string{"REGISTER", "Authorization: (hidden)", "INVITE sdp", "  200 Answering sdp", "  ACK", "  BYE"} {
+	for _, what := range []string{"REGISTER", "Authorization: (hidden)", " TLS 127.0.0.1:", "INVITE sdp", "  200 Answering sdp", "  ACK", "  BYE"} {
 		require.Contains(t, shown, what)
 	}
 	require.NotContains(t, shown, r.From)
