@@ -125,6 +125,9 @@ type Listener struct {
 // Secured tells whether what goes by the listener is encrypted.
 func (l Listener) Secured() bool { return l.Network == tls || l.Network == wss }
 
+// Connected tells whether peers connect to the listener, as to all but those of UDP.
+func (l Listener) Connected() bool { return l.Network != udp }
+
 // Socket is the kind of socket that the listener binds: "udp" or "tcp".
 func (l Listener) Socket() string {
 	if l.Network == udp {

@@ -233,7 +233,7 @@ func (e *Exporter) sendAll(due []call.WireMessage, t *Target) {
 // send writes one message. What is too large for a datagram is counted, and no error.
 func (e *Exporter) send(m *call.WireMessage, t *Target) error {
 	p := packet{
-		at: m.At, udp: m.Transport == "UDP", source: m.Local, target: m.Remote, capture: t.ID, key: t.Key,
+		at: m.At, protocol: protocolOf(m.Transport), source: m.Local, target: m.Remote, capture: t.ID, key: t.Key,
 		correlation: m.Call, payload: m.Data,
 	}
 	if m.Received {

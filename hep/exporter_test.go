@@ -111,7 +111,7 @@ func TestChunks(t *testing.T) {
 		At: time.UnixMicro(early.At.UnixMicro()), Capture: 2001, Key: "secret", Correlation: "call-4", Payload: early.Data,
 	}, got[0])
 	require.Equal(t, testkit.HEPPacket{
-		Family: 10, Protocol: 6, Type: 1, Source: ours6, Target: theirs6, At: time.UnixMicro(six.At.UnixMicro()),
+		Family: 10, Protocol: 22, Type: 1, Source: ours6, Target: theirs6, At: time.UnixMicro(six.At.UnixMicro()),
 		Capture: 2001, Key: "secret", Correlation: "call-6", Payload: six.Data,
 	}, got[1])
 	require.Equal(t, 2, r.count(t, "sent"))
@@ -146,12 +146,22 @@ func TestKamailioReadsIt(t *testing.T) {
 	r.Aim(&hep.Target{Address: k.Addr, ID: 2001, Key: "secret"})
 	r.Send(invite("first"))
 	r.Send(ok("first"))
-	tcp := invite("second")
-	tcp.Transport = "TCP"
-	r.Send(tcp)
+	over := func(transport string) {
+		m := invite("by-" + transport)
+		m.Transport = transport
+		r.Send(m)
+	}
+	over("TCP")
+	over("WS")
+	over("TLS")
+	over("WSS")
+	got := k.Await(6)
 	require.Equal(t, []string{
-		"INVITE first udp 192.0.2.9 5070", "200 first udp 192.0.2.1 5060", "INVITE second tcp 192.0.2.9 5070",
-	}, k.Await(3))
+		"INVITE first udp 192.0.2.9 5070", "200 first udp 192.0.2.1 5060", "INVITE by-TCP tcp 192.0.2.9 5070", "INVITE by-WS tcp 192.0.2.9 5070",
+	}, got[:4])
+	for i, transport := range []string{"TLS", "WSS"} { // Kamailio 5.6 sends the number for TLS, and does not read it
+		require.Regexp(t, "^INVITE by-"+transport+" [a-z]+ 192.0.2.9 5070$", got[4+i])
+	}
 }
 
 // A server that is not there costs messages, which are counted, and nothing else; once it is there it gets those

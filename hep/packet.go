@@ -31,7 +31,10 @@ const (
 	familyIPv6 = 10 // AF_INET6 of Linux, whatever this system has
 	protoTCP   = 6
 	protoUDP   = 17
-	typeSIP    = 1
+	// protoTLS is IANA's number of XNS IDP, which is not spoken any more. No number of an IP protocol says that a
+	// connection is encrypted; this is what Kamailio sends for it, and Homer shows as TLS.
+	protoTLS = 22
+	typeSIP  = 1
 )
 
 const (
@@ -44,10 +47,23 @@ const (
 	mostOctets = 65507
 )
 
+// protocolOf is what carried a message over a transport, as a Via names it. A WebSocket has no number of its own: the Via
+// of the message says that it was one.
+func protocolOf(transport string) byte {
+	switch transport {
+	case "UDP":
+		return protoUDP
+	case "TLS", "WSS":
+		return protoTLS
+	default:
+		return protoTCP
+	}
+}
+
 // packet is what one HEP packet says.
 type packet struct {
 	at               time.Time
-	udp              bool
+	protocol         byte // one of proto…
 	source, target   netip.AddrPort
 	capture          uint32
 	key, correlation string // neither is written when it is empty
@@ -64,12 +80,8 @@ func (p *packet) appendTo(b []byte) ([]byte, bool) {
 	if source.Is6() || target.Is6() {
 		family, from, to = familyIPv6, chunkSource6, chunkTarget6
 	}
-	protocol := byte(protoTCP)
-	if p.udp {
-		protocol = protoUDP
-	}
 	b = append(head(b, chunkFamily, 1), family)
-	b = append(head(b, chunkProtocol, 1), protocol)
+	b = append(head(b, chunkProtocol, 1), p.protocol)
 	b = address(b, from, source, family)
 	b = address(b, to, target, family)
 	b = binary.BigEndian.AppendUint16(head(b, chunkSourcePort, 2), p.source.Port())

@@ -29,9 +29,13 @@ var ErrNoCall = errors.New("observe: no such call in progress")
 
 // Pcap writes what a call says from now on to w, until ctx is done, the call is over, w fails or 64 MiB were written: SIP
 // messages as a call.WireMessage has them, numbers in full, and the RTP and RTCP of its legs as it is on the wire, encrypted
-// if it is there; the keys to that are not written. The format is pcapng, of IP packets whose headers are made up: a
-// message over a connection is one segment of TCP, whatever it was parted into. began is called once packets are taken.
-// It returns how many packets were written. Errors: ErrNoCall, ErrBusy; w's.
+// if it is there; the keys to that are not written. began is called once packets are taken. It returns how many packets were
+// written. Errors: ErrNoCall, ErrBusy; w's.
+//
+// The format is pcapng, of IP packets whose headers are made up: a message over TCP is one segment, whatever it was parted
+// into, and of a connection that we made our address is the unspecified one, since it is not known. A message over TLS or a
+// WebSocket is in clear and has no IP below it, in which no reader would look for SIP: it is of the link type by which
+// Wireshark exports messages. The end of the file tells how many packets there was no room for.
 func (h *Hub) Pcap(ctx context.Context, id string, w io.Writer, began func()) (written int, err error) {
 	if len(h.o.StreamsOf(id)) == 0 {
 		return 0, ErrNoCall
@@ -70,7 +74,7 @@ func (h *Hub) Pcap(ctx context.Context, id string, w io.Writer, began func()) (w
 			break
 		}
 	}
-	return file.packets, nil
+	return file.packets, file.end()
 }
 
 // collector gathers what belongs to one call.
@@ -119,12 +123,12 @@ func (c *collector) collect(f *file) error {
 	for n := len(c.messages); n > 0; n-- {
 		m := <-c.messages
 		if m.Call == c.id || c.h.o.CallOf(m.CallID) == c.id {
-			all = append(all, frame{m.At, m.Transport != "UDP", source(m.Received, m.Remote, m.Local), source(m.Received, m.Local, m.Remote), m.Data})
+			all = append(all, frame{m.At, carrierOf(m.Transport), source(m.Received, m.Remote, m.Local), source(m.Received, m.Local, m.Remote), m.Data})
 		}
 	}
 	f.missed += c.missed.Swap(0)
 	f.missed += int64(c.rtp.Take(func(p media.Captured) {
-		all = append(all, frame{p.At, false, source(p.Received, p.Remote, p.Local), source(p.Received, p.Local, p.Remote), slices.Clone(p.Data)})
+		all = append(all, frame{p.At, inDatagram, source(p.Received, p.Remote, p.Local), source(p.Received, p.Local, p.Remote), slices.Clone(p.Data)})
 	}))
 	slices.SortStableFunc(all, func(a, b frame) int { return a.at.Compare(b.at) })
 	for _, one := range all {

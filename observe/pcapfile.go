@@ -11,20 +11,43 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 )
 
+// carrier is what a packet came in.
+type carrier int
+
+const (
+	inDatagram carrier = iota
+	inStream           // TCP
+	inside             // TLS or a WebSocket: in clear, and without its frame
+)
+
+// carrierOf is that of a transport, as a Via names it (RFC 3261 section 20.42, RFC 7118 section 5.2).
+func carrierOf(transport string) carrier {
+	switch transport {
+	case "UDP":
+		return inDatagram
+	case "TCP":
+		return inStream
+	default:
+		return inside
+	}
+}
+
 // frame is one packet to be written.
 type frame struct {
 	at       time.Time
-	tcp      bool
+	in       carrier
 	from, to netip.AddrPort
 	data     []byte
 }
 
 // file is a capture file of IP packets, whose headers are made of what is known: addresses, ports, and for TCP how much
-// was said so far, so that a reader finds each stream whole.
+// was said so far, so that a reader finds each stream whole. What was inside of something is packets of linkUpper, on an
+// interface that is only there with the first of them: some readers take files of one kind alone.
 type file struct {
 	w       *pcapgo.NgWriter
 	packet  gopacket.SerializeBuffer
 	said    map[[2]netip.AddrPort]uint32 // octets, from and to
+	upper   int                          // the interface of linkUpper; 0: none yet
 	packets int
 	octets  int
 	missed  int64
@@ -46,9 +69,13 @@ func newFile(w io.Writer) (*file, error) {
 }
 
 func (f *file) write(p frame) error {
-	if !p.from.IsValid() || !p.to.IsValid() || len(p.data) > mostFrame {
+	if len(p.data) > mostFrame {
 		f.missed++
 		return nil
+	}
+	p.from, p.to = known(p.from, p.to), known(p.to, p.from)
+	if p.in == inside {
+		return f.writeUpper(p)
 	}
 	network, next := header(p)
 	stack := []gopacket.SerializableLayer{network, next}
@@ -61,16 +88,46 @@ func (f *file) write(p frame) error {
 	if err := gopacket.SerializeLayers(f.packet, o, append(stack, gopacket.Payload(p.data))...); err != nil {
 		return fmt.Errorf("make a packet: %w", err)
 	}
-	b := f.packet.Bytes()
+	return f.put(p.at, 0, f.packet.Bytes())
+}
+
+// known is an address, or where it is not known the unspecified one of the other's family and port 0: so is ours of a
+// connection that we made.
+func known(a, other netip.AddrPort) netip.AddrPort {
+	switch {
+	case a.IsValid():
+		return a
+	case other.Addr().Unmap().Is4():
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	default:
+		return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+	}
+}
+
+// writeUpper writes what was inside of something.
+func (f *file) writeUpper(p frame) error {
+	if f.upper == 0 {
+		own := pcapgo.DefaultNgInterface
+		own.Name, own.LinkType = "inside", linkUpper
+		id, err := f.w.AddInterface(own)
+		if err != nil {
+			return fmt.Errorf("begin an interface: %w", err)
+		}
+		f.upper = id
+	}
+	return f.put(p.at, f.upper, upper(nil, p.from, p.to, p.data))
+}
+
+func (f *file) put(at time.Time, on int, b []byte) error {
 	f.packets++
 	f.octets += len(b)
-	return f.w.WritePacket(gopacket.CaptureInfo{Timestamp: p.at, CaptureLength: len(b), Length: len(b)}, b)
+	return f.w.WritePacket(gopacket.CaptureInfo{Timestamp: at, CaptureLength: len(b), Length: len(b), InterfaceIndex: on}, b)
 }
 
 // header is the packet's of IP, and what follows it.
 func header(p frame) (network, next gopacket.SerializableLayer) {
 	protocol := layers.IPProtocolUDP
-	if p.tcp {
+	if p.in == inStream {
 		protocol = layers.IPProtocolTCP
 	}
 	from, to := p.from.Addr().Unmap().WithZone(""), p.to.Addr().Unmap().WithZone("")
@@ -83,7 +140,7 @@ func header(p frame) (network, next gopacket.SerializableLayer) {
 		ip := &layers.IPv6{Version: 6, HopLimit: hops, NextHeader: protocol, SrcIP: a[:], DstIP: b[:]}
 		network, under = ip, ip
 	}
-	if p.tcp {
+	if p.in == inStream {
 		t := &layers.TCP{
 			SrcPort: layers.TCPPort(p.from.Port()), DstPort: layers.TCPPort(p.to.Port()), ACK: true, PSH: true, Window: window,
 		}
@@ -93,6 +150,18 @@ func header(p frame) (network, next gopacket.SerializableLayer) {
 	u := &layers.UDP{SrcPort: layers.UDPPort(p.from.Port()), DstPort: layers.UDPPort(p.to.Port())}
 	_ = u.SetNetworkLayerForChecksum(under) // likewise
 	return network, u
+}
+
+// end writes how many packets there were, and how many of them are not in the file (isb_ifdrop of a pcapng's interface
+// statistics), and hands on all.
+func (f *file) end() error {
+	all := pcapgo.NgInterfaceStatistics{
+		LastUpdate: time.Now(), PacketsReceived: uint64(f.packets) + uint64(f.missed), PacketsDropped: uint64(f.missed), //nolint:gosec // none is negative
+	}
+	if err := f.w.WriteInterfaceStats(0, all); err != nil {
+		return fmt.Errorf("end a capture: %w", err)
+	}
+	return f.flush()
 }
 
 // flush hands on what was written.

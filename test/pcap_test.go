@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,8 +15,8 @@ import (
 )
 
 // TestCaptureOfACall: a supervisor captures a call from the menu on. tshark finds the agent's dialog and the caller's BYE in
-// the file, and both directions of both legs' RTP, the agent's by its SDP alone, without a gap; nobody's credentials.
-// The file ends with the call.
+// the file, and both directions of both legs' RTP, the agent's by its SDP alone, without a gap, and of their RTCP; nobody's
+// credentials. The file ends with the call.
 func TestCaptureOfACall(t *testing.T) {
 	t.Parallel()
 	testkit.Require(t, "tshark")
@@ -30,7 +31,7 @@ func TestCaptureOfACall(t *testing.T) {
 	h.AwaitLog("audit: capture of a call begins")
 	c.SendDigit('2')
 	phone.Await(testkit.CallEstablished)
-	talk(t, h, 2*time.Second)
+	talk(t, h, 6*time.Second) // a phone reports each five
 	c.Hangup()
 	phone.Await(testkit.CallClosed)
 	over(t, h)
@@ -38,11 +39,7 @@ func TestCaptureOfACall(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, <-read, 0o600))
 	h.AwaitLog("audit: capture of a call ends")
 
-	says := func(args ...string) string {
-		out, err := exec.CommandContext(t.Context(), "tshark", append([]string{"-n", "-r", file}, args...)...).Output()
-		require.NoError(t, err)
-		return string(out)
-	}
+	says := func(args ...string) string { return readPcap(t, h, file, args...) }
 	methods := says("-Y", "sip.Method", "-T", "fields", "-e", "sip.Method")
 	require.Equal(t, 1, strings.Count(methods, "INVITE"), methods)
 	require.Equal(t, 2, strings.Count(methods, "BYE"), methods)
@@ -50,6 +47,7 @@ func TestCaptureOfACall(t *testing.T) {
 	require.Empty(t, says("-Y", "sip contains \"response=\" || _ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0",
 		"-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"))
 
+	requireReports(t, h, says)
 	agents := streams(says("-q", "-z", "rtp,streams"))
 	require.GreaterOrEqual(t, len(agents), 2, "by SDP")
 	all := streams(says("--enable-heuristic", "rtp_udp", "-q", "-z", "rtp,streams"))
@@ -57,6 +55,39 @@ func TestCaptureOfACall(t *testing.T) {
 	for _, line := range all {
 		require.Contains(t, line, " 0 (0.0%)", line)
 	}
+}
+
+// readPcap has tshark read a capture of a hotline's call. Which port is SIP's it is told: a port by chance may be another protocol's
+// in its tables.
+func readPcap(t *testing.T, h *testkit.Hotline, file string, args ...string) string {
+	t.Helper()
+	all := append([]string{"-n", "-r", file, "-d", fmt.Sprintf("udp.port==%d,sip", h.SIPPort)}, args...)
+	out, err := exec.CommandContext(t.Context(), "tshark", all...).Output()
+	require.NoError(t, err)
+	return string(out)
+}
+
+// requireReports wants sender reports (RFC 3550 section 6.4.1) in a capture, that both legs sent and were sent.
+func requireReports(t *testing.T, h *testkit.Hotline, says func(...string) string) {
+	t.Helper()
+	args := []string{"-Y", "rtcp.pt == 200 && !_ws.malformed", "-T", "fields", "-e", "udp.srcport", "-e", "udp.dstport"}
+	for port := h.MediaPorts.First + 1; port <= h.MediaPorts.Last; port += 2 {
+		args = append(args, "-d", fmt.Sprintf("udp.port==%d,rtcp", port))
+	}
+	sent, came := make(map[int]bool), make(map[int]bool)
+	list := says(args...)
+	for line := range strings.Lines(list) {
+		var from, to int
+		_, err := fmt.Sscan(line, &from, &to)
+		require.NoError(t, err, line)
+		if from >= h.MediaPorts.First && from <= h.MediaPorts.Last {
+			sent[from] = true
+		} else {
+			came[to] = true
+		}
+	}
+	require.Len(t, sent, 2, list)
+	require.Equal(t, sent, came, list)
 }
 
 // streams are the lines of tshark's list of RTP streams, without its head.

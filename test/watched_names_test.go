@@ -104,8 +104,8 @@ func documented(t *testing.T) map[string]string {
 		all := strings.Split(cell, "`")
 		for i := 1; i < len(all); i += 2 {
 			name := all[i]
-			if strings.HasPrefix(name, "_") { // as the first, but for its end
-				name = "hotline_site" + name
+			if strings.HasPrefix(name, "_") { // as the first, but for what comes behind its subsystem
+				name = strings.Join(strings.SplitN(all[1], "_", 3)[:2], "_") + name
 			}
 			rows[name] = line
 		}
@@ -117,7 +117,7 @@ func documented(t *testing.T) map[string]string {
 // own are labels that Prometheus adds, or that a histogram has; chosen those whose values are an operator's words.
 var (
 	own    = []string{"job", "instance", "le"}
-	chosen = []string{"queue", "hook", "trunk"}
+	chosen = []string{"queue", "hook", "trunk", "listener"}
 )
 
 // require finds a selector's metric, labels and values in what the program shows, or where it shows none yet in the README.

@@ -116,7 +116,7 @@ var foreign = []string{
 }
 
 // seldom are of the program and not in the /metrics of one that is alone, has records in a file, or has had no call yet.
-var seldom = regexp.MustCompile(`^hotline_(site_|sip_gate_|store_database_up$|store_spool|store_commits_total$|dial_total$|offers_total$|registrations_total$|sip_(dropped|requests|responses)_total$|answer_rings|wait_seconds|talk_seconds|http_requests|survey_score$|rtp_loss_ratio$|rtp_jitter_seconds$)`)
+var seldom = regexp.MustCompile(`^hotline_(site_|sip_gate_|store_database_up$|store_spool|store_commits_total$|dial_total$|offers_total$|registrations_total$|trunk_(registrations_total|up)$|sip_(dropped|requests|responses)_total$|answer_rings|wait_seconds|talk_seconds|http_requests|survey_score$|rtp_loss_ratio$|rtp_jitter_seconds$)`)
 
 // TestWhatIsWatchedExists: rules and board name metrics, labels and labels' values that the program has.
 func TestWhatIsWatchedExists(t *testing.T) {
@@ -132,7 +132,8 @@ func TestWhatIsWatchedExists(t *testing.T) {
 			}
 		}
 	}
-	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: watchedYAML})
+	_, cert, key := testkit.Certificate(t)
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: watchedYAML, Certificate: cert, Key: key})
 	s := exposed(t, string(h.Get("/metrics")))
 	rows := documented(t)
 	for _, expr := range append(exprs, boardExprs(t)...) {
@@ -148,6 +149,8 @@ func TestWhatIsWatchedExists(t *testing.T) {
 const watchedYAML = `
 queues: {repair: {}, gas-alarm: {}}
 webhooks: [{name: duty, url: "http://127.0.0.1:9/", secret: signing}]
-trunks: [{name: city, allow: [127.0.0.0/8], numbers: {"96777": {queue: repair}}}]
+trunks:
+  - {name: city, allow: [127.0.0.0/8], numbers: {"96777": {queue: repair}}}
+  - {name: away, register: {address: "udp://127.0.0.1:9", username: "1", password: away}, ping: 1m, numbers: {"96778": {queue: repair}}}
 agents: [{id: "8001", name: A, password: one, skills: {repair: 1, gas-alarm: 1}}]
 `

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"hotline/config"
 )
 
 // agentsShown is how many agents the banner lists.
@@ -36,7 +38,7 @@ func banner(a *app, file string) string {
 	}
 	p("")
 	for _, t := range a.cfg.Trunks {
-		p("  Ring the hotline from %s (trunk %s; no registration, no password)", list(t.Allow), t.Name)
+		p("  Ring the hotline by trunk %s: %s", t.Name, whoRings(t))
 		for _, number := range slices.Sorted(maps.Keys(t.Numbers)) {
 			p("    %-36s %s", fmt.Sprintf("sip:%s@%s", number, a.reachedAt(0)), whereTo(leadsTo(t.Numbers[number])))
 		}
@@ -78,4 +80,19 @@ func list(prefixes []netip.Prefix) string {
 		words[i] = p.String()
 	}
 	return strings.Join(words, ", ")
+}
+
+// whoRings says whose calls are a trunk's.
+func whoRings(t config.Trunk) string {
+	var ways []string
+	if len(t.Allow) > 0 {
+		ways = append(ways, "from "+list(t.Allow)+", without registration or password")
+	}
+	if t.Login.Username != "" {
+		ways = append(ways, "with the password of its login")
+	}
+	if t.Register.Username != "" {
+		ways = append(ways, "through the carrier that it registers to at "+t.Register.Address.HostPort())
+	}
+	return strings.Join(ways, "; ")
 }

@@ -154,12 +154,16 @@ func joined(all []ports) (out []ports) {
 }
 
 // judgeFiles holds the calls that are let in against the descriptors that they need: two sockets a leg, a recording a
-// call, a connection an agent. The soft limit needs no raising: Go sets it to the hard one when a program starts.
+// call, a connection an agent; and the connections that strangers may have meanwhile, lest they take those. The soft limit
+// needs no raising: Go sets it to the hard one when a program starts.
 func (m machine) judgeFiles(cfg *config.Config) []config.Finding {
 	limit, known := m.files()
 	calls, agents := cfg.SIP.MaxCalls, len(cfg.Agents)
 	legs := min(2*calls+agents, cfg.Media.Ports.Pairs())
 	need := uint64(2*legs + calls + agents + otherFiles)
+	if slices.ContainsFunc(cfg.SIP.Listen, config.Listener.Connected) {
+		need += uint64(cfg.SIP.Abuse.Connections.All)
+	}
 	if !known || need <= limit {
 		return nil
 	}

@@ -78,15 +78,19 @@ func TestMachineFiles(t *testing.T) {
 	for _, c := range []struct {
 		calls, agents int
 		high          uint16 // of ports from 20000
+		network       string
 		need          uint64
 	}{
-		{1250, 4, 24999, 2*2500 + 1250 + 4 + 256}, // no more legs than pairs of ports
-		{100, 4, 24999, 2*204 + 100 + 4 + 256},
-		{1, 0, 20003, 2*2 + 1 + 256},
+		{1250, 4, 24999, "udp", 2*2500 + 1250 + 4 + 256}, // no more legs than pairs of ports
+		{100, 4, 24999, "udp", 2*204 + 100 + 4 + 256},
+		{100, 4, 24999, "wss", 2*204 + 100 + 4 + 256 + 3072}, // with the connections of strangers
+		{1, 0, 20003, "tcp", 2*2 + 1 + 256 + 3072},
 	} {
 		var cfg config.Config
 		cfg.SIP.MaxCalls, cfg.Agents = c.calls, make([]config.Agent, c.agents)
 		cfg.Media.Ports = config.PortRange{Low: 20000, High: c.high}
+		cfg.SIP.Listen = []config.Listener{{Network: "udp"}, {Network: c.network}}
+		cfg.SIP.Abuse.Connections.All = 3072
 		require.Empty(t, pretended("", "", 0).judge(&cfg), "a system that sets no limit")
 		require.Empty(t, pretended("", "", c.need).judge(&cfg))
 		require.Equal(t, []config.Finding{{

@@ -19,6 +19,9 @@ type pcapCmd struct {
 
 // Run implements the command.
 func (p *pcapCmd) Run(con *console) error {
+	if isTerminal(con.out) {
+		return errors.New("a capture is no text; write it to a file: hotline pcap CALL --config FILE > call.pcapng")
+	}
 	cfg, err := loadConfig(p.Config)
 	if err != nil {
 		return con.problems(err)

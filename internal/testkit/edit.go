@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 )
 
@@ -15,4 +16,10 @@ func (h *Hotline) Edit(old, with string) {
 	if err := os.WriteFile(h.config, []byte(h.text), configPermission); err != nil {
 		h.tb.Fatalf("write the configuration: %v", err)
 	}
+}
+
+// Command is one of the program's commands, of the hotline's own configuration: what a person at this machine types.
+func (h *Hotline) Command(args ...string) *exec.Cmd {
+	h.tb.Helper()
+	return exec.CommandContext(h.tb.Context(), h.binary, append(args, "--config", h.config)...)
 }
