@@ -65,8 +65,12 @@ func TestHomesAreRestored(t *testing.T) {
 		now := time.Now()
 		at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
 		all := []Home{
-			{"8001", at(1), now.Add(-time.Hour)}, {"8001", at(2), now}, {"8001", at(1), now},
-			{"8002", at(3), now.Add(-homesFor)}, {"gone", at(4), now}, {"8003", at(5), now.Add(time.Hour)},
+			{"8001", at(1), now.Add(-time.Hour)},
+			{"8001", at(2), now},
+			{"8001", at(1), now},
+			{"8002", at(3), now.Add(-homesFor)},
+			{"gone", at(4), now},
+			{"8003", at(5), now.Add(time.Hour)},
 			{"8003", netip.Addr{}, now},
 		}
 		for i := range 100 {

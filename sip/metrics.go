@@ -145,14 +145,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "certificate_expires_timestamp",
 		Help: "When the certificate of a listener ends, in seconds since 1970.",
 	}, []string{"listener"})
-	m.trunks = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metricPrefix, Name: "trunk_registrations_total",
-		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
-	}, []string{labelTrunk, labelOutcome})
-	m.logins = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metricPrefix, Name: "trunk_logins_total",
-		Help: "INVITEs to a number of a trunk that logs in, from no trunk's address, by what became of them.",
-	}, []string{labelOutcome})
+	m.trunks, m.logins = newTrunkMetrics()
 	m.admissions, m.waits = newLoadMetrics()
 	m.bans = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "bans_total",
@@ -175,6 +168,19 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// newTrunkMetrics makes those of who logs in where.
+func newTrunkMetrics() (registrations, logins *prometheus.CounterVec) {
+	registrations = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_registrations_total",
+		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
+	}, []string{labelTrunk, labelOutcome})
+	logins = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_logins_total",
+		Help: "INVITEs to a number of a trunk that logs in, from no trunk's address, by what became of them.",
+	}, []string{labelOutcome})
+	return registrations, logins
 }
 
 // gauge shows a number that is asked for when the metrics are read.

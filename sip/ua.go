@@ -126,8 +126,7 @@ func New(o Options) (*UA, error) {
 	if o.Site != nil {
 		ro.site, ro.movesOn = true, func() bool { return u.draining.Load() && o.Site.MovesOn() }
 	}
-	u.registrar = newRegistrar(ro)
-	u.sentry.guesses.homes.restore(o.Homes, u.hasAccount, time.Now())
+	u.openRegistrar(ro)
 	u.legs.gone = u.legGone
 	u.conns = &conns{
 		l: o.limits.with(o.Abuse), open: make(map[flowKey]*trackedConn), hosts: make(map[netip.Addr]int),
@@ -155,6 +154,12 @@ func New(o Options) (*UA, error) {
 	u.expectReads()
 	u.wire()
 	return u, nil
+}
+
+// openRegistrar makes the registrar, and begins with the homes of before.
+func (u *UA) openRegistrar(o registrarOptions) {
+	u.registrar = newRegistrar(o)
+	u.sentry.guesses.homes.restore(u.o.Homes, u.hasAccount, time.Now())
 }
 
 // registrarOptions are those of the options that are the registrar's, and what it asks of the rest.
