@@ -86,7 +86,7 @@ func (a *agent) state(now time.Time) call.AgentState {
 		return call.AgentRinging
 	case a.barred:
 		return call.AgentOffline
-	case now.Before(a.wrapUntil), now.Before(a.restUntil):
+	case now.Before(a.wrapUntil), now.Before(a.restUntil), now.Before(a.echo):
 		return call.AgentWrapUp
 	case a.loggedOut():
 		return call.AgentLoggedOut
@@ -112,6 +112,7 @@ func (d *desk) refresh(a *agent) {
 	if !d.now.Before(a.doubt) {
 		a.doubt = time.Time{}
 	}
+	d.letGo(a)
 	state := a.state(d.now)
 	if state != a.shown {
 		d.count(a, -1)
@@ -119,11 +120,10 @@ func (d *desk) refresh(a *agent) {
 		d.count(a, 1)
 	}
 	d.alarms.remove(&a.wake)
-	if a.wake.at = soonest(d.now, a.wrapUntil, a.restUntil, a.alarmRest, a.doubt, a.bookedUntil); !a.wake.at.IsZero() {
+	if a.wake.at = soonest(d.now, a.wrapUntil, a.restUntil, a.alarmRest, a.doubt, a.echo, a.bookedUntil); !a.wake.at.IsZero() {
 		d.alarms.add(&a.wake)
 	}
 	d.ladder.touch()
-	d.letGo(a)
 	d.sayRest(a)
 	d.muster(a)
 	d.enlist(a, state == call.AgentReady)

@@ -1,6 +1,8 @@
 package acd
 
 import (
+	"time"
+
 	"go.uber.org/zap"
 
 	"hotline/call"
@@ -19,6 +21,8 @@ type set struct {
 	// aside: the match passes the caller over, until retry.
 	aside bool
 	retry alarm
+	// unheard is at how many agents' edges in a row this caller's node was not heard.
+	unheard int
 }
 
 // pair pairs callers and agents. A panic over one caller costs the others nothing: that caller is set aside, and the
@@ -52,9 +56,27 @@ func (d *desk) setAside(c *caller) {
 }
 
 // passOver has the match pass a caller over for a while, who is not passed over already.
-func (d *desk) passOver(c *caller) {
+func (d *desk) passOver(c *caller) { d.passOverFor(c, minDelay) }
+
+// unheard passes a caller over whose node cannot reach the agent's edge: for longer each time, so that the agents there
+// get to callers whom they can serve. An alarm is tried again as soon as may be.
+func (d *desk) unheard(c *caller) {
+	if !c.waits() {
+		return
+	}
+	const most = 4 // 16 s
+	delay := minDelay
+	if c.climb == nil {
+		c.unheard = min(c.unheard+1, most)
+		delay <<= c.unheard
+	}
+	d.alarms.remove(&c.retry)
+	d.passOverFor(c, delay)
+}
+
+func (d *desk) passOverFor(c *caller, delay time.Duration) {
 	c.aside = true
-	c.retry = alarm{at: d.now.Add(minDelay), seq: c.rank.seq, fire: func() {
+	c.retry = alarm{at: d.now.Add(delay), seq: c.rank.seq, fire: func() {
 		c.aside = false
 		d.index(c)
 	}}

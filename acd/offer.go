@@ -27,6 +27,8 @@ type offer struct {
 	why    call.Cause
 	cancel context.CancelCauseFunc // nil of a remote caller's
 	alarm  alarm
+	// rests is until when the agent rests since this failed, rested until when otherwise.
+	rests, rested time.Time
 	// expected: the caller is another node's, which has not claimed the agent yet.
 	expected bool
 }
@@ -191,6 +193,12 @@ func (d *desk) rang(o *offer, leg call.Leg, failed *call.RingError, at time.Time
 		}
 		d.fail(o, failed.Why, ended)
 	}
+	if leg == nil && failed.Unsure && !a.here { // that says nothing of the phone
+		if a.restUntil.Equal(o.rests) {
+			a.restUntil = o.rested
+		}
+		d.unheard(o.caller)
+	}
 	o.cancel(nil) // frees the context
 	d.refresh(a)
 }
@@ -252,7 +260,8 @@ func (d *desk) fail(o *offer, why call.Cause, at time.Time) {
 		f = failures[why]
 	}
 	rest := d.now.Add(max(minDelay, f.delay(&o.caller.queue.Queue)))
-	o.agent.restUntil = later(o.agent.restUntil, rest)
+	o.rested, o.rests = o.agent.restUntil, later(o.agent.restUntil, rest)
+	o.agent.restUntil = o.rests
 	if o.caller.climb != nil {
 		o.agent.alarmRest = rest
 	}

@@ -26,6 +26,9 @@ type claimed struct {
 	// does not say yet; doubts is how often in a row. Zero: there is none.
 	doubt  time.Time
 	doubts int
+	// echo is until when the agent, of whom we have given a claim back, is not matched before the log says so: matched in the
+	// log's order, as at all nodes, two agents who are free at once are not given to the same caller by two of them.
+	echo time.Time
 	// forCall is the call for which this desk has the agent, how the last offer of it ended, and span what was talked
 	// since the others were told of it last.
 	forCall string
@@ -159,6 +162,10 @@ func (d *desk) learnRest(r *call.SiteRest, whole *census) {
 	}
 	claim := r.Token != call.Token{}
 	if d.site.ours(r.By) { // what it says is known here, but for the end of an orphan that is this node's own
+		if claim && !a.echo.IsZero() {
+			a.echo = time.Time{}
+			d.refresh(a)
+		}
 		if t := a.taken; claim && t != nil && d.site.ours(t.Owner) && t.Token.Compare(r.Token) <= 0 {
 			d.untake(a, r.How, d.now)
 			d.refresh(a)

@@ -24,6 +24,10 @@ import (
 //	any      | the log: its node is dead, or not sure       | orphan: nobody is rung
 //	any      | the log: given back, cleared                 | free, with what it has left
 
+// echoMost is how long the log may take to say what we have said, before an agent is matched without: a claim asked for then would
+// not be answered sooner.
+const echoMost = 20 * time.Millisecond
+
 // How long an agent is left alone of whom a ring was told that another call has them, as long as the log does not say
 // which: so long at first, and twice as long each time that this is told again, up to the most.
 const (
@@ -211,6 +215,9 @@ func (d *desk) marked(a *agent, f *call.SiteClaim) {
 	}
 	if t.Orphan && t.offer != nil && t.offer.open {
 		d.close(t.offer, howWithdrawn, d.now)
+		if t.Rung.IsZero() {
+			d.unheard(t.offer.caller)
+		}
 	}
 }
 

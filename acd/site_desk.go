@@ -110,7 +110,7 @@ func (d *desk) stand(state call.SiteState) {
 		clear(s.apart)
 	}
 	for _, a := range d.agents {
-		a.doubt, a.doubts = time.Time{}, 0
+		a.doubt, a.doubts, a.echo = time.Time{}, 0, time.Time{}
 		d.reached(a, d.now, false)
 		d.refresh(a)
 	}

@@ -128,6 +128,9 @@ func (d *desk) sayRelease(a *agent) {
 	a.known, a.span, a.how = a.left(), span{}, ""
 	d.site.told.Release(a.ID, a.forCall, r)
 	a.forCall = ""
+	if d.site.state == call.SiteJoined {
+		a.echo = d.now.Add(echoMost)
+	}
 }
 
 // sayRest tells what of that has changed outside of a claim, such as a wrap-up that was ended by hand.

@@ -49,7 +49,16 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 		return 0
 	}
 	if o.fault == (fault{}) {
-		return copy(data, message)
+		turned, gone := false, false
+		if known {
+			turned, gone = u.turnedAway(o, src, time.Now())
+		}
+		if gone {
+			return 0
+		}
+		if !turned {
+			return copy(data, message)
+		}
 	}
 	ours, _ := addrPortOf(conn.LocalAddr())
 	u.ladder.passed(crossing{data: message, at: time.Now(), received: true, transport: transportUDP, local: ours, remote: src})

@@ -3,6 +3,7 @@ package sip
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -130,6 +131,8 @@ type measures struct {
 
 // overload decides who is let in by the load. It knows no clock and no place; it may be used from any goroutine.
 type overload struct {
+	pressed atomic.Bool // a bound is in force
+
 	mu     sync.Mutex
 	o      OverloadOptions
 	level  level
@@ -152,7 +155,11 @@ type overload struct {
 	admitted, denied int           // new calls; denied are those not let in, or to the short menu
 }
 
-func newOverload(o OverloadOptions) *overload { return &overload{o: o} }
+func newOverload(o OverloadOptions) *overload {
+	c := &overload{o: o}
+	c.pressed.Store(o.Rate > 0)
+	return c
+}
 
 // set changes the limits, from the next request on.
 func (c *overload) set(o OverloadOptions) {
@@ -161,6 +168,7 @@ func (c *overload) set(o OverloadOptions) {
 	if c.o = o; o.Lag == 0 && o.CPU == 0 {
 		c.level, c.signs = levelNormal, signs{}
 	}
+	c.pressed.Store(c.o.Rate > 0 || c.level != levelNormal)
 }
 
 // waited counts a request by how long it waited for its handler.
@@ -187,6 +195,32 @@ func (c *overload) admit(k class, waited time.Duration, now time.Time) admission
 	return v
 }
 
+// turns tells whether a new call that has just arrived is refused, and counts it then; one that is not is asked about once more by
+// admit. Only of the classes below agents.
+func (c *overload) turns(k class, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rate := c.rateLocked()
+	if math.IsInf(rate, 1) {
+		return false
+	}
+	burst, short := burstOf(rate), rate*shortShare
+	if c.level != levelSaturated && c.calls.room(rate, burst, left(k, burst), now) ||
+		k == classMenu && c.shorts.room(short, burstOf(short), 0, now) {
+		return false
+	}
+	c.denied++
+	return true
+}
+
+// left is how much of a burst a class is to leave for those that may be alarms (RFC 7415 section 3.5.2).
+func left(k class, burst float64) float64 {
+	if k == classRest {
+		return burst / 2
+	}
+	return 0
+}
+
 func (c *overload) admitLocked(k class, waited time.Duration, now time.Time) admission {
 	rate := c.rateLocked()
 	burst := burstOf(rate)
@@ -199,13 +233,9 @@ func (c *overload) admitLocked(k class, waited time.Duration, now time.Time) adm
 	case math.IsInf(rate, 1):
 		return admitted
 	}
-	leave := 0.0
-	if k == classRest {
-		leave = burst / 2 // for those that may be alarms (RFC 7415 section 3.5.2)
-	}
 	overdue := c.level != levelNormal && c.rate > c.least && c.o.Lag > 0 && waited > c.o.Lag // below, all may be
 	switch {
-	case c.level != levelSaturated && !overdue && c.calls.take(rate, burst, leave, now):
+	case c.level != levelSaturated && !overdue && c.calls.take(rate, burst, left(k, burst), now):
 		return admitted
 	case k == classMenu && c.shorts.take(rate*shortShare, burstOf(rate*shortShare), 0, now):
 		return admitShort
@@ -264,6 +294,7 @@ func (c *overload) tick(m measures) (before, now load) {
 	case c.level == levelLimited:
 		c.followLocked()
 	}
+	c.pressed.Store(c.o.Rate > 0 || c.level != levelNormal)
 	c.waits, c.served, c.overdue, c.admitted, c.denied = 0, 0, 0, 0, 0
 	return before, c.foundLocked()
 }
@@ -331,43 +362,4 @@ func row(n *int, so bool) {
 	if *n++; !so {
 		*n = 0
 	}
-}
-
-// burstOf is how many calls may come at once at a rate: a quarter of a second's, and as many as people who dial at
-// random cannot but need at a low one.
-func burstOf(rate float64) float64 {
-	const least = 4
-	return max(least, rate/least)
-}
-
-// leaky is a leaky bucket, as RFC 7415 section 3.5.1 has it: what is in it drains at the rate. Its zero value is empty.
-type leaky struct {
-	full float64 // in calls
-	at   time.Time
-}
-
-func (l *leaky) drain(rate float64, now time.Time) {
-	if gone := now.Sub(l.at).Seconds(); gone > 0 {
-		l.full = max(0, l.full-gone*rate)
-		l.at = now
-	}
-}
-
-// take adds a call where that leaves as many calls of the burst free as are to be left.
-func (l *leaky) take(rate, burst, leave float64, now time.Time) bool {
-	l.drain(rate, now)
-	if l.full+1 > burst-leave {
-		return false
-	}
-	l.full++
-	return true
-}
-
-// force adds a call that is let in anyway. It keeps the others out for at most two bursts.
-func (l *leaky) force(rate, burst float64, now time.Time) {
-	if math.IsInf(rate, 1) {
-		return
-	}
-	l.drain(rate, now)
-	l.full = min(l.full+1, 2*burst)
 }

@@ -87,6 +87,26 @@ func TestEdgeDead(t *testing.T) {
 	}
 }
 
+// TestEdgeUnheard: an edge that has said nothing at all for 4·T1 is not waited for once its ring is taken back: its agent is to be
+// judged by it, and free for others, sooner.
+func TestEdgeUnheard(t *testing.T) {
+	t.Parallel()
+	const t1 = time.Second
+	s := newSiteRig(t, "udp", func(o *Options) { o.T1 = t1 })
+	dead := newPeer(t, "udp", s.owner.SiteAddr())
+	c := s.claim()
+	c.Via = dead.addr()
+	ctx, cancel := context.WithTimeout(t.Context(), heardWithin*t1)
+	defer cancel()
+	out := s.rings(ctx, s.owner, c, nil)
+	<-ctx.Done()
+	began := time.Now()
+	var e *call.RingError
+	require.ErrorAs(t, next(t, out).err, &e)
+	require.True(t, e.Unsure)
+	require.Less(t, time.Since(began), (freeWithin-1)*t1)
+}
+
 // TestEdgeRefuses: what an edge says of itself is not taken for the person's word.
 func TestEdgeRefuses(t *testing.T) {
 	t.Parallel()

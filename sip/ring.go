@@ -94,6 +94,7 @@ type ringing struct {
 	d      dialog
 	req    *sipmsg.Request
 	tx     *sipmsg.ClientTx
+	began  time.Time
 	heard  bool // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
 
 	byes map[string]time.Time // by dialog id: BYEs that were handled before their 2xx; the leg table's
@@ -120,7 +121,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 	}
 	defer u.tasks.leave()
 	r := &ringing{
-		ua: u, o: o, byes: make(map[string]time.Time), acks: make(map[string]*sipmsg.Request),
+		ua: u, o: o, began: time.Now(), byes: make(map[string]time.Time), acks: make(map[string]*sipmsg.Request),
 		challenges: make(map[int]challenge),
 	}
 	r.d = dialog{

@@ -59,6 +59,8 @@ type UA struct {
 
 	calls    *capacity // INVITEs past the door whose call is not over
 	load     *overload // what this process can take besides
+	looks    *firstLooks
+	turned   atomic.Int64 // when a call was last refused without being parsed, in Unix nanoseconds; 0: never
 	draining atomic.Bool
 	deaf     atomic.Bool // nothing read is handed on any more
 
@@ -101,7 +103,7 @@ func New(o Options) (*UA, error) {
 	}
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
-		closed: make(chan struct{}), reading: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), load: newOverload(o.Overload),
+		closed: make(chan struct{}), reading: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), load: newOverload(o.Overload), looks: newFirstLooks(),
 		ringEvery: ringEvery, gate: newGate(o.limits.with(o.Abuse)), guards: newGuards(),
 		sentry: newSentry(o.limits, o.Abuse, m),
 	}

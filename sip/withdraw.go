@@ -14,9 +14,18 @@ import (
 // three times by then.
 const freeWithin = 8
 
+// heardWithin is for how long, in T1, after its beginning a ring by way of another node that nothing has answered is held to be
+// on its way: after that, the node cannot be reached, and waiting does not make it surer that the phone is free. Its edge is to
+// judge (docs/cluster.md).
+const heardWithin = 4
+
 // takeBack withdraws the INVITE, and waits a while for the phone to be free.
 func (r *ringing) takeBack(why call.Cause) error {
 	taken := &call.RingError{Why: why, At: time.Now(), Unsure: r.o.claim != nil}
+	wait := freeWithin * r.ua.o.T1
+	if r.o.relayed && !r.heard {
+		wait = min(wait, max(0, heardWithin*r.ua.o.T1-time.Since(r.began)))
+	}
 	free := make(chan bool, 1)
 	begun := r.ua.background("withdraw", func() {
 		sure := false
@@ -26,7 +35,7 @@ func (r *ringing) takeBack(why call.Cause) error {
 	if !begun {
 		return taken
 	}
-	limit := time.NewTimer(freeWithin * r.ua.o.T1)
+	limit := time.NewTimer(wait)
 	defer limit.Stop()
 	select {
 	case sure := <-free:

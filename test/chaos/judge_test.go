@@ -24,6 +24,9 @@ const (
 	goesOn = 6 * time.Second
 	// crossing is for how long a BYE may be overtaken on the way from a node alone.
 	crossing = 50 * time.Millisecond
+	// answering is for how long an edge may not have passed on a 200 that it was killed after: until then the phone has not
+	// repeated it (T1, RFC 3261 section 13.3.1.4), and the processor may have been with others.
+	answering = 500 * time.Millisecond
 	// remembered is for how long a talk is, at the least, whose node and edge were killed.
 	remembered = time.Minute
 	settled    = 3 * time.Second
@@ -156,7 +159,7 @@ func (c *caseFile) parted(l *leg) (spans []span) {
 		if of && (f.Kind == faultCutNodes || f.Node == l.Edge && (f.Kind == faultKill || f.Kind == faultPause)) {
 			spans = append(spans, f.span)
 		}
-		if of && f.Kind == faultKill && f.Node == l.Edge && l.How == endedNoAck && !l.Answered.Before(f.From.Add(-crossing)) && l.Answered.Before(f.To) {
+		if of && f.Kind == faultKill && f.Node == l.Edge && l.How == endedNoAck && !l.Answered.Before(f.From.Add(-answering)) && l.Answered.Before(f.To) {
 			spans = append(spans, span{f.From, l.Ended})
 		}
 	}

@@ -1,0 +1,134 @@
+package sip
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// An INVITE that has a transaction of its own, a 100, a 486 that is repeated and an ACK to take it costs several times what it
+// takes to see that it cannot be let in. In overload that is what is left of the processor, so trunks' INVITEs over UDP are refused
+// without a state from their first look (RFC 3261 sections 8.2.7 and 16.11, RFC 7339 section 4): the same answer as often as they
+// come, and their ACKs dropped. Whatever is not plain goes the long way, which decides alone who is let in.
+
+// firstLooks remembers for a while what became of INVITEs at their first look, so that their repetitions have the same: a
+// transaction that has begun is not to be ended by another answer, nor one to begin that was ended. It forgets the older of two in
+// one slot. It may be used from any goroutine.
+type firstLooks struct {
+	seed maphash.Seed
+	mu   sync.Mutex
+	slot [lookSlots]firstLook
+}
+
+type firstLook struct {
+	key    uint64
+	at     time.Time
+	turned bool // away
+}
+
+const (
+	lookSlots = 1 << 12
+	// lookFor is how long, in T1, an INVITE may be repeated (RFC 3261 section 17.1.1.2, timer B).
+	lookFor = 64
+)
+
+func newFirstLooks() *firstLooks { return &firstLooks{seed: maphash.MakeSeed()} }
+
+// key is what repetitions of one INVITE have in common.
+func (p *firstLooks) key(o *outline) uint64 {
+	var h maphash.Hash
+	h.SetSeed(p.seed)
+	for _, k := range [...]kind{viaKind, fromKind, callIDKind, cseqKind} {
+		_, _ = h.WriteString(o.first[k]) // it cannot fail
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
+}
+
+func (p *firstLooks) add(l firstLook) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slot[l.key%lookSlots] = l
+}
+
+// of is the first look at an INVITE, since then.
+func (p *firstLooks) of(key uint64, since time.Time) (l firstLook, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l = p.slot[key%lookSlots]
+	return l, l.key == key && l.at.After(since)
+}
+
+// turnedAway decides by the outline of a datagram of somebody known whether it needs no parser: an INVITE that is refused for load,
+// whose fault is set then, or the ACK of such a refusal, which is gone.
+func (u *UA) turnedAway(o *outline, src netip.AddrPort, now time.Time) (refused, gone bool) {
+	switch o.method() {
+	case sipmsg.INVITE:
+		if strings.Contains(o.first[toKind], ";tag=") {
+			return false, false // of a dialog
+		}
+		return u.turnsInvite(o, src, now), false
+	case sipmsg.ACK:
+		return false, now.Sub(time.Unix(0, u.turned.Load())) <= lookFor*u.o.T1 && u.acksTurned(o)
+	}
+	return false, false
+}
+
+func (u *UA) turnsInvite(o *outline, src netip.AddrPort, now time.Time) bool {
+	key := u.looks.key(o)
+	before, again := u.looks.of(key, now.Add(-lookFor*u.o.T1))
+	if again && !before.turned {
+		return false
+	}
+	k, ok := u.turnable(o, src)
+	if !again {
+		before = firstLook{key: key, at: now, turned: ok && u.load.turns(k, now)}
+		u.looks.add(before)
+		if before.turned {
+			u.metrics.admission(k, admitNot)
+		}
+	}
+	if before.turned {
+		o.fault = fault{code: overloads[classRest]} // as menus have it
+		u.turned.Store(now.UnixNano())
+	}
+	return before.turned
+}
+
+// turnable is the class of an INVITE that may be refused unread: a trunk's, to one of its numbers as they are written there,
+// which is not one that only alarms have.
+func (u *UA) turnable(o *outline, src netip.AddrPort) (class, bool) {
+	if !u.load.pressed.Load() || u.unready() != nil {
+		return 0, false
+	}
+	if _, agent := u.registrar.agentAt(transportUDP, src); agent {
+		return 0, false
+	}
+	t, ok := u.plan().match(src.Addr())
+	if !ok {
+		return 0, false
+	}
+	_, uri, _ := strings.Cut(o.start, " ")
+	at, ok := t.numbers[userIn(uri)]
+	if !ok {
+		return 0, false
+	}
+	k := u.calls.classOf(at, false)
+	return k, k < classAgent
+}
+
+// acksTurned tells whether an ACK is of a refusal of ours that has no transaction, by the tag that it made.
+func (u *UA) acksTurned(o *outline) bool {
+	via, ok := o.answerVia()
+	number, method, _ := strings.Cut(o.first[cseqKind], " ")
+	if !ok || strings.TrimSpace(method) != string(sipmsg.ACK) {
+		return false
+	}
+	invite := *o
+	invite.first[cseqKind] = number + " " + string(sipmsg.INVITE)
+	return strings.HasSuffix(o.first[toKind], ";tag="+u.tagOf(&invite, via))
+}
