@@ -199,9 +199,8 @@ func (u *UA) expects(o *outline) bool {
 	if o.method() != sipmsg.INVITE {
 		return false
 	}
-	_, rest, _ := strings.Cut(o.start, ":")
-	user, _, _ := strings.Cut(rest, "@")
-	_, ok := u.plan().contact(user)
+	_, uri, _ := strings.Cut(o.start, " ")
+	_, ok := u.plan().contact(userIn(uri))
 	return ok
 }
 
