@@ -107,10 +107,13 @@ func (u *UA) incoming(x *exchange) {
 		x.reply(statusOf(call.CauseShutdown))
 		return
 	}
+	if refused == silence {
+		return // counted where it was judged
+	}
 	if refused != nil {
 		u.limited(zap.InfoLevel, "call refused at the door", zap.Int("code", refused.StatusCode),
 			zap.Stringer("source", x.src.addr), zap.String("to", masked(in.To)))
-		if x.stranger && reliable(x.src.transport) && !challenges(refused) && refused != silence {
+		if x.stranger && reliable(x.src.transport) && !challenges(refused) {
 			u.sentry.offended(x.src.addr.Addr(), banCalls)
 		}
 		_ = x.send(refused) // logged there
