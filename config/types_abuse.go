@@ -17,7 +17,7 @@ type Abuse struct {
 	// all 1 to 4000, default 3072.
 	Connections PerHost
 	// Failures bounds wrong passwords within 10 minutes: of one host before it is banned, of all strangers, and for one
-	// account, before no more are looked at but from where the account's phone was registered. Key `failures`, each 1 to
+	// account, before no more are looked at but from its homes (sip.Home). Key `failures`, each 1 to
 	// 1000, default 10, all 1 to 100000, default 1000, account 1 to 10000, default 30.
 	Failures Failures
 	// Ban is how long bans are; key `ban`.

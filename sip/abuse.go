@@ -12,19 +12,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// AbuseOptions bound what strangers may have of us: hosts that are no trunk and have no agent's phone registered. An IPv6
-// network of 64 bits counts as one host. A number that is 0 means its default.
+// AbuseOptions bound what strangers may have of us: hosts that are no trunk, have no agent's phone registered, and are no
+// Home. An IPv6 network of 64 bits counts as one host. A number that is 0 means its default.
 type AbuseOptions struct {
 	// Requests and Invites bound what strangers send, per second; at once they may send twice that. By UDP what is
-	// beyond gets no answer; by TCP requests wait, and INVITEs get none. Default 50 and 1000; 5 and 100.
+	// beyond gets no answer; by TCP requests wait, and INVITEs get none. What comes by TCP is counted apart: by UDP any
+	// address can be claimed. Default 50 and 1000; 5 and 100.
 	Requests, Invites PerHost
 	// Connections bounds the TCP connections that strangers have open at once. Default 64 and 3072.
 	Connections PerHost
 	// Failures bounds wrong passwords within 10 minutes: Each of one host before it is banned, All of all strangers
-	// before no more are looked at but of an account from where its phone was registered. Default 10 and 1000.
+	// before no more are looked at but of an account from its homes. An IPv6 network of 48 bits may have a tenth of All, and at
+	// least 10. Default 10 and 1000.
 	Failures PerHost
-	// AccountFailures is how many wrong passwords within 10 minutes one account stands before no more are looked at,
-	// but from where its phone was registered: from there ten times as many. Default 30.
+	// AccountFailures is how many wrong passwords within 10 minutes one account, an agent's or that of a trunk that logs in,
+	// stands before no more are looked at, but from its homes: from there ten times as many. Default 30.
 	AccountFailures int
 	// BanFirst is how long a source's first ban is; each further one is twice as long, up to BanMost. A quiet time of a
 	// ban's length, and at least 10 min, undoes one doubling. Default 1 min and 24 h.
@@ -92,7 +94,8 @@ func (l limits) with(o AbuseOptions) limits {
 type sentry struct {
 	known    func(host netip.Addr) bool
 	limits   limits // before the options
-	invites  *gate
+	invites  *gate  // of datagrams
+	streamed *gate  // of INVITEs too, that came over connections
 	connects *gate
 	bans     *banBook
 	guesses  *guesses
@@ -100,6 +103,7 @@ type sentry struct {
 	metrics  *metrics
 	limited  func(line string, fields ...zap.Field) // a line of the log that a stranger causes
 	banned   func(host netip.Addr)                  // told of each ban
+	expects  func(o *outline) bool                  // tells whether a message is what only a trunk can send, wherever it comes from
 	changing sync.Mutex
 	load     strangers // what strangers cost
 }
@@ -114,7 +118,8 @@ func newSentry(l limits, o AbuseOptions, m *metrics) *sentry {
 	set := l.with(o)
 	o = o.withDefaults()
 	s := &sentry{
-		limits: l, invites: newGateOf(set.invites), connects: newGateOf(set.connects), metrics: m,
+		limits: l, invites: newGateOf(set.invites), streamed: newGateOf(set.invites),
+		connects: newGateOf(set.connects), metrics: m, expects: func(*outline) bool { return false },
 		bans: newBanBook(o.banRules()), guesses: newGuesses(o.tryRules()),
 	}
 	s.policy.Store(o.policy())
@@ -146,6 +151,7 @@ func (s *sentry) change(o AbuseOptions) limits {
 	defer s.changing.Unlock()
 	set := s.limits.with(o)
 	s.invites.rate.Store(&set.invites)
+	s.streamed.rate.Store(&set.invites)
 	s.connects.rate.Store(&set.connects)
 	o = o.withDefaults()
 	s.bans.rule(o.banRules())
@@ -180,7 +186,9 @@ func (s *sentry) shuts(host netip.Addr, now time.Time) bool {
 }
 
 // refuses tells why a message of a stranger is to be dropped without an answer, whether or not it could be parsed; ""
-// when it is not. proven: nobody else can have sent it, as it came over a connection.
+// when it is not. proven: nobody else can have sent it, as it came over a connection. Such have a measure of INVITEs of their
+// own, which nobody takes away who claims their addresses by UDP; and still to be beyond it is no offence, as others have
+// a part of it.
 func (s *sentry) refuses(o *outline, host netip.Addr, proven bool) (why string) {
 	now := time.Now()
 	if s.shuts(host, now) {
@@ -192,10 +200,11 @@ func (s *sentry) refuses(o *outline, host netip.Addr, proven bool) (why string) 
 		}
 		return dropScanner
 	}
-	if o.method() == sipmsg.INVITE && s.invites.pass(host, now) != "" {
-		if proven {
-			s.offended(host, banCalls)
-		}
+	gate := s.invites
+	if proven {
+		gate = s.streamed
+	}
+	if o.method() == sipmsg.INVITE && gate.pass(host, now) != "" {
 		return dropInvites
 	}
 	return ""
@@ -244,6 +253,9 @@ func (t *trackedConn) unwanted(f *frame) bool {
 	o := f.refused
 	if o == nil {
 		o = sketchBounded(f.message)
+	}
+	if t.conns.sentry.expects(o) {
+		return false
 	}
 	why := t.conns.sentry.refuses(o, host, true)
 	if why == "" {

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"cmp"
+	"container/heap"
 	"container/list"
 	"net/netip"
 	"slices"
@@ -20,7 +21,9 @@ const (
 	// offencesIn is the time that the number of offences is counted in, which a source may commit.
 	offencesIn = 10 * time.Minute
 	// suspectsMost bounds the sources of whom offences are remembered, and apart from them those that are or were
-	// banned, of some 200 octets each. Beyond, those are forgotten of whom nothing was heard for longest.
+	// banned, of some 200 octets each. Beyond, those are forgotten of whom nothing was heard for longest; and of those
+	// that are or were banned the ones whose bans end or ended first, so that who has many addresses, each of them banned
+	// for a minute, does not free by that who is banned for a day.
 	suspectsMost = 8192
 	// forgivenIn is the shortest quiet time that undoes a doubling.
 	forgivenIn = 10 * time.Minute
@@ -58,11 +61,11 @@ type suspect struct {
 	offences bucket     // full: none
 	times    int        // bans that are not forgiven
 	why      string
-	since    time.Time // of the last ban
-	until    time.Time // its end
-	quiet    time.Time // from when on quiet counts: the end of the last ban, or its last forgiveness
-	at       *list.Element
-	in       *list.List
+	since    time.Time     // of the last ban
+	until    time.Time     // its end
+	quiet    time.Time     // from when on quiet counts: the end of the last ban, or its last forgiveness
+	at       *list.Element // in watched, or nil
+	place    int           // in punished, counted from 1; 0: it is not there
 }
 
 // forgive undoes a doubling for each time that the source was quiet for as long as its last ban was.
@@ -87,7 +90,33 @@ type banBook struct {
 	rules    banRules
 	hosts    map[netip.Addr]*suspect
 	watched  list.List // of *suspect that were never banned, or are forgiven; the last to offend first
-	punished list.List // of the others
+	punished byEnd     // the others
+}
+
+// byEnd is a heap of suspects: that whose ban is over first is the first.
+type byEnd []*suspect
+
+func (h byEnd) Len() int           { return len(h) }
+func (h byEnd) Less(i, j int) bool { return h[i].until.Before(h[j].until) }
+func (h byEnd) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i+1, j+1
+}
+
+// Push and Pop are for package heap.
+func (h *byEnd) Push(x any) {
+	if s, ok := x.(*suspect); ok {
+		*h = append(*h, s)
+		s.place = len(*h)
+	}
+}
+
+func (h *byEnd) Pop() any {
+	last := (*h)[len(*h)-1]
+	(*h)[len(*h)-1] = nil
+	*h = (*h)[:len(*h)-1]
+	last.place = 0
+	return last
 }
 
 func newBanBook(r banRules) *banBook {
@@ -140,20 +169,35 @@ func (b *banBook) judge(host netip.Addr, why string, now time.Time, atOnce bool)
 	return s.asBan(), true
 }
 
-// file puts a suspect before all others of its kind, and forgets the last where there are too many.
+// file puts a suspect among those of its kind, and forgets another where there are too many.
 func (b *banBook) file(s *suspect) {
-	if s.in != nil {
-		s.in.Remove(s.at)
-	}
-	s.in = &b.watched
-	if s.times > 0 {
-		s.in = &b.punished
-	}
-	s.at = s.in.PushFront(s)
-	if s.in.Len() > suspectsMost {
-		if last, ok := s.in.Remove(s.in.Back()).(*suspect); ok {
-			delete(b.hosts, last.host)
+	b.unfile(s)
+	var gone any
+	switch {
+	case s.times > 0:
+		if len(b.punished) >= suspectsMost {
+			gone = heap.Pop(&b.punished)
 		}
+		heap.Push(&b.punished, s)
+	default:
+		if b.watched.Len() >= suspectsMost {
+			gone = b.watched.Remove(b.watched.Back())
+		}
+		s.at = b.watched.PushFront(s)
+	}
+	if other, ok := gone.(*suspect); ok {
+		delete(b.hosts, other.host)
+	}
+}
+
+// unfile takes a suspect from where it is.
+func (b *banBook) unfile(s *suspect) {
+	if s.place > 0 {
+		heap.Remove(&b.punished, s.place-1)
+	}
+	if s.at != nil {
+		b.watched.Remove(s.at)
+		s.at = nil
 	}
 }
 
@@ -161,7 +205,7 @@ func (b *banBook) file(s *suspect) {
 func (b *banBook) banned(host netip.Addr, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.punished.Len() == 0 {
+	if len(b.punished) == 0 {
 		return false
 	}
 	s := b.hosts[hostOf(host)]
@@ -176,7 +220,7 @@ func (b *banBook) lift(host netip.Addr, now time.Time) bool {
 	if s == nil || !now.Before(s.until) {
 		return false
 	}
-	s.in.Remove(s.at)
+	b.unfile(s)
 	delete(b.hosts, s.host)
 	return true
 }
@@ -186,8 +230,8 @@ func (b *banBook) list(now time.Time) []Ban {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all []Ban
-	for e := b.punished.Front(); e != nil; e = e.Next() {
-		if s, ok := e.Value.(*suspect); ok && now.Before(s.until) {
+	for _, s := range b.punished {
+		if now.Before(s.until) {
 			all = append(all, s.asBan())
 		}
 	}

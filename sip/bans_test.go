@@ -125,6 +125,33 @@ func TestBanBookIsBounded(t *testing.T) {
 	runtime.KeepAlive(b)
 }
 
+// TestBriefBansFreeNobody: who has many addresses banned, each for the first time, does not free by that who has been banned
+// often, nor the last of them.
+func TestBriefBansFreeNobody(t *testing.T) {
+	b, now := newBanBook(testRules), time.Now()
+	old := netip.MustParseAddr("192.0.2.7")
+	for range 3 {
+		ban, banned := b.ban(old, banScanner, now)
+		require.True(t, banned)
+		now = ban.Until
+	}
+	ban, _ := b.ban(old, banScanner, now)
+	require.Equal(t, 8*testRules.first, ban.Until.Sub(now))
+	var last netip.Addr
+	for i := range 3 * suspectsMost {
+		var a [16]byte
+		a[0], a[1] = 0x20, 0x01
+		binary.BigEndian.PutUint16(a[6:], uint16(i))
+		last = netip.AddrFrom16(a)
+		b.ban(last, banScanner, now.Add(time.Duration(i)))
+	}
+	now = now.Add(testRules.first - time.Millisecond)
+	require.True(t, b.banned(old, now))
+	require.True(t, b.banned(last, now))
+	require.Len(t, b.list(now), suspectsMost)
+	require.Len(t, b.hosts, suspectsMost)
+}
+
 // TestBanBookIsConsistent: whatever comes in whatever order, the lists and the map are of the same suspects, a ban is never
 // longer than the most, and who is banned is in the list.
 func TestBanBookIsConsistent(t *testing.T) {
@@ -153,7 +180,7 @@ func TestBanBookIsConsistent(t *testing.T) {
 			case 3:
 				now = now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "seconds")) * time.Second)
 			}
-			require.Equal(t, len(b.hosts), b.watched.Len()+b.punished.Len())
+			require.Equal(t, len(b.hosts), b.watched.Len()+len(b.punished))
 			n := 0
 			for a := range b.hosts {
 				if b.banned(a, now) {
@@ -180,7 +207,7 @@ func TestGuessesAreSlowed(t *testing.T) {
 		undo, ok := g.take("8001", true, home, true, time.Now())
 		require.True(t, ok)
 		undo()
-		g.settles("8001", home)
+		g.homes.settles("8001", home, homesMost, time.Now())
 		for _, known := range []bool{true, false} {
 			judged := 0
 			for range 1000 {

@@ -189,8 +189,15 @@ func (n *nonces) read(nonce string) ([]byte, bool) {
 	return raw, true
 }
 
-// heardBy tells whether a nonce was made for this host, however long ago.
+// heardBy tells whether a nonce was made for this host, and is not too old: whoever had the address once can say it again
+// when it is somebody else's.
 func (n *nonces) heardBy(nonce string, host netip.Addr) bool {
+	_, young := n.made(nonce)
+	return young && n.madeFor(nonce, host)
+}
+
+// madeFor tells whether a nonce was made for this host, however long ago.
+func (n *nonces) madeFor(nonce string, host netip.Addr) bool {
 	raw, ours := n.read(nonce)
 	return ours && hmac.Equal(raw[nonceMade:nonceMACed], n.proof(raw[:nonceMade], host))
 }

@@ -83,6 +83,8 @@ func TestNonces(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		_, ours = n.made(nonce)
 		require.False(t, ours, "too old")
+		require.True(t, n.madeFor(nonce, netip.Addr{}))
+		require.False(t, n.heardBy(nonce, netip.Addr{}), "whoever has the address now has not")
 	})
 	here, there := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("192.0.2.8")
 	network, neighbour := netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("2001:db8::8")

@@ -22,8 +22,9 @@
 // digest (trunk_login.go). Numbers outside go by the trunks that a rule of dialplan.go names, in the order of failover.go;
 // trunk_ping.go says which are down, trunk_calls.go which are full, and numbering.go how numbers are written.
 //
-// Strangers, which is everybody but trunks and the hosts of registered phones, may have a bounded share of
-// everything (limits), and nothing is remembered of what they asked once it is answered.
+// Strangers, which is everybody but trunks, the hosts of registered phones, and those where a password was proved lately
+// (homes.go), may have a bounded share of everything (limits), and nothing is remembered of what they asked once it is
+// answered. What they try to log in with is bounded by tries.go, bans are in bans.go.
 //
 // Goroutines: sipgo handles each received message on its own goroutine, in any order; requests enter
 // through UA.serve, which counts them and contains their panics. What must keep the order of the wire, the

@@ -39,7 +39,7 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	switch {
 	case o.fault.code == 0 && o.fault.why != "":
 		why = o.fault.why
-	case !known:
+	case !known && !u.sentry.expects(o):
 		if why = u.gate.pass(src.Addr(), time.Now()); why == "" {
 			why = u.sentry.refuses(o, src.Addr(), false)
 		}

@@ -3,6 +3,7 @@ package sip
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,7 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	trunk := registered
 	if registered {
 		in.To = calledParty(x.req)
+		u.sentry.guesses.homes.settles(carrierSpace+t.name, x.src.addr.Addr(), homesTrunk, time.Now())
 	} else {
 		t, trunk = p.match(x.src.addr.Addr())
 	}
@@ -42,7 +44,7 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	}
 	if !trunk {
 		var challenge *sipmsg.Response
-		if t, challenge = p.logins.admit(x.req, in.To); challenge != nil {
+		if t, in.At, challenge = p.logins.admit(x.req, in.To); challenge != nil {
 			return in, challenge
 		}
 	}
@@ -101,14 +103,17 @@ func (u *UA) agentRoute(from netip.Addr, number string) (call.Next, bool) {
 func (u *UA) incoming(x *exchange) {
 	received := arrivedAt(x.req)
 	in, refused := u.door(x)
-	if u.unready() != nil && (refused != nil || !u.alarmUnready(&in)) {
+	if u.unready() != nil && (refused != nil && !challenges(refused) || !u.alarmUnready(&in)) {
 		x.reply(statusOf(call.CauseShutdown))
 		return
+	}
+	if refused == silence {
+		return // counted where it was judged
 	}
 	if refused != nil {
 		u.limited(zap.InfoLevel, "call refused at the door", zap.Int("code", refused.StatusCode),
 			zap.Stringer("source", x.src.addr), zap.String("to", masked(in.To)))
-		if x.stranger && !u.known(x.src.addr.Addr()) && reliable(x.src.transport) {
+		if x.stranger && reliable(x.src.transport) && !challenges(refused) {
 			u.sentry.offended(x.src.addr.Addr(), banCalls)
 		}
 		_ = x.send(refused) // logged there
@@ -145,6 +150,12 @@ func (u *UA) incoming(x *exchange) {
 	u.own(x, l, in)
 }
 
+// challenges tells whether a refusal asks for a password, with which the same call may come again. That is no fault of who
+// calls; a wrong one is noted where it is judged.
+func challenges(refused *sipmsg.Response) bool {
+	return refused.StatusCode == sipmsg.StatusUnauthorized
+}
+
 // own gives a call to OnIncoming. A leg that has no owner when that returns is hung up, and so is one whose
 // owner panicked; one that somebody else has taken meanwhile keeps its INVITE's handler until it ends.
 func (u *UA) own(x *exchange, l *leg, in call.Incoming) {
@@ -175,12 +186,25 @@ func (u *UA) own(x *exchange, l *leg, in call.Incoming) {
 	returned = true
 }
 
-// acquainted tells whether a host is a trunk, of those that call us or that we call, or has an agent's phone registered.
+// acquainted tells whether a host is a trunk, of those that call us or that we call, has an agent's phone registered, or is
+// where a password was proved in the last days: a phone that registers anew after a night, or after our restart, and a carrier
+// who logs in, are not to be kept out by who floods.
 func (u *UA) acquainted(host netip.Addr) bool {
 	if _, ok := u.plan().match(host); ok || u.plan().calledAt(host) {
 		return true
 	}
-	return u.registrar.registeredFrom(host) || u.site != nil && u.site.peers.know(host)
+	return u.registrar.registeredFrom(host) || u.site != nil && u.site.peers.know(host) ||
+		u.sentry.guesses.homes.known(host, time.Now())
+}
+
+// expects tells whether a message is an INVITE to what a trunk's carrier alone was told to call.
+func (u *UA) expects(o *outline) bool {
+	if o.method() != sipmsg.INVITE {
+		return false
+	}
+	_, uri, _ := strings.Cut(o.start, " ")
+	_, ok := u.plan().contact(userIn(uri))
+	return ok
 }
 
 // answerable makes the leg of an INVITE whose offer, if it has one, we can answer; it calls free when it ends.

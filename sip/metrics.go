@@ -42,7 +42,7 @@ const (
 	registerRemoved    = "unregistered" // by the phone
 	registerQueried    = "queried"      // changed nothing
 	registerChallenged = "challenged"   // no credentials: 401
-	registerStale      = "stale"        // right credentials with an old or used nonce: 401
+	registerStale      = "stale"        // right credentials with a used nonce, or any with an old one: 401
 	registerWrong      = "wrong"        // wrong credentials: 401
 	registerForeign    = "foreign"      // right credentials, for another's address: 403
 	registerBusy       = "agent-busy"   // another phone while the agent is not idle: 403
@@ -50,10 +50,13 @@ const (
 	registerTooBrief   = "too-brief"    // 423
 	registerOutOfOrder = "out-of-order" // an old CSeq: 500
 	registerMalformed  = "malformed"    // 400
-	registerUnproven   = "unproven"     // a stranger's credentials with a nonce that was not made for its host: 401
+	registerUnproven   = "unproven"     // credentials by UDP with a nonce that was not made for their host: 401
 	registerSlowed     = "slowed"       // not judged, since too many were wrong for the account, or in all: no answer
 	registerMovesOn    = "moves-on"     // 503: this node drains, and there are others
 )
+
+// loginAdmitted: an INVITE whose credentials were right. The other outcomes are those of a REGISTER that is refused.
+const loginAdmitted = "admitted"
 
 const (
 	methodOther  = "other"
@@ -76,6 +79,7 @@ type metrics struct {
 	certs     *prometheus.CounterVec
 	expires   *prometheus.GaugeVec // of certificates
 	trunks    *prometheus.CounterVec
+	logins    *prometheus.CounterVec
 
 	admissions *prometheus.CounterVec
 	waits      prometheus.Histogram
@@ -141,10 +145,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "certificate_expires_timestamp",
 		Help: "When the certificate of a listener ends, in seconds since 1970.",
 	}, []string{"listener"})
-	m.trunks = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metricPrefix, Name: "trunk_registrations_total",
-		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
-	}, []string{labelTrunk, labelOutcome})
+	m.trunks, m.logins = newTrunkMetrics()
 	m.admissions, m.waits = newLoadMetrics()
 	m.bans = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "bans_total",
@@ -160,13 +161,26 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	for _, c := range []prometheus.Collector{
 		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires, m.trunks,
-		m.admissions, m.waits, m.bans,
+		m.logins, m.admissions, m.waits, m.bans,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// newTrunkMetrics makes those of who logs in where.
+func newTrunkMetrics() (registrations, logins *prometheus.CounterVec) {
+	registrations = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_registrations_total",
+		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
+	}, []string{labelTrunk, labelOutcome})
+	logins = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_logins_total",
+		Help: "INVITEs to a number of a trunk that logs in, from no trunk's address, by what became of them.",
+	}, []string{labelOutcome})
+	return registrations, logins
 }
 
 // gauge shows a number that is asked for when the metrics are read.
@@ -193,6 +207,8 @@ const gateForged = "forged"
 func (m *metrics) gated(verdict string) { m.gates.WithLabelValues(verdict).Inc() }
 
 func (m *metrics) register(outcome string) { m.registers.WithLabelValues(outcome).Inc() }
+
+func (m *metrics) login(outcome string) { m.logins.WithLabelValues(outcome).Inc() }
 
 func (m *metrics) trunkRegister(trunk, outcome string) {
 	m.trunks.WithLabelValues(trunk, outcome).Inc()

@@ -66,16 +66,12 @@ func (p *firstLooks) of(key uint64, since time.Time) (l firstLook, ok bool) {
 // turnedAway decides by the outline of a datagram of somebody known whether it needs no parser: an INVITE that is refused for load,
 // whose fault is set then, or the ACK of such a refusal, which is gone.
 func (u *UA) turnedAway(o *outline, src netip.AddrPort, now time.Time) (refused, gone bool) {
-	switch o.method() {
-	case sipmsg.INVITE:
-		if strings.Contains(o.first[toKind], ";tag=") {
-			return false, false // of a dialog
-		}
-		return u.turnsInvite(o, src, now), false
-	case sipmsg.ACK:
+	method := o.method()
+	if method == sipmsg.ACK {
 		return false, now.Sub(time.Unix(0, u.turned.Load())) <= lookFor*u.o.T1 && u.acksTurned(o)
 	}
-	return false, false
+	inDialog := strings.Contains(o.first[toKind], ";tag=")
+	return method == sipmsg.INVITE && !inDialog && u.turnsInvite(o, src, now), false
 }
 
 func (u *UA) turnsInvite(o *outline, src netip.AddrPort, now time.Time) bool {

@@ -62,6 +62,8 @@ type registrarOptions struct {
 	onFlow func(agent string, up bool)
 	// sentry bounds the tries of passwords, and is told of those that were wrong. Nil: nobody does.
 	sentry *sentry
+	space  string // before an account's name, where its tries are counted
+	homes  int    // of an account at most; default homesMost
 	logger *zap.Logger
 }
 
@@ -87,6 +89,9 @@ func (o registrarOptions) withDefaults() registrarOptions {
 	}
 	if o.pingsAtOnce <= 0 {
 		o.pingsAtOnce = 16
+	}
+	if o.homes <= 0 {
+		o.homes = homesMost
 	}
 	if o.busy == nil {
 		o.busy = func(string) bool { return false }

@@ -34,6 +34,8 @@ func (r *registrar) identify(req *sipmsg.Request, claimed string) (agent, outcom
 	case tryJudged:
 	case tryUnproven:
 		return "", registerUnproven, r.challenge(req, claimed, true)
+	case tryAged:
+		return "", registerStale, r.challenge(req, claimed, true)
 	case tryTooMany:
 		return "", registerSlowed, silence
 	}

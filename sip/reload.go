@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 )
@@ -41,7 +42,7 @@ func (u *UA) newPlan(s Settings, before *plan) (*plan, error) {
 	if p.dials, err = newDialPlan(s.Dial, p.trunks); err != nil {
 		return nil, err
 	}
-	if p.logins, err = newLogins(s.Trunks, p.trunks, u.o.Realm, u.o.Digest); err != nil {
+	if p.logins, err = newLogins(s.Trunks, p.trunks, u.loginOptions()); err != nil {
 		return nil, err
 	}
 	if before == nil {
@@ -63,6 +64,20 @@ func (u *UA) newPlan(s Settings, before *plan) (*plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// hasAccount tells whether tries of a name are an account's: an agent's, or a trunk's (see Home).
+func (u *UA) hasAccount(name string) bool {
+	p := u.plan()
+	if user, ok := strings.CutPrefix(name, loginSpace); ok && p.logins != nil && p.logins.byUser[user] != nil {
+		return true
+	}
+	if trunk, ok := strings.CutPrefix(name, carrierSpace); ok {
+		if t := p.byName(trunk); t != nil && t.reg != nil {
+			return true
+		}
+	}
+	return u.registrar.account(name).id != ""
 }
 
 // plan is the one in force. Who needs two things of the same one asks once.
@@ -100,7 +115,7 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 		u.load.set(s.Overload)
 		u.watch(s.Abuse)
 		u.registrar.reload(s.Agents)
-		u.sentry.guesses.keep(func(id string) bool { return u.registrar.account(id).id != "" })
+		u.sentry.guesses.keep(u.hasAccount)
 	}, nil
 }
 

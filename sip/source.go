@@ -73,6 +73,16 @@ func sourceOf(req *sipmsg.Request, local net.Addr) source {
 	return s
 }
 
+// servedFrom is where a request came from, with the transport that it was noted to have come by: what sipgo says is the
+// carrier's.
+func servedFrom(req *sipmsg.Request) source {
+	s := sourceOf(req, nil)
+	if a := arrivalOf(req); a != nil {
+		s.transport = a.transport
+	}
+	return s
+}
+
 // unmap makes the two ways to write an IPv4 peer of a dual-stack socket one.
 func unmap(ap netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())

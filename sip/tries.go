@@ -2,6 +2,7 @@ package sip
 
 import (
 	"hash/maphash"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,13 +14,17 @@ import (
 )
 
 const (
-	// homesMost is how many hosts are remembered for an account that its phone registered from.
-	homesMost = 4
 	// homeMore is how many times as many wrong passwords as from elsewhere an account's homes may send: an office may
 	// have somebody in it who tries, and those who try from outside must not keep the phone at home out.
 	homeMore = 10
 	// unknownSlots is how many buckets the accounts share that there are not.
 	unknownSlots = 1024
+	// What one site is given of IPv6 is a network of up to 48 bits (RFC 6177 section 2), 65,536 hosts as hostOf counts. It has
+	// a share of what all strangers may try, and at least some; networkSlots is how many buckets such networks share.
+	networkBits  = 48
+	networkShare = 10
+	networkLeast = 10
+	networkSlots = 1024
 )
 
 // tryRules bound the wrong passwords within offencesIn: for one account, and of all strangers.
@@ -36,20 +41,22 @@ type guesses struct {
 	all      bucket
 	accounts map[string]*accountTries
 	unknown  [unknownSlots]bucket // an id that nobody has is slowed as an agent's is
+	networks [networkSlots]bucket // of strangers, by IPv6
+
+	homes *homes
 }
 
 // accountTries are the tries of one account's password.
 type accountTries struct {
 	elsewhere, home bucket
-	homes           []netip.Addr // the last first
 }
 
 func newGuesses(r tryRules) *guesses {
-	return &guesses{began: time.Now(), seed: maphash.MakeSeed(), rules: r, accounts: make(map[string]*accountTries)}
+	return &guesses{began: time.Now(), seed: maphash.MakeSeed(), rules: r, accounts: make(map[string]*accountTries), homes: newHomes()}
 }
 
 // take takes one try of an account, or tells that there were too many wrong ones. undo gives it back, of one that was
-// not wrong; the account is then at home at its host, if it is known.
+// not wrong.
 func (g *guesses) take(account string, known bool, host netip.Addr, stranger bool, now time.Time) (undo func(), ok bool) {
 	host = hostOf(host)
 	g.mu.Lock()
@@ -63,53 +70,58 @@ func (g *guesses) take(account string, known bool, host netip.Addr, stranger boo
 			g.accounts[account] = a
 		}
 		at = &a.elsewhere
-		if home = slices.Contains(a.homes, host); home {
+		if home = g.homes.has(account, host, now); home {
 			at, most = &a.home, homeMore*most
 		}
 	}
-	since, token, each := now.Sub(g.began), offencesIn/time.Duration(most), offencesIn/time.Duration(g.rules.all)
-	before, all := *at, g.all
-	if !at.takeEvery(since, token, most) {
-		return nil, false
+	measures := []measure{{at, most}}
+	if stranger && !home {
+		measures = append(measures, measure{&g.all, g.rules.all})
+		if host.Is6() {
+			measures = append(measures, measure{g.networkLocked(host), max(networkLeast, g.rules.all/networkShare)})
+		}
 	}
-	if stranger && !home && !g.all.takeEvery(since, each, g.rules.all) {
-		*at = before
-		return nil, false
+	since := now.Sub(g.began)
+	for i, m := range measures {
+		if !m.of.takeEvery(since, m.token(), m.most) {
+			giveBack(measures[:i])
+			return nil, false
+		}
 	}
-	took := g.all - all
 	return func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		*at = bucket(max(time.Duration(*at)-token, 0))
-		if took > 0 {
-			g.all = bucket(max(time.Duration(g.all)-each, 0))
-		}
+		giveBack(measures)
 	}, true
 }
 
-// settles notes that an account's phone has registered from a host.
-func (g *guesses) settles(account string, host netip.Addr) {
-	host = hostOf(host)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	a := g.accounts[account]
-	if a == nil {
-		return // forgotten meanwhile
+// networkLocked is the bucket of an IPv6 host's network.
+func (g *guesses) networkLocked(host netip.Addr) *bucket {
+	p, _ := host.Prefix(networkBits) // hostOf made it
+	return &g.networks[maphash.Comparable(g.seed, p)%networkSlots]
+}
+
+// measure is a bucket that holds most tries, for offencesIn.
+type measure struct {
+	of   *bucket
+	most int
+}
+
+func (m measure) token() time.Duration { return offencesIn / time.Duration(m.most) }
+
+// giveBack gives a token back to each.
+func giveBack(took []measure) {
+	for _, m := range took {
+		*m.of = bucket(max(time.Duration(*m.of)-m.token(), 0))
 	}
-	a.homes = slices.DeleteFunc(a.homes, func(h netip.Addr) bool { return h == host })
-	a.homes = slices.Insert(a.homes, 0, host)
-	a.homes = a.homes[:min(len(a.homes), homesMost)]
 }
 
 // keep forgets the accounts that are no more.
 func (g *guesses) keep(there func(account string) bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for id := range g.accounts {
-		if !there(id) {
-			delete(g.accounts, id)
-		}
-	}
+	maps.DeleteFunc(g.accounts, func(account string, _ *accountTries) bool { return !there(account) })
+	g.homes.keep(there)
 }
 
 func (g *guesses) rule(r tryRules) {
@@ -124,6 +136,7 @@ type trying int
 const (
 	tryJudged   trying = iota // the password is looked at
 	tryUnproven               // it is not: nobody knows who sent it
+	tryAged                   // nor here: whoever was there once may have sent it
 	tryTooMany                // it is not, and nothing is answered
 )
 
@@ -133,9 +146,10 @@ var silence = &sipmsg.Response{}
 // try is one try of a password.
 type try struct {
 	r        *registrar
-	account  string
+	user     string
 	src      source
 	proven   bool // the source is where the request says
+	aged     bool // it was, some time ago
 	stranger bool
 	exempt   bool // it is the phone that is registered, or nobody bounds tries here
 	undo     func()
@@ -143,29 +157,37 @@ type try struct {
 
 // tries is what a request with credentials is.
 func (r *registrar) tries(req *sipmsg.Request, c *digest.Credentials) *try {
-	t := &try{r: r, account: c.Username, src: sourceOf(req, nil)}
+	t := &try{r: r, user: c.Username, src: servedFrom(req)}
 	if r.o.sentry == nil {
 		t.exempt = true
 		return t
 	}
 	t.stranger = !r.o.sentry.known(t.src.addr.Addr())
 	t.proven = reliable(t.src.transport) || r.nonces.heardBy(c.Nonce, t.src.addr.Addr())
+	t.aged = !t.proven && r.nonces.madeFor(c.Nonce, t.src.addr.Addr())
 	t.exempt = t.proven && r.registeredAt(t.src.transport, t.src.addr, c.Username)
 	return t
 }
 
-// begin tells what becomes of the try. Of a stranger who has not shown that it is where it says nothing is judged: else
-// one could claim addresses to try from, and have their owners banned. A phone that has an old nonce, or one from
-// before a restart, is not asked for its password for that: it is told that the nonce is stale, as RFC 7616 section 3.3
-// has it for any that is invalid.
+// account is what the tries are counted under. Agents and trunks that log in are apart: each may have a user that the
+// other has.
+func (t *try) account() string { return t.r.o.space + t.user }
+
+// begin tells what becomes of the try. Of whoever has not shown that it is where it says nothing is judged: else one could
+// claim addresses to try from, and have their owners banned, or those shut out who are at home there. A phone that has an old
+// nonce, or one from before a restart, is not asked for its password for that: it is told that the nonce is stale, as RFC
+// 7616 section 3.3 has it for any that is invalid.
 func (t *try) begin() trying {
 	if t.exempt {
 		return tryJudged
 	}
-	if t.stranger && !t.proven {
+	if t.aged {
+		return tryAged
+	}
+	if !t.proven {
 		return tryUnproven
 	}
-	undo, ok := t.r.o.sentry.guesses.take(t.account, t.r.account(t.account).id != "", t.src.addr.Addr(), t.stranger, time.Now())
+	undo, ok := t.r.o.sentry.guesses.take(t.account(), t.r.account(t.user).id != "", t.src.addr.Addr(), t.stranger, time.Now())
 	if !ok {
 		return tryTooMany
 	}
@@ -179,7 +201,7 @@ func (t *try) right(good bool) {
 		t.undo()
 	}
 	if good && t.r.o.sentry != nil && t.proven {
-		t.r.o.sentry.guesses.settles(t.account, t.src.addr.Addr())
+		t.r.o.sentry.guesses.homes.settles(t.account(), t.src.addr.Addr(), t.r.o.homes, time.Now())
 	}
 }
 

@@ -4,6 +4,15 @@ import (
 	"fmt"
 
 	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// Before the names of trunks' accounts: of one that logs in, and of a carrier who was told what to call.
+const (
+	loginSpace   = "trunk/"
+	carrierSpace = "carrier/"
 )
 
 // TrunkLogin is what a trunk proves by digest that a call is its (RFC 3261 section 22), wherever it comes from. Its user
@@ -19,10 +28,18 @@ type logins struct {
 	byUser   map[string]*trunk
 }
 
-// newLogins is nil where no trunk logs in. digest and realm are those of agents. Errors: a user twice, or no password.
-func newLogins(options []TrunkOptions, t *trunks, realm string, digest []string) (*logins, error) {
+// loginOptions are those of the registrar's that trunks' logins have too: their tries are bounded, counted and told of as
+// agents' are.
+func (u *UA) loginOptions() registrarOptions {
+	return registrarOptions{
+		realm: u.o.Realm, digest: u.o.Digest, sentry: u.sentry, space: loginSpace, homes: homesTrunk, count: u.metrics.login,
+		logger: u.log.With(zap.String("as", "trunk")),
+	}
+}
+
+// newLogins is nil where no trunk logs in. Errors: a user twice, or no password.
+func newLogins(options []TrunkOptions, t *trunks, o registrarOptions) (*logins, error) {
 	l := &logins{byUser: make(map[string]*trunk)}
-	o := registrarOptions{realm: realm, digest: digest}
 	for i := range options {
 		if in := options[i].Login; in != nil {
 			o.agents = append(o.agents, AgentOptions{ID: in.Username, Password: in.Password})
@@ -39,28 +56,30 @@ func newLogins(options []TrunkOptions, t *trunks, realm string, digest []string)
 	return l, nil
 }
 
-// admit asks whose an INVITE is that comes from no trunk's address. It returns the trunk, or the response to send; or
-// neither, where it is nobody's. Only who dials a number of a trunk that logs in is challenged, so that whoever scans for
-// a server that answers finds none.
-func (l *logins) admit(req *sipmsg.Request, number string) (*trunk, *sipmsg.Response) {
+// admit asks whose an INVITE is that comes from no trunk's address. It returns the trunk, or the response to send and where
+// the number would lead; or none of these, where it is nobody's. Only who dials a number of a trunk that logs in is
+// challenged, so that whoever scans for a server that answers finds none.
+func (l *logins) admit(req *sipmsg.Request, number string) (t *trunk, at call.Next, refused *sipmsg.Response) {
 	if l == nil {
-		return nil, nil
+		return nil, at, nil
 	}
 	var user string // the least, of those that have the number: the challenge is always the same
 	for name, t := range l.byUser {
-		if _, ok := t.route(number); ok && (user == "" || name < user) {
-			user = name
+		if to, ok := t.route(number); ok && (user == "" || name < user) {
+			user, at = name, to
 		}
 	}
 	if user == "" {
-		return nil, nil
+		return nil, at, nil
 	}
 	if creds, err := l.accounts.credentialsOf(req); err == nil && creds != nil {
 		user = creds.Username
 	}
-	who, _, refused := l.accounts.identify(req, user)
+	who, outcome, refused := l.accounts.identify(req, user)
 	if refused != nil {
-		return nil, refused
+		l.accounts.o.count(outcome)
+		return nil, at, refused
 	}
-	return l.byUser[who], nil
+	l.accounts.o.count(loginAdmitted)
+	return l.byUser[who], at, nil
 }

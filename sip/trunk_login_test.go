@@ -17,7 +17,7 @@ import (
 const loginNumber = "96119"
 
 // loginRig is a rig with a trunk that logs in, and no trunk at an address.
-func loginRig(t *testing.T) (*rig, chan call.Incoming) {
+func loginRig(t *testing.T, changes ...func(o *Options)) (*rig, chan call.Incoming) {
 	t.Helper()
 	incoming := make(chan call.Incoming, 4)
 	return newRig(t, func(o *Options) {
@@ -30,6 +30,9 @@ func loginRig(t *testing.T) (*rig, chan call.Incoming) {
 		o.OnIncoming = func(_ context.Context, in call.Incoming) {
 			incoming <- in
 			in.Leg.Hangup(call.CauseBusy)
+		}
+		for _, change := range changes {
+			change(o)
 		}
 	}), incoming
 }

@@ -128,7 +128,7 @@ func New(o Options) (*UA, error) {
 	if o.Site != nil {
 		ro.site, ro.movesOn = true, func() bool { return u.draining.Load() && o.Site.MovesOn() }
 	}
-	u.registrar = newRegistrar(ro)
+	u.openRegistrar(ro)
 	u.legs.gone = u.legGone
 	u.conns = &conns{
 		l: o.limits.with(o.Abuse), open: make(map[flowKey]*trackedConn), hosts: make(map[netip.Addr]int),
@@ -137,7 +137,7 @@ func New(o Options) (*UA, error) {
 		refused: u.refuse, gate: newGate(o.limits.with(o.Abuse)), relayed: u.relayed, guards: u.guards,
 		contain: u.contain, sentry: u.sentry,
 	}
-	u.sentry.known, u.sentry.banned = u.conns.known, u.conns.endHost
+	u.sentry.known, u.sentry.banned, u.sentry.expects = u.conns.known, u.conns.endHost, u.expects
 	u.sentry.limited = func(line string, fields ...zap.Field) { u.limited(zap.WarnLevel, line, fields...) }
 	if u.certificates, err = newCertificates(o.Listen, m, u.log); err != nil {
 		return nil, err
@@ -156,6 +156,12 @@ func New(o Options) (*UA, error) {
 	u.expectReads()
 	u.wire()
 	return u, nil
+}
+
+// openRegistrar makes the registrar, and begins with the homes of before.
+func (u *UA) openRegistrar(o registrarOptions) {
+	u.registrar = newRegistrar(o)
+	u.sentry.guesses.homes.restore(u.o.Homes, u.hasAccount, time.Now())
 }
 
 // registrarOptions are those of the options that are the registrar's, and what it asks of the rest.
@@ -243,6 +249,7 @@ func (u *UA) Run(ctx context.Context) error {
 	g.Go(func() error { return u.ladder.run(ctx) })
 	g.Go(func() error { return u.certificates.run(ctx, u.o.looks) })
 	g.Go(func() error { return u.watchLoad(ctx) })
+	g.Go(func() error { u.tellHomes(ctx); return nil })
 	g.Go(func() error {
 		<-ctx.Done()
 		return u.Close()

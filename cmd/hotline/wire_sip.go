@@ -34,6 +34,7 @@ func (a *app) openSIP() (err error) {
 	set := a.doorSettings()
 	o.Listen, o.Agents, o.Trunks, o.Queues, o.Dial, o.Alarm, o.Codes = set.Listen, set.Agents, set.Trunks, set.Queues, set.Dial, set.Alarm, set.Codes
 	o.Overload, o.Abuse = set.Overload, set.Abuse
+	a.keepHomes(&o)
 	a.ua, err = sip.New(o)
 	if err != nil {
 		return err

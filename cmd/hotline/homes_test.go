@@ -1,0 +1,51 @@
+package main
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"hotline/config"
+	"hotline/sip"
+)
+
+// TestHomesAreKept: what the user agent tells is there for the next start, readable for nobody else; a first start has
+// none, and one whose file is broken begins without and says so.
+func TestHomesAreKept(t *testing.T) {
+	core, lines := observer.New(zap.WarnLevel)
+	a := &app{cfg: &config.Config{Data: t.TempDir()}, log: zap.New(core)}
+	start := func() (o sip.Options) {
+		a.keepHomes(&o)
+		return o
+	}
+	first := start()
+	require.Empty(t, first.Homes)
+	at := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	all := []sip.Home{
+		{Account: "8001", Host: netip.MustParseAddr("192.0.2.7"), Last: at},
+		{Account: "trunk/carrier", Host: netip.MustParseAddr("2001:db8::"), Last: at.Add(time.Hour)},
+	}
+	first.OnHomes(all)
+	require.Equal(t, all, start().Homes)
+	path := filepath.Join(a.cfg.Data, homesFile)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	first.OnHomes(nil)
+	require.Empty(t, start().Homes)
+	require.Zero(t, lines.Len())
+
+	require.NoError(t, os.WriteFile(path, []byte(`[{"account": 8001`), 0o600))
+	require.Empty(t, start().Homes)
+	require.Equal(t, 1, lines.Len())
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.RemoveAll(a.cfg.Data))
+	first.OnHomes(all)
+	require.Equal(t, 2, lines.Len(), "a folder that is gone")
+}

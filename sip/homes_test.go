@@ -1,0 +1,157 @@
+package sip
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+)
+
+func everybody(string) bool { return true }
+
+// TestHomes: an account is at home where its password was proved last, in so many places at most and for a month; what is
+// new of it is told once.
+func TestHomes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHomes()
+		at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
+		settle := func(account string, i int) { h.settles(account, at(i), 2, time.Now()) }
+		settle("8001", 1)
+		settle("8002", 1)
+		settle("8001", 2)
+		settle("8001", 1) // again the last
+		settle("8001", 3)
+		require.True(t, h.has("8001", at(1), time.Now()))
+		require.False(t, h.has("8001", at(2), time.Now()))
+		require.False(t, h.known(at(2), time.Now()))
+		require.False(t, h.has("8002", at(3), time.Now()))
+		all, news := h.all(time.Now())
+		require.True(t, news)
+		require.Len(t, all, 3)
+		_, news = h.all(time.Now())
+		require.False(t, news)
+
+		time.Sleep(homesStale)
+		settle("8002", 1)
+		_, news = h.all(time.Now())
+		require.True(t, news, "an old one is told again")
+		settle("8002", 1)
+		_, news = h.all(time.Now())
+		require.False(t, news)
+		h.keep(func(account string) bool { return account == "8002" })
+		require.False(t, h.known(at(3), time.Now()))
+		require.True(t, h.known(netip.MustParseAddr("::ffff:192.0.2.1"), time.Now()))
+		time.Sleep(homesFor)
+		require.False(t, h.known(at(1), time.Now()))
+		require.False(t, h.has("8002", at(1), time.Now()))
+		h.settles("8003", netip.MustParseAddr("2001:db8::1"), 2, time.Now())
+		require.True(t, h.known(netip.MustParseAddr("2001:db8::2"), time.Now()), "of one network")
+		h.settles("8003", netip.Addr{}, 2, time.Now())
+		require.False(t, h.known(netip.Addr{}, time.Now()), "no address at all")
+		all, _ = h.all(time.Now())
+		require.Len(t, all, 1)
+	})
+}
+
+// TestHomesAreRestored: what was told before a restart is so again, but for what is too old, of nobody, or too much; and a
+// time that is still to come is no longer life.
+func TestHomesAreRestored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
+		all := []Home{
+			{"8001", at(1), now.Add(-time.Hour)},
+			{"8001", at(2), now},
+			{"8001", at(1), now},
+			{"8002", at(3), now.Add(-homesFor)},
+			{"gone", at(4), now},
+			{"8003", at(5), now.Add(time.Hour)},
+			{"8003", netip.Addr{}, now},
+		}
+		for i := range 100 {
+			all = append(all, Home{"trunk/x", at(100 + i), now.Add(-time.Duration(i) * time.Minute)})
+		}
+		h := newHomes()
+		h.restore(all, func(account string) bool { return account != "gone" }, now)
+		known := func(i int) bool { return h.known(at(i), time.Now()) }
+		require.Equal(t, []bool{true, true, false, false, true}, []bool{known(1), known(2), known(3), known(4), known(5)})
+		require.Len(t, h.ofAccount["8001"], 2)
+		require.Len(t, h.ofAccount["trunk/x"], homesTrunk)
+		require.True(t, known(100))
+		time.Sleep(homesFor)
+		require.False(t, known(5))
+		h.restore([]Home{{"8009", at(9), time.Now()}}, everybody, time.Now())
+		require.True(t, known(9))
+	})
+}
+
+// TestNetworksHaveAShare: whoever tries from all over one network of IPv6 does not use up what other strangers may.
+func TestNetworksHaveAShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rules := tryRules{account: 10, all: 200}
+		g := newGuesses(rules)
+		at := func(network uint32, i int) netip.Addr {
+			var a [16]byte
+			binary.BigEndian.PutUint32(a[:], network)
+			binary.BigEndian.PutUint16(a[6:], uint16(i))
+			return netip.AddrFrom16(a)
+		}
+		tries := func(network uint32, n int) (judged int, undo func()) {
+			for i := range n {
+				if u, ok := g.take(fmt.Sprint("id", network, i), false, at(network, i), true, time.Now()); ok {
+					judged, undo = judged+1, u
+				}
+			}
+			return judged, undo
+		}
+		const first = 0x20010db8
+		judged, undo := tries(first, 1000)
+		require.Equal(t, rules.all/networkShare, judged)
+		undo() // one was right
+		judged, _ = tries(first, 10)
+		require.Equal(t, 1, judged)
+		other := uint32(first + 1)
+		for g.networkLocked(at(other, 0)) == g.networkLocked(at(first, 0)) {
+			other++ // they share a bucket
+		}
+		judged, _ = tries(other, 1000)
+		require.Equal(t, rules.all/networkShare, judged)
+		_, ok := g.take("8001", true, netip.MustParseAddr("192.0.2.7"), true, time.Now())
+		require.True(t, ok)
+	})
+}
+
+// TestPhonesComeBackAfterARestart: after a restart, and with as many wrong passwords as are looked at, of all strangers and of
+// the account, a phone registers at once from where it was, and from nowhere else.
+func TestPhonesComeBackAfterARestart(t *testing.T) {
+	t.Parallel()
+	told := make(chan []Home, 4)
+	before := abuseRig(t, func(o *Options) { o.OnHomes = func(all []Home) { told <- all } })
+	before.from(t, 3).register(before)
+	require.NoError(t, before.Close())
+	all := next(t, told)
+	require.Len(t, all, 1)
+	require.Equal(t, []any{"8001", host(3)}, []any{all[0].Account, all[0].Host})
+
+	r := abuseRig(t, func(o *Options) {
+		o.Homes = all
+		o.Abuse.AccountFailures, o.Abuse.Failures.All = 1, 1
+	})
+	_, banned := r.sentry.bans.ban(host(3), banLogin, time.Now())
+	require.True(t, banned)
+	guesser := r.from(t, 9)
+	b := guesser.boot()
+	nonce := b.nonce()
+	b.guess("8001", "guess", nonce)
+	guesser.status("REGISTER", 401)
+	b.guess("8001", "one", nonce)
+	require.Eventually(t, func() bool {
+		return testutil.ToFloat64(r.metrics.registers.WithLabelValues(registerSlowed)) == 1
+	}, testWait, time.Millisecond)
+	r.from(t, 3).register(r)
+}
