@@ -58,9 +58,10 @@ func TestSiteUnheard(t *testing.T) {
 		p.facts(call.SiteFact{Rest: &rest})
 		require.Equal(t, call.AgentReady, p.agent("8001").State)
 	}
-	for _, wait := range []time.Duration{2, 4, 8, 16, 16} {
+	for _, seconds := range []int{2, 4, 8, 16, 16} {
+		wait := time.Duration(seconds) * time.Second
 		unheard()
-		p.pass(wait*time.Second - time.Millisecond)
+		p.pass(wait - time.Millisecond)
 		require.Empty(t, p.newRung(), wait)
 		p.pass(time.Millisecond)
 		require.Equal(t, []string{"8001 a"}, p.newRung(), wait)

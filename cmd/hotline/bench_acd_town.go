@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -196,7 +197,8 @@ func (w *benchTown) idler() string {
 		}
 	}
 	w.mu.Unlock()
-	said := "agent " + id
+	var said strings.Builder
+	said.WriteString("agent " + id)
 	for i, n := range w.nodes {
 		views, err := n.desk.Agents()
 		if err != nil {
@@ -204,11 +206,11 @@ func (w *benchTown) idler() string {
 		}
 		for _, v := range views {
 			if v.ID == id {
-				said += fmt.Sprintf("; at node %d %s, edge %q, owner %q, call %q, orphan %t", i, v.State, v.Edge, v.Owner, v.Call, v.Orphan)
+				fmt.Fprintf(&said, "; at node %d %s, edge %q, owner %q, call %q, orphan %t", i, v.State, v.Edge, v.Owner, v.Call, v.Orphan)
 			}
 		}
 	}
-	return said
+	return said.String()
 }
 
 func (w *benchTown) talking() (n int) {
