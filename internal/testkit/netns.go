@@ -148,11 +148,11 @@ func Connect(tb testing.TB, a, b End) {
 	(*Network)(nil).Run(tb, "", "ip", args...)
 	for _, e := range []End{a, b} {
 		for _, address := range e.Addresses {
-			add := []string{"addr", "add", address, "dev", e.Name}
+			put := []string{"addr", "replace", address, "dev", e.Name}
 			if strings.Contains(address, ":") {
-				add = append(add, "nodad") // nobody else can have it
+				put = append(put, "nodad") // nobody else can have it
 			}
-			e.In.Run(tb, "", "ip", add...)
+			e.In.Run(tb, "", "ip", put...)
 		}
 		e.In.Run(tb, "", "ip", "link", "set", e.Name, "up")
 	}

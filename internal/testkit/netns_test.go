@@ -30,7 +30,7 @@ func TestNetworkIsApart(t *testing.T) {
 			listener, err = net.Listen("tcp", "198.51.100.1:5060") //nolint:noctx // on an address that is only there
 			return err
 		}))
-		defer listener.Close()
+		t.Cleanup(func() { require.NoError(t, listener.Close()) })
 		now, err := os.Readlink("/proc/self/ns/net")
 		require.NoError(t, err)
 		require.Equal(t, home, now)
