@@ -93,7 +93,7 @@ func shownAt(t *testing.T, addr string) []byte {
 	d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // it is looked at here
 	c, err := d.DialContext(t.Context(), "tcp", addr)
 	require.NoError(t, err)
-	defer c.Close() //nolint:errcheck // nothing was written
+	defer c.Close()                                                //nolint:errcheck // nothing was written
 	return c.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw //nolint:forcetypeassert // of a tls.Dialer it is one
 }
 
