@@ -35,7 +35,7 @@ func TestJsSIP(t *testing.T) {
 			require.Contains(t, h.Log(), fmt.Sprintf(`"transport":%q`, strings.ToUpper(network)))
 
 			// Its registration lasts 10 s, and is renewed after 5.
-			page.Until("to be pinged, and to renew", "seen.options >= 5 && seen.grants >= 3")
+			page.Until("to be pinged, and to renew", "seen.options >= 4 && seen.grants >= 2")
 			page.Do("crlf()")
 			page.Until("to be answered its ping (RFC 7118 section 6)", "seen.crlf === 1")
 			require.Equal(t, "ready", state(h, "8002"))
