@@ -12,7 +12,7 @@ import (
 
 // forgets is how long the router of these tests keeps a mapping that nothing passes by, in seconds. Those that are sold do so
 // for 30 s and more (RFC 4787 section 4.3).
-const forgets = 4
+const forgets = 6
 
 // secretCity is city with passwords that do not stand in the reference, since others than this machine reach it.
 var secretCity = strings.NewReplacer("password: two,", "password: a-word-of-8002,", "password: one,", "password: a-word-of-8001,",
@@ -48,7 +48,7 @@ func TestBehindNAT(t *testing.T) {
 				require.NotZero(t, mapped, "the phone has come another way")
 			}
 			testkit.Within(t, testkit.Patience, "the mapping to be kept beyond its time", func() bool {
-				return time.Since(registered) > 2*forgets*time.Second
+				return time.Since(registered) > 3*forgets*time.Second/2
 			})
 			require.Equal(t, mapped, nat.Mapping(phone.Port), "its mapping was forgotten")
 
