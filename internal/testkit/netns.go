@@ -19,7 +19,8 @@ import (
 // Network is a network of a test's own, with interfaces, routes, and a firewall like another machine's (a namespace, see
 // network_namespaces(7)). nil is this machine's. Its methods may be called from any goroutine.
 //
-// A process holds it, and ends when we do, however that is: then the kernel takes the network away, with all that is in it.
+// A process holds it, and ends when we do, however that is: then, once nothing else runs in it, the kernel takes the network away
+// with its interfaces, and with the other ends of their cables.
 type Network struct {
 	tb  testing.TB
 	pid int // of the holder
