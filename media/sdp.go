@@ -313,6 +313,9 @@ func (n *negotiator) answer(offer []byte) ([]byte, *agreement, error) {
 	if a == nil && n.wantsKeys(d) {
 		return nil, nil, ErrNotSecure
 	}
+	if a == nil && d.overDTLS() {
+		return nil, nil, ErrDTLS
+	}
 	if a == nil {
 		return nil, nil, fmt.Errorf("%w: no audio over RTP/AVP in %v that we can reach", ErrNotAcceptable, n.codecs)
 	}

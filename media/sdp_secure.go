@@ -14,12 +14,25 @@ const (
 	profileSecureFeedback = "RTP/SAVPF"
 )
 
+// The profiles of audio whose keys DTLS agrees on (RFC 5764 section 8), which we have not.
+const (
+	profileDTLS         = "UDP/TLS/RTP/SAVP"
+	profileDTLSFeedback = "UDP/TLS/RTP/SAVPF"
+)
+
 // isPlain reports whether a profile is one without encryption.
 func isPlain(profile string) bool { return profile == profilePlain || profile == profileFeedback }
 
 // hasProfile reports whether we have an m-line's profile.
 func (m *mediaLine) hasProfile() bool {
 	return isPlain(m.proto) || m.proto == profileSecure || m.proto == profileSecureFeedback
+}
+
+// overDTLS reports whether there is audio over DTLS-SRTP in a description.
+func (d *description) overDTLS() bool {
+	return slices.ContainsFunc(d.media, func(m mediaLine) bool {
+		return m.kind == kindAudio && m.port != 0 && (m.proto == profileDTLS || m.proto == profileDTLSFeedback)
+	})
 }
 
 // addCrypto takes the value of an a=crypto line. Tags are to be unique (RFC 4568 section 4.1): one that comes again is

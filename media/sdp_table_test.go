@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write what came out into the cases")
 //	they refuse        our offer
 //	we answer          what we wrote
 //	agreed             what holds after the step
-//	refused            "bad" (SIP 400) or "not acceptable" (488) is what comes of the step instead
+//	refused            "bad" (SIP 400), "not acceptable" (488) or "DTLS" (488 too) is what comes of the step instead
 //
 // A description that does not begin with v=0 has the usual head put before it. What they say is also said with bare
 // line feeds, which is wrong and common; it must make no difference.
@@ -160,6 +160,8 @@ func refusal(err error) string {
 	switch {
 	case errors.Is(err, ErrBadSDP):
 		return "bad"
+	case errors.Is(err, ErrDTLS) && errors.Is(err, ErrNotAcceptable):
+		return "DTLS"
 	case errors.Is(err, ErrNotAcceptable):
 		return "not acceptable"
 	default:

@@ -24,4 +24,7 @@ const (
 var (
 	// ErrNotSecure: the description has audio that we could take if it were encrypted. It wraps ErrNotAcceptable.
 	ErrNotSecure = fmt.Errorf("%w: audio is to be encrypted (SRTP), and there is no key for it that can be used", ErrNotAcceptable)
+	// ErrDTLS: the keys of the audio that is offered are agreed on beside RTP (DTLS-SRTP, RFC 5763), as those of every
+	// browser are; here they are not. It wraps ErrNotAcceptable.
+	ErrDTLS = fmt.Errorf("%w: audio is over DTLS-SRTP, as a browser's, which is not spoken here", ErrNotAcceptable)
 )

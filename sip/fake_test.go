@@ -63,6 +63,7 @@ const (
 	sdpOurs = "v=0\r\nours\r\n"
 	// sdpPlain is an offer without a key where one is required.
 	sdpPlain = "v=0\r\nplain\r\n"
+	sdpDTLS  = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 8\r\n"
 )
 
 type fakeStream struct {
@@ -95,6 +96,8 @@ func judge(sdp []byte) error {
 		return media.ErrBadSDP
 	case strings.Contains(string(sdp), "nothing-acceptable"):
 		return media.ErrNotAcceptable
+	case string(sdp) == sdpDTLS:
+		return media.ErrDTLS
 	case string(sdp) == sdpPlain:
 		return media.ErrNotSecure
 	}

@@ -149,6 +149,7 @@ func (r *ringing) giveUp() {
 // refusedBy is the end of a ring by a refusal: the phone's, or that of the node it is registered at.
 func (r *ringing) refusedBy(res *sipmsg.Response, at time.Time) error {
 	e := &call.RingError{Why: causeOf(res.StatusCode), Code: res.StatusCode, At: at}
+	r.mute(res)
 	if r.o.claim == nil {
 		return e
 	}

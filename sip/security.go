@@ -31,11 +31,27 @@ func (r *registrar) security(agent string) media.Security {
 // warningsOfMedia say to whoever looks into it why an offer was refused, where the status does not (RFC 3261 section
 // 20.43: 302 is a transport protocol that is not taken).
 func warningsOfMedia(err error) []sipmsg.Header {
-	if !errors.Is(err, media.ErrNotSecure) {
+	var why string
+	switch {
+	case errors.Is(err, media.ErrNotSecure):
+		why = "audio must be encrypted: RTP/SAVP with a=crypto of AEAD_AES_128_GCM or AES_CM_128_HMAC_SHA1_80, without MKI"
+	case errors.Is(err, media.ErrDTLS):
+		why = "audio of browsers (DTLS-SRTP) is not spoken here: call from a softphone, with RTP/AVP or RTP/SAVP"
+	default:
 		return nil
 	}
-	const why = "audio must be encrypted: RTP/SAVP with a=crypto of AEAD_AES_128_GCM or AES_CM_128_HMAC_SHA1_80, without MKI"
 	return []sipmsg.Header{sipmsg.NewHeader("Warning", `302 `+serverName+` "`+why+`"`)}
+}
+
+// mute tells the operator of an agent who can be rung and not be talked to, since the phone takes no audio that we offer. The
+// agent is passed over as one who cannot be reached, and would otherwise be looked for where the network is.
+func (r *ringing) mute(res *sipmsg.Response) {
+	if r.o.agent == "" || res.StatusCode != sipmsg.StatusNotAcceptableHere && res.StatusCode != sipmsg.StatusGlobalNotAcceptable {
+		return
+	}
+	r.ua.limited(zap.WarnLevel, "agent's phone takes no audio that it is offered", zap.String("agent", r.o.agent),
+		zap.Int("code", res.StatusCode), zap.String("transport", r.o.hop.transport),
+		zap.String("hint", "a page's audio is DTLS-SRTP, which is not spoken here; a softphone has a codec of ours, and SRTP as srtp of the agent says"))
 }
 
 // encrypt answers a phone that refuses our offer with one that it may take: where SRTP is optional we offer RTP/AVP with

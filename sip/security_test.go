@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"hotline/call"
 	"hotline/media"
@@ -52,6 +54,32 @@ func TestSecurityRequired(t *testing.T) {
 	refused = k.p.status("INVITE", 488)
 	require.Empty(t, refused.header("warning"), "it is another reason")
 	k.ack(refused, "")
+	k = newPeer(t, "udp", r.udp()).dialog(testNumber)
+	k.request("INVITE", sdpDTLS, sdpHeader)
+	refused = k.p.status("INVITE", 488)
+	require.Regexp(t, `^302 \S+ ".*DTLS-SRTP.*softphone.*"$`, refused.header("warning"))
+	k.ack(refused, "")
+}
+
+// A phone that takes no audio of ours, as no page does, is told of in the log, and one that is only busy is not.
+func TestMutePhoneIsToldOf(t *testing.T) {
+	t.Parallel()
+	core, lines := observer.New(zap.WarnLevel)
+	r := newRig(t, func(o *Options) { o.Logger = zap.New(core) })
+	p := newPeer(t, "udp", r.udp())
+	p.register(r)
+	for _, code := range []int{486, 488, 606} {
+		inv, out := p.rungBy(r)
+		p.respond(inv, code, "No", "a1", "")
+		p.expect("ACK", "ACK")
+		require.Error(t, next(t, out).err)
+	}
+	told := lines.FilterMessage("agent's phone takes no audio that it is offered").All()
+	require.Len(t, told, 2)
+	require.Equal(t, map[string]any{"agent": "8001", "code": int64(488), "transport": "UDP"}, map[string]any{
+		"agent": told[0].ContextMap()["agent"], "code": told[0].ContextMap()["code"], "transport": told[0].ContextMap()["transport"],
+	})
+	require.Contains(t, told[0].ContextMap()["hint"], "DTLS-SRTP")
 }
 
 // A re-INVITE that would take the key away is refused likewise, and the call goes on.

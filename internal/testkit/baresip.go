@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -37,6 +36,9 @@ type BaresipOptions struct {
 	DTMFMode string
 	// Codecs as baresip names them; empty means PCMA.
 	Codecs string
+	// Home, if not nil, is the network where it is, at Host; else it is on 127.0.0.1.
+	Home *Network
+	Host string
 	// Mux: it offers to have RTCP on the port of RTP.
 	Mux bool
 	// MediaEnc is how its audio is encrypted: srtp (offered beside RTP/AVP) or srtp-mand (RTP/SAVP or nothing); empty
@@ -44,7 +46,7 @@ type BaresipOptions struct {
 	MediaEnc string
 }
 
-// Baresip is a real softphone on 127.0.0.1. Its methods may be called from any goroutine.
+// Baresip is a real softphone. Its methods may be called from any goroutine.
 type Baresip struct {
 	// URI is its own address, and Port the port of it.
 	URI  string
@@ -80,18 +82,19 @@ func StartBaresip(tb testing.TB, o BaresipOptions) *Baresip {
 	first := FreePorts(tb, rtpOffset+rtpPorts)
 	o.User = orElse(o.User, "phone")
 	o.Transport = orElse(o.Transport, overUDP)
+	o.Host = orElse(o.Host, localhost)
 	b := &Baresip{
-		URI:  fmt.Sprintf("sip:%s@127.0.0.1:%d", o.User, first),
+		URI:  fmt.Sprintf("sip:%s@%s:%d", o.User, o.Host, first),
 		Port: first, RTP: PortRange{first + rtpOffset, first + rtpOffset + rtpPorts - 1},
 		tb: tb, dir: tb.TempDir(), options: o,
 	}
 	b.writeFiles(first + controlOffset)
 	// The phone lives as long as the test, not as a context: cleanup ends it by its group.
-	cmd := exec.Command("baresip", "-f", b.dir) //nolint:noctx // see above
+	cmd := o.Home.Command("baresip", "-f", b.dir)
 	cmd.Env = append(os.Environ(), "HOME="+b.dir)
 	b.process = startProcess(tb, "baresip "+o.User, cmd)
 	b.process.await(tb, "baresip is ready")
-	b.control = dialControl(tb, fmt.Sprintf("127.0.0.1:%d", first+controlOffset))
+	b.control = dialControl(tb, o.Home, fmt.Sprintf("127.0.0.1:%d", first+controlOffset))
 	// Not the events: they may have passed before the control was connected.
 	if o.Register {
 		b.process.await(tb, "} 200 OK (")
@@ -118,8 +121,8 @@ func (b *Baresip) writeFiles(controlPort int) {
 		b.tb.Fatalf("make baresip's folder: %v", err)
 	}
 	config := []string{
-		fmt.Sprintf("sip_listen 127.0.0.1:%d", b.Port),
-		"net_interface 127.0.0.1", // the address: the name lo fails
+		fmt.Sprintf("sip_listen %s:%d", b.options.Host, b.Port),
+		"net_interface " + b.options.Host, // the address: the name lo fails
 		"audio_source aufile," + tone,
 		fmt.Sprintf("rtp_ports %d-%d", b.RTP.First, b.RTP.Last),
 		"module_path " + baresipModules(b.tb),
@@ -146,7 +149,7 @@ func (b *Baresip) writeFiles(controlPort int) {
 
 func (b *Baresip) account() string {
 	o := b.options
-	host := orElse(o.Registrar, fmt.Sprintf("127.0.0.1:%d", b.Port))
+	host := orElse(o.Registrar, b.Addr())
 	parts := []string{
 		fmt.Sprintf("<sip:%s@%s;transport=%s>", o.User, host, o.Transport),
 		"audio_codecs=" + orElse(o.Codecs, "PCMA"),
@@ -253,4 +256,4 @@ func (b *Baresip) recording(side string) string {
 }
 
 // Addr is the address of the phone's SIP socket.
-func (b *Baresip) Addr() string { return net.JoinHostPort(localhost, fmt.Sprint(b.Port)) }
+func (b *Baresip) Addr() string { return net.JoinHostPort(b.options.Host, fmt.Sprint(b.Port)) }

@@ -34,8 +34,12 @@ type Browser struct {
 // devTools is where Chromium says that it can be steered, once it can.
 var devTools = regexp.MustCompile(`(ws://\S+/devtools/browser/\S+)\n`)
 
-// StartBrowser starts a browser, and returns when it can be steered. It is ended with the test.
-func StartBrowser(tb testing.TB) *Browser {
+// AnyCertificate is a switch of a browser's: it believes every certificate.
+const AnyCertificate = "--ignore-certificate-errors"
+
+// StartBrowser starts a browser with further switches of its command line, and returns when it can be steered. It is ended
+// with the test.
+func StartBrowser(tb testing.TB, switches ...string) *Browser {
 	tb.Helper()
 	Require(tb, chromium)
 	profile := tb.TempDir()
@@ -53,7 +57,8 @@ func StartBrowser(tb testing.TB) *Browser {
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox") // there is none for root
 	}
-	p := startProcess(tb, chromium, exec.Command(chromium, append(args, "about:blank")...)) //nolint:noctx // cleanup ends it
+	args = append(append(args, switches...), "about:blank")
+	p := startProcess(tb, chromium, exec.Command(chromium, args...)) //nolint:noctx // cleanup ends it
 	var at []string
 	Within(tb, 3*Patience, "the browser to say where it can be steered", func() bool {
 		at = devTools.FindStringSubmatch(p.output.String())

@@ -59,11 +59,14 @@ type answer struct {
 	Token string `json:"token"`
 }
 
-// dialControl connects, and disconnects with the test.
-func dialControl(tb testing.TB, addr string) *control {
+// dialControl connects in a network, and disconnects with the test.
+func dialControl(tb testing.TB, in *Network, addr string) *control {
 	tb.Helper()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(tb.Context(), "tcp", addr)
+	var conn net.Conn
+	err := in.Do(func() (err error) {
+		conn, err = new(net.Dialer).DialContext(tb.Context(), "tcp", addr)
+		return err
+	})
 	if err != nil {
 		tb.Fatalf("connect to baresip's control: %v", err)
 	}

@@ -48,10 +48,11 @@ type HotlineOptions struct {
 	Records string
 	// Certificate and Key are files (PEM) to serve TLS with; empty: it listens for none.
 	Certificate, Key string
-	// Origin is the site whose pages may be phones, such as http://127.0.0.1:8000; empty: no page may.
+	// Origin is the site whose pages may be phones, such as http://127.0.0.1:8000, over TLS too if there is a Certificate;
+	// empty: no page may.
 	Origin string
 	// Host is the address that it listens on; empty is 127.0.0.1, where all tests are. Another is of this test alone, in
-	// 127.0.0.0/8, and MediaPorts may be more than a block then.
+	// 127.0.0.0/8 or of a network that it made, and MediaPorts may be more than a block then.
 	Host string
 }
 
@@ -73,9 +74,9 @@ const token = "a-token-of-the-tests"
 
 // Hotline is the program, serving. Its methods may be called from any goroutine, but Start and Kill.
 type Hotline struct {
-	// SIP is host:port of its SIP listeners, UDP and TCP; HTTP of its pages; TLS of its SIP over TLS, and WS
-	// of that over WebSockets, if asked for.
-	SIP, HTTP, TLS, WS string
+	// SIP is host:port of its SIP listeners, UDP and TCP; HTTP of its pages; TLS of its SIP over TLS, WS of that
+	// over WebSockets, and WSS of that over both, if asked for.
+	SIP, HTTP, TLS, WS, WSS string
 	// SIPPort is the port of SIP, and MediaPorts are those of RTP.
 	SIPPort    int
 	MediaPorts PortRange
@@ -97,6 +98,7 @@ const (
 	httpOffset       = 1
 	tlsOffset        = 2
 	wsOffset         = 3
+	wssOffset        = 4
 	mediaOffset      = 10
 	defaultMedia     = 100
 	hostMedia        = 20000 // the first port for audio on an address of a test's own
@@ -162,6 +164,10 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	if o.Origin != "" {
 		h.WS = fmt.Sprintf("%s:%d", o.Host, first+wsOffset)
 		others += fmt.Sprintf(`, {address: "ws://%s", origins: ["%s"]}`, h.WS, o.Origin)
+	}
+	if o.Certificate != "" && o.Origin != "" {
+		h.WSS = fmt.Sprintf("%s:%d", o.Host, first+wssOffset)
+		others += fmt.Sprintf(`, {address: "wss://%s", origins: ["%s"], certificate: %s, key: %s}`, h.WSS, o.Origin, o.Certificate, o.Key)
 	}
 	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"%s], ping: %s%s}
 media: {address: %s, ports: %d-%d%s}
