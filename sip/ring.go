@@ -70,6 +70,7 @@ type outgoing struct {
 	media    media.StreamOptions
 	progress func(code int, at time.Time) // may be nil
 	failed   func()                       // told that no response came; may be nil
+	heard    func()                       // told of each response; may be nil
 	// current, if not nil, is asked once the ring is entered, and so keeps the agent's place: whether the flow
 	// was still the agent's then.
 	current func() bool
@@ -245,6 +246,9 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
 			silent = nil
+			if r.o.heard != nil {
+				r.o.heard()
+			}
 			switch {
 			case res.IsProvisional():
 				r.provisional(res)

@@ -51,6 +51,7 @@ type UA struct {
 	quota  *quota  // of lines that strangers can cause
 	tagKey [32]byte
 	regs   registrations // of trunks
+	hosts  *hostBook     // likewise
 
 	unread  atomic.Int32  // UDP listeners that are not read yet
 	reading chan struct{} // closed when there are none; what is sent before would leave by another socket
@@ -151,6 +152,7 @@ func New(o Options) (*UA, error) {
 	}
 	u.ctx, u.cancel = context.WithCancelCause(context.Background())
 	u.patience, u.hurry = context.WithCancel(context.Background())
+	u.hosts = newHostBook(u)
 	u.expectReads()
 	u.wire()
 	return u, nil
