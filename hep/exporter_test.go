@@ -42,9 +42,9 @@ func invite(id string) call.WireMessage {
 }
 
 // ofCall is an INVITE of a call.
-func ofCall(id string) call.WireMessage {
-	m := invite(id)
-	m.Call = "call-" + id
+func ofCall() call.WireMessage {
+	m := invite("a")
+	m.Call = "call-a"
 	return m
 }
 
@@ -199,17 +199,17 @@ func TestQueueIsBounded(t *testing.T) {
 	e.Aim(&hep.Target{Address: "127.0.0.1:9", ID: 1})
 	r := &rig{Exporter: e, registry: registry}
 	for range 8192 {
-		r.Send(ofCall("a"))
+		r.Send(ofCall())
 	}
 	require.Zero(t, r.count(t, "dropped"))
-	r.Send(ofCall("a"))
+	r.Send(ofCall())
 	require.Equal(t, 1, r.count(t, "dropped"))
 
 	r.registry = prometheus.NewPedanticRegistry()
 	r.Exporter, err = hep.New(hep.Options{Registry: r.registry})
 	require.NoError(t, err)
 	r.Aim(&hep.Target{Address: "127.0.0.1:9", ID: 1})
-	large := ofCall("a")
+	large := ofCall()
 	large.Data = make([]byte, 1<<20)
 	for range 20 {
 		r.Send(large)
@@ -241,9 +241,9 @@ func TestStrangersLeaveRoom(t *testing.T) {
 			}
 			send(2*c.most, invite("stranger"))
 			require.Equal(t, c.most, r.count(t, "dropped"))
-			send(c.all-c.most, ofCall("a"))
+			send(c.all-c.most, ofCall())
 			require.Equal(t, c.most, r.count(t, "dropped"), "calls have theirs")
-			send(1, ofCall("a"))
+			send(1, ofCall())
 			require.Equal(t, c.most+1, r.count(t, "dropped"))
 		})
 	}

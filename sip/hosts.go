@@ -28,9 +28,9 @@ var errNoAddress = errors.New("sip: the name has no address")
 // somebody has answered. It has an entry for each name that was ever configured. It may be used from any goroutine.
 type hostBook struct {
 	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
-	// begin runs a look-up on a goroutine of its own; false: nothing is begun any more. ctx ends look-ups.
+	// begin runs a look-up on a goroutine of its own; false: nothing is begun any more. life is what look-ups end with.
 	begin func(f func()) bool
-	ctx   context.Context //nolint:containedctx // the user agent's own life
+	life  func() context.Context
 
 	mu    sync.Mutex
 	hosts map[string]*hostEntry
@@ -48,7 +48,7 @@ type hostEntry struct {
 // newHostBook returns a book whose look-ups are u's, and end when Close has no more patience.
 func newHostBook(u *UA) *hostBook {
 	return &hostBook{
-		ctx: u.patience, hosts: make(map[string]*hostEntry),
+		life: func() context.Context { return u.patience }, hosts: make(map[string]*hostEntry),
 		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
@@ -62,7 +62,7 @@ func (b *hostBook) lookUp(ctx context.Context, host string) ([]netip.Addr, error
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a.Unmap()}, nil
 	}
-	asking, wait := b.ask(host, time.Now())
+	asking, wait := b.ask(host, time.Now()) //nolint:contextcheck // others wait for it too
 	if asking != nil {
 		late := time.NewTimer(wait)
 		defer late.Stop()
@@ -114,7 +114,7 @@ func (b *hostBook) ask(host string, at time.Time) (asking <-chan struct{}, wait 
 
 // find looks a name up, and notes what it means.
 func (b *hostBook) find(host string, done chan struct{}) {
-	ctx, cancel := context.WithTimeout(b.ctx, lookUpWithin)
+	ctx, cancel := context.WithTimeout(b.life(), lookUpWithin)
 	defer cancel()
 	addrs, err := b.resolve(ctx, host)
 	if err == nil && len(addrs) == 0 {

@@ -21,7 +21,7 @@ var errNoServer = errors.New("no name server answers")
 func namesOf(resolve func(ctx context.Context, host string) ([]netip.Addr, error)) (b *hostBook, asked *atomic.Int64) {
 	asked = new(atomic.Int64)
 	return &hostBook{
-		ctx: context.Background(), hosts: make(map[string]*hostEntry), begin: func(f func()) bool { go f(); return true },
+		life: context.Background, hosts: make(map[string]*hostEntry), begin: func(f func()) bool { go f(); return true },
 		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			asked.Add(1)
 			return resolve(ctx, host)

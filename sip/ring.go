@@ -120,6 +120,9 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	defer u.tasks.leave()
+	if o.heard == nil {
+		o.heard = func() {}
+	}
 	r := &ringing{
 		ua: u, o: o, byes: make(map[string]time.Time), acks: make(map[string]*sipmsg.Request),
 		challenges: make(map[int]challenge),
@@ -246,9 +249,7 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
 			silent = nil
-			if r.o.heard != nil {
-				r.o.heard()
-			}
+			r.o.heard()
 			switch {
 			case res.IsProvisional():
 				r.provisional(res)

@@ -107,7 +107,7 @@ func New(o Options) (*UA, error) {
 		sentry: newSentry(o.limits, o.Abuse, m),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
-	u.door, u.known = u.admit, u.acquainted
+	u.door, u.known, u.hosts = u.admit, u.acquainted, newHostBook(u)
 	if _, err := rand.Read(u.tagKey[:]); err != nil {
 		return nil, fmt.Errorf("make a key for tags: %w", err)
 	}
@@ -152,7 +152,6 @@ func New(o Options) (*UA, error) {
 	}
 	u.ctx, u.cancel = context.WithCancelCause(context.Background())
 	u.patience, u.hurry = context.WithCancel(context.Background())
-	u.hosts = newHostBook(u)
 	u.expectReads()
 	u.wire()
 	return u, nil
