@@ -145,7 +145,7 @@ func (t *trunk) route(number string) (call.Next, bool) {
 }
 
 // errTwin: two numbers of a trunk are one.
-var errTwin = errors.New("sip: the same number, written in two ways, leads to two places")
+var errTwin = errors.New("the same number, written in two ways, leads to two places")
 
 // CheckNumbers tells why a trunk's numbers cannot be told apart; nil if they can, or lead to the same place. Without
 // rules for numbers each is another.
