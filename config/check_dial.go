@@ -72,10 +72,16 @@ func (r *reader) checkListens(path string, a TrunkAddress) {
 // checkOutside: a number that the file has called is one that a rule allows.
 func (r *reader) checkOutside(path, number string) {
 	plain := strings.Trim(strings.TrimPrefix(number, "+"), "0123456789") == ""
-	if plain && slices.ContainsFunc(r.cfg.Dial, func(d Dial) bool {
-		return d.Prefix != "" && strings.HasPrefix(number, d.Prefix)
-	}) || r.lost["dial"] {
+	allows := func(d Dial) bool { return d.allows(number) }
+	if plain && slices.ContainsFunc(r.cfg.Dial, allows) || r.lost["dial"] {
 		return
 	}
 	r.report(path, quote(number)+", which nothing in dial allows", "a number that begins with a prefix of dial")
+}
+
+// allows tells whether a number is one of the rule's: one of abroad, which begins with 00, only if its prefix begins so too.
+func (d Dial) allows(number string) bool {
+	const abroad = "00"
+	return d.Prefix != "" && strings.HasPrefix(number, d.Prefix) &&
+		(!strings.HasPrefix(number, abroad) || strings.HasPrefix(d.Prefix, abroad))
 }

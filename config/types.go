@@ -240,7 +240,7 @@ const (
 
 // Dial is one kind of number that the hotline may call. None: it never calls out.
 type Dial struct {
-	Prefix  string // of the number: a + or none, then digits
+	Prefix  string // of the number: a + or none, then digits; of numbers that begin with 00 only if it begins so too
 	Through string // the trunk's name; of several, the first
 	// Ways are the trunks, where key through has more than one name: those of a group share the calls, and the next group
 	// has what they do not take. Else nil.

@@ -41,6 +41,13 @@ func invite(id string) call.WireMessage {
 	}
 }
 
+// ofCall is an INVITE of a call.
+func ofCall() call.WireMessage {
+	m := invite("a")
+	m.Call = "call-a"
+	return m
+}
+
 // ok is our answer to it.
 func ok(id string) call.WireMessage {
 	m := invite(id)
@@ -202,22 +209,66 @@ func TestQueueIsBounded(t *testing.T) {
 	e.Aim(&hep.Target{Address: "127.0.0.1:9", ID: 1})
 	r := &rig{Exporter: e, registry: registry}
 	for range 8192 {
-		r.Send(invite("a"))
+		r.Send(ofCall())
 	}
 	require.Zero(t, r.count(t, "dropped"))
-	r.Send(invite("a"))
+	r.Send(ofCall())
 	require.Equal(t, 1, r.count(t, "dropped"))
 
 	r.registry = prometheus.NewPedanticRegistry()
 	r.Exporter, err = hep.New(hep.Options{Registry: r.registry})
 	require.NoError(t, err)
 	r.Aim(&hep.Target{Address: "127.0.0.1:9", ID: 1})
-	large := invite("a")
+	large := ofCall()
 	large.Data = make([]byte, 1<<20)
 	for range 20 {
 		r.Send(large)
 	}
 	require.Equal(t, 4, r.count(t, "dropped"), "of 20 MiB, 16 are kept")
+}
+
+// A flood of what belongs to no call takes half of the room, in number and in octets, and leaves the other to calls; what was
+// sent is room again.
+func TestStrangersLeaveRoom(t *testing.T) {
+	t.Parallel()
+	large := make([]byte, 1<<20)
+	for name, c := range map[string]struct {
+		data      []byte
+		most, all int
+	}{"number": {invite("a").Data, 4096, 8192}, "octets": {large, 8, 16}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &rig{registry: prometheus.NewPedanticRegistry()}
+			var err error
+			r.Exporter, err = hep.New(hep.Options{Registry: r.registry})
+			require.NoError(t, err)
+			r.Aim(&hep.Target{Address: "127.0.0.1:9", ID: 1})
+			send := func(n int, m call.WireMessage) {
+				for range n {
+					m.Data = c.data
+					r.Send(m)
+				}
+			}
+			send(2*c.most, invite("stranger"))
+			require.Equal(t, c.most, r.count(t, "dropped"))
+			send(c.all-c.most, ofCall())
+			require.Equal(t, c.most, r.count(t, "dropped"), "calls have theirs")
+			send(1, ofCall())
+			require.Equal(t, c.most+1, r.count(t, "dropped"))
+		})
+	}
+	s, _ := testkit.StartHEPServer(t, "127.0.0.1:0")
+	r := run(t, nil)
+	r.Aim(&hep.Target{Address: s.Addr, ID: 1, Full: true})
+	for sent := 0; sent < 3*4096; sent += 2048 {
+		for range 2048 {
+			r.Send(invite("stranger"))
+		}
+		testkit.Within(t, testkit.Patience, "they are sent", func() bool {
+			return r.count(t, "sent")+r.count(t, "failed") == sent+2048
+		})
+	}
+	require.Zero(t, r.count(t, "dropped"))
 }
 
 // What is too large for a datagram is dropped, and what waits behind it is sent. At the end what waits is sent too.

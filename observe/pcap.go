@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,74 +30,118 @@ var ErrNoCall = errors.New("observe: no such call in progress")
 
 // Pcap writes what a call says from now on to w, until ctx is done, the call is over, w fails or 64 MiB were written: SIP
 // messages as a call.WireMessage has them, numbers in full, and the RTP and RTCP of its legs as it is on the wire, encrypted
-// if it is there; the keys to that are not written. began is called once packets are taken. It returns how many packets were
-// written. Errors: ErrNoCall, ErrBusy; w's.
+// if it is there; the keys to that are not written. A packet says how many before it are missing (epb_dropcount), the last one
+// has a comment that says why there are no more. began is called once packets are taken. Errors: ErrNoCall, ErrBusy; w's.
 //
 // The format is pcapng, of IP packets whose headers are made up: a message over TCP is one segment, whatever it was parted
 // into, and of a connection that we made our address is the unspecified one, since it is not known. A message over TLS or a
 // WebSocket is in clear and has no IP below it, in which no reader would look for SIP: it is of the link type by which
-// Wireshark exports messages. The end of the file tells how many packets there was no room for.
-func (h *Hub) Pcap(ctx context.Context, id string, w io.Writer, began func()) (written int, err error) {
+// Wireshark exports messages.
+func (h *Hub) Pcap(ctx context.Context, id string, w io.Writer, began func()) (done call.Capture, err error) {
 	if len(h.o.StreamsOf(id)) == 0 {
-		return 0, ErrNoCall
+		return done, ErrNoCall
 	}
 	select {
 	case h.all <- struct{}{}:
 		defer func() { <-h.all }()
 	default:
-		return 0, ErrBusy
+		return done, ErrBusy
 	}
-	c := &collector{h: h, id: id, messages: make(chan call.WireMessage, waiting), rtp: media.NewCapture()}
+	c := &collector{
+		h: h, id: id, messages: make(chan call.WireMessage, waiting), strays: make(chan call.WireMessage, waiting), rtp: media.NewCapture(),
+	}
 	defer h.o.Observe(c.show)()
 	defer c.release()
 	c.attach()
 	began()
 	file, err := newFile(w)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
+	done.End, err = c.run(ctx, file)
+	done.Packets, done.Missed, done.Unsure = file.packets, file.missed, int(c.unsure.Load())
+	if err == nil {
+		err = file.end(done)
+	}
+	if err != nil {
+		done.End = ""
+		return done, fmt.Errorf("write a capture of call %s: %w", id, err)
+	}
+	return done, nil
+}
+
+// run collects until there is a reason not to.
+func (c *collector) run(ctx context.Context, file *file) (call.CaptureEnd, error) {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
 	for last := time.Now(); file.octets < mostFile; {
-		done := false
+		var end call.CaptureEnd
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			done = true
+			end = call.CaptureStopped
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				end = call.CaptureTimeOver
+			}
 		}
 		if c.attach() {
 			last = time.Now()
+		} else if time.Since(last) > afterEnd {
+			end = call.CaptureCallOver
 		}
 		if err := c.collect(file); err != nil {
-			return file.packets, err
+			return "", err
 		}
-		if done || time.Since(last) > afterEnd {
-			break
+		if end != "" {
+			return end, nil
 		}
 	}
-	return file.packets, file.end()
+	return call.CaptureFull, nil
 }
 
 // collector gathers what belongs to one call.
 type collector struct {
 	h        *Hub
 	id       string
-	messages chan call.WireMessage
+	messages chan call.WireMessage // of the call
+	strays   chan call.WireMessage // of no call as yet: it may be a new leg's. A flood of them takes no room of the others
 	missed   atomic.Int64
+	unsure   atomic.Int64
 	rtp      *media.Capture
 	streams  []media.Capturing // that it has
 }
 
 // show is on the way of every SIP message.
 func (c *collector) show(m call.WireMessage) {
-	if m.Call != "" && m.Call != c.id || m.CallID == "" {
+	into, lost := c.messages, &c.missed
+	switch {
+	case m.CallID == "":
+		return
+	case m.Call == "" && opensDialog(m.Data):
+		into, lost = c.strays, &c.unsure
+	case m.Call != c.id:
 		return
 	}
-	select { // of no call as yet it may be a new leg of this one
-	case c.messages <- m:
+	select {
+	case into <- m:
 	default:
-		c.missed.Add(1)
+		lost.Add(1)
 	}
+}
+
+// opensDialog tells whether a message is of a method that a leg may begin with. A request has it at its beginning, whatever
+// is in the rest; an answer in its CSeq.
+func opensDialog(message []byte) bool {
+	if !bytes.HasPrefix(message, []byte("SIP/2.0 ")) {
+		return bytes.HasPrefix(message, []byte("INVITE "))
+	}
+	for line := range bytes.Lines(message) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if bytes.EqualFold(bytes.TrimSpace(name), []byte("CSeq")) {
+			return bytes.HasSuffix(bytes.TrimSpace(value), []byte("INVITE"))
+		}
+	}
+	return false
 }
 
 // attach captures the call's streams; false: it has none any more.
@@ -120,22 +165,25 @@ func (c *collector) release() {
 // collect writes what was gathered since the last time, in the order of the wire.
 func (c *collector) collect(f *file) error {
 	var all []frame
-	for n := len(c.messages); n > 0; n-- {
-		m := <-c.messages
-		if m.Call == c.id || c.h.o.CallOf(m.CallID) == c.id {
-			all = append(all, frame{m.At, carrierOf(m.Transport), source(m.Received, m.Remote, m.Local), source(m.Received, m.Local, m.Remote), m.Data})
+	for _, queue := range []chan call.WireMessage{c.messages, c.strays} {
+		for n := len(queue); n > 0; n-- {
+			m := <-queue
+			if m.Call == c.id || c.h.o.CallOf(m.CallID) == c.id {
+				all = append(all, frame{m.At, carrierOf(m.Transport), source(m.Received, m.Remote, m.Local), source(m.Received, m.Local, m.Remote), m.Data})
+			}
 		}
 	}
-	f.missed += c.missed.Swap(0)
-	f.missed += int64(c.rtp.Take(func(p media.Captured) {
+	missed := int(c.missed.Swap(0))
+	missed += c.rtp.Take(func(p media.Captured) {
 		all = append(all, frame{p.At, inDatagram, source(p.Received, p.Remote, p.Local), source(p.Received, p.Local, p.Remote), slices.Clone(p.Data)})
-	}))
+	})
 	slices.SortStableFunc(all, func(a, b frame) int { return a.at.Compare(b.at) })
 	for _, one := range all {
 		if err := f.write(one); err != nil {
-			return fmt.Errorf("write a capture of call %s: %w", c.id, err)
+			return err
 		}
 	}
+	f.missed += missed // they came after those that there was room for
 	return f.flush()
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
+
+	"hotline/call"
 )
 
 // carrier is what a packet came in.
@@ -50,7 +52,12 @@ type file struct {
 	upper   int                          // the interface of linkUpper; 0: none yet
 	packets int
 	octets  int
-	missed  int64
+	missed  int // so far
+	told    int // of them, in the packets so far
+	// last is the packet that is not written yet, as it may be the one that says why there are no more.
+	last     []byte
+	lastInfo gopacket.CaptureInfo
+	lastMore pcapgo.NgPacketOptions
 }
 
 const (
@@ -118,10 +125,53 @@ func (f *file) writeUpper(p frame) error {
 	return f.put(p.at, f.upper, upper(nil, p.from, p.to, p.data))
 }
 
+// put keeps a packet to be written next.
 func (f *file) put(at time.Time, on int, b []byte) error {
+	if err := f.out(); err != nil {
+		return err
+	}
 	f.packets++
 	f.octets += len(b)
-	return f.w.WritePacket(gopacket.CaptureInfo{Timestamp: at, CaptureLength: len(b), Length: len(b), InterfaceIndex: on}, b)
+	f.last = append(f.last[:0], b...)
+	f.lastInfo = gopacket.CaptureInfo{Timestamp: at, CaptureLength: len(b), Length: len(b), InterfaceIndex: on}
+	f.lastMore = pcapgo.NgPacketOptions{}
+	if lost := uint64(f.missed - f.told); lost > 0 { //nolint:gosec // missed only grows
+		f.lastMore.DropCount, f.told = &lost, f.missed
+	}
+	return nil
+}
+
+// out writes the packet that waits.
+func (f *file) out() error {
+	if len(f.last) == 0 {
+		return nil
+	}
+	return f.w.WritePacketWithOptions(f.lastInfo, f.last, f.lastMore)
+}
+
+// ends are the words for them in a file.
+var ends = map[call.CaptureEnd]string{
+	call.CaptureCallOver: "the call is over", call.CaptureTimeOver: "the time asked for is over",
+	call.CaptureFull: "it is as large as one may be, the call goes on", call.CaptureStopped: "it was stopped, the call may go on",
+}
+
+// end writes what waits, with the word why there is no more, and what a reader of the whole should know.
+func (f *file) end(done call.Capture) error {
+	word := fmt.Sprintf("The capture ends here: %s. Of the call %d packets are missing", ends[done.End], done.Missed)
+	if done.Unsure > 0 {
+		word += fmt.Sprintf("; %d SIP messages of no call were not looked at", done.Unsure)
+	}
+	f.lastMore.Comments = []string{word + "."}
+	err := f.out()
+	if err == nil {
+		err = f.w.WriteInterfaceStats(0, pcapgo.NgInterfaceStatistics{
+			LastUpdate: time.Now(), PacketsReceived: uint64(done.Packets + done.Missed), PacketsDropped: uint64(done.Missed), //nolint:gosec // counts
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return f.flush()
 }
 
 // header is the packet's of IP, and what follows it.
@@ -150,18 +200,6 @@ func header(p frame) (network, next gopacket.SerializableLayer) {
 	u := &layers.UDP{SrcPort: layers.UDPPort(p.from.Port()), DstPort: layers.UDPPort(p.to.Port())}
 	_ = u.SetNetworkLayerForChecksum(under) // likewise
 	return network, u
-}
-
-// end writes how many packets there were, and how many of them are not in the file (isb_ifdrop of a pcapng's interface
-// statistics), and hands on all.
-func (f *file) end() error {
-	all := pcapgo.NgInterfaceStatistics{
-		LastUpdate: time.Now(), PacketsReceived: uint64(f.packets) + uint64(f.missed), PacketsDropped: uint64(f.missed), //nolint:gosec // none is negative
-	}
-	if err := f.w.WriteInterfaceStats(0, all); err != nil {
-		return fmt.Errorf("end a capture: %w", err)
-	}
-	return f.flush()
 }
 
 // flush hands on what was written.

@@ -31,17 +31,20 @@ func TestPcapTellsWhatItLacks(t *testing.T) {
 		w := &wire{show: make(map[int]func(call.WireMessage))}
 		var legs atomic.Pointer[[]media.Stream]
 		legs.Store(&[]media.Stream{&leg{}})
-		n, err := calling(w, &legs).Pcap(t.Context(), "c1", &file, func() {
+		done, err := calling(w, &legs).Pcap(t.Context(), "c1", &file, func() {
 			m := over("leg-a", "TCP", "INVITE", false)
+			m.Call = "c1"
 			m.Local, m.Remote = netip.AddrPort{}, netip.MustParseAddrPort("192.0.2.9:5060")
 			w.say(m)
 			for range most - 1 + more {
-				w.say(over("leg-b", "UDP", "OPTIONS", true))
+				one := over("leg-b", "UDP", "OPTIONS", true)
+				one.Call = "c1"
+				w.say(one)
 			}
 			legs.Store(nil)
 		})
 		require.NoError(t, err)
-		require.Equal(t, most, n)
+		require.Equal(t, []int{most, more}, []int{done.Packets, done.Missed})
 	})
 	r, err := pcapgo.NewNgReader(bytes.NewReader(file.Bytes()), pcapgo.DefaultNgReaderOptions)
 	require.NoError(t, err)
@@ -77,10 +80,10 @@ func TestPcapOfWhatWasInside(t *testing.T) {
 		var legs atomic.Pointer[[]media.Stream]
 		legs.Store(&[]media.Stream{&leg{}})
 		h := calling(w, &legs)
-		n, err := h.Pcap(t.Context(), "c1", &file, func() {
+		done, err := h.Pcap(t.Context(), "c1", &file, func() {
 			say := func(transport, start string, port uint16, received bool) {
 				m := over("leg-a", transport, start, received)
-				m.Local = netip.AddrPortFrom(m.Local.Addr(), port)
+				m.Local, m.Call = netip.AddrPortFrom(m.Local.Addr(), port), "c1"
 				w.say(m)
 				time.Sleep(time.Millisecond) // of synctest: they are written in the order of their times
 			}
@@ -90,12 +93,13 @@ func TestPcapOfWhatWasInside(t *testing.T) {
 			say("WSS", "UPDATE", 443, true)
 			say("TCP", "BYE", 5060, false)
 			four := over("leg-a", "TLS", "MESSAGE", true)
+			four.Call = "c1"
 			four.Local, four.Remote = netip.MustParseAddrPort("192.0.2.1:5061"), netip.MustParseAddrPort("[::ffff:192.0.2.9]:40000")
 			w.say(four)
 			legs.Store(nil)
 		})
 		require.NoError(t, err)
-		require.Equal(t, 6, n)
+		require.Equal(t, 6, done.Packets)
 	})
 	got := tshark(t, file.Bytes(), "-T", "fields", "-E", "separator=|", "-e", "sip.Method", "-e", "ipv6.src",
 		"-e", "exported_pdu.ipv6_src", "-e", "exported_pdu.ipv4_src", "-e", "exported_pdu.src_port", "-e", "exported_pdu.dst_port",

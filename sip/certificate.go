@@ -42,6 +42,7 @@ type certificate struct {
 	listener   string // as it is configured
 	now        atomic.Pointer[shown]
 	seen, told filesSeen // of run alone: how the files were at the last look, and when they were last judged
+	judged     *shown    // likewise: what was in force then
 }
 
 // shown is a certificate, and the files it was read from. It is immutable.
@@ -106,6 +107,9 @@ func newCertificates(ls []Listener, m *metrics, log *zap.Logger) (*certificates,
 		return nil, err
 	}
 	all.put(next)
+	for c, one := range next {
+		c.judged = one
+	}
 	return all, nil
 }
 
@@ -143,18 +147,32 @@ func (a *certificates) put(next map[*certificate]*shown) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for c, one := range next {
-		old := c.now.Swap(one)
-		a.metrics.certs.WithLabelValues(certificateLoaded).Inc()
-		a.metrics.expires.WithLabelValues(c.listener).Set(float64(one.Leaf.NotAfter.Unix()))
-		fields := []zap.Field{
-			zap.String("listener", c.listener), zap.String("file", one.file), zap.String("subject", one.Leaf.Subject.String()),
-			zap.Time("until", one.Leaf.NotAfter),
-		}
-		if one.Leaf.NotAfter.Before(time.Now()) {
-			a.log.Warn("certificate of a listener is out of date: put another in its file", fields...)
-		} else if old != nil && !old.Leaf.Equal(one.Leaf) {
-			a.log.Info("certificate of a listener exchanged", fields...)
-		}
+		a.putLocked(c, one)
+	}
+}
+
+// replace puts one in force that was read for what is in force as old. It does nothing where that is not in force any more:
+// a reload has named other files meanwhile, and has read them.
+func (a *certificates) replace(c *certificate, old, one *shown) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if c.now.Load() == old {
+		a.putLocked(c, one)
+	}
+}
+
+func (a *certificates) putLocked(c *certificate, one *shown) {
+	old := c.now.Swap(one)
+	a.metrics.certs.WithLabelValues(certificateLoaded).Inc()
+	a.metrics.expires.WithLabelValues(c.listener).Set(float64(one.Leaf.NotAfter.Unix()))
+	fields := []zap.Field{
+		zap.String("listener", c.listener), zap.String("file", one.file), zap.String("subject", one.Leaf.Subject.String()),
+		zap.Time("until", one.Leaf.NotAfter),
+	}
+	if one.Leaf.NotAfter.Before(time.Now()) {
+		a.log.Warn("certificate of a listener is out of date: put another in its file", fields...)
+	} else if old != nil && !old.Leaf.Equal(one.Leaf) {
+		a.log.Info("certificate of a listener exchanged", fields...)
 	}
 }
 
@@ -180,6 +198,9 @@ func (a *certificates) run(ctx context.Context, every time.Duration) error {
 
 func (a *certificates) lookAt(c *certificate) {
 	before, old := c.seen, c.now.Load()
+	if old != c.judged { // a reload's, which may have read the files before they were changed
+		c.told, c.judged = filesSeen{}, old
+	}
 	c.seen = look(old.file, old.key)
 	if c.seen != before || c.seen == c.told {
 		return
@@ -191,5 +212,6 @@ func (a *certificates) lookAt(c *certificate) {
 		a.log.Error("changed certificate not taken, the one before stays in force", zap.Error(err))
 		return
 	}
-	a.put(map[*certificate]*shown{c: next})
+	c.judged = next
+	a.replace(c, old, next)
 }

@@ -78,6 +78,39 @@ func TestTLSCertificateReloaded(t *testing.T) {
 	p.served()
 }
 
+// A reload that names other files is not undone by a look at those before, which was under way; and what it read before
+// the files were changed does not stay in force.
+func TestTLSCertificateReloadedMeanwhile(t *testing.T) {
+	t.Parallel()
+	id := newPEM(t, "first")
+	r := newRig(t, listensTLS(id, func(o *Options) { o.looks = time.Hour }))
+	c := r.certificates.list[0]
+	old := c.now.Load()
+	id.write("first's next", time.Hour)
+	seen, err := c.read(old.file, old.key)
+	require.NoError(t, err)
+	other := newPEM(t, "other")
+	listen := slices.Clone(r.o.Listen)
+	listen[2].Certificate, listen[2].Key = other.cert, other.key
+	put, err := r.Reload(Settings{Listen: listen})
+	require.NoError(t, err)
+	put()
+	r.certificates.replace(c, old, seen)
+	require.Equal(t, "other", nameAt(t, r.tls()))
+
+	put, err = r.Reload(Settings{Listen: listen})
+	require.NoError(t, err)
+	other.write("other's next", time.Hour)
+	look := func() { r.certificates.lookAt(c) } // nobody else does, for an hour
+	look()
+	look()
+	require.Equal(t, "other's next", nameAt(t, r.tls()))
+	put()
+	require.Equal(t, "other", nameAt(t, r.tls()), "as it was when it was read")
+	look()
+	require.Equal(t, "other's next", nameAt(t, r.tls()))
+}
+
 // One that cannot be served with is told at the start, by what it is for. One whose time is over is shown all the same.
 func TestTLSCertificateAtStart(t *testing.T) {
 	t.Parallel()

@@ -105,18 +105,6 @@ func (c *conns) bound(l limits) {
 	c.l.perHost, c.l.reserved = l.perHost, l.reserved
 }
 
-// endHost ends the connections of a host, each of whose reader notices.
-func (c *conns) endHost(host netip.Addr) {
-	host = hostOf(host)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, t := range c.open {
-		if hostOf(t.peer.Addr()) == host {
-			_ = t.Conn.Close() // the peer may have closed it first
-		}
-	}
-}
-
 func (c *conns) remove(t *trackedConn) {
 	c.mu.Lock()
 	current := c.open[t.key()] == t
@@ -132,21 +120,6 @@ func (c *conns) remove(t *trackedConn) {
 	if current {
 		c.onClose(t.transport, t.peer)
 	}
-}
-
-// closeAll ends every connection, and with it the goroutine that reads it.
-func (c *conns) closeAll() {
-	c.mu.Lock()
-	all := make([]*trackedConn, 0, len(c.open))
-	for _, t := range c.open {
-		all = append(all, t)
-	}
-	c.mu.Unlock()
-	var closing sync.WaitGroup
-	for _, t := range all { // at once: TLS says good-bye first, for which a peer that does not read is waited for
-		closing.Go(func() { _ = t.Close() }) // the peer may have closed it first
-	}
-	closing.Wait()
 }
 
 // trackedListener hands out connections that conns knows of, as far as its limits allow.
@@ -191,13 +164,13 @@ func (l *trackedListener) track(c net.Conn) (t *trackedConn, why string) {
 		return nil, dropConn
 	}
 	t = &trackedConn{
-		Conn: c, transport: l.transport, peer: unmap(ap), conns: l.conns, accepted: time.Now(), gone: make(chan struct{}),
+		Conn: c, raw: c, transport: l.transport, peer: unmap(ap), conns: l.conns, accepted: time.Now(), gone: make(chan struct{}),
 	}
 	t.ours, _ = addrPortOf(c.LocalAddr())
 	if l.wrap != nil {
 		t.Conn, t.shake = l.wrap(c)
 		if framed, ok := t.Conn.(*wsConn); ok {
-			t.in.whole, framed.controlled = true, t.hold
+			t.in.whole, framed.came = true, t.hold
 		}
 	}
 	t.endures(l.conns.l.first)
@@ -208,6 +181,7 @@ func (l *trackedListener) track(c net.Conn) (t *trackedConn, why string) {
 // how long it is read from for nothing: sipgo's reader alone calls Read.
 type trackedConn struct {
 	net.Conn
+	raw       net.Conn // the socket, beneath what the transport has around it
 	transport string
 	peer      netip.AddrPort
 	ours      netip.AddrPort
@@ -231,11 +205,21 @@ func (t *trackedConn) endures(d time.Duration) {
 }
 
 // Read returns one message that sipgo's parser reads, whole; what is none is refused. It fails when the connection
-// does, and where a stream cannot be cut into messages any more. b is larger than any message.
+// does, and where a stream cannot be cut into messages any more; then the connection is closed. b is larger than any
+// message.
 func (t *trackedConn) Read(b []byte) (int, error) {
+	n, err := t.message(b)
+	if err != nil {
+		t.part()
+	}
+	return n, err
+}
+
+// message is Read, which leaves the connection open.
+func (t *trackedConn) message(b []byte) (int, error) {
 	for {
 		f, ok := t.in.next()
-		if ok {
+		if ok && !t.in.whole { // a WebSocket holds each frame by itself: there are those that make no message
 			t.hold()
 		}
 		switch {
@@ -325,7 +309,7 @@ func (t *trackedConn) writeSoon(b []byte) error {
 	defer t.unsent.Add(-1)
 	for limit := time.Now().Add(writeSoonIn); !t.writing.TryLock(); {
 		if !time.Now().Before(limit) || !pause(time.Millisecond, t.gone) {
-			_ = t.Conn.Close() // ends the other write too, or the next would wait again
+			t.cut() // ends the other write too, or the next would wait again
 			return fmt.Errorf("write to %s, which does not read: %w", t.peer, os.ErrDeadlineExceeded)
 		}
 	}
@@ -345,21 +329,9 @@ func (t *trackedConn) write(b []byte, within time.Duration) (int, error) {
 	}
 	n, err := t.Conn.Write(b)
 	if err != nil {
-		_ = t.Conn.Close() // its reader notices, and tells: the writer may hold locks that this takes
+		t.cut() // its reader notices, and tells: the writer may hold locks that this takes
 		return n, err
 	}
 	t.wrote(b, at)
 	return n, nil
-}
-
-func (t *trackedConn) Close() error {
-	err := t.Conn.Close()
-	if t.shake != nil {
-		err = nil // the good-bye of TLS does not reach who has gone before, which is no fault
-	}
-	t.once.Do(func() {
-		close(t.gone)
-		t.conns.remove(t)
-	})
-	return err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 )
 
@@ -104,4 +105,39 @@ func TestStrangersWaitOverTCP(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, ask(20, 5, 15, 2), 500*time.Millisecond)
 	ask(1, 1, 100, 1) // a trunk, which would have to wait beyond the test's patience
+}
+
+// Every frame that a stranger sends counts as a message, as each costs us as much: also one that is empty, or has line ends
+// only, and each fragment of one.
+func TestWebSocketStrangersWait(t *testing.T) {
+	t.Parallel()
+	const each, burst, sent = 20, 5, 15
+	for name, empty := range map[string]ws.Frame{
+		"pings": ws.NewPingFrame(nil), "pongs": ws.NewPongFrame(nil), "nothing": ws.NewTextFrame(nil),
+		"line ends": ws.NewTextFrame([]byte("\r\n")), "fragments": ws.NewFrame(ws.OpContinuation, false, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, listensWS(t, func(o *Options) {
+				unlimited(o)
+				o.limits.each, o.limits.eachBurst = each, burst
+			}))
+			p := newWSPeer(t, r, "ws")
+			b := p.conn.(*browser)
+			last := ws.OpText
+			if !empty.Header.OpCode.IsControl() && !empty.Header.Fin {
+				b.frame(t, ws.MaskFrame(ws.NewFrame(ws.OpText, false, nil)))
+				last = ws.OpContinuation
+			}
+			begun := time.Now()
+			for range sent {
+				b.frame(t, ws.MaskFrame(empty))
+			}
+			options := p.dialog(testNumber).message("OPTIONS", 1, newBranch(), "")
+			b.frame(t, ws.MaskFrame(ws.NewFrame(last, true, []byte(options))))
+			p.status("OPTIONS", 200)
+			require.GreaterOrEqual(t, time.Since(begun), (sent-burst)*time.Second/each)
+			require.Zero(t, r.dropsOf(t))
+		})
+	}
 }

@@ -97,25 +97,32 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 		target.UriParams.Add("transport", name)
 	}
 	us := nameAddr("", &from)
-	return u.invite(ctx, outgoing{
+	began, heard := time.Now(), false
+	l, err := u.invite(ctx, outgoing{
 		target: target, from: us, to: nameAddr("", &to), hop: h, call: r.CallID,
 		// Our own number: what the caller's phone said of theirs is theirs (RFC 3325 section 5).
 		headers:  []sipmsg.Header{sipmsg.NewHeader("P-Asserted-Identity", us)},
 		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
-		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within,
+		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within, heard: func() { heard = true },
 	})
+	failed, _ := errors.AsType[*call.RingError](err)
+	switch at := parsePeer(h.dest).Addr(); {
+	case failed != nil && carriersFault(failed), !heard && time.Since(began) >= silentWithin*u.o.T1:
+		// Another of its addresses may serve the next call (RFC 3263 section 4.3).
+		u.hosts.silent(host, at)
+	case heard:
+		u.hosts.answered(host, at)
+	}
+	return l, err
 }
-
-// lookUpWithin bounds the look-up of a trunk's name.
-const lookUpWithin = 5 * time.Second
 
 // errNoListener: no listener of ours speaks the trunk's transport and kind of address.
 var errNoListener = errors.New("sip: no listener of the trunk's transport")
 
-// wayOut is the way to a trunk: an address of its host, and which of our sockets goes there.
+// wayOut is the way to a trunk: an address of its host, beginning where it has answered, and which of our sockets goes there.
 func (u *UA) wayOut(ctx context.Context, t *trunk) (hop, error) {
 	host, port := t.out.hostPort()
-	addrs, err := lookUp(ctx, host)
+	addrs, err := u.hosts.lookUp(ctx, host)
 	if err != nil {
 		return hop{}, fmt.Errorf("look up trunk %s: %w", t.name, err)
 	}

@@ -299,3 +299,33 @@ func TestMayDial(t *testing.T) {
 		require.Equal(t, want, [2]bool{ever, now}, number)
 	}
 }
+
+// A rule for trunk calls at home, which begin with 0, calls nobody abroad, whoever asks: an agent's phone, by INVITE or REFER
+// (reach), a booking of a callback (MayDial), the duty list and the callback itself (Dial). A caller from there is shown with
+// 00 by whoever writes numbers so. A rule that says 00 does.
+func TestDialAbroad(t *testing.T) {
+	t.Parallel()
+	r, p, _ := dialRig(t, TrunkOut{From: "96777"}, rule("0"), rule("1"))
+	n := &Numbering{Shown: FormNational}
+	dear := n.shown("+882123456789")
+	require.Equal(t, "00882123456789", dear)
+	phone := netip.MustParseAddr("127.0.0.1")
+	for _, number := range []string{dear, "00", "000", "0008613912345678"} {
+		refusedFor(t, next(t, r.outside(t.Context(), number)), call.CauseForbidden)
+		ever, now := r.MayDial(number)
+		require.False(t, ever || now, number)
+		at, why := r.reach("8001", phone, number)
+		require.Equal(t, call.CauseNotFound, why, number)
+		require.Zero(t, at)
+	}
+	p.silence(50*time.Millisecond, "INVITE")
+	for _, number := range []string{n.shown("+862887654321"), "0", "01"} {
+		ever, now := r.MayDial(number)
+		require.True(t, ever && now, number)
+	}
+	abroad, err := newDialPlan([]DialRule{rule("0"), rule("00882")}, r.plan().trunks)
+	require.NoError(t, err)
+	require.Equal(t, "00882", abroad.find(dear).Prefix)
+	require.Nil(t, abroad.find("00442071234567"))
+	require.Equal(t, "0", abroad.find("02887654321").Prefix)
+}

@@ -12,7 +12,8 @@ import (
 // DialRule allows numbers outside to be called: those that begin with Prefix, through a trunk or one of several. Of several
 // rules the one with the longest prefix is the number's, and its bounds are the number's bounds.
 type DialRule struct {
-	// Prefix of the numbers: a + or none, then digits.
+	// Prefix of the numbers: a + or none, then digits. Numbers that begin with 00 are abroad, where calls cost most: they
+	// have only the rules whose prefix begins so, and not one for 0, which is trunk calls at home.
 	Prefix string
 	// Trunk is the name of one of Options.Trunks, which must have Out. It is not looked at where there is Through.
 	Trunk string
@@ -96,11 +97,21 @@ func (p *dialPlan) find(n string) *dialRule {
 		return nil
 	}
 	for _, r := range p.rules {
-		if strings.HasPrefix(n, r.Prefix) {
+		if r.has(n) {
 			return r
 		}
 	}
 	return nil
+}
+
+// abroad is the international prefix of the numbering plan that numbers are written by (ITU-T E.164; see Numbering). A +
+// begins no other number's prefix.
+const abroad = "00"
+
+// has reports whether a number is one of the rule's. What a trunk wrote with a + may be shown with 00 (FormNational), so that
+// a caller would choose the rule.
+func (r *DialRule) has(n string) bool {
+	return strings.HasPrefix(n, r.Prefix) && (!strings.HasPrefix(n, abroad) || strings.HasPrefix(r.Prefix, abroad))
 }
 
 // number reports whether s is a + or none, then digits.

@@ -20,7 +20,8 @@
 //
 // A trunk is known by its address, by what its carrier was told to call (trunk_register.go, trunk_binding.go), or by
 // digest (trunk_login.go). Numbers outside go by the trunks that a rule of dialplan.go names, in the order of failover.go;
-// trunk_ping.go says which are down, trunk_calls.go which are full, and numbering.go how numbers are written.
+// trunk_ping.go says which are down, trunk_calls.go which are full, hosts.go which of a trunk's addresses serves, and
+// numbering.go how numbers are written.
 //
 // Strangers, which is everybody but trunks, the hosts of registered phones, and those where a password was proved lately
 // (homes.go), may have a bounded share of everything (limits), and nothing is remembered of what they asked once it is
@@ -34,6 +35,6 @@
 // block. The tables of legs, connections and bindings have a mutex each, a leaf in the order of locks.
 // A leg has one timer, of its session, and no goroutine: what is due then runs in UA.background.
 // Everything that outlives its caller (resending a 200, the BYE of a leg that ended, a CANCEL that waits for
-// its answer, the NOTIFYs of a transfer) runs in UA.background, and UA.Close waits for it. So does the goroutine of each
+// its answer, the NOTIFYs of a transfer, the look-up of a name) runs in UA.background, and UA.Close waits for it. So does the goroutine of each
 // registration of a trunk and of each ping; a reload starts and stops them under registrations.mu.
 package sip

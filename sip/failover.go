@@ -90,11 +90,12 @@ func (t *trunk) down(at time.Time) bool {
 }
 
 // silentWithin is how long a trunk may leave an INVITE without any response before the next is tried, in T1: four sendings
-// over UDP. The only one, or the last, has the whole time of RFC 3261 section 17.1.1.2.
+// over UDP. The only one, or the last that has room for a call, has the whole time of RFC 3261 section 17.1.1.2.
 const silentWithin = 8
 
 // dialBy tries trunks in order until one takes the call, or says what the person called, or their phone, says: that is
-// no reason to ring them by another. Nobody is rung twice. The error is a *call.RingError. Each try is audited.
+// no reason to ring them by another. Nobody is rung twice. The error is a *call.RingError: of the last trunk that was tried,
+// if any had room. Each try is audited.
 func (u *UA) dialBy(ctx context.Context, trunks []*trunk, r call.DialRequest) (*leg, error) {
 	var rang atomic.Bool
 	tell := r.Progress
@@ -104,31 +105,29 @@ func (u *UA) dialBy(ctx context.Context, trunks []*trunk, r call.DialRequest) (*
 			tell(code, at)
 		}
 	}
-	var failed *call.RingError // of the last trunk, where that was not tried
+	var failed error = &call.RingError{Why: call.CauseForbidden, At: time.Now()} // there is no room
 	for i, t := range trunks {
-		within := silentWithin * u.o.T1
-		last := i == len(trunks)-1
-		if last {
-			within = 0
-		}
 		free, ok := t.calls.take(t.maxCalls, false)
 		if !ok {
 			u.audit(r, t.name, dialMaxCalls)
-			failed = &call.RingError{Why: call.CauseForbidden, At: time.Now()}
 			continue
+		}
+		var within time.Duration
+		if slices.ContainsFunc(trunks[i+1:], (*trunk).hasRoom) { // else there is nobody to hurry for
+			within = silentWithin * u.o.T1
 		}
 		l, err := u.dialIn(ctx, t, r, within, free)
 		if err == nil {
 			u.audit(r, t.name, dialAnswered)
 			return l, nil
 		}
+		failed = err
 		why, next := call.CauseError, false
 		if e, ok := errors.AsType[*call.RingError](err); ok {
-			failed = e
 			why, next = e.Why, !rang.Load() && carriersFault(e)
 		}
 		u.audit(r, t.name, string(why))
-		if last || !next || ctx.Err() != nil {
+		if !next || ctx.Err() != nil {
 			return nil, err
 		}
 	}

@@ -137,6 +137,38 @@ func TestDialFailoverTrying(t *testing.T) {
 	second.silence(20*time.Millisecond, "INVITE")
 }
 
+// A trunk behind which there is none that has room is not hurried; and what it said is what the call ended by, not that
+// others were full.
+func TestDialFailoverToFull(t *testing.T) {
+	t.Parallel()
+	const t1 = 100 * time.Millisecond
+	r, first, second, logs := failoverRig(t, func(o *Options) {
+		o.T1 = t1
+		o.Trunks[1].MaxCalls = 1
+	})
+	full := r.plan().list[1]
+	free, ok := full.calls.take(full.maxCalls, false)
+	require.True(t, ok)
+	out := r.outside(t.Context(), "13912345678")
+	inv := first.expect("INVITE", "INVITE")
+	second.silence(2*silentWithin*t1, "INVITE")
+	first.respond(inv, 486, "Busy Here", "a", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+
+	out = r.outside(t.Context(), "13912345678")
+	first.respond(first.expect("INVITE", "INVITE"), 503, "Service Unavailable", "a", "")
+	refusedFor(t, next(t, out), call.CauseUnreachable)
+	require.InDelta(t, 1, r.outcomes("other", dialMaxCalls), 0)
+	require.Len(t, logs.FilterMessage("number outside dialled").All(), 3)
+
+	out = r.outside(t.Context(), "13912345678")
+	inv = first.expect("INVITE", "INVITE")
+	free() // somebody has hung up there meanwhile
+	first.respond(inv, 503, "Service Unavailable", "a", "")
+	second.respond(second.expect("INVITE", "INVITE"), 486, "Busy Here", "b", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+}
+
 // Groups come in order, within one the lot falls by weight, and those that are down come last.
 func TestDialOrder(t *testing.T) {
 	t.Parallel()

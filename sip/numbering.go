@@ -108,11 +108,6 @@ func (n *Numbering) fixed(significant string, form Form) string {
 	return "0" + significant
 }
 
-// same reports whether two ways to write a number are the same number.
-func (n *Numbering) same(a, b string) bool {
-	return n != nil && n.write(a, FormE164) == n.write(b, FormE164)
-}
-
 // shown is how a caller's number is shown.
 func (n *Numbering) shown(number string) string {
 	if n == nil {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"hotline/call"
 )
 
 // Each number in each form, of a hotline in Shenzhen (0755).
@@ -66,9 +68,33 @@ func TestNumbering(t *testing.T) {
 	}
 	require.Equal(t, "88888888", (&Numbering{}).write("88888888", FormNational), "whose area?")
 	require.Equal(t, "96777", (*Numbering)(nil).write("96777", FormE164))
-	require.True(t, n.same("88888888", "+8675588888888"))
-	require.False(t, n.same("88888888", "+8675588888889"))
-	require.False(t, (*Numbering)(nil).same("1", "1"), "without rules nothing is compared")
+}
+
+// A number leads to one place, however it is written, and two that are one must not lead to two.
+func TestNumbersOfATrunk(t *testing.T) {
+	t.Parallel()
+	menu := func(name string) call.Next { return call.Next{Kind: call.Route, Menu: name} }
+	o := TrunkOptions{Name: "city", Numbering: &Numbering{Area: "755"}, Numbers: map[string]call.Next{
+		"88888888": menu("main"), "075588888888": menu("main"), "96777": menu("gas"), "8001": menu("short"),
+	}}
+	require.NoError(t, o.CheckNumbers())
+	one := newTrunks([]TrunkOptions{o}).list[0]
+	for number, want := range map[string]string{
+		"88888888": "main", "+8675588888888": "main", "0755-88888888": "main", "96777": "gas", "+8696777": "gas", "8001": "short",
+		"88888889": "", "+86755": "", "08001": "", "": "",
+	} {
+		next, ok := one.route(number)
+		require.Equal(t, want != "", ok, number)
+		require.Equal(t, want, next.Menu, number)
+	}
+	o.Numbers["+8675588888888"] = menu("another")
+	require.EqualError(t, o.CheckNumbers(), "numbers +8675588888888 and 075588888888 of trunk city: "+errTwin.Error())
+	_, err := New(Options{Engine: &fakeEngine{}, Trunks: []TrunkOptions{o}})
+	require.ErrorIs(t, err, errTwin)
+	o.Numbering = nil
+	require.NoError(t, o.CheckNumbers(), "without rules nothing is compared")
+	_, ok := newTrunks([]TrunkOptions{o}).list[0].route("0755-88888888")
+	require.False(t, ok)
 }
 
 // numbers are such as trunks send.

@@ -38,6 +38,11 @@ type plan struct {
 // newPlan checks the settings. What was called by the plan before, if there was one, counts on.
 func (u *UA) newPlan(s Settings, before *plan) (*plan, error) {
 	p := &plan{trunks: newTrunks(s.Trunks), queues: slices.Clone(s.Queues), codes: slices.Clone(s.Codes)}
+	for i := range s.Trunks {
+		if err := s.Trunks[i].CheckNumbers(); err != nil {
+			return nil, err
+		}
+	}
 	var err error
 	if p.dials, err = newDialPlan(s.Dial, p.trunks); err != nil {
 		return nil, err

@@ -70,6 +70,7 @@ type outgoing struct {
 	media    media.StreamOptions
 	progress func(code int, at time.Time) // may be nil
 	failed   func()                       // told that no response came; may be nil
+	heard    func()                       // told of each response; may be nil
 	// current, if not nil, is asked once the ring is entered, and so keeps the agent's place: whether the flow
 	// was still the agent's then.
 	current func() bool
@@ -120,6 +121,9 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	defer u.tasks.leave()
+	if o.heard == nil {
+		o.heard = func() {}
+	}
 	r := &ringing{
 		ua: u, o: o, began: time.Now(), byes: make(map[string]time.Time), acks: make(map[string]*sipmsg.Request),
 		challenges: make(map[int]challenge),
@@ -246,6 +250,7 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
 			silent = nil
+			r.o.heard()
 			switch {
 			case res.IsProvisional():
 				r.provisional(res)

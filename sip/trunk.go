@@ -2,8 +2,11 @@ package sip
 
 import (
 	"crypto/hmac"
+	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -52,6 +55,7 @@ type trunk struct {
 	name      string
 	allow     []netip.Prefix
 	numbers   map[string]call.Next
+	e164      map[string]call.Next // the same, where there are rules for numbers: by the form in which each number is one
 	out       *TrunkOut
 	secure    media.Security
 	codecs    []media.Codec
@@ -69,6 +73,7 @@ func newTrunks(options []TrunkOptions) *trunks {
 	for _, o := range options {
 		one := &trunk{name: o.Name, numbers: maps.Clone(o.Numbers), secure: o.Secure}
 		one.codecs, one.maxCalls, one.calls, one.numbering = slices.Clone(o.Codecs), o.MaxCalls, &trunkCalls{}, o.Numbering
+		one.e164, _ = o.sameNumbers() // CheckNumbers has told
 		for _, p := range o.Allow {
 			if p := unmapPrefix(p); p.IsValid() {
 				one.allow = append(one.allow, p)
@@ -132,12 +137,40 @@ func (t *trunk) route(number string) (call.Next, bool) {
 	if next, ok := t.numbers[number]; ok {
 		return next, true
 	}
-	for own, next := range t.numbers {
-		if t.numbering.same(own, number) {
-			return next, true
+	if t.numbering == nil {
+		return call.Next{}, false
+	}
+	next, ok := t.e164[t.numbering.write(number, FormE164)]
+	return next, ok
+}
+
+// errTwin: two numbers of a trunk are one.
+var errTwin = errors.New("the same number, written in two ways, leads to two places")
+
+// CheckNumbers tells why a trunk's numbers cannot be told apart; nil if they can, or lead to the same place. Without
+// rules for numbers each is another.
+func (o *TrunkOptions) CheckNumbers() error {
+	_, err := o.sameNumbers()
+	return err
+}
+
+// sameNumbers are the numbers in the form in which each number is one, whatever forms it has; nil without rules for numbers.
+// The error names the first two, in the order of their digits, that are one and lead to different places.
+func (o *TrunkOptions) sameNumbers() (map[string]call.Next, error) {
+	if o.Numbering == nil {
+		return nil, nil
+	}
+	all, written := make(map[string]call.Next, len(o.Numbers)), make(map[string]string, len(o.Numbers))
+	var err error
+	for _, number := range slices.Sorted(maps.Keys(o.Numbers)) {
+		form, next := o.Numbering.write(number, FormE164), o.Numbers[number]
+		if before, twice := all[form]; !twice {
+			all[form], written[form] = next, number
+		} else if err == nil && !reflect.DeepEqual(before, next) {
+			err = fmt.Errorf("numbers %s and %s of trunk %s: %w", written[form], number, o.Name, errTwin)
 		}
 	}
-	return call.Next{}, false
+	return all, err
 }
 
 // begins tells whether digits are the beginning of a number of this trunk, so that a sender in overlap has more to

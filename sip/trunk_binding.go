@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -27,18 +26,16 @@ func (a *atomicAddrs) has(addr netip.Addr) bool {
 // errGranted: a 200 to a REGISTER that grants no time.
 var errGranted = errors.New("sip: the registrar granted no time")
 
-// register registers at the first of the registrar's addresses that answers, and returns for how long, and what was
-// answered last, if anything was. Errors: *StatusError; of the look-up, of the transport, of ctx.
+// register registers at the first of the registrar's addresses that answers, beginning where it, or who is called there, did
+// before, and returns for how long, and what was answered last, if anything was. Errors: *StatusError; of the look-up, of the
+// transport, of ctx.
 func (g *registration) register(ctx context.Context) (granted time.Duration, res *sipmsg.Response, err error) {
 	host, port := hostAndPort(g.o.Address)
-	addrs, err := lookUp(ctx, host)
+	addrs, err := g.ua.hosts.lookUp(ctx, host)
 	if err != nil {
 		return 0, nil, fmt.Errorf("look up the registrar of trunk %s: %w", g.name, err)
 	}
 	g.hosts.set(addrs)
-	if i := slices.Index(addrs, g.last); i > 0 { // first where it answered before
-		addrs = append([]netip.Addr{g.last}, slices.Delete(slices.Clone(addrs), i, i+1)...)
-	}
 	err = errNoListener
 	for _, a := range addrs {
 		h, ok := g.ua.wayTo(g.o.Network, netip.AddrPortFrom(a, port))
@@ -47,7 +44,7 @@ func (g *registration) register(ctx context.Context) (granted time.Duration, res
 		}
 		granted, res, err = g.registerAt(ctx, h)
 		if refused, ok := errors.AsType[*StatusError](err); err == nil || ok && refused.Code < sipmsg.StatusInternalServerError {
-			g.last = a
+			g.ua.hosts.answered(host, a)
 			return granted, res, err
 		}
 		if ctx.Err() != nil {
@@ -162,23 +159,6 @@ func (u *UA) sendRegister(ctx context.Context, d *dialog, auth *phoneAuth, r con
 	}
 	u.dispatchable(req, r.hop)
 	return u.do(ctx, req)
-}
-
-// lookUp is the addresses of a host, none of them written as IPv4 in IPv6; it is an address itself, or a name.
-func lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a.Unmap()}, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookUpWithin)
-	defer cancel()
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, err
-	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	return addrs, nil
 }
 
 // wayTo is the way to an address: which of our sockets goes there. A listener on loopback does not reach the world, nor

@@ -37,6 +37,9 @@ func (c *trunkCalls) now() int {
 	return c.n
 }
 
+// hasRoom reports whether one more call would be taken by the trunk just now.
+func (t *trunk) hasRoom() bool { return t.maxCalls <= 0 || t.calls.now() < t.maxCalls }
+
 // byName finds a trunk by its name; nil where there is none of it any more.
 func (t *trunks) byName(name string) *trunk {
 	i := slices.IndexFunc(t.list, func(one *trunk) bool { return one.name == name })

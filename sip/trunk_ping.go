@@ -108,10 +108,11 @@ func takesCalls(code int) bool {
 	return code < sipmsg.StatusInternalServerError || code >= sipmsg.StatusGlobalBusyEverywhere
 }
 
-// ask sends OPTIONS to the addresses of the trunk, one after the other, and returns the status of the first that answers.
+// ask sends OPTIONS to the addresses of the trunk, one after the other, until one answers as one who takes calls, and returns
+// the last status. That one is called first.
 func (p *pinger) ask(ctx context.Context) (code int, err error) {
 	host, port := hostAndPort(p.o.address)
-	addrs, err := lookUp(ctx, host)
+	addrs, err := p.ua.hosts.lookUp(ctx, host)
 	if err != nil {
 		return 0, fmt.Errorf("look up trunk %s: %w", p.name, err)
 	}
@@ -122,11 +123,19 @@ func (p *pinger) ask(ctx context.Context) (code int, err error) {
 		if !ok {
 			continue
 		}
-		if code, err = p.askAt(ctx, h, host, port); err == nil || ctx.Err() != nil {
-			return code, err
+		said, failed := p.askAt(ctx, h, host, port)
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		if failed == nil && takesCalls(said) {
+			p.ua.hosts.answered(host, a)
+			return said, nil
+		}
+		if failed == nil || err != nil { // a status says more than silence
+			code, err = said, failed
 		}
 	}
-	return 0, err
+	return code, err
 }
 
 func (p *pinger) askAt(ctx context.Context, h hop, host string, port uint16) (int, error) {

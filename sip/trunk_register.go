@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -81,7 +80,6 @@ type registration struct {
 	auth     phoneAuth
 	expires  time.Duration // asked for: more than o.Expires after a 423
 	failures int           // in a row
-	last     netip.Addr    // where the registrar answered last
 }
 
 // registrationState is what others may know of a registration.
@@ -139,12 +137,12 @@ func (g *registration) become(s registrationState) bool {
 	return changed
 }
 
-// run keeps the binding until ctx is done, and then takes it back. It begins when after is closed, which may be nil.
-func (g *registration) run(ctx context.Context, after <-chan struct{}) {
+// run keeps the binding until ctx is done, and then takes it back. It begins when all of after are closed.
+func (g *registration) run(ctx context.Context, after []<-chan struct{}) {
 	defer close(g.done)
-	if after != nil {
+	for _, other := range after {
 		select {
-		case <-after:
+		case <-other:
 		case <-ctx.Done():
 			return
 		}

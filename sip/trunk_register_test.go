@@ -282,6 +282,44 @@ func TestTrunkReload(t *testing.T) {
 	require.False(t, r.known(netip.MustParseAddr("127.0.0.1")))
 }
 
+// A trunk that goes with one reload, and is back with another while its carrier has not answered that it goes, is registered
+// to when that is over; also where yet another reload came between. The two would cross, and the carrier be left without us.
+func TestTrunkReloadTwice(t *testing.T) {
+	t.Parallel()
+	for _, times := range []int{1, 2} {
+		t.Run(fmt.Sprint(times), func(t *testing.T) {
+			t.Parallel()
+			r, p, _ := registerRig(t, time.Hour, nil)
+			first := p.expect("REGISTER", "REGISTER")
+			p.bind(first, 3600)
+			r.registration(t, RegistrationUp)
+			with, without := r.as(), r.as()
+			trunk := with.Trunks[0]
+			trunk.Register = nil
+			without.Trunks = []TrunkOptions{trunk}
+			for range times {
+				r.reload(t, without)
+				r.reload(t, with)
+			}
+			bye := p.expect("REGISTER", "REGISTER")
+			require.Equal(t, "0", bye.header("expires"))
+			require.Equal(t, RegistrationTrying, r.Trunks()[0].Registration)
+			p.silence(50*time.Millisecond, "REGISTER")
+			p.respond(bye, 200, "OK", "r", "")
+			second := p.expect("REGISTER", "REGISTER")
+			require.Equal(t, "3600", second.header("expires"))
+			require.Equal(t, first.header("contact"), second.header("contact"))
+			p.bind(second, 3600)
+			r.registration(t, RegistrationUp)
+			r.regs.mu.Lock()
+			require.Len(t, r.regs.leaving, times)
+			r.regs.mu.Unlock()
+			r.reload(t, with)
+			require.Empty(t, r.regs.leaving, "they are forgotten")
+		})
+	}
+}
+
 // A binding that was not refreshed is none.
 func TestTrunkStateLapses(t *testing.T) {
 	t.Parallel()

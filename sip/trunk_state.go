@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,6 +54,7 @@ type registrations struct {
 	begun   bool // UA.Run was called
 	running map[string]*registration
 	pinging map[string]*pinger
+	leaving []*registration // that were stopped, by this reload or one before, and may be at it still
 }
 
 // beginRegistrations lets registrations be made.
@@ -72,8 +74,8 @@ func (u *UA) applyRegistrations(p *plan) {
 	}
 }
 
-// applyLocked stops what the plan has not, and starts what it has. One that binds the same address as a stopped one waits
-// for it: the binding would be taken back that has just been made.
+// applyLocked stops what the plan has not, and starts what it has. One that binds the same address as stopped ones waits for
+// them: the binding would be taken back that has just been made.
 func (u *UA) applyLocked(p *plan) {
 	u.applyPingsLocked(p)
 	wanted := make(map[string]*registration)
@@ -82,11 +84,11 @@ func (u *UA) applyLocked(p *plan) {
 			wanted[one.name] = one.reg
 		}
 	}
-	ended := make(map[string]<-chan struct{}) // by the user of the contact
+	u.regs.leaving = slices.DeleteFunc(u.regs.leaving, func(g *registration) bool { return closed(g.done) })
 	for name, g := range u.regs.running {
 		if wanted[name] != g {
 			g.stop()
-			ended[g.user] = g.done
+			u.regs.leaving = append(u.regs.leaving, g)
 			delete(u.regs.running, name)
 		}
 	}
@@ -96,12 +98,27 @@ func (u *UA) applyLocked(p *plan) {
 		}
 		ctx, stop := context.WithCancel(u.ctx)
 		g.ua, g.stop = u, stop
-		after := ended[g.user]
+		var after []<-chan struct{}
+		for _, old := range u.regs.leaving {
+			if old.user == g.user {
+				after = append(after, old.done)
+			}
+		}
 		if !u.background("trunk", func() { g.run(ctx, after) }) {
 			stop()
 			return
 		}
 		u.regs.running[name] = g
+	}
+}
+
+// closed tells whether a channel is, to which nobody sends.
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -51,6 +51,7 @@ type UA struct {
 	quota  *quota  // of lines that strangers can cause
 	tagKey [32]byte
 	regs   registrations // of trunks
+	hosts  *hostBook     // likewise
 
 	unread  atomic.Int32  // UDP listeners that are not read yet
 	reading chan struct{} // closed when there are none; what is sent before would leave by another socket
@@ -108,7 +109,7 @@ func New(o Options) (*UA, error) {
 		sentry: newSentry(o.limits, o.Abuse, m),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
-	u.door, u.known = u.admit, u.acquainted
+	u.door, u.known, u.hosts = u.admit, u.acquainted, newHostBook(u)
 	if _, err := rand.Read(u.tagKey[:]); err != nil {
 		return nil, fmt.Errorf("make a key for tags: %w", err)
 	}

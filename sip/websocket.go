@@ -50,12 +50,12 @@ func wrapWS(o Listener, inner wrapper) wrapper {
 // 4.2). It answers what WebSockets say to each other: pings, and the good-bye (RFC 6455 section 5.5). One goroutine reads.
 type wsConn struct {
 	net.Conn
-	// controlled is called for each frame that carries nothing for SIP, before it is answered; set before it is read from.
-	controlled func()
+	// came is called for each frame, whatever it carries, before it is looked into; set before it is read from.
+	came func()
 
-	in      []byte // read, and not looked at
-	message []byte // the fragments of a message so far
-	begun   bool   // there are some
+	in        []byte // read, and not looked at
+	message   []byte // the fragments of a message so far
+	fragments int    // how many: each may be empty
 
 	mu   sync.Mutex // one frame is written at a time
 	open bool       // the handshake is done, and good-bye not said
@@ -130,7 +130,7 @@ func (c *wsConn) Read(b []byte) (int, error) {
 			}
 			if whole {
 				n := copy(b, c.message) // b is larger than any message
-				c.message, c.begun = nil, false
+				c.message, c.fragments = nil, 0
 				return n, nil
 			}
 			continue
@@ -153,7 +153,7 @@ func (c *wsConn) frame() (f ws.Frame, ok bool, err error) {
 		return f, false, c.fail(ws.StatusProtocolError, err)
 	}
 	state := ws.StateServerSide
-	if c.begun {
+	if c.fragments > 0 {
 		state = state.Set(ws.StateFragmented)
 	}
 	if err := ws.CheckHeader(f.Header, state); err != nil {
@@ -174,17 +174,27 @@ func (c *wsConn) frame() (f ws.Frame, ok bool, err error) {
 	return f, true, nil
 }
 
-// errTooBig: a message is larger than any that we take.
-var errTooBig = errors.New("sip: message too big")
+// errTooBig: a message is larger than any that we take, errFragments: it is in more pieces.
+var (
+	errTooBig    = errors.New("sip: message too big")
+	errFragments = errors.New("sip: message in too many fragments")
+)
+
+// fragmentsMost is how many fragments a message may have. The protocol has no bound, and they may be empty (RFC 6455 section
+// 5.4): who sends them without end would keep us reading, and never say anything.
+const fragmentsMost = 1024
 
 // take does what a frame asks; true means that c.message is whole.
 func (c *wsConn) take(f ws.Frame) (whole bool, err error) {
-	if !f.Header.OpCode.IsControl() {
-		c.message, c.begun = append(c.message, f.Payload...), true
-		return f.Header.Fin, nil
+	if c.came != nil {
+		c.came()
 	}
-	if c.controlled != nil {
-		c.controlled()
+	if !f.Header.OpCode.IsControl() {
+		if c.fragments++; c.fragments > fragmentsMost {
+			return false, c.fail(ws.StatusPolicyViolation, errFragments)
+		}
+		c.message = append(c.message, f.Payload...)
+		return f.Header.Fin, nil
 	}
 	switch f.Header.OpCode { //nolint:exhaustive // a control frame has one of three
 	case ws.OpPing:
@@ -240,13 +250,17 @@ func (c *wsConn) write(code ws.OpCode, payload []byte) error {
 	return c.put(code, payload)
 }
 
-// put is called with c.mu.
+// put is called with c.mu. Where it fails a part of the frame may be gone, and what follows would be taken for the rest of
+// it: nothing does, and nobody waits for that.
 func (c *wsConn) put(code ws.OpCode, payload []byte) error {
 	var out bytes.Buffer
 	if err := ws.WriteFrame(&out, ws.NewFrame(code, true, payload)); err != nil {
 		return err
 	}
 	_, err := c.Conn.Write(out.Bytes())
+	if err != nil {
+		c.open = false
+	}
 	return err
 }
 

@@ -312,10 +312,15 @@ func TestWebSocketBroken(t *testing.T) {
 	huge := ws.Header{Fin: true, OpCode: ws.OpText, Masked: true, Length: 1 << 40}
 	half := ws.NewFrame(ws.OpText, false, bytes.Repeat([]byte("x"), maxDatagram/2+1))
 	rest := ws.NewFrame(ws.OpContinuation, true, half.Payload)
+	pieces := []ws.Frame{ws.MaskFrame(ws.NewFrame(ws.OpText, false, nil))}
+	for range fragmentsMost {
+		pieces = append(pieces, ws.MaskFrame(ws.NewFrame(ws.OpContinuation, false, nil)))
+	}
 	for name, broken := range map[string]struct {
 		frames []ws.Frame
 		status ws.StatusCode
 	}{
+		"pieces without end":  {pieces, ws.StatusPolicyViolation},
 		"not masked":          {[]ws.Frame{ws.NewTextFrame([]byte("OPTIONS sip:x SIP/2.0\r\n\r\n"))}, ws.StatusProtocolError},
 		"too big":             {[]ws.Frame{{Header: huge}}, ws.StatusMessageTooBig},
 		"too big in pieces":   {[]ws.Frame{ws.MaskFrame(half), ws.MaskFrame(rest)}, ws.StatusMessageTooBig},

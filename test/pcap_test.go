@@ -47,6 +47,9 @@ func TestCaptureOfACall(t *testing.T) {
 	require.Empty(t, says("-Y", "sip contains \"response=\" || _ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0",
 		"-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"))
 
+	require.Regexp(t, `^The capture ends here: the call is over. Of the call \d+ packets are missing`,
+		says("-Y", "frame.comment", "-T", "fields", "-e", "frame.comment"))
+
 	requireReports(t, h, says)
 	agents := streams(says("-q", "-z", "rtp,streams"))
 	require.GreaterOrEqual(t, len(agents), 2, "by SDP")

@@ -151,10 +151,24 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, name string, bo
 		}
 	}
 	w.WriteHeader(resp.StatusCode)
-	if _, err := io.Copy(w, resp.Body); err != nil {
+	if err := s.handThrough(w, resp); err != nil {
 		// The answer has begun: only its end can say that it is not whole.
 		s.o.Logger.Info("an answer was not passed on whole", zap.String("node", name), zap.Error(err))
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// handThrough hands an answer's body through. One of unknown length comes bit by bit, a capture of a call, and may last longer
+// than anything else: what has come is sent on at once, and each part, and the end, must be read in time.
+func (s *Server) handThrough(w http.ResponseWriter, resp *http.Response) error {
+	if resp.ContentLength >= 0 {
+		_, err := io.Copy(w, resp.Body)
+		return err
+	}
+	out := &trickle{s: s, w: w, out: http.NewResponseController(w)}
+	if _, err := io.Copy(out, resp.Body); err != nil {
+		return err
+	}
+	return s.deadline(w, eventTimeout)
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // pcap is /api/v1/calls/{id}/pcap?for=…: what a call in progress says by SIP and RTP from now on, as a capture file. That
-// somebody has it, of which call, and how much it was are a line in the log at its beginning, and one at its end.
+// somebody has it, of which call, how much it was, what is missing and why it ended are a line in the log at its beginning,
+// and one at its end.
 func (s *Server) pcap(w http.ResponseWriter, r *http.Request) error {
 	if s.o.Pcap == nil {
 		return notFound("nothing is served here")
@@ -26,7 +27,7 @@ func (s *Server) pcap(w http.ResponseWriter, r *http.Request) error {
 		zap.String("call", id))
 	out := &trickle{s: s, w: w, out: http.NewResponseController(w)}
 	began := false
-	n, err := s.o.Pcap(ctx, id, out, func() {
+	done, err := s.o.Pcap(ctx, id, out, func() {
 		began = true
 		log.Info("audit: capture of a call begins", zap.Duration("for", lasting))
 		w.Header().Set("Content-Type", "application/x-pcapng")
@@ -39,7 +40,8 @@ func (s *Server) pcap(w http.ResponseWriter, r *http.Request) error {
 		return unavailable("too many watch already", nil)
 	}
 	if began {
-		log.Info("audit: capture of a call ends", zap.Int("packets", n), zap.Error(err))
+		log.Info("audit: capture of a call ends", zap.Int("packets", done.Packets), zap.Int("missed", done.Missed),
+			zap.Int("unsure", done.Unsure), zap.String("end", string(done.End)), zap.Error(err))
 		return nil // the answer has begun: nothing else can be said
 	}
 	return err

@@ -60,9 +60,9 @@ type Options struct {
 	// many messages were handed on. Errors: what is wrong with the peer, ErrWatched. nil: the path for that is not there.
 	Watch func(ctx context.Context, peer string, full bool, began func(), show func(call.SIPMessage) error) (int, error)
 	// Pcap writes what a live call says by SIP, and its RTP, as a capture file until ctx is done or the call is over; began is
-	// called once it does. It returns how many packets were written. Errors: call.ErrNotFound, ErrWatched. nil: the path
-	// for that is not there.
-	Pcap func(ctx context.Context, id string, w io.Writer, began func()) (int, error)
+	// called once it does. It returns what became of it. Errors: call.ErrNotFound, ErrWatched. nil: the path for that is not
+	// there.
+	Pcap func(ctx context.Context, id string, w io.Writer, began func()) (call.Capture, error)
 	// Live are the calls in progress, Queues and Agents all there are. The slices are the server's. An error is a
 	// fault of who was asked.
 	Live   func() []call.Live

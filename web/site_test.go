@@ -38,6 +38,7 @@ type townNode struct {
 	picking picking
 	live    []call.Live
 	ladders map[string][]call.SIPMessage
+	pcap    func(w io.Writer, began func()) (call.Capture, error)
 }
 
 // town is a site: its nodes by name.
@@ -90,6 +91,12 @@ func (w *town) open(t *testing.T, name string) {
 			return nil, time.Time{}, fmt.Errorf("open %s: %w", file, fs.ErrNotExist)
 		}
 		return nopCloser{bytes.NewReader([]byte("RIFF----WAVEfmt 0123456789"))}, now, nil
+	}
+	o.Pcap = func(_ context.Context, id string, w io.Writer, began func()) (call.Capture, error) {
+		if n.pcap == nil || id != "c2" {
+			return call.Capture{}, call.ErrNotFound
+		}
+		return n.pcap(w, began)
 	}
 	o.Supervision = func() Supervision { return &n.hearing }
 	o.Picker = func() Picker { return &n.picking }

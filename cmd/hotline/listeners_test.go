@@ -30,3 +30,20 @@ func TestCheckListeners(t *testing.T) {
 	require.NotZero(t, code)
 	require.Contains(t, complaints, "no such file")
 }
+
+// TestCheckNumbers: two ways to write one number that lead to two places are found before somebody calls it.
+func TestCheckNumbers(t *testing.T) {
+	t.Parallel()
+	yaml := func(normalise, second string) string {
+		return "trunks:\n  - name: city\n    allow: [127.0.0.1]\n" + normalise +
+			"    numbers: {\"96119\": {queue: gas-alarm}, \"88888888\": {queue: repair}, \"075588888888\": {queue: " + second + "}}\n"
+	}
+	normalise := "    normalise: {area: \"0755\"}\n"
+	for _, good := range []string{yaml("", "consult"), yaml(normalise, "repair")} {
+		code, _, complaints := command(t, "check", write(t, good))
+		require.Zero(t, code, complaints)
+	}
+	code, _, complaints := command(t, "check", write(t, yaml(normalise, "consult")))
+	require.NotZero(t, code)
+	require.Contains(t, complaints, "trunks[0].numbers: numbers 075588888888 and 88888888 of trunk city: the same number")
+}

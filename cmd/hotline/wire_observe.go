@@ -37,15 +37,15 @@ func (a *app) watch(ctx context.Context, peer string, full bool, began func(), s
 }
 
 // pcap has a supervisor see all of one call.
-func (a *app) pcap(ctx context.Context, id string, w io.Writer, began func()) (int, error) {
-	n, err := a.watches.Pcap(ctx, id, w, began)
+func (a *app) pcap(ctx context.Context, id string, w io.Writer, began func()) (call.Capture, error) {
+	done, err := a.watches.Pcap(ctx, id, w, began)
 	switch {
 	case errors.Is(err, observe.ErrNoCall):
 		err = call.ErrNotFound
 	case errors.Is(err, observe.ErrBusy):
 		err = web.ErrWatched
 	}
-	return n, err
+	return done, err
 }
 
 // aimHEP has SIP messages go to the capture server of a configuration. Without one, the user agent shows none.

@@ -56,15 +56,7 @@ func (a *app) doorSettings() (s sip.Settings) {
 		})
 	}
 	for _, t := range a.cfg.Trunks {
-		numbers := make(map[string]call.Next, len(t.Numbers))
-		for number, to := range t.Numbers {
-			next := leadsTo(to)
-			next.Kind = call.Route
-			numbers[number] = next
-		}
-		s.Trunks = append(s.Trunks, sip.TrunkOptions{
-			Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Login: loginOf(t), Ping: t.Ping, Codecs: codecsOf(t.Codecs), MaxCalls: t.MaxCalls, Numbering: numberingOf(t), Secure: media.Security(t.SRTP),
-		})
+		s.Trunks = append(s.Trunks, trunkOf(t))
 	}
 	s.Codes = a.cfg.Codes.All()
 	s.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
@@ -75,6 +67,33 @@ func (a *app) doorSettings() (s sip.Settings) {
 		})
 	}
 	return s
+}
+
+// trunkOf is a trunk as package sip has it.
+func trunkOf(t config.Trunk) sip.TrunkOptions {
+	numbers := make(map[string]call.Next, len(t.Numbers))
+	for number, to := range t.Numbers {
+		next := leadsTo(to)
+		next.Kind = call.Route
+		numbers[number] = next
+	}
+	return sip.TrunkOptions{
+		Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Login: loginOf(t), Ping: t.Ping,
+		Codecs: codecsOf(t.Codecs), MaxCalls: t.MaxCalls, Numbering: numberingOf(t), Secure: media.Security(t.SRTP),
+	}
+}
+
+// checkNumbers: a number leads to one place, in whatever forms the file has it.
+func checkNumbers(c *config.Config) (found []config.Finding) {
+	for i, t := range c.Trunks {
+		o := trunkOf(t)
+		if err := o.CheckNumbers(); err != nil {
+			found = append(found, config.Finding{
+				Path: fmt.Sprintf("trunks[%d].numbers", i), Found: err.Error(), Want: "each number once, since normalise makes those one",
+			})
+		}
+	}
+	return found
 }
 
 // abuseOf is what strangers may have.

@@ -1,0 +1,238 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/call"
+)
+
+var errNoServer = errors.New("no name server answers")
+
+// namesOf is a book that asks a resolver of a test, and how often it has asked.
+func namesOf(resolve func(ctx context.Context, host string) ([]netip.Addr, error)) (b *hostBook, asked *atomic.Int64) {
+	asked = new(atomic.Int64)
+	return &hostBook{
+		life: context.Background, hosts: make(map[string]*hostEntry), begin: func(f func()) bool { go f(); return true },
+		resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			asked.Add(1)
+			return resolve(ctx, host)
+		},
+	}, asked
+}
+
+// deadResolver never answers.
+func deadResolver(ctx context.Context, _ string) ([]netip.Addr, error) {
+	<-ctx.Done()
+	return nil, errors.Join(errNoServer, ctx.Err())
+}
+
+// TestResolverDead: a name that meant something goes on to mean it. Its first call after the resolver's death waits a second
+// for that, and the others not at all; a resolver that is back is believed.
+func TestResolverDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+		type resolver = func(context.Context, string) ([]netip.Addr, error)
+		var resolve atomic.Pointer[resolver]
+		is := func(r resolver) { resolve.Store(&r) }
+		is(func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{one}, nil })
+		b, asked := namesOf(func(ctx context.Context, host string) ([]netip.Addr, error) { return (*resolve.Load())(ctx, host) })
+		look := func(want netip.Addr, takes time.Duration) {
+			t.Helper()
+			began := time.Now()
+			got, err := b.lookUp(t.Context(), "carrier.test")
+			require.NoError(t, err)
+			require.Equal(t, []netip.Addr{want}, got)
+			require.Equal(t, takes, time.Since(began))
+		}
+		look(one, 0)
+		is(deadResolver)
+		look(one, lookUpSoon)
+		look(one, 0) // the same question is still open
+		time.Sleep(lookUpWithin)
+		for range 10 {
+			look(one, 0)
+		}
+		require.EqualValues(t, 2, asked.Load())
+		time.Sleep(lookUpRest)
+		look(one, lookUpSoon)
+		time.Sleep(lookUpWithin + lookUpRest)
+		is(func(context.Context, string) ([]netip.Addr, error) {
+			time.Sleep(2 * lookUpSoon) // it is slow: who calls meanwhile calls where it was
+			return []netip.Addr{other}, nil
+		})
+		look(one, lookUpSoon)
+		time.Sleep(2 * lookUpSoon)
+		is(func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{other}, nil })
+		look(other, 0)
+		require.EqualValues(t, 5, asked.Load())
+	})
+}
+
+// TestResolverDeadFromTheStart: a name that never meant anything costs the whole time once, and then nobody any for a while;
+// an address is never asked for, and who wants no more is not kept.
+func TestResolverDeadFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, asked := namesOf(deadResolver)
+		look := func(takes time.Duration) {
+			t.Helper()
+			began := time.Now()
+			_, err := b.lookUp(t.Context(), "carrier.test")
+			require.ErrorIs(t, err, errNoServer)
+			require.Equal(t, takes, time.Since(began))
+		}
+		look(lookUpWithin)
+		look(0)
+		time.Sleep(lookUpRetry)
+		look(lookUpWithin)
+		time.Sleep(lookUpRetry)
+		gone, leave := context.WithTimeoutCause(t.Context(), time.Second, call.CancelCause{Why: call.CauseNoAnswer})
+		defer leave()
+		began := time.Now()
+		_, err := b.lookUp(gone, "carrier.test")
+		require.ErrorIs(t, err, context.Cause(gone))
+		require.Equal(t, time.Second, time.Since(began))
+		time.Sleep(lookUpWithin)
+		require.EqualValues(t, 3, asked.Load())
+
+		got, err := b.lookUp(t.Context(), "::ffff:192.0.2.1")
+		require.NoError(t, err)
+		require.Equal(t, []netip.Addr{netip.MustParseAddr("192.0.2.1")}, got)
+		synctest.Wait()
+		b.resolve = func(context.Context, string) ([]netip.Addr, error) { return nil, nil }
+		_, err = b.lookUp(t.Context(), "other.test")
+		require.ErrorIs(t, err, errNoAddress)
+		b.begin = func(func()) bool { return false }
+		_, err = b.lookUp(t.Context(), "late.test")
+		require.ErrorIs(t, err, ErrClosed)
+	})
+}
+
+// TestHostOrder: addresses are tried from the one that served last, or behind the one that did not, whatever order the
+// resolver has them in.
+func TestHostOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, two, three := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("2001:db8::3")
+		all := []netip.Addr{one, two, three}
+		b, _ := namesOf(func(context.Context, string) ([]netip.Addr, error) { return all, nil })
+		b.silent("carrier.test", one) // nothing is known of it
+		order := func(want ...netip.Addr) {
+			t.Helper()
+			got, err := b.lookUp(t.Context(), "carrier.test")
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		order(one, two, three)
+		b.answered("carrier.test", three)
+		order(three, one, two)
+		b.silent("carrier.test", three)
+		order(one, two, three)
+		b.silent("carrier.test", one)
+		b.silent("carrier.test", one) // by another call
+		order(two, three, one)
+		all = []netip.Addr{three, two, netip.MustParseAddr("::ffff:192.0.2.1")}
+		order(two, one, three)
+		all = []netip.Addr{one}
+		order(one)
+		b.silent("carrier.test", one)
+		order(one)
+		b.silent("carrier.test", netip.MustParseAddr("192.0.2.9"))
+		order(one)
+	})
+}
+
+// twoAddresses has the first trunk, which is a peer's, be a name that has two addresses; at the first of them nobody is.
+func twoAddresses(t *testing.T, u *UA, p *peer) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(p.addr())
+	require.NoError(t, err)
+	u.hosts.resolve = func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("127.0.3.1"), netip.MustParseAddr("127.0.0.1")}, nil
+	}
+	one := u.plan().list[0]
+	one.out.Address = net.JoinHostPort("carrier.test", port)
+	if one.ping != nil {
+		one.ping.o.address = one.out.Address
+	}
+}
+
+// hostsT1 is such that a peer which answers does so in time, also where the machine is busy.
+const hostsT1 = 200 * time.Millisecond
+
+// A trunk that was silent at one of its addresses is called at another next time.
+func TestDialAtAnotherAddress(t *testing.T) {
+	t.Parallel()
+	r, first, second, _ := failoverRig(t, func(o *Options) { o.T1 = hostsT1 })
+	twoAddresses(t, r.UA, first)
+	got := r.outside(t.Context(), "13912345678")
+	second.respond(second.expect("INVITE", "INVITE"), 486, "Busy Here", "b", "")
+	refusedFor(t, next(t, got), call.CauseBusy)
+	first.silence(20*time.Millisecond, "INVITE")
+	for range 2 {
+		got = r.outside(t.Context(), "13912345678")
+		first.respond(first.expect("INVITE sip:13912345678@carrier.test", "INVITE"), 486, "Busy Here", "a", "")
+		refusedFor(t, next(t, got), call.CauseBusy)
+	}
+	got = r.outside(t.Context(), "13912345678")
+	first.respond(first.expect("INVITE", "INVITE"), 503, "Service Unavailable", "a", "") // it shuts down: the other is worth a try
+	second.respond(second.expect("INVITE", "INVITE"), 486, "Busy Here", "b", "")
+	refusedFor(t, next(t, got), call.CauseBusy)
+	at, err := r.hosts.lookUp(t.Context(), "carrier.test")
+	require.NoError(t, err)
+	require.Equal(t, "127.0.3.1", at[0].String())
+}
+
+// A caller who had no patience with a silent address leaves the next call another, too.
+func TestDialWithdrawnFromSilence(t *testing.T) {
+	t.Parallel()
+	r, first, _, _ := failoverRig(t, func(o *Options) {
+		o.T1 = hostsT1
+		o.Dial[0].Through = o.Dial[0].Through[:1]
+	})
+	twoAddresses(t, r.UA, first)
+	for _, silent := range []bool{true, false} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*silentWithin*hostsT1)
+		defer cancel()
+		got := r.outside(ctx, "13912345678")
+		if !silent {
+			first.respond(first.expect("INVITE", "INVITE"), 486, "Busy Here", "a", "")
+			refusedFor(t, next(t, got), call.CauseBusy)
+			break
+		}
+		refusedFor(t, next(t, got), call.CauseNoAnswer)
+	}
+}
+
+// A trunk that is pinged is called where it answers, and is up if it does so at any of its addresses.
+func TestDialWhereItAnswers(t *testing.T) {
+	t.Parallel()
+	var first, second *peer
+	r := newRigWith(t, func(o *Options) {
+		elsewhere := []netip.Prefix{netip.MustParsePrefix("127.9.0.0/16")}
+		out := func() *TrunkOut { return &TrunkOut{Network: "udp", Address: "placeholder.invalid:5060", From: "96777"} }
+		o.T1 = hostsT1
+		o.Trunks = []TrunkOptions{{Name: "city", Allow: elsewhere, Out: out(), Ping: time.Hour}, {Name: "other", Allow: elsewhere, Out: out()}}
+		o.Dial = []DialRule{{
+			Prefix: "139", PerMinute: 600, AtOnce: 5,
+			Through: [][]TrunkShare{{{Trunk: "city", Weight: 1}}, {{Trunk: "other", Weight: 1}}},
+		}}
+	}, func(u *UA) {
+		first, second = newPeer(t, "udp", u.Addrs()[0]), newPeer(t, "udp", u.Addrs()[0])
+		u.plan().list[1].out.Address = second.addr()
+		twoAddresses(t, u, first)
+	})
+	first.respond(first.expectPing(), 200, "OK", "p", "")
+	r.up(t, true)
+	got := r.outside(t.Context(), "13912345678")
+	first.respond(first.expect("INVITE", "INVITE"), 486, "Busy Here", "a", "")
+	refusedFor(t, next(t, got), call.CauseBusy)
+	second.silence(20*time.Millisecond, "INVITE")
+}
