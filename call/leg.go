@@ -183,6 +183,8 @@ type Incoming struct {
 	From, To string
 	// Trunk is the trunk's name, or Agent the id of the agent whose phone it came from.
 	Trunk, Agent string
+	// Unproven: From is what the caller's side says, and no trunk that is believed.
+	Unproven bool
 	// Private: the caller asked for their number not to be shown (RFC 3323, RFC 3325), as the trunk says.
 	Private bool
 	// Diverted is how the call got to us, as the trunk says, the last diversion first.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -48,7 +47,7 @@ func (r *reader) checkDuty() {
 		if slices.Contains(r.cfg.Alarm.Duty[:i], number) {
 			r.report(path, "a number again", "each once")
 		}
-		if !slices.ContainsFunc(r.cfg.Dial, func(d Dial) bool { return d.Prefix != "" && strings.HasPrefix(number, d.Prefix) }) {
+		if !r.allows(number) {
 			r.report(path, "a number that nothing allows to be dialled", "an entry in dial with a prefix of it")
 		}
 	}

@@ -71,11 +71,19 @@ func (r *reader) checkListens(path string, a TrunkAddress) {
 
 // checkOutside: a number that the file has called is one that a rule allows.
 func (r *reader) checkOutside(path, number string) {
-	plain := strings.Trim(strings.TrimPrefix(number, "+"), "0123456789") == ""
-	if plain && slices.ContainsFunc(r.cfg.Dial, func(d Dial) bool {
-		return d.Prefix != "" && strings.HasPrefix(number, d.Prefix)
-	}) || r.lost["dial"] {
+	if r.allows(number) || r.lost["dial"] {
 		return
 	}
 	r.report(path, quote(number)+", which nothing in dial allows", "a number that begins with a prefix of dial")
+}
+
+// allows reports whether a number may be called: the entry with the longest prefix decides.
+func (r *reader) allows(number string) bool {
+	var of Dial
+	for _, d := range r.cfg.Dial {
+		if d.decides(number) && len(d.Prefix) > len(of.Prefix) {
+			of = d
+		}
+	}
+	return of.Allows(number)
 }

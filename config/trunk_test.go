@@ -47,6 +47,40 @@ dial: [{prefix: "1", through: [{a: 3, b: 1}, c]}, {prefix: "2", through: c}]
 	require.Zero(t, c.Trunks[1].Ping)
 }
 
+// What a trunk shows to who is called, and whether it is believed: its own number, and yes.
+func TestTrunkShows(t *testing.T) {
+	c := parse(t, `
+sip: {listen: [udp://127.0.0.1:5060]}
+trunks:
+  - {name: a, allow: [203.0.113.5], numbers: {"1": {queue: consult}}, address: udp://192.0.2.1:5060, shows: caller, trust: false}
+  - {name: b, allow: [203.0.113.6], numbers: {"1": {queue: consult}}, address: udp://192.0.2.2:5060, trust: true}
+  - {name: c, allow: [203.0.113.7], numbers: {"1": {queue: consult}}, address: udp://192.0.2.3:5060, shows: own}
+`, nil)
+	require.Equal(t, config.ShowCaller, c.Trunks[0].Shows)
+	require.True(t, c.Trunks[0].Doubted)
+	require.Empty(t, c.Trunks[1].Shows)
+	require.False(t, c.Trunks[1].Doubted)
+	require.Equal(t, config.ShowOwn, c.Trunks[2].Shows)
+}
+
+// A number is judged by the entry with the longest prefix, and by how long it is; what has a country code by none that has not.
+func TestAllows(t *testing.T) {
+	c := parse(t, `
+trunks: [{name: a, allow: [203.0.113.5], numbers: {"1": {queue: consult}}, address: udp://192.0.2.1:5060}]
+dial: [{prefix: "0", through: a}, {prefix: "+86", through: a, digits: 12-13}, {prefix: "139", through: a, digits: 11}, {prefix: "00852", through: a}]
+`, nil)
+	for number, want := range map[string][]bool{
+		"01062345678": {true, false, false, false}, "0123456789012345": {}, "00442071234567": {}, "0*1": {}, "": {},
+		"+8613912345678": {false, true, false, false}, "+86755888888888": {}, "+861006": {}, "+860044207123": {},
+		"13912345678": {false, false, true, false}, "139": {}, "139123456789": {},
+		"0085212345678": {false, false, false, true}, "008521234567890123": {}, "00852123456789012": {false, false, false, true},
+	} {
+		for i, d := range c.Dial {
+			require.Equal(t, want != nil && len(want) > i && want[i], d.Allows(number), "%s by %s", number, d.Prefix)
+		}
+	}
+}
+
 // How a trunk's numbers are written: as they come, unless it says so.
 func TestNormalise(t *testing.T) {
 	c := parse(t, `

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -25,6 +26,7 @@ const (
 	dialRate     = "per-minute"
 	dialAtOnce   = "at-once"
 	dialMaxCalls = "max-calls" // of the trunk
+	dialForeign  = "foreign"   // a transfer to another's host
 )
 
 // Dial implements call.Dialer: it calls a number outside, if a rule allows it, through that rule's trunk, or one of them. Every try is
@@ -63,6 +65,14 @@ func (u *UA) MayDial(number string) (ever, now bool) {
 	return true, rule.Hours.has(time.Now())
 }
 
+// notOutside audits what an agent's phone dialled, or referred somebody to, that leads nowhere and may have been meant for
+// outside: anything that is no name.
+func (u *UA) notOutside(agent, user, outcome string) {
+	if user != "" && strings.Trim(user, "+0123456789*#-._") == "" {
+		u.audit(call.DialRequest{Number: user, Agent: agent}, "", outcome)
+	}
+}
+
 // notDialled audits a try that the rules refuse.
 func (u *UA) notDialled(r call.DialRequest, trunk, outcome string) error {
 	u.audit(r, trunk, outcome)
@@ -89,18 +99,15 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 		return nil, &call.RingError{Why: why, At: time.Now()}
 	}
 	host, port := t.out.hostPort()
-	from := sipmsg.Uri{Scheme: schemeSIP, User: t.out.From, Host: u.selfAt(h).Addr().String()}
 	to := sipmsg.Uri{Scheme: schemeSIP, User: t.numbering.dialled(r.Number), Host: host}
 	target := to
 	target.Port = int(port)
 	if name := transportParam(h.transport); name != "" {
 		target.UriParams.Add("transport", name)
 	}
-	us := nameAddr("", &from)
+	from, headers := t.presented(r, u.selfAt(h).Addr().String())
 	return u.invite(ctx, outgoing{
-		target: target, from: us, to: nameAddr("", &to), hop: h, call: r.CallID,
-		// Our own number: what the caller's phone said of theirs is theirs (RFC 3325 section 5).
-		headers:  []sipmsg.Header{sipmsg.NewHeader("P-Asserted-Identity", us)},
+		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,
 		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
 		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within,
 	})

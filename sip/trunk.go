@@ -35,6 +35,9 @@ type TrunkOptions struct {
 	MaxCalls int
 	// Numbering, if not nil, is how its numbers are written.
 	Numbering *Numbering
+	// Doubted: what its calls say of their callers beyond From is not believed: neither P-Asserted-Identity nor how a call was
+	// diverted; and From is not taken for proven (call.Incoming.Unproven).
+	Doubted bool
 	// Ping is how often it is asked by OPTIONS whether it lives, where it has Out or Register; 0: not at all.
 	Ping time.Duration
 	// Secure is whether audio through it is encrypted, in and out; the zero value means media.SecurityOff.
@@ -60,6 +63,7 @@ type trunk struct {
 	reg       *registration // nil where it does not register
 	maxCalls  int
 	numbering *Numbering
+	doubted   bool
 	at        atomic.Pointer[netip.Addr] // where it was called last
 }
 
@@ -67,7 +71,7 @@ type trunk struct {
 func newTrunks(options []TrunkOptions) *trunks {
 	t := &trunks{list: make([]*trunk, 0, len(options))}
 	for _, o := range options {
-		one := &trunk{name: o.Name, numbers: maps.Clone(o.Numbers), secure: o.Secure}
+		one := &trunk{name: o.Name, numbers: maps.Clone(o.Numbers), secure: o.Secure, doubted: o.Doubted}
 		one.codecs, one.maxCalls, one.calls, one.numbering = slices.Clone(o.Codecs), o.MaxCalls, &trunkCalls{}, o.Numbering
 		for _, p := range o.Allow {
 			if p := unmapPrefix(p); p.IsValid() {
@@ -129,15 +133,8 @@ func (t *trunks) contact(user string) (*trunk, bool) {
 // route tells where a number dialled on this trunk leads; false when the trunk does not have it. With rules for numbers
 // it may be written in another form than the trunk's.
 func (t *trunk) route(number string) (call.Next, bool) {
-	if next, ok := t.numbers[number]; ok {
-		return next, true
-	}
-	for own, next := range t.numbers {
-		if t.numbering.same(own, number) {
-			return next, true
-		}
-	}
-	return call.Next{}, false
+	own, ok := t.own(number)
+	return t.numbers[own], ok
 }
 
 // begins tells whether digits are the beginning of a number of this trunk, so that a sender in overlap has more to
