@@ -47,7 +47,7 @@ func (r *reader) checkDuty() {
 		if slices.Contains(r.cfg.Alarm.Duty[:i], number) {
 			r.report(path, "a number again", "each once")
 		}
-		if !r.allows(number) {
+		if !r.cfg.MayDial(number) {
 			r.report(path, "a number that nothing allows to be dialled", "an entry in dial with a prefix of it")
 		}
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // checkDial: every rule goes through a trunk that can be called out through, by a listener that speaks its
@@ -71,19 +70,8 @@ func (r *reader) checkListens(path string, a TrunkAddress) {
 
 // checkOutside: a number that the file has called is one that a rule allows.
 func (r *reader) checkOutside(path, number string) {
-	if r.allows(number) || r.lost["dial"] {
+	if r.cfg.MayDial(number) || r.lost["dial"] {
 		return
 	}
 	r.report(path, quote(number)+", which nothing in dial allows", "a number that begins with a prefix of dial")
-}
-
-// allows reports whether a number may be called: the entry with the longest prefix decides.
-func (r *reader) allows(number string) bool {
-	var of Dial
-	for _, d := range r.cfg.Dial {
-		if d.decides(number) && len(d.Prefix) > len(of.Prefix) {
-			of = d
-		}
-	}
-	return of.Allows(number)
 }

@@ -145,10 +145,10 @@ dial:
 	require.Equal(t, "hush", trunk.Password.Reveal())
 	require.Equal(t, "+8696119", trunk.From)
 	require.Equal(t, []config.Dial{
-		{Prefix: "139", Through: "city", PerMinute: 10, AtOnce: 4, Digits: config.Digits{From: 1, To: 15}},
+		{Prefix: "139", Through: "city", PerMinute: 10, AtOnce: 4, Digits: config.NumberDigits{From: 1, To: 15}},
 		{
 			Prefix: "+86", Through: "city", PerMinute: 1, AtOnce: 2,
-			Hours: config.Hours{From: 22*time.Hour + 30*time.Minute, To: 24 * time.Hour}, Digits: config.Digits{From: 12, To: 13},
+			Hours: config.Hours{From: 22*time.Hour + 30*time.Minute, To: 24 * time.Hour}, Digits: config.NumberDigits{From: 12, To: 13},
 		},
 	}, c.Dial)
 }

@@ -72,29 +72,29 @@ func (v value) trunkAddress(dst *TrunkAddress) {
 	*dst = TrunkAddress{Network: scheme, Host: host, Port: uint16(port)}
 }
 
-// digitsShape is how long numbers are.
-var digitsShape = shape{
+// lengthShape is how long numbers are.
+var lengthShape = shape{
 	regexp.MustCompile(`^([0-9]{1,2})(-([0-9]{1,2}))?$`), "how many digits numbers have, such as 11 or 7-12, from 1 to 32",
 }
 
-// digits takes how many digits numbers have.
-func (v value) digits(dst *Digits) {
-	text, ok := v.scalar(digitsShape.want)
+// numberDigits takes how many digits numbers have.
+func (v value) numberDigits(dst *NumberDigits) {
+	text, ok := v.scalar(lengthShape.want)
 	if !ok {
 		return
 	}
-	m := digitsShape.re.FindStringSubmatch(text)
+	m := lengthShape.re.FindStringSubmatch(text)
 	if m == nil {
-		v.problem(v.found(), digitsShape.want)
+		v.problem(v.found(), lengthShape.want)
 		return
 	}
-	d := Digits{}
+	d := NumberDigits{}
 	d.From, _ = strconv.Atoi(m[1]) // digits, as the shape says
 	if d.To = d.From; m[3] != "" {
 		d.To, _ = strconv.Atoi(m[3])
 	}
 	if d.From < 1 || d.To < d.From || d.To > 32 {
-		v.problem(v.found(), digitsShape.want)
+		v.problem(v.found(), lengthShape.want)
 		return
 	}
 	*dst = d
@@ -106,8 +106,8 @@ func (v value) settleDigits(d *Dial) {
 	path := v.path + ".digits"
 	switch prefix := len(strings.TrimPrefix(d.Prefix, "+")); {
 	case v.r.broken[path]:
-	case d.Digits == (Digits{}):
-		d.Digits = Digits{From: 1, To: max(mostDigits, prefix)}
+	case d.Digits == (NumberDigits{}):
+		d.Digits = NumberDigits{From: 1, To: max(mostDigits, prefix)}
 		if strings.HasPrefix(d.Prefix, internationalPrefix) {
 			d.Digits.To += len(internationalPrefix)
 		}

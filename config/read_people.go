@@ -184,7 +184,7 @@ func (r *reader) dial(v value) {
 		d := Dial{PerMinute: 10, AtOnce: 4}
 		item.fields(
 			field{"prefix", func(v value) { v.text(&d.Prefix, prefixShape) }},
-			field{"digits", func(v value) { v.digits(&d.Digits) }},
+			field{"digits", func(v value) { v.numberDigits(&d.Digits) }},
 			field{"through", func(v value) { v.through(&d) }},
 			field{"per_minute", func(v value) { v.integer(&d.PerMinute, 1, 6000) }},
 			field{"at_once", func(v value) { v.integer(&d.AtOnce, 1, 1000) }},

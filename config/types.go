@@ -247,7 +247,7 @@ type Dial struct {
 	Hours     Hours // when, in the service's time zone; default always
 	// Digits is how many digits a number has, + not counted; key `digits`, NUMBER or FROM-TO within 1 to 32, default 1 to 15,
 	// which is what numbers of E.164 have, and to 17 where Prefix begins with 00.
-	Digits Digits
+	Digits NumberDigits
 }
 
 // DialWay is one of several trunks that share calls.

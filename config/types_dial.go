@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// Digits is from how many to how many, each 1 to 32.
-type Digits struct{ From, To int }
+// NumberDigits is from how many to how many, each 1 to 32.
+type NumberDigits struct{ From, To int }
 
 // Where a number is said to be abroad, and who is not (ITU-T E.164).
 const (
@@ -12,9 +12,20 @@ const (
 	mostDigits          = 15
 )
 
-// Allows reports whether an entry, which is the one that decides about a number, lets it be called: it is as long as the
-// entry says. Package sip judges numbers that are dialled by the same rules.
-func (d Dial) Allows(number string) bool {
+// MayDial reports whether a number may be called by Dial, at some time: the entry with the longest prefix decides. Package sip
+// judges numbers that are dialled by the same rules.
+func (c *Config) MayDial(number string) bool {
+	var of Dial
+	for _, d := range c.Dial {
+		if d.decides(number) && len(d.Prefix) > len(of.Prefix) {
+			of = d
+		}
+	}
+	return of.allows(number)
+}
+
+// allows reports whether the entry that decides about a number lets it be called: it is as long as the entry says.
+func (d Dial) allows(number string) bool {
 	digits := len(strings.TrimPrefix(number, "+"))
 	return d.decides(number) && d.Digits.From <= digits && digits <= d.Digits.To
 }
