@@ -28,7 +28,7 @@ agents:
   - {id: "8002", password: two, skills: {repair: 5}}
   - {id: "8003", password: three, skills: {later: 5}}
   - {id: "8004", password: four, role: supervisor}
-  - {id: "8005", password: five, skills: {night: 5}}
+  - {id: "8005", password: five, skills: {night: 5, gas-alarm: 5}}
 queues:
   repair:    {priority: 20, wrap_up: 0s}
   later:     {priority: 10, wrap_up: 0s, keys: {CALLBACK"2": {WRITTEN1}}}
@@ -37,7 +37,6 @@ queues:
 menus:
   main: {prompt: welcome, wait: 3s, tries: 2, keys: {"2": {WRITTEN3}}, otherwise: {queue: repair}}
   outside: {WRITTEN4}
-  bye: {kind: hangup}
 targets: {ring: {on: 200ms, off: 300ms}}
 alarm: {queue: gas-alarm, steps: {all_skilled: 200ms, everyone: 400ms, duty: 600ms}WRITTEN5}
 `
@@ -47,7 +46,7 @@ var outsideWays = [][2]string{
 	{`dial: "13900000001"`, `queue: repair`},
 	{`dial: "13900000002"`, `queue: repair`},
 	{`dial: "13900000003"`, `queue: repair`},
-	{`kind: dial, number: "13900000004", otherwise: {menu: bye}`, `kind: hangup`},
+	{`kind: dial, number: "13900000004"`, `kind: hangup`},
 	{`, duty: ["13900000005"]`, ``},
 }
 

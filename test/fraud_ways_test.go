@@ -116,7 +116,7 @@ func (s *street) menuDials(w wayOut, before int) bool {
 	c := s.dial("13900001234", "96130")
 	as := s.became(w, before)
 	if as && s.outcome != "answered" {
-		c.Await(testkit.Over) // the menu goes on to its otherwise, which hangs up
+		c.Await(testkit.Over) // there is nowhere else to go
 		return as
 	}
 	c.Await(testkit.Talking)
