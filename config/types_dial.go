@@ -41,7 +41,7 @@ func (d Dial) decides(number string) bool {
 	}
 	rest := strings.TrimPrefix(strings.TrimPrefix(number, "+"), internationalPrefix)
 	rest, ours := strings.CutPrefix(rest, countryCode)
-	return abroad(d.Prefix) && !(ours && strings.HasPrefix(rest, internationalPrefix))
+	return abroad(d.Prefix) && (!ours || !strings.HasPrefix(rest, internationalPrefix))
 }
 
 func abroad(number string) bool {

@@ -125,7 +125,8 @@ func writingRig(t *testing.T, in chan<- call.Incoming) (*rig, *peer, *observer.O
 	r, p := referRigWith(t, func(o *Options) {
 		o.Dial = []DialRule{
 			{Prefix: "139", Digits: DigitRange{11, 11}, Trunk: "city", PerMinute: 60, AtOnce: 2},
-			{Prefix: "0", Trunk: "city", PerMinute: 60, AtOnce: 2}, {Prefix: "+86", Trunk: "city", PerMinute: 60, AtOnce: 2},
+			{Prefix: "0", Trunk: "city", PerMinute: 60, AtOnce: 2},
+			{Prefix: "+86", Trunk: "city", PerMinute: 60, AtOnce: 2},
 		}
 		o.Logger = zap.New(core)
 		if in != nil {
