@@ -87,9 +87,12 @@ func TestFileAndDoorAgree(t *testing.T) {
 	cfg.Trunks[0].Address = config.TrunkAddress{Network: "udp", Host: "127.0.0.1", Port: 9}
 	cfg.Trunks[0].Doubted = true
 	for _, d := range []config.Dial{
-		{Prefix: "0", Digits: config.NumberDigits{From: 1, To: 15}}, {Prefix: "1", Digits: config.NumberDigits{From: 11, To: 11}},
-		{Prefix: "17", Digits: config.NumberDigits{From: 3, To: 5}}, {Prefix: "+86", Digits: config.NumberDigits{From: 1, To: 15}},
-		{Prefix: "+8610", Digits: config.NumberDigits{From: 12, To: 12}}, {Prefix: "0085", Digits: config.NumberDigits{From: 1, To: 17}},
+		{Prefix: "0", Digits: config.NumberDigits{From: 1, To: 15}},
+		{Prefix: "1", Digits: config.NumberDigits{From: 11, To: 11}},
+		{Prefix: "17", Digits: config.NumberDigits{From: 3, To: 5}},
+		{Prefix: "+86", Digits: config.NumberDigits{From: 1, To: 15}},
+		{Prefix: "+8610", Digits: config.NumberDigits{From: 12, To: 12}},
+		{Prefix: "0085", Digits: config.NumberDigits{From: 1, To: 17}},
 	} {
 		d.Through, d.PerMinute, d.AtOnce = "city", 1, 1
 		cfg.Dial = append(cfg.Dial, d)
