@@ -48,7 +48,7 @@ func (r *reader) checkDuty() {
 			r.report(path, "a number again", "each once")
 		}
 		if !r.cfg.MayDial(number) {
-			r.report(path, "a number that nothing allows to be dialled", "an entry in dial with a prefix of it")
+			r.report(path, "a number that nothing allows to be dialled", "an entry in dial with a prefix of it, and its length")
 		}
 	}
 }

@@ -73,5 +73,5 @@ func (r *reader) checkOutside(path, number string) {
 	if r.cfg.MayDial(number) || r.lost["dial"] {
 		return
 	}
-	r.report(path, quote(number)+", which nothing in dial allows", "a number that begins with a prefix of dial")
+	r.report(path, quote(number)+", which nothing in dial allows", "a number that begins with a prefix of dial, and is as long as that entry says")
 }
