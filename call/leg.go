@@ -88,7 +88,7 @@ const (
 	CauseTransport   Cause = "transport"   // the flow or connection is gone
 	CauseNoMedia     Cause = "no-media"    // nothing is heard, and the far end answers nothing in its dialog any more
 	CauseSilent      Cause = "silent"      // the far end answers nothing in its dialog any more
-	CauseExpired     Cause = "expired"     // the far end did not refresh the session in time (RFC 4028)
+	CauseExpired     Cause = "expired"     // the far end did not refresh the session in time (RFC 4028), or a number outside was talked to for as long as it may be
 	CauseBusy        Cause = "busy"        // 486, 600
 	CauseDeclined    Cause = "declined"    // 603, 480, other refusals by the person
 	CauseUnreachable Cause = "unreachable" // no response, 404, 408, 430, 5xx

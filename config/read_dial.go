@@ -100,6 +100,14 @@ func (v value) numberDigits(dst *NumberDigits) {
 	*dst = d
 }
 
+// longest takes how long a call may last: the bounds have a hole.
+func (v value) longest(dst *time.Duration) {
+	v.duration(dst, 0, day)
+	if *dst != 0 && *dst < time.Minute {
+		v.problem(brief(*dst), "0s, which is no bound, or at least 1m")
+	}
+}
+
 // settleDigits is how long numbers are where nothing says so (ITU-T E.164 section 6), and reports a length that no number
 // with the prefix has.
 func (v value) settleDigits(d *Dial) {

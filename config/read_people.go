@@ -180,7 +180,7 @@ func (v value) prefixOf(want, everybody string) (netip.Prefix, bool) {
 }
 
 func (r *reader) dial(v value) {
-	v.items("a list of {prefix, digits, through, per_minute, at_once, hours}", func(_ int, item value) {
+	v.items("a list of {prefix, digits, through, per_minute, at_once, hours, longest}", func(_ int, item value) {
 		d := Dial{PerMinute: 10, AtOnce: 4}
 		item.fields(
 			field{"prefix", func(v value) { v.text(&d.Prefix, prefixShape) }},
@@ -189,6 +189,7 @@ func (r *reader) dial(v value) {
 			field{"per_minute", func(v value) { v.integer(&d.PerMinute, 1, 6000) }},
 			field{"at_once", func(v value) { v.integer(&d.AtOnce, 1, 1000) }},
 			field{keyHours, func(v value) { v.hours(&d.Hours) }},
+			field{"longest", func(v value) { v.longest(&d.Longest) }},
 		)
 		item.require("prefix", prefixShape.want)
 		item.require("through", "a trunk's name")

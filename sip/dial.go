@@ -27,6 +27,7 @@ const (
 	dialAtOnce   = "at-once"
 	dialMaxCalls = "max-calls" // of the trunk
 	dialForeign  = "foreign"   // a transfer to another's host
+	dialTooLong  = "too-long"  // after it was answered: we hung up
 )
 
 // Dial implements call.Dialer: it calls a number outside, if a rule allows it, through that rule's trunk, or one of them. Every try is
@@ -47,12 +48,28 @@ func (u *UA) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
 			free()
 		}
 	}()
-	l, err := u.dialBy(ctx, ways, r)
+	l, err := u.dialBy(ctx, ways, r, rule.Longest)
 	if err != nil {
 		return nil, err
 	}
 	context.AfterFunc(l.ctx, free) //nolint:contextcheck // for as long as the leg lives
 	return l, nil
+}
+
+// bound hangs up a leg that has lasted for so long, if that is not 0.
+func (u *UA) bound(l *leg, t *trunk, r call.DialRequest, longest time.Duration) {
+	if longest == 0 {
+		return
+	}
+	timer := time.AfterFunc(longest, func() {
+		u.background("longest", func() {
+			if l.ctx.Err() == nil {
+				u.audit(r, t.name, dialTooLong)
+				l.Hangup(call.CauseExpired)
+			}
+		})
+	})
+	context.AfterFunc(l.ctx, func() { timer.Stop() }) //nolint:contextcheck // for as long as the leg lives
 }
 
 // MayDial reports whether a number may be called by the dial rules: ever, and by the clock now. The bounds of the

@@ -31,6 +31,8 @@ type DialRule struct {
 	AtOnce int
 	// Hours are when; the zero value is always.
 	Hours Hours
+	// Longest is how long a call may last, from its answer; then we hang up. 0: no bound.
+	Longest time.Duration
 }
 
 // DigitRange is from how many to how many; both are 0, or 1 or more.

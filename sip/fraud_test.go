@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
@@ -217,6 +218,37 @@ func TestReferWritings(t *testing.T) {
 	asked.Referral.Refuse(call.CauseForbidden)
 	p.status("REFER", 403)
 	k.hangup(leg)
+}
+
+// TestLongest: a call that lasts for as long as its rule lets it is hung up, audited, and counts no more.
+func TestLongest(t *testing.T) {
+	t.Parallel()
+	short := rule("139")
+	short.Longest, short.AtOnce = 50*time.Millisecond, 1
+	r, p, logs := dialRig(t, TrunkOut{From: "96777"}, short, rule("138"))
+	for _, number := range []string{"13912345678", "13812345678", "13912345678"} {
+		out := r.outside(t.Context(), number)
+		p.respond(p.expect("INVITE sip:"+number, "INVITE"), 200, "OK", "y", sdpGood)
+		p.expect("ACK", "ACK")
+		got := next(t, out)
+		require.NoError(t, got.err)
+		if number == "13812345678" {
+			got.leg.Hangup(call.CauseBye)
+		}
+		p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
+		if end := ended(t, got.leg); number == "13912345678" {
+			require.Equal(t, call.LegEnd{By: call.System, Why: call.CauseExpired, At: end.At}, end)
+		}
+		underWay := r.plan().dials.find("13912345678")
+		require.Eventually(t, func() bool {
+			underWay.mu.Lock()
+			defer underWay.mu.Unlock()
+			return underWay.underWay == 0
+		}, testWait, time.Millisecond)
+	}
+	require.InDelta(t, 2, r.outcomes("city", dialTooLong), 0)
+	require.InDelta(t, 3, r.outcomes("city", dialAnswered), 0)
+	require.Len(t, logs.FilterMessage("number outside dialled").All(), 5)
 }
 
 // TestRedirectionBehindProxy: a phone behind a proxy may have the caller at another line of its own, and not at a number of

@@ -69,7 +69,7 @@ func (a *app) doorSettings() (s sip.Settings) {
 	s.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
 	for _, d := range a.cfg.Dial {
 		s.Dial = append(s.Dial, sip.DialRule{
-			Prefix: d.Prefix, Digits: sip.DigitRange{Least: d.Digits.From, Most: d.Digits.To}, Trunk: d.Through, Through: waysOf(d), PerMinute: d.PerMinute, AtOnce: d.AtOnce,
+			Prefix: d.Prefix, Digits: sip.DigitRange{Least: d.Digits.From, Most: d.Digits.To}, Trunk: d.Through, Through: waysOf(d), PerMinute: d.PerMinute, AtOnce: d.AtOnce, Longest: d.Longest,
 			Hours: sip.Hours{From: d.Hours.From, To: d.Hours.To, Location: a.cfg.Service.Timezone},
 		})
 	}
