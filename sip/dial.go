@@ -69,7 +69,7 @@ func (u *UA) bound(l *leg, t *trunk, r call.DialRequest, longest time.Duration) 
 			}
 		})
 	})
-	context.AfterFunc(l.ctx, func() { timer.Stop() }) //nolint:contextcheck // for as long as the leg lives
+	context.AfterFunc(l.ctx, func() { timer.Stop() })
 }
 
 // MayDial reports whether a number may be called by the dial rules: ever, and by the clock now. The bounds of the
