@@ -82,8 +82,13 @@ func (d *desk) dial(ctx context.Context, o *dutyCall) (leg call.Leg, at time.Tim
 	var ringing sync.Once
 	ctx, stop := context.WithTimeoutCause(ctx, dutyLimit, call.CancelCause{Why: call.CauseNoAnswer})
 	defer stop()
+	number := ""
+	if o.caller.Asserted {
+		number = o.caller.From
+	}
 	leg, err = d.o.Dialer.Dial(ctx, call.DialRequest{
 		Number: o.number, CallID: o.caller.CallID, Prefer: o.caller.Prefer,
+		Caller: number, Private: o.caller.Private, Dialled: o.caller.To,
 		Progress: func(code int, at time.Time) {
 			if code == 180 || code == 183 {
 				ringing.Do(func() { d.post(func(*desk) { o.progress(code, at) }) })

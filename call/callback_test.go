@@ -132,6 +132,7 @@ func TestCallbackAsked(t *testing.T) {
 		require.Equal(t, customer, asked[0].Number)
 		require.Equal(t, "8001", asked[0].Agent)
 		require.Equal(t, ticket.CallID, asked[0].CallID)
+		require.Empty(t, asked[0].Caller, "who is called back is not shown their own number")
 
 		leg := calltest.NewLeg("customer")
 		require.True(t, b.dialer.Answer(leg))
@@ -194,6 +195,7 @@ func TestCallbackRefused(t *testing.T) {
 		"withheld":      {in: call.Incoming{From: customer, Trunk: "city", Private: true}},
 		"no number":     {in: call.Incoming{Trunk: "city"}},
 		"not asserted":  {in: call.Incoming{From: customer}},
+		"hearsay":       {in: call.Incoming{From: customer, Trunk: "city", Unproven: true}},
 		"an agent":      {in: call.Incoming{From: "8001", Agent: "8001"}},
 		"not allowed":   {in: city, prepare: func(b *backroom) { b.ever.Store(false) }},
 		"no dialer":     {in: city, prepare: func(b *backroom) { b.x.Dialer = nil }},

@@ -103,6 +103,9 @@ const agentTrunk = "agent:"
 // of the callers' counts such a call.
 func (r *Record) agentMade() bool { return strings.HasPrefix(r.Trunk, agentTrunk) }
 
+// asserted reports whether a trunk that is believed says that the caller's number is theirs.
+func (r *Record) asserted() bool { return r.Trunk != "" && !r.agentMade() && !r.Unproven }
+
 // OwnNumber is the number that was dialled if it is the hotline's; else it may be a customer's that an agent called,
 // and the result is empty.
 func (r *Record) OwnNumber() string {

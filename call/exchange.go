@@ -164,7 +164,7 @@ func (x *Exchange) newCall(in Incoming) *Call {
 		log:     x.Logger.With(zap.String("call", id)),
 		rec: Record{
 			ID: id, Node: x.Node, From: in.From, To: in.To, Trunk: in.Trunk, Started: in.Received,
-			Private: in.Private, Diverted: in.Diverted,
+			Private: in.Private, Unproven: in.Unproven, Diverted: in.Diverted,
 			Visits: []Visit{}, Offers: []Offer{}, Talks: []TalkRecord{},
 		},
 	}

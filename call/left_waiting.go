@@ -16,7 +16,7 @@ type LeftPlace struct {
 // LeftPlace is the place in a queue that the caller of a finished call left, or lost, while waiting; false where there
 // is none that could be taken up again by calling from the same number.
 func (r *Record) LeftPlace() (p LeftPlace, ok bool) {
-	if len(r.Visits) == 0 || r.From == "" || r.Private || r.Trunk == "" || r.agentMade() {
+	if len(r.Visits) == 0 || r.From == "" || r.Private || !r.asserted() {
 		return p, false
 	}
 	v := r.Visits[len(r.Visits)-1]

@@ -88,7 +88,7 @@ const (
 	CauseTransport   Cause = "transport"   // the flow or connection is gone
 	CauseNoMedia     Cause = "no-media"    // nothing is heard, and the far end answers nothing in its dialog any more
 	CauseSilent      Cause = "silent"      // the far end answers nothing in its dialog any more
-	CauseExpired     Cause = "expired"     // the far end did not refresh the session in time (RFC 4028)
+	CauseExpired     Cause = "expired"     // the far end did not refresh the session in time (RFC 4028), or a number outside was talked to for as long as it may be
 	CauseBusy        Cause = "busy"        // 486, 600
 	CauseDeclined    Cause = "declined"    // 603, 480, other refusals by the person
 	CauseUnreachable Cause = "unreachable" // no response, 404, 408, 430, 5xx
@@ -183,6 +183,8 @@ type Incoming struct {
 	From, To string
 	// Trunk is the trunk's name, or Agent the id of the agent whose phone it came from.
 	Trunk, Agent string
+	// Unproven: From is what the caller's side says, and no trunk that is believed.
+	Unproven bool
 	// Private: the caller asked for their number not to be shown (RFC 3323, RFC 3325), as the trunk says.
 	Private bool
 	// Diverted is how the call got to us, as the trunk says, the last diversion first.

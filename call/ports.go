@@ -82,6 +82,11 @@ type DialRequest struct {
 	Agent string
 	// CallID is the call that it belongs to.
 	CallID string
+	// Caller is the number of the caller for whom it is, as a trunk asserted it, empty where there is none; Private: it is
+	// not to be shown. Dialled is the number of ours that the caller had dialled.
+	Caller  string
+	Private bool
+	Dialled string
 	// Prefer is the other party's codec, to be put first.
 	Prefer media.Codec
 	// Progress is told each 18x as it arrives, on any goroutine; it must not block.
@@ -101,6 +106,8 @@ type Ticket struct {
 	// From is the caller's number, to show to agents, unless it is Private.
 	From    string
 	Private bool
+	// To is the number that the caller dialled.
+	To string
 	// Prefer is the caller's codec.
 	Prefer media.Codec
 	// Entered is when the caller entered the queue; it decides the order within a priority.

@@ -32,6 +32,8 @@ type Record struct {
 
 	// Private: the caller asked for their number not to be shown.
 	Private bool `json:"private,omitempty"`
+	// Unproven: nobody who is believed says that the caller's number is theirs.
+	Unproven bool `json:"unproven,omitempty"`
 	// Diverted is how the call got to us, the last diversion first.
 	Diverted []Diversion `json:"diverted,omitempty"`
 

@@ -77,7 +77,7 @@ func (c *Call) noCallback() error {
 	if c.x.Callback.Bookings == nil || c.x.Dialer == nil {
 		return errNoCallbacks
 	}
-	if c.rec.From == "" || c.rec.Private || c.rec.Trunk == "" || c.rec.agentMade() {
+	if c.rec.From == "" || c.rec.Private || !c.rec.asserted() {
 		return errNotAsserted
 	}
 	if ever, _ := c.x.Callback.Allowed(c.rec.From); !ever {

@@ -58,6 +58,12 @@ func newDialling(c *Call, at Next, by string, limit time.Duration) *dialling {
 		default:
 		}
 	}}
+	if !c.rec.agentMade() {
+		r.Dialled = c.rec.To
+	}
+	if c.rec.asserted() && c.booking == nil { // who is called back is not shown their own number
+		r.Caller, r.Private = c.rec.From, c.rec.Private
+	}
 	d.try = func(ctx context.Context) (Leg, error) {
 		r.Agent = d.by
 		return c.x.Dialer.Dial(ctx, r)

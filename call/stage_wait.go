@@ -46,8 +46,8 @@ func wait(ctx context.Context, c *Call, at Next) (next Next) {
 	}
 	seat, err := c.x.Desk.Join(c.life(ctx), Ticket{
 		CallID: c.id, Queue: at.Queue, Agent: at.Agent, Once: at.Once, From: cmp.Or(c.shown, c.rec.From), Private: c.rec.Private,
-		Prefer: c.codec(), Entered: at.Entered, Front: at.Front,
-		Asserted: c.rec.Trunk != "" && !c.rec.agentMade(), Stay: c.caller == nil || c.wasTurned(at.Queue),
+		To: c.rec.To, Prefer: c.codec(), Entered: at.Entered, Front: at.Front,
+		Asserted: c.rec.asserted(), Stay: c.caller == nil || c.wasTurned(at.Queue),
 	})
 	if err != nil && at.Once && !c.left() && ctx.Err() == nil {
 		c.log.Info("nobody to be asked for by name", zap.String("agent", at.Agent), zap.Error(err))

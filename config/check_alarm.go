@@ -47,8 +47,8 @@ func (r *reader) checkDuty() {
 		if slices.Contains(r.cfg.Alarm.Duty[:i], number) {
 			r.report(path, "a number again", "each once")
 		}
-		if !slices.ContainsFunc(r.cfg.Dial, func(d Dial) bool { return d.allows(number) }) {
-			r.report(path, "a number that nothing allows to be dialled", "an entry in dial with a prefix of it")
+		if !r.cfg.MayDial(number) {
+			r.report(path, "a number that nothing allows to be dialled", "an entry in dial with a prefix of it, and its length")
 		}
 	}
 }

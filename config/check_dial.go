@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // checkDial: every rule goes through a trunk that can be called out through, by a listener that speaks its
@@ -71,17 +70,8 @@ func (r *reader) checkListens(path string, a TrunkAddress) {
 
 // checkOutside: a number that the file has called is one that a rule allows.
 func (r *reader) checkOutside(path, number string) {
-	plain := strings.Trim(strings.TrimPrefix(number, "+"), "0123456789") == ""
-	allows := func(d Dial) bool { return d.allows(number) }
-	if plain && slices.ContainsFunc(r.cfg.Dial, allows) || r.lost["dial"] {
+	if r.cfg.MayDial(number) || r.lost["dial"] {
 		return
 	}
-	r.report(path, quote(number)+", which nothing in dial allows", "a number that begins with a prefix of dial")
-}
-
-// allows tells whether a number is one of the rule's: one of abroad, which begins with 00, only if its prefix begins so too.
-func (d Dial) allows(number string) bool {
-	const abroad = "00"
-	return d.Prefix != "" && strings.HasPrefix(number, d.Prefix) &&
-		(!strings.HasPrefix(number, abroad) || strings.HasPrefix(d.Prefix, abroad))
+	r.report(path, quote(number)+", which nothing in dial allows", "a number that begins with a prefix of dial, and is as long as that entry says")
 }

@@ -137,7 +137,7 @@ trunks:
   - {name: city, allow: [203.0.113.5], numbers: {"96777": {queue: consult}, "+8696119": {queue: repair}}, address: "tcp://[2001:db8::1]:5070", username: hotline, password: "${P}"}
 dial:
   - {prefix: "139", through: city}
-  - {prefix: "+86", through: city, per_minute: 1, at_once: 2, hours: 22:30-24:00}
+  - {prefix: "+86", through: city, per_minute: 1, at_once: 2, hours: 22:30-24:00, digits: 12-13, longest: 90m}
 `, map[string]string{"P": "hush"})
 	trunk := c.Trunks[0]
 	require.Equal(t, config.TrunkAddress{Network: "tcp", Host: "2001:db8::1", Port: 5070}, trunk.Address)
@@ -145,10 +145,10 @@ dial:
 	require.Equal(t, "hush", trunk.Password.Reveal())
 	require.Equal(t, "+8696119", trunk.From)
 	require.Equal(t, []config.Dial{
-		{Prefix: "139", Through: "city", PerMinute: 10, AtOnce: 4},
+		{Prefix: "139", Through: "city", PerMinute: 10, AtOnce: 4, Digits: config.NumberDigits{From: 1, To: 15}},
 		{
 			Prefix: "+86", Through: "city", PerMinute: 1, AtOnce: 2,
-			Hours: config.Hours{From: 22*time.Hour + 30*time.Minute, To: 24 * time.Hour},
+			Hours: config.Hours{From: 22*time.Hour + 30*time.Minute, To: 24 * time.Hour}, Digits: config.NumberDigits{From: 12, To: 13}, Longest: 90 * time.Minute,
 		},
 	}, c.Dial)
 }

@@ -31,6 +31,7 @@ func (r *reader) trunkOut(t *Trunk) []field {
 			}
 		}},
 		{"from", func(v value) { v.text(&t.From, numberShape) }},
+		{keyShows, func(v value) { oneOf(v, &t.Shows, ShowOwn, ShowDialled, ShowCaller, ShowNobody) }},
 	}
 }
 
@@ -40,7 +41,7 @@ func (v value) settleOut(t *Trunk) {
 		v.problem("one of username and password", "both, or neither where the carrier knows this machine by its address")
 	}
 	if !v.r.written(v.path + "." + keyAddress) {
-		for _, key := range []string{"username", "from"} {
+		for _, key := range []string{"username", "from", keyShows} {
 			if v.r.written(v.path + "." + key) {
 				v.r.report(v.path+"."+key, "a trunk that is not called out through", "address: "+wantTrunkAddress)
 			}
@@ -69,6 +70,58 @@ func (v value) trunkAddress(dst *TrunkAddress) {
 		return
 	}
 	*dst = TrunkAddress{Network: scheme, Host: host, Port: uint16(port)}
+}
+
+// lengthShape is how long numbers are.
+var lengthShape = shape{
+	regexp.MustCompile(`^([0-9]{1,2})(-([0-9]{1,2}))?$`), "how many digits numbers have, such as 11 or 7-12, from 1 to 32",
+}
+
+// numberDigits takes how many digits numbers have.
+func (v value) numberDigits(dst *NumberDigits) {
+	text, ok := v.scalar(lengthShape.want)
+	if !ok {
+		return
+	}
+	m := lengthShape.re.FindStringSubmatch(text)
+	if m == nil {
+		v.problem(v.found(), lengthShape.want)
+		return
+	}
+	d := NumberDigits{}
+	d.From, _ = strconv.Atoi(m[1]) // digits, as the shape says
+	if d.To = d.From; m[3] != "" {
+		d.To, _ = strconv.Atoi(m[3])
+	}
+	if d.From < 1 || d.To < d.From || d.To > 32 {
+		v.problem(v.found(), lengthShape.want)
+		return
+	}
+	*dst = d
+}
+
+// longest takes how long a call may last: the bounds have a hole.
+func (v value) longest(dst *time.Duration) {
+	v.duration(dst, 0, day)
+	if *dst != 0 && *dst < time.Minute {
+		v.problem(brief(*dst), "0s, which is no bound, or at least 1m")
+	}
+}
+
+// settleDigits is how long numbers are where nothing says so (ITU-T E.164 section 6), and reports a length that no number
+// with the prefix has.
+func (v value) settleDigits(d *Dial) {
+	path := v.path + ".digits"
+	switch prefix := len(strings.TrimPrefix(d.Prefix, "+")); {
+	case v.r.broken[path]:
+	case d.Digits == (NumberDigits{}):
+		d.Digits = NumberDigits{From: 1, To: max(mostDigits, prefix)}
+		if strings.HasPrefix(d.Prefix, internationalPrefix) {
+			d.Digits.To += len(internationalPrefix)
+		}
+	case d.Digits.To < prefix:
+		v.r.report(path, strconv.Itoa(d.Digits.To)+", less than the prefix has", "at least "+strconv.Itoa(prefix))
+	}
 }
 
 // hours takes a part of the day; it may span midnight.

@@ -107,6 +107,11 @@ func (r *reader) trunks(v value) {
 			{"codecs", func(v value) { listOf(v, &t.Codecs, PCMA, PCMU) }},
 			{"max_calls", func(v value) { v.integer(&t.MaxCalls, 0, 1<<15) }},
 			{"normalise", func(v value) { v.normalise(&t.Normalise) }},
+			{"trust", func(v value) {
+				trust := true
+				v.boolean(&trust)
+				t.Doubted = !trust
+			}},
 			{keyLogin, func(v value) { v.login(&t.Login) }},
 			{keyRegister, func(v value) { v.register(&t) }},
 			{keyNumbers, func(v value) {
@@ -175,17 +180,20 @@ func (v value) prefixOf(want, everybody string) (netip.Prefix, bool) {
 }
 
 func (r *reader) dial(v value) {
-	v.items("a list of {prefix, through, per_minute, at_once, hours}", func(_ int, item value) {
+	v.items("a list of {prefix, digits, through, per_minute, at_once, hours, longest}", func(_ int, item value) {
 		d := Dial{PerMinute: 10, AtOnce: 4}
 		item.fields(
 			field{"prefix", func(v value) { v.text(&d.Prefix, prefixShape) }},
+			field{"digits", func(v value) { v.numberDigits(&d.Digits) }},
 			field{"through", func(v value) { v.through(&d) }},
 			field{"per_minute", func(v value) { v.integer(&d.PerMinute, 1, 6000) }},
 			field{"at_once", func(v value) { v.integer(&d.AtOnce, 1, 1000) }},
 			field{keyHours, func(v value) { v.hours(&d.Hours) }},
+			field{"longest", func(v value) { v.longest(&d.Longest) }},
 		)
 		item.require("prefix", prefixShape.want)
 		item.require("through", "a trunk's name")
+		item.settleDigits(&d)
 		r.cfg.Dial = append(r.cfg.Dial, d)
 	})
 }

@@ -16,6 +16,7 @@ const (
 	keyPing     = "ping"
 	keyUsername = "username"
 	keyPassword = "password"
+	keyShows    = "shows"
 )
 
 const (

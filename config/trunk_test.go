@@ -47,6 +47,39 @@ dial: [{prefix: "1", through: [{a: 3, b: 1}, c]}, {prefix: "2", through: c}]
 	require.Zero(t, c.Trunks[1].Ping)
 }
 
+// What a trunk shows to who is called, and whether it is believed: its own number, and yes.
+func TestTrunkShows(t *testing.T) {
+	c := parse(t, `
+sip: {listen: [udp://127.0.0.1:5060]}
+trunks:
+  - {name: a, allow: [203.0.113.5], numbers: {"1": {queue: consult}}, address: udp://192.0.2.1:5060, shows: caller, trust: false}
+  - {name: b, allow: [203.0.113.6], numbers: {"1": {queue: consult}}, address: udp://192.0.2.2:5060, trust: true}
+  - {name: c, allow: [203.0.113.7], numbers: {"1": {queue: consult}}, address: udp://192.0.2.3:5060, shows: own}
+`, nil)
+	require.Equal(t, config.ShowCaller, c.Trunks[0].Shows)
+	require.True(t, c.Trunks[0].Doubted)
+	require.Empty(t, c.Trunks[1].Shows)
+	require.False(t, c.Trunks[1].Doubted)
+	require.Equal(t, config.ShowOwn, c.Trunks[2].Shows)
+}
+
+// A number is judged by the entry with the longest prefix, and by how long it is; what has a country code by none that has not.
+func TestMayDial(t *testing.T) {
+	c := parse(t, `
+sip: {listen: [udp://127.0.0.1:5060]}
+trunks: [{name: a, allow: [203.0.113.5], numbers: {"1": {queue: consult}}, address: udp://192.0.2.1:5060}]
+dial: [{prefix: "0", through: a}, {prefix: "+86", through: a, digits: 12-13}, {prefix: "139", through: a, digits: 11}, {prefix: "00852", through: a}, {prefix: "13", through: a}]
+`, nil)
+	for number, want := range map[string]bool{
+		"01062345678": true, "0123456789012345": false, "00442071234567": false, "0*1": false, "": false, "+": false,
+		"+8613912345678": true, "+86755888888888": false, "+861006": false, "+860044207123": false, "+442071234567": false,
+		"13912345678": true, "139": false, "139123456789": false, "138123456789": true, "13": true,
+		"0085212345678": true, "00852123456789012": true, "008521234567890123": false, "008612345678": false,
+	} {
+		require.Equal(t, want, c.MayDial(number), number)
+	}
+}
+
 // How a trunk's numbers are written: as they come, unless it says so.
 func TestNormalise(t *testing.T) {
 	c := parse(t, `

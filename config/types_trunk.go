@@ -30,8 +30,13 @@ type Trunk struct {
 	MaxCalls int
 	// Normalise is how its numbers are written; the zero value: as they come.
 	Normalise Normalise
-	// From is the number that is shown to who is called; default the least of Numbers.
+	// From is our number: it is shown to who is called, unless Shows says otherwise, and asserted; default the least of Numbers.
 	From string
+	// Shows is which number who is called sees; key `shows`, default own.
+	Shows ShownNumber
+	// Doubted: what its calls say of their callers, beyond From, is not believed; key `trust`, default true, which is not
+	// doubted.
+	Doubted bool
 	// SRTP is whether audio through it is encrypted; key `srtp`, default off.
 	SRTP SRTP
 }
@@ -68,6 +73,17 @@ type Normalise struct {
 	// Shown is the form of callers' numbers, Dialled of those that the carrier is sent; default national.
 	Shown, Dialled NumberForm
 }
+
+// ShownNumber is which number is shown to who is called, by its name in the file.
+type ShownNumber string
+
+// What is shown.
+const (
+	ShowOwn     ShownNumber = "own"     // From; the zero value is the same
+	ShowDialled ShownNumber = "dialled" // the number of ours that the caller had dialled, if the trunk has it
+	ShowCaller  ShownNumber = "caller"  // the caller's, unless they asked for it not to be shown
+	ShowNobody  ShownNumber = "nobody"
+)
 
 // NumberForm is how a telephone number is written, by its name in the file.
 type NumberForm string

@@ -19,6 +19,8 @@ type flow struct {
 	source netip.AddrPort
 	// local is the listener the phone registered at: what we send from.
 	local netip.AddrPort
+	// proxied: the phone registered through a proxy, which is the source.
+	proxied bool
 	// contact is the phone's own URI, without the parts that a Request-URI must not have (RFC 3261 19.1.5).
 	contact sipmsg.Uri
 	// serial tells registrations of the same phone apart: it rises whenever the flow is another one.

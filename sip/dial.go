@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -25,6 +26,8 @@ const (
 	dialRate     = "per-minute"
 	dialAtOnce   = "at-once"
 	dialMaxCalls = "max-calls" // of the trunk
+	dialForeign  = "foreign"   // a transfer to another's host
+	dialTooLong  = "too-long"  // after it was answered: we hung up
 )
 
 // Dial implements call.Dialer: it calls a number outside, if a rule allows it, through that rule's trunk, or one of them. Every try is
@@ -45,12 +48,28 @@ func (u *UA) Dial(ctx context.Context, r call.DialRequest) (call.Leg, error) {
 			free()
 		}
 	}()
-	l, err := u.dialBy(ctx, ways, r)
+	l, err := u.dialBy(ctx, ways, r, rule.Longest)
 	if err != nil {
 		return nil, err
 	}
 	context.AfterFunc(l.ctx, free) //nolint:contextcheck // for as long as the leg lives
 	return l, nil
+}
+
+// bound hangs up a leg that has lasted for so long, if that is not 0.
+func (u *UA) bound(l *leg, t *trunk, r call.DialRequest, longest time.Duration) {
+	if longest == 0 {
+		return
+	}
+	timer := time.AfterFunc(longest, func() {
+		u.background("longest", func() {
+			if l.ctx.Err() == nil {
+				u.audit(r, t.name, dialTooLong)
+				l.Hangup(call.CauseExpired)
+			}
+		})
+	})
+	context.AfterFunc(l.ctx, func() { timer.Stop() })
 }
 
 // MayDial reports whether a number may be called by the dial rules: ever, and by the clock now. The bounds of the
@@ -61,6 +80,14 @@ func (u *UA) MayDial(number string) (ever, now bool) {
 		return false, false
 	}
 	return true, rule.Hours.has(time.Now())
+}
+
+// notOutside audits what an agent's phone dialled, or referred somebody to, that leads nowhere and may have been meant for
+// outside: anything that is no name.
+func (u *UA) notOutside(agent, user, outcome string) {
+	if user != "" && strings.Trim(user, "+0123456789*#-._") == "" {
+		u.audit(call.DialRequest{Number: user, Agent: agent}, "", outcome)
+	}
 }
 
 // notDialled audits a try that the rules refuse.
@@ -89,19 +116,16 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 		return nil, &call.RingError{Why: why, At: time.Now()}
 	}
 	host, port := t.out.hostPort()
-	from := sipmsg.Uri{Scheme: schemeSIP, User: t.out.From, Host: u.selfAt(h).Addr().String()}
 	to := sipmsg.Uri{Scheme: schemeSIP, User: t.numbering.dialled(r.Number), Host: host}
 	target := to
 	target.Port = int(port)
 	if name := transportParam(h.transport); name != "" {
 		target.UriParams.Add("transport", name)
 	}
-	us := nameAddr("", &from)
+	from, headers := t.presented(r, u.selfAt(h).Addr().String())
 	began, heard := time.Now(), false
 	l, err := u.invite(ctx, outgoing{
-		target: target, from: us, to: nameAddr("", &to), hop: h, call: r.CallID,
-		// Our own number: what the caller's phone said of theirs is theirs (RFC 3325 section 5).
-		headers:  []sipmsg.Header{sipmsg.NewHeader("P-Asserted-Identity", us)},
+		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,
 		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
 		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within, heard: func() { heard = true },
 	})

@@ -12,9 +12,13 @@ import (
 // DialRule allows numbers outside to be called: those that begin with Prefix, through a trunk or one of several. Of several
 // rules the one with the longest prefix is the number's, and its bounds are the number's bounds.
 type DialRule struct {
-	// Prefix of the numbers: a + or none, then digits. Numbers that begin with 00 are abroad, where calls cost most: they
-	// have only the rules whose prefix begins so, and not one for 0, which is trunk calls at home.
+	// Prefix of the numbers: a + or none, then digits. One that begins with neither + nor 00 allows no number that does: "0" is
+	// the country's other areas, and not the world.
 	Prefix string
+	// Digits is how many digits a number has, the prefix' among them and a + not. Where Most is 0 it is 1 to 15, which no
+	// number of E.164 exceeds (ITU-T E.164 section 6), and two more where 00 stands before it: more is what leads on from a
+	// carrier's access code, such as 17909, to anywhere.
+	Digits DigitRange
 	// Trunk is the name of one of Options.Trunks, which must have Out. It is not looked at where there is Through.
 	Trunk string
 	// Through are several, in groups: those of a group share the calls by their weights, and the next group has what the
@@ -27,7 +31,12 @@ type DialRule struct {
 	AtOnce int
 	// Hours are when; the zero value is always.
 	Hours Hours
+	// Longest is how long a call may last, from its answer; then we hang up. 0: no bound.
+	Longest time.Duration
 }
+
+// DigitRange is from how many to how many; both are 0, or 1 or more.
+type DigitRange struct{ Least, Most int }
 
 // Hours are a part of each day.
 type Hours struct {
@@ -84,34 +93,65 @@ func newDialPlan(rules []DialRule, t *trunks) (*dialPlan, error) {
 		if !number(r.Prefix) || r.PerMinute < 1 || r.AtOnce < 1 {
 			return nil, fmt.Errorf("dial %q: a prefix and bounds must be there", r.Prefix)
 		}
+		if r.Digits == (DigitRange{}) {
+			r.Digits = digitsOf(r.Prefix)
+		}
+		if r.Digits.Least < 1 || r.Digits.Most < r.Digits.Least {
+			return nil, fmt.Errorf("dial %q: %d to %d digits", r.Prefix, r.Digits.Least, r.Digits.Most)
+		}
 		p.rules = append(p.rules, &dialRule{DialRule: r, ways: ways, dialUse: &dialUse{began: time.Now()}})
 	}
 	slices.SortStableFunc(p.rules, func(a, b *dialRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
 	return p, nil
 }
 
-// find returns the rule of a number, nil when none allows it. Letters, * and # are never allowed: they
-// reach the carrier's features, not people.
+// find returns the rule of a number, nil when none allows it: the one with the longest prefix decides. Letters, * and # are
+// never allowed: they reach the carrier's features, not people.
 func (p *dialPlan) find(n string) *dialRule {
-	if !number(n) {
+	if !number(n) || wayward(n) {
 		return nil
 	}
 	for _, r := range p.rules {
-		if r.has(n) {
+		switch digits := len(strings.TrimPrefix(n, "+")); {
+		case !strings.HasPrefix(n, r.Prefix), abroad(n) && !abroad(r.Prefix):
+		case r.Digits.Least <= digits && digits <= r.Digits.Most:
 			return r
+		default:
+			return nil
 		}
 	}
 	return nil
 }
 
-// abroad is the international prefix of the numbering plan that numbers are written by (ITU-T E.164; see Numbering). A +
-// begins no other number's prefix.
-const abroad = "00"
+// internationalPrefix is dialled before a country code, in China and in most of the world (ITU-T E.164 section 7.3).
+const internationalPrefix = "00"
 
-// has reports whether a number is one of the rule's. What a trunk wrote with a + may be shown with 00 (FormNational), so that
-// a caller would choose the rule.
-func (r *DialRule) has(n string) bool {
-	return strings.HasPrefix(n, r.Prefix) && (!strings.HasPrefix(n, abroad) || strings.HasPrefix(r.Prefix, abroad))
+// mostDigits are those of a number of E.164, its country code included.
+const mostDigits = 15
+
+// digitsOf is how many digits the numbers with a prefix have, where the rule does not say.
+func digitsOf(prefix string) DigitRange {
+	most := max(mostDigits, len(strings.TrimPrefix(prefix, "+")))
+	if strings.HasPrefix(prefix, internationalPrefix) {
+		most += len(internationalPrefix)
+	}
+	return DigitRange{Least: 1, Most: most}
+}
+
+// abroad reports whether a number, or a prefix, has a country code.
+func abroad(n string) bool {
+	return strings.HasPrefix(n, "+") || strings.HasPrefix(n, internationalPrefix)
+}
+
+// wayward reports whether a number says that it is in the country and goes on abroad: a carrier that takes our own country
+// code off dials what is left.
+func wayward(n string) bool {
+	if !abroad(n) {
+		return false
+	}
+	n = strings.TrimPrefix(strings.TrimPrefix(n, "+"), internationalPrefix)
+	n, ours := strings.CutPrefix(n, countryCode)
+	return ours && strings.HasPrefix(n, internationalPrefix)
 }
 
 // number reports whether s is a + or none, then digits.

@@ -94,9 +94,9 @@ func (t *trunk) down(at time.Time) bool {
 const silentWithin = 8
 
 // dialBy tries trunks in order until one takes the call, or says what the person called, or their phone, says: that is
-// no reason to ring them by another. Nobody is rung twice. The error is a *call.RingError: of the last trunk that was tried,
-// if any had room. Each try is audited.
-func (u *UA) dialBy(ctx context.Context, trunks []*trunk, r call.DialRequest) (*leg, error) {
+// no reason to ring them by another. Nobody is rung twice. The call may last for longest, if that is not 0. The error is a
+// *call.RingError: of the last trunk that was tried, if any had room. Each try is audited.
+func (u *UA) dialBy(ctx context.Context, trunks []*trunk, r call.DialRequest, longest time.Duration) (*leg, error) {
 	var rang atomic.Bool
 	tell := r.Progress
 	r.Progress = func(code int, at time.Time) {
@@ -119,6 +119,7 @@ func (u *UA) dialBy(ctx context.Context, trunks []*trunk, r call.DialRequest) (*
 		l, err := u.dialIn(ctx, t, r, within, free)
 		if err == nil {
 			u.audit(r, t.name, dialAnswered)
+			u.bound(l, t, r, longest)
 			return l, nil
 		}
 		failed = err

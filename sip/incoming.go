@@ -37,6 +37,9 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 		in.Agent, in.From = agent, agent
 		at, why := u.reach(agent, x.src.addr.Addr(), in.To)
 		if why != call.CauseNone {
+			if why == call.CauseNotFound {
+				u.notOutside(agent, in.To, dialNoRule)
+			}
 			return in, x.response(statusOf(why), nil)
 		}
 		in.At = at
@@ -63,8 +66,12 @@ func (t *trunk) admit(x *exchange, in call.Incoming) (call.Incoming, *sipmsg.Res
 	if !ok {
 		return in, x.response(statusOf(call.CauseNotFound), nil)
 	}
-	in.Trunk, in.From, in.At = t.name, t.numbering.shown(callerOf(x.req)), at
-	in.Private, in.Diverted = private(x.req), diverted(x.req)
+	in.Trunk, in.At, in.Private = t.name, at, private(x.req)
+	if t.doubted {
+		in.From, in.Unproven = t.numbering.shown(saidCaller(x.req)), true
+		return in, nil
+	}
+	in.From, in.Diverted = t.numbering.shown(callerOf(x.req)), diverted(x.req)
 	return in, nil
 }
 

@@ -69,6 +69,11 @@ func callerOf(req *sipmsg.Request) string {
 	if n := asserted(req); n != "" {
 		return n
 	}
+	return saidCaller(req)
+}
+
+// saidCaller is the number that From says; "anonymous" when that is none.
+func saidCaller(req *sipmsg.Request) string {
 	if n := dialled(&req.From().Address); n != "" {
 		return n
 	}

@@ -31,7 +31,7 @@ const countryCode = "86"
 // The plan, by national significant number: without 0 and country code.
 var (
 	mobileNumber  = regexp.MustCompile(`^1[3-9]\d{9}$`)
-	serviceNumber = regexp.MustCompile(`^(1[0-2]\d|1[0-2]\d{3}|9[56]\d{3,6}|[48]00\d{7})$`)
+	serviceNumber = regexp.MustCompile(`^(1[0-2]\d|1[0-2]\d{3}|11[68]\d{3}|1010\d{4}|9[56]\d{3,6}|[48]00\d{7})$`)
 	// An area code is 10, 2x, or three digits from 3 on, but 400 and 800; a subscriber's number begins with 2 to 8.
 	fixedNumber = regexp.MustCompile(`^(10|2\d)[2-8]\d{7}$|^([3-9]\d\d)[2-8]\d{6,7}$`)
 	localNumber = regexp.MustCompile(`^[2-8]\d{6,7}$`)
@@ -52,7 +52,9 @@ func (n *Numbering) write(number string, form Form) string {
 		if form == FormE164 {
 			return "+" + significant
 		}
-		return "00" + significant
+		return internationalPrefix + significant
+	case prefixed && serviceNumber.MatchString(significant) && strings.HasSuffix(plainDigits(number), "0"+significant):
+		return number // 0110 is no way to call 110, where only numbers with 0 may be called
 	case serviceNumber.MatchString(significant):
 		return significant
 	case mobileNumber.MatchString(significant):
@@ -71,19 +73,14 @@ func (n *Numbering) write(number string, form Form) string {
 // significant takes a number apart: what is left without the prefixes, whether it is another country's, and whether it
 // had any prefix. It is not ok where the number is none.
 func (n *Numbering) significant(number string) (digits string, international, prefixed, ok bool) {
-	digits = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("-.", r) { // visual separators (RFC 3966 section 5.1.1)
-			return -1
-		}
-		return r
-	}, number)
+	digits = plainDigits(number)
 	plus := strings.HasPrefix(digits, "+")
 	digits = strings.TrimPrefix(digits, "+")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return "", false, false, false
 	}
-	if !plus && strings.HasPrefix(digits, "00") {
-		plus, digits = true, digits[len("00"):]
+	if !plus && strings.HasPrefix(digits, internationalPrefix) {
+		plus, digits = true, digits[len(internationalPrefix):]
 	}
 	if plus {
 		rest, ours := strings.CutPrefix(digits, countryCode)
@@ -95,6 +92,11 @@ func (n *Numbering) significant(number string) (digits string, international, pr
 	digits, prefixed = strings.CutPrefix(digits, "0")
 	return digits, false, prefixed, true
 }
+
+// plainDigits takes the visual separators out of a number (RFC 3966 section 5.1.1).
+func plainDigits(number string) string { return separators.Replace(number) }
+
+var separators = strings.NewReplacer("-", "", ".", "")
 
 // fixed writes the number of a fixed line.
 func (n *Numbering) fixed(significant string, form Form) string {

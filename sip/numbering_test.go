@@ -43,6 +43,14 @@ func TestNumbering(t *testing.T) {
 		{"008696777", "96777", "96777", "96777"},
 		{"4008001234", "4008001234", "4008001234", "4008001234"},
 		{"+864008001234", "4008001234", "4008001234", "4008001234"},
+		{"116114", "116114", "116114", "116114"},
+		{"+86118114", "118114", "118114", "118114"},
+		{"10108888", "10108888", "10108888", "10108888"},
+		{"+8610108888", "10108888", "10108888", "10108888"},
+		{"0110", "0110", "0110", "0110"}, // no way to a service where only 0 may be dialled
+		{"096777", "096777", "096777", "096777"},
+		{"+860110", "+860110", "+860110", "+860110"},
+		{"04008001234", "04008001234", "04008001234", "04008001234"},
 		{"8008101234", "8008101234", "8008101234", "8008101234"},
 		// Abroad.
 		{"+442071234567", "+442071234567", "00442071234567", "00442071234567"},
@@ -139,6 +147,17 @@ func TestNumberingReachesTheSame(t *testing.T) {
 			require.True(t, strings.HasSuffix(last(got), last(number)) || strings.HasSuffix(last(number), last(got)) || got == number,
 				"%s became %s", number, got)
 		}
+	})
+}
+
+// What only an entry for 0 allows is not turned into a service's number, or into one abroad.
+func TestNumberingOfLongDistance(t *testing.T) {
+	t.Parallel()
+	n := &Numbering{Area: "755"}
+	rapid.Check(t, func(t *rapid.T) {
+		number := "0" + rapid.StringMatching(`[1-9][0-9]{0,13}`).Draw(t, "number")
+		require.False(t, serviceNumber.MatchString(n.write(number, FormNational)), number)
+		require.False(t, strings.HasPrefix(n.write(number, FormNational), internationalPrefix), number)
 	})
 }
 

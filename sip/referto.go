@@ -57,16 +57,21 @@ func (u *UA) referred(x *exchange, l *leg, target *sipmsg.Uri) (to call.Next, re
 	if !ok {
 		return to, "", sipmsg.StatusBadRequest
 	}
-	to, why := u.reach(l.agent, x.src.addr.Addr(), dialled(target))
+	user := dialled(target)
+	to, why := u.reach(l.agent, x.src.addr.Addr(), user)
 	if there {
 		// Whom it was matters to the record alone: the URI is that leg's Contact, as like as not.
 		replaces, code = u.replaced(l, wish)
 		return to, replaces, code
 	}
 	if target.Scheme != schemeTel && !u.ourHost(target.Host, l) {
+		u.notOutside(l.agent, user, dialForeign)
 		return to, "", statusOf(call.CauseNotFound)
 	}
 	if why != call.CauseNone {
+		if why == call.CauseNotFound {
+			u.notOutside(l.agent, user, dialNoRule)
+		}
 		return to, "", statusOf(why)
 	}
 	return to, "", 0

@@ -86,6 +86,7 @@ func (r *registrar) apply(d *directory, agent string, w wish, req *sipmsg.Reques
 	b.agent, b.instance, b.callID, b.cseq = agent, w.instance, callID, cseq
 	b.expires, b.nextPing = now.Add(w.lasts), now.Add(r.o.pingEvery)
 	b.flow.transport, b.flow.source, b.flow.local = src.transport, src.addr, src.local
+	b.flow.proxied = proxied(req)
 	b.since = now
 	if bound {
 		b.succeed(old)

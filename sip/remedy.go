@@ -115,8 +115,13 @@ func wanted(c *sipmsg.ContactHeader) float64 {
 	return q
 }
 
-// isLine reports whether an address is at the phone that registered over the flow: another line of it.
+// isLine reports whether an address is at the phone that registered over the flow: another line of it. What a proxy would
+// take for a number at itself, or may by its name, is none: it would look for that number outside as well.
 func (f flow) isLine(to sipmsg.Uri) bool {
 	at := hostPort(&to)
-	return to.Scheme == schemeSIP && (strings.EqualFold(at, hostPort(&f.contact)) || parsePeer(at) == f.source)
+	addr := parsePeer(at)
+	if to.Scheme != schemeSIP || f.proxied && (!addr.IsValid() || addr.Addr() == f.source.Addr()) {
+		return false
+	}
+	return strings.EqualFold(at, hostPort(&f.contact)) || addr == f.source
 }

@@ -24,11 +24,23 @@ func (p *peer) register(r *rig) {
 // enlist is register with the Call-ID and the numbers of k, for a phone whose flow may be up.
 func (p *peer) enlist(k *talk) {
 	p.t.Helper()
+	p.enlistAt(k, p.addr())
+}
+
+// registerFrom is register of a phone that is at another address, with whole lines beside.
+func (p *peer) registerFrom(r *rig, contact string, extra ...string) {
+	p.t.Helper()
+	p.enlistAt(p.dialog("8001"), contact, extra...)
+	require.Equal(p.t, "8001 true", next(p.t, r.flows))
+}
+
+func (p *peer) enlistAt(k *talk, contact string, always ...string) {
+	p.t.Helper()
 	line := func(extra ...string) {
 		k.seq++
-		msg := k.message("REGISTER", k.seq, newBranch(), "", extra...)
+		msg := k.message("REGISTER", k.seq, newBranch(), "", append(extra, always...)...)
 		msg = strings.Replace(msg, "From: <sip:13900001234@", "From: <sip:8001@", 1)
-		p.lastRegister = strings.Replace(msg, "Contact: <sip:caller@", "Contact: <sip:8001@", 1)
+		p.lastRegister = strings.Replace(msg, "Contact: <sip:caller@"+p.addr(), "Contact: <sip:8001@"+contact, 1)
 		p.write(p.lastRegister)
 	}
 	line()

@@ -38,6 +38,9 @@ type TrunkOptions struct {
 	MaxCalls int
 	// Numbering, if not nil, is how its numbers are written.
 	Numbering *Numbering
+	// Doubted: what its calls say of their callers beyond From is not believed: neither P-Asserted-Identity nor how a call was
+	// diverted; and From is not taken for proven (call.Incoming.Unproven).
+	Doubted bool
 	// Ping is how often it is asked by OPTIONS whether it lives, where it has Out or Register; 0: not at all.
 	Ping time.Duration
 	// Secure is whether audio through it is encrypted, in and out; the zero value means media.SecurityOff.
@@ -55,7 +58,7 @@ type trunk struct {
 	name      string
 	allow     []netip.Prefix
 	numbers   map[string]call.Next
-	e164      map[string]call.Next // the same, where there are rules for numbers: by the form in which each number is one
+	e164      map[string]string // the same as written there, where there are rules for numbers: by the form in which each is one
 	out       *TrunkOut
 	secure    media.Security
 	codecs    []media.Codec
@@ -64,6 +67,7 @@ type trunk struct {
 	reg       *registration // nil where it does not register
 	maxCalls  int
 	numbering *Numbering
+	doubted   bool
 	at        atomic.Pointer[netip.Addr] // where it was called last
 }
 
@@ -71,7 +75,7 @@ type trunk struct {
 func newTrunks(options []TrunkOptions) *trunks {
 	t := &trunks{list: make([]*trunk, 0, len(options))}
 	for _, o := range options {
-		one := &trunk{name: o.Name, numbers: maps.Clone(o.Numbers), secure: o.Secure}
+		one := &trunk{name: o.Name, numbers: maps.Clone(o.Numbers), secure: o.Secure, doubted: o.Doubted}
 		one.codecs, one.maxCalls, one.calls, one.numbering = slices.Clone(o.Codecs), o.MaxCalls, &trunkCalls{}, o.Numbering
 		one.e164, _ = o.sameNumbers() // CheckNumbers has told
 		for _, p := range o.Allow {
@@ -134,14 +138,8 @@ func (t *trunks) contact(user string) (*trunk, bool) {
 // route tells where a number dialled on this trunk leads; false when the trunk does not have it. With rules for numbers
 // it may be written in another form than the trunk's.
 func (t *trunk) route(number string) (call.Next, bool) {
-	if next, ok := t.numbers[number]; ok {
-		return next, true
-	}
-	if t.numbering == nil {
-		return call.Next{}, false
-	}
-	next, ok := t.e164[t.numbering.write(number, FormE164)]
-	return next, ok
+	own, ok := t.own(number)
+	return t.numbers[own], ok
 }
 
 // errTwin: two numbers of a trunk are one.
@@ -156,21 +154,21 @@ func (o *TrunkOptions) CheckNumbers() error {
 
 // sameNumbers are the numbers in the form in which each number is one, whatever forms it has; nil without rules for numbers.
 // The error names the first two, in the order of their digits, that are one and lead to different places.
-func (o *TrunkOptions) sameNumbers() (map[string]call.Next, error) {
+func (o *TrunkOptions) sameNumbers() (map[string]string, error) {
 	if o.Numbering == nil {
 		return nil, nil
 	}
-	all, written := make(map[string]call.Next, len(o.Numbers)), make(map[string]string, len(o.Numbers))
+	written := make(map[string]string, len(o.Numbers))
 	var err error
 	for _, number := range slices.Sorted(maps.Keys(o.Numbers)) {
-		form, next := o.Numbering.write(number, FormE164), o.Numbers[number]
-		if before, twice := all[form]; !twice {
-			all[form], written[form] = next, number
-		} else if err == nil && !reflect.DeepEqual(before, next) {
-			err = fmt.Errorf("numbers %s and %s of trunk %s: %w", written[form], number, o.Name, errTwin)
+		form := o.Numbering.write(number, FormE164)
+		if before, twice := written[form]; !twice {
+			written[form] = number
+		} else if err == nil && !reflect.DeepEqual(o.Numbers[before], o.Numbers[number]) {
+			err = fmt.Errorf("numbers %s and %s of trunk %s: %w", before, number, o.Name, errTwin)
 		}
 	}
-	return all, err
+	return written, err
 }
 
 // begins tells whether digits are the beginning of a number of this trunk, so that a sender in overlap has more to

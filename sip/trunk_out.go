@@ -19,8 +19,10 @@ type TrunkOut struct {
 	// Username and Password answer the trunk's challenge (RFC 3261 section 22); both empty where it knows
 	// us by our address.
 	Username, Password string
-	// From is our own number, which the called party sees.
+	// From is our own number. The called party sees it, unless Shows says otherwise, and the carrier is told it.
 	From string
+	// Shows is which number the called party sees; the zero value is ShowOwn.
+	Shows Shown
 }
 
 // hostPort splits the address; a port that makes no sense is that of SIP.

@@ -62,7 +62,7 @@ func (a *app) doorSettings() (s sip.Settings) {
 	s.Queues = slices.Collect(maps.Keys(a.cfg.Queues))
 	for _, d := range a.cfg.Dial {
 		s.Dial = append(s.Dial, sip.DialRule{
-			Prefix: d.Prefix, Trunk: d.Through, Through: waysOf(d), PerMinute: d.PerMinute, AtOnce: d.AtOnce,
+			Prefix: d.Prefix, Digits: sip.DigitRange{Least: d.Digits.From, Most: d.Digits.To}, Trunk: d.Through, Through: waysOf(d), PerMinute: d.PerMinute, AtOnce: d.AtOnce, Longest: d.Longest,
 			Hours: sip.Hours{From: d.Hours.From, To: d.Hours.To, Location: a.cfg.Service.Timezone},
 		})
 	}
@@ -79,7 +79,7 @@ func trunkOf(t config.Trunk) sip.TrunkOptions {
 	}
 	return sip.TrunkOptions{
 		Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Login: loginOf(t), Ping: t.Ping,
-		Codecs: codecsOf(t.Codecs), MaxCalls: t.MaxCalls, Numbering: numberingOf(t), Secure: media.Security(t.SRTP),
+		Codecs: codecsOf(t.Codecs), MaxCalls: t.MaxCalls, Numbering: numberingOf(t), Doubted: t.Doubted, Secure: media.Security(t.SRTP),
 	}
 }
 
@@ -140,7 +140,12 @@ func outBy(t config.Trunk) *sip.TrunkOut {
 	return &sip.TrunkOut{
 		Network: t.Address.Network, Address: t.Address.HostPort(),
 		Username: t.Username, Password: t.Password.Reveal(), From: t.From,
+		Shows: shownNumbers[t.Shows],
 	}
+}
+
+var shownNumbers = map[config.ShownNumber]sip.Shown{
+	config.ShowDialled: sip.ShowDialled, config.ShowCaller: sip.ShowCaller, config.ShowNobody: sip.ShowNobody,
 }
 
 // waysOf are the trunks of a rule, where it names several.

@@ -226,24 +226,14 @@ func (c *PhoneCall) Resume() { c.p.do(func() { c.reoffer(sendRecv) }) }
 // Refer asks for the other party to be connected with somebody (RFC 3515), in place of the far end of
 // another call of this phone, if replaces is not nil (RFC 3891).
 func (c *PhoneCall) Refer(user string, replaces *PhoneCall) {
-	c.p.do(func() {
-		to := fmt.Sprintf("sip:%s@%s", user, c.p.o.Hotline)
-		if replaces != nil {
+	to := fmt.Sprintf("sip:%s@%s", user, c.p.o.Hotline)
+	if replaces != nil {
+		c.p.do(func() {
 			_, tag, _ := strings.Cut(replaces.to, ";tag=")
 			to += "?Replaces=" + url.QueryEscape(fmt.Sprintf("%s;to-tag=%s;from-tag=%s", replaces.id, tag, replaces.tag))
-		}
-		c.refers, c.referred, c.notified = true, 0, nil
-		c.p.ask(c.request(sipmsg.REFER, "Refer-To: <"+to+">", fmt.Sprintf("Referred-By: <sip:%s@%s>", c.p.o.User, c.p.o.Hotline)),
-			func(res *sipmsg.Response) {
-				switch {
-				case res == nil:
-					c.referred = sipmsg.StatusRequestTimeout
-				case !res.IsProvisional():
-					c.referred = res.StatusCode
-				}
-				c.p.tell()
-			})
-	})
+		})
+	}
+	c.ReferTo(to)
 }
 
 // Rings is how many calls ring: INVITEs without a final response.
@@ -281,4 +271,30 @@ func (p *Phone) Unsettled() (list []string) {
 		}
 	})
 	return list
+}
+
+// Press presses a key, told by INFO (application/dtmf-relay).
+func (c *PhoneCall) Press(key byte) {
+	c.p.do(func() {
+		out := c.request(sipmsg.INFO)
+		out.body, out.kind = fmt.Sprintf("Signal=%c\r\nDuration=160\r\n", key), "application/dtmf-relay"
+		c.p.ask(out, func(*sipmsg.Response) {})
+	})
+}
+
+// ReferTo asks for the other party to be connected with a URI, whatever that is (RFC 3515).
+func (c *PhoneCall) ReferTo(uri string) {
+	c.p.do(func() {
+		c.refers, c.referred, c.notified = true, 0, nil
+		by := fmt.Sprintf("Referred-By: <sip:%s@%s>", c.p.o.User, c.p.o.Hotline)
+		c.p.ask(c.request(sipmsg.REFER, "Refer-To: <"+uri+">", by), func(res *sipmsg.Response) {
+			switch {
+			case res == nil:
+				c.referred = sipmsg.StatusRequestTimeout
+			case !res.IsProvisional():
+				c.referred = res.StatusCode
+			}
+			c.p.tell()
+		})
+	})
 }

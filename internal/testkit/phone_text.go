@@ -21,7 +21,8 @@ type outgoing struct {
 	seq      uint32
 	branch   string
 	headers  []string // whole lines, without their ends
-	body     string   // SDP
+	body     string   // SDP, unless kind says otherwise
+	kind     string   // the body's Content-Type
 }
 
 // text writes a request (RFC 3261 section 8.1.1).
@@ -35,6 +36,10 @@ func (p *Phone) text(r outgoing) []byte {
 	}
 	if r.method != sipmsg.ACK && r.method != sipmsg.CANCEL {
 		lines = append(lines, p.contact())
+	}
+	if r.kind != "" {
+		lines = append(lines, fmt.Sprintf("Content-Length: %d", len(r.body)), "Content-Type: "+r.kind)
+		return []byte(strings.Join(append(lines, r.headers...), "\r\n") + "\r\n\r\n" + r.body)
 	}
 	return withBody(append(lines, r.headers...), r.body)
 }
