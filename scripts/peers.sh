@@ -21,6 +21,7 @@ peers=(
 	systemd-analyze:systemd
 	nft:nftables
 	strace:strace
+	svmap:sipvicious
 )
 
 # Debian does not put PostgreSQL's programs on the PATH, nor nft on that of a user.

@@ -29,12 +29,19 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	if len(message) == 0 || u.deaf.Load() {
 		return 0
 	}
+	stranger := !u.known(src.Addr())
+	if stranger {
+		if why := u.shutOut(src.Addr()); why != "" {
+			u.metrics.drop(why)
+			return 0
+		}
+	}
 	o := sketchBounded(message)
 	why := ""
 	switch {
 	case o.fault.code == 0 && o.fault.why != "":
 		why = o.fault.why
-	case !u.known(src.Addr()):
+	case stranger:
 		if why = u.gate.pass(src.Addr(), time.Now()); why == "" {
 			why = u.sentry.refuses(o, src.Addr(), false)
 		}
@@ -55,6 +62,16 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 		return err
 	})
 	return 0
+}
+
+// shutOut tells why a stranger's datagram is dropped whatever is in it; "" when it is to be looked at. A flood should cost
+// little more than to take it from the socket. What is no message at all is dropped later, and takes nobody's share.
+func (u *UA) shutOut(host netip.Addr) (why string) {
+	now := time.Now()
+	if u.sentry.shuts(host, now) {
+		return dropBanned
+	}
+	return u.gate.spent(host, now)
 }
 
 // sketchBounded is sketch for as much of a message as is ever read.
