@@ -87,10 +87,13 @@ func (s *udpTurn) read(p []byte) (n int, src netip.AddrPort, err error) {
 		return n, unmap(src), err
 	}
 	n, from, err := s.PacketConn.ReadFrom(p)
-	if err == nil {
-		src, _ = addrPortOf(from)
+	if err != nil {
+		return n, src, err
 	}
-	return n, src, err
+	if at, ok := addrPortOf(from); ok {
+		src = at
+	}
+	return n, src, nil
 }
 
 // pause waits for d; false means that done was closed first.
