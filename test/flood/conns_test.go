@@ -101,7 +101,7 @@ var (
 	wsBeginning  = "GET /ws HTTP/1.1\r\nHost: 192.0.2.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Padding: " + strings.Repeat("x", 200)
 )
 
-// noisyConns sends octets by chance over TCP, as much as is taken.
+// noisyConns sends octets by chance over TCP.
 func noisyConns(ctx context.Context, w *town) (tally, error) {
 	const many = 20
 	return each(ctx, many, func(ctx context.Context, n int) bool {
@@ -115,7 +115,7 @@ func noisyConns(ctx context.Context, w *town) (tally, error) {
 		defer stop()
 		random := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)})
 		b := make([]byte, 4096)
-		for range 64 {
+		for range 4 {
 			_, _ = random.Read(b) // never fails
 			if _, err := c.Write(b); err != nil {
 				break

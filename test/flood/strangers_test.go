@@ -49,7 +49,7 @@ type guesser struct {
 }
 
 func guess(ctx context.Context, w *town) (tally, error) {
-	const hosts = 200
+	const hosts = 2 * liveCalls // of which each has as many tries as one host may, and each account fewer than it may
 	g := &guesser{}
 	for i := range hosts {
 		g.says = append(g.says, registerOf(agentID(i%liveCalls), ""))

@@ -111,10 +111,12 @@ func (w *town) undisturbed() {
 
 // state is what the program has.
 type state struct {
-	resident    float64 // octets
+	resident    float64 // octets of memory
+	live        float64 // octets of it that Go's heap had in use when it was collected last
 	descriptors float64
 	goroutines  float64
 	cpu         float64 // seconds used so far
+	collections float64 // of garbage, so far
 	dropped     map[string]float64
 }
 
@@ -124,7 +126,8 @@ func (w *town) look() state {
 	s := state{dropped: make(map[string]float64)}
 	into := map[string]*float64{
 		"process_resident_memory_bytes": &s.resident, "process_open_fds": &s.descriptors, "go_goroutines": &s.goroutines,
-		"process_cpu_seconds_total": &s.cpu,
+		"process_cpu_seconds_total": &s.cpu, "go_gc_duration_seconds_count": &s.collections,
+		"go_memstats_next_gc_bytes": &s.live,
 	}
 	found := 0
 	for line := range strings.Lines(string(w.h.Get("/metrics"))) {
@@ -144,6 +147,7 @@ func (w *town) look() state {
 		}
 	}
 	require.Equal(w.t, len(into), found, "the metrics of the process")
+	s.live /= 2 // it is collected again when there is twice as much (GOGC=100)
 	return s
 }
 
@@ -159,12 +163,49 @@ func (s state) most(o state) state {
 const (
 	residentShare = 1.2
 	residentMore  = 16 << 20
+	liveMore      = 8 << 20 // a ban book that is full has 2 of them, and who was answered is remembered for some time
 	// fewMore is what the program's own doing has more at one time than at another: a call that is being set up or recorded.
 	fewMore = 4
 )
 
-// returned tells whether the program has no more than before, as far as can be asked.
-func (s state) returned(before state) bool {
-	return s.resident <= before.resident*residentShare+residentMore && s.descriptors <= before.descriptors+fewMore &&
-		s.goroutines <= before.goroutines+fewMore
+// idle tells whether the program has no more descriptors and goroutines than before.
+func (s state) idle(before state) bool {
+	return s.descriptors <= before.descriptors+fewMore && s.goroutines <= before.goroutines+fewMore
+}
+
+// small tells whether it has no more memory than before.
+func (s state) small(before state) bool {
+	return s.resident <= before.resident*residentShare+residentMore && s.live <= before.live*residentShare+liveMore
+}
+
+// enoughCollections of garbage, and Go's memory is as large as what is in use asks for. An idle program has one in two
+// minutes; each look makes some garbage, so that those who look have not to wait for that.
+const enoughCollections = 4
+
+// settles waits until the hotline has no more descriptors and goroutines than before, and has collected its garbage; if it was
+// before, also until its memory is not larger. Without a before it is what it comes to.
+func (w *town) settles(what string, before *state, patience time.Duration) (s state) {
+	w.t.Helper()
+	first := w.look()
+	defer func() {
+		if w.t.Failed() {
+			w.t.Logf("%s: descriptors %.0f, goroutines %.0f, memory %.0f MiB\n%s", what, s.descriptors, s.goroutines, s.resident/(1<<20), w.memory())
+		}
+	}()
+	testkit.Within(w.t, patience, what+": descriptors, goroutines and memory to be as before", func() bool {
+		s = w.look()
+		return s.collections >= first.collections+enoughCollections && (before == nil || s.idle(*before) && s.small(*before))
+	})
+	return s
+}
+
+// memory is what Go has to say of the hotline's.
+func (w *town) memory() string {
+	var b strings.Builder
+	for line := range strings.Lines(string(w.h.Get("/metrics"))) {
+		if strings.HasPrefix(line, "go_memstats_") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
