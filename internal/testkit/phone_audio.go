@@ -26,7 +26,9 @@ func audioOf(body string) netip.AddrPort {
 		}
 		if stream, ok := strings.CutPrefix(line, "m=audio "); ok {
 			number, _, _ := strings.Cut(stream, " ")
-			port, _ = strconv.ParseUint(number, 10, 16) // 0 when it is none
+			if n, err := strconv.ParseUint(number, 10, 16); err == nil {
+				port = n
+			}
 		}
 	}
 	if !addr.IsValid() || port == 0 {
