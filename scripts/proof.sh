@@ -154,7 +154,7 @@ for name in ${parts//,/ }; do
 		;;
 	flood)
 		part flood "20 calls with an agent each, and a trunk's calls at 5 a second, while strangers attack for 30 s at a time: no gap in what is heard over 60 ms, no call that is not set up, and memory, descriptors and goroutines as before." \
-			go test -tags proof -run '^TestFloodInFull$' -count=1 -timeout 100m -v ./test/flood
+			go test -tags proof -run '^TestFloodInFull$' -count=1 -timeout 60m -v ./test/flood
 		;;
 	*)
 		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, claims, bench, media, wire, model, mediasoak, soak, chaos, sitebench, flood" >&2

@@ -101,6 +101,9 @@ var (
 	wsBeginning  = "GET /ws HTTP/1.1\r\nHost: 192.0.2.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Padding: " + strings.Repeat("x", 200)
 )
 
+// maxMessage is the largest that a hotline reads, in octets: beyond, what is no message has to end.
+const maxMessage = 16 << 10
+
 // noisyConns sends octets by chance over TCP.
 func noisyConns(ctx context.Context, w *town) (tally, error) {
 	const many = 20
@@ -115,7 +118,7 @@ func noisyConns(ctx context.Context, w *town) (tally, error) {
 		defer stop()
 		random := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)})
 		b := make([]byte, 4096)
-		for range 4 {
+		for range 2 * maxMessage / len(b) {
 			_, _ = random.Read(b) // never fails
 			if _, err := c.Write(b); err != nil {
 				break

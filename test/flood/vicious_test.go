@@ -15,6 +15,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// python is Debian's own: another that is on the PATH does not find Debian's packages.
+const python = "/usr/bin/python3"
+
+// bound runs a program of Python's whose sockets are all bound to one address: sipvicious 0.3.3 has an option for that, of which
+// svwar and svcrack make no use.
+const bound = `import runpy, shutil, socket, sys
+host = sys.argv[1]
+sys.argv = sys.argv[2:]
+bind = socket.socket.bind
+socket.socket.bind = lambda self, at: bind(self, (host, at[1]))
+runpy.run_path(shutil.which(sys.argv[0]), run_name="__main__")
+`
+
 // vicious runs a program of sipvicious again and again, each time from another host, as long as it is let: twice at once, as it
 // comes, where it says that it is a scanner, and with compact headers, where it has no User-Agent. What is counted are the runs.
 func vicious(program string, args ...string) func(ctx context.Context, w *town) (tally, error) {
@@ -27,8 +40,8 @@ func vicious(program string, args ...string) func(ctx context.Context, w *town) 
 			g.Go(func() error {
 				for ctx.Err() == nil {
 					host := mobHost(manyHosts + int(hosts.Add(1)))
-					all := append([]string{"-b", host.String(), "-t", "0.001"}, more...)
-					cmd := exec.CommandContext(ctx, program, append(all, w.target(program, args)...)...)
+					all := append([]string{"-c", bound, host.String(), program, "-x", host.String(), "-t", "0.001"}, more...)
+					cmd := exec.CommandContext(ctx, "python3", append(all, w.target(program, args)...)...)
 					cmd.Env = append(cmd.Environ(), "HOME="+w.home)
 					out, err := cmd.CombinedOutput()
 					if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended && ctx.Err() == nil {
