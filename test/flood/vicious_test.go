@@ -20,12 +20,16 @@ const python = "/usr/bin/python3"
 
 // bound runs a program of Python's whose sockets are all bound to one address: sipvicious 0.3.3 has an option for that, of which
 // svwar and svcrack make no use.
-const bound = `import runpy, shutil, socket, sys
+const bound = `import os, runpy, shutil, socket, sys
 host = sys.argv[1]
 sys.argv = sys.argv[2:]
-bind = socket.socket.bind
-socket.socket.bind = lambda self, at: bind(self, (host, at[1]))
-runpy.run_path(shutil.which(sys.argv[0]), run_name="__main__")
+program = os.path.realpath(shutil.which(sys.argv[0]))
+sys.path[0] = os.path.dirname(program)
+class Bound(socket.socket):
+    def bind(self, at):
+        super().bind((host, at[1]))
+socket.socket = Bound
+runpy.run_path(program, run_name="__main__")
 `
 
 // vicious runs a program of sipvicious again and again, each time from another host, as long as it is let: twice at once, as it
@@ -41,7 +45,7 @@ func vicious(program string, args ...string) func(ctx context.Context, w *town) 
 				for ctx.Err() == nil {
 					host := mobHost(manyHosts + int(hosts.Add(1)))
 					all := append([]string{"-c", bound, host.String(), program, "-x", host.String(), "-t", "0.001"}, more...)
-					cmd := exec.CommandContext(ctx, "python3", append(all, w.target(program, args)...)...)
+					cmd := exec.CommandContext(ctx, python, append(all, w.target(program, args)...)...)
 					cmd.Env = append(cmd.Environ(), "HOME="+w.home)
 					out, err := cmd.CombinedOutput()
 					if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended && ctx.Err() == nil {
