@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 	"test":             {"*"},
 	"test/chaos":       {"*"},
 	"test/claims":      {"*"},
+	"test/flood":       {"*"},
 	"test/matrix":      {"*"},
 	"cmd/hotline":      {"*"},
 }

@@ -22,6 +22,7 @@ peers=(
 	nft:nftables
 	strace:strace
 	npm:npm
+	svmap:sipvicious
 )
 
 # Debian does not put PostgreSQL's programs on the PATH, nor nft on that of a user.

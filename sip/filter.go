@@ -29,13 +29,18 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	if len(message) == 0 || u.deaf.Load() {
 		return 0
 	}
-	o := sketchBounded(message)
 	known, why := u.known(src.Addr()), ""
 	if known {
 		u.sentry.load.known.Add(1)
 	} else {
 		u.sentry.load.cost(strangeMessage)
+		if why = u.shutOut(src.Addr()); why != "" && !u.expectsStart(message) {
+			u.metrics.drop(why)
+			return 0
+		}
+		why = ""
 	}
+	o := sketchBounded(message)
 	switch {
 	case o.fault.code == 0 && o.fault.why != "":
 		why = o.fault.why
@@ -69,6 +74,22 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 		return err
 	})
 	return 0
+}
+
+// shutOut tells why a stranger's datagram is dropped whatever is in it; "" when it is to be looked at. A flood should cost
+// little more than to take it from the socket. What is no message at all is dropped later, and takes nobody's share.
+func (u *UA) shutOut(host netip.Addr) (why string) {
+	now := time.Now()
+	if u.sentry.shuts(host, now) {
+		return dropBanned
+	}
+	return u.gate.spent(host, now)
+}
+
+// expectsStart is expects, by the first line of a message alone.
+func (u *UA) expectsStart(message []byte) bool {
+	line, _, _ := bytes.Cut(message, []byte("\n"))
+	return bytes.HasPrefix(line, []byte(sipmsg.INVITE+" ")) && u.expects(&outline{start: string(line)})
 }
 
 // sketchBounded is sketch for as much of a message as is ever read.

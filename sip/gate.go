@@ -81,6 +81,22 @@ func (g *gate) pass(host netip.Addr, at time.Time) (why string) {
 	return ""
 }
 
+// spent tells why pass would drop a datagram of a stranger, and takes nothing.
+func (g *gate) spent(host netip.Addr, at time.Time) (why string) {
+	now, r := at.Sub(g.began), g.rate.Load()
+	slot := maphash.Comparable(g.seed, hostOf(host)) % gateSlots
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	// Each bucket is a copy here.
+	if one := g.slots[slot]; !one.take(now, r.each, r.eachBurst) {
+		return dropHost
+	}
+	if all := g.all; !all.take(now, r.all, r.allBurst) {
+		return dropStrangers
+	}
+	return ""
+}
+
 // hostBits is the length of a network's part of an IPv6 address.
 const hostBits = 64
 

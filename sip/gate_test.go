@@ -38,10 +38,17 @@ func TestGate(t *testing.T) {
 	pass := func(host string, after time.Duration) string {
 		return g.pass(netip.MustParseAddr(host), g.began.Add(after))
 	}
+	spent := func(host string) string { return g.spent(netip.MustParseAddr(host), g.began) }
+	for range 10 {
+		require.Empty(t, spent("192.0.2.1"), "it takes nothing")
+	}
 	require.Empty(t, pass("192.0.2.1", 0))
 	require.Empty(t, pass("::ffff:192.0.2.1", 0))
+	require.Equal(t, dropHost, spent("192.0.2.1"))
 	require.Equal(t, dropHost, pass("192.0.2.1", 0), "an IPv4 address is one however it is written")
+	require.Empty(t, spent("2001:db8::1"))
 	require.Empty(t, pass("2001:db8::1", 0))
+	require.Equal(t, dropStrangers, spent("198.51.100.1"))
 	require.Equal(t, dropStrangers, pass("198.51.100.1", 0))
 	require.Empty(t, pass("192.0.2.1", 100*time.Millisecond))
 	require.Equal(t, dropHost, pass("192.0.2.1", 100*time.Millisecond))

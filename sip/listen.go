@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // listener is one bound socket: either packet or stream is set.
@@ -27,6 +28,19 @@ func (l *listener) close() error {
 		return l.packet.Close()
 	}
 	return l.stream.Close()
+}
+
+// makeRoom enlarges the buffer of a listener's UDP socket, as far as it may be.
+func (l *listener) makeRoom() error {
+	conn, ok := l.packet.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return makeRoom(raw)
 }
 
 // bindAll opens every listener or none. The error names the address that could not be had.
@@ -82,6 +96,9 @@ func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 			return nil, err
 		}
 		l.transport, l.packet, addr = transportUDP, p, p.LocalAddr()
+		if err := l.makeRoom(); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
 	case networkTCP, networkTLS, networkWS, networkWSS:
 		s, err := lc.Listen(context.Background(), networkTCP+family, o.Address.String())
 		if err != nil {

@@ -52,7 +52,7 @@ func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
 		return 0, nil, net.ErrClosed
 	}
 	for failures := 0; ; {
-		n, from, err := s.PacketConn.ReadFrom(p)
+		n, src, err := s.read(p)
 		if errors.Is(err, net.ErrClosed) {
 			return 0, nil, err
 		}
@@ -65,17 +65,35 @@ func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
 			continue
 		}
 		failures = 0
-		if src, ok := addrPortOf(from); ok {
-			if n = s.ua.admits(s.PacketConn, src, p[:n]); n > 0 {
-				if s.ua.site != nil && s.ua.relayedDatagram(p[:n], src, s.LocalAddr()) {
-					continue
-				}
-				s.seen[src] = struct{}{}
-				s.ua.heardDatagram(p[:n], src, s.LocalAddr())
-				return n, from, nil
+		if !src.IsValid() {
+			continue
+		}
+		if n = s.ua.admits(s.PacketConn, src, p[:n]); n > 0 {
+			if s.ua.site != nil && s.ua.relayedDatagram(p[:n], src, s.LocalAddr()) {
+				continue
 			}
+			s.seen[src] = struct{}{}
+			s.ua.heardDatagram(p[:n], src, s.LocalAddr())
+			return n, net.UDPAddrFromAddrPort(src), nil
 		}
 	}
+}
+
+// read reads one datagram. Of its source nothing is made that is of use only once it is admitted: most of a flood is not.
+// The source is not valid where it cannot be read.
+func (s *udpTurn) read(p []byte) (n int, src netip.AddrPort, err error) {
+	if udp, ok := s.PacketConn.(*net.UDPConn); ok {
+		n, src, err = udp.ReadFromUDPAddrPort(p)
+		return n, unmap(src), err
+	}
+	n, from, err := s.PacketConn.ReadFrom(p)
+	if err != nil {
+		return n, src, err
+	}
+	if at, ok := addrPortOf(from); ok {
+		src = at
+	}
+	return n, src, nil
 }
 
 // pause waits for d; false means that done was closed first.

@@ -17,6 +17,8 @@ type PhoneOptions struct {
 	User, Password string
 	// Hotline is host:port of SIP.
 	Hotline string
+	// Host is the address that it is at, of 127.0.0.0/8; empty is 127.0.0.1. A Relay knows phones there alone.
+	Host string
 	// Relay, if not nil, is what all its messages pass.
 	Relay *Relay
 	// T1 is the round-trip estimate behind all its timers (RFC 3261 section 17.1.1.1); T2 and T4 keep
@@ -33,7 +35,7 @@ type PhoneOptions struct {
 
 // Phone is a telephone written from the RFCs for tests, over UDP: it shares no code with the hotline but
 // the parser of messages, so that a mistake is not on both sides of the wire. It sends no RTP, and hears
-// none. It rings until the test answers.
+// none: a test may, see PhoneCall.Audio. It rings until the test answers.
 //
 // One goroutine owns its transactions and calls; methods hand it what to do and may be called from any
 // other. Nothing that it was sent is forgotten before the test's end.
@@ -41,7 +43,7 @@ type Phone struct {
 	tb      testing.TB
 	o       PhoneOptions
 	conn    *net.UDPConn
-	audio   [2]*net.UDPConn // where RTP and RTCP may come; nobody reads them
+	audio   [2]*net.UDPConn // where RTP and RTCP may come
 	self    netip.AddrPort
 	next    netip.AddrPort // where all is sent
 	running sync.WaitGroup
@@ -65,8 +67,9 @@ func StartPhone(tb testing.TB, o PhoneOptions) *Phone {
 	if o.T1 == 0 {
 		o.T1 = 500 * time.Millisecond
 	}
+	o.Host = orElse(o.Host, localhost)
 	p := &Phone{
-		tb: tb, o: o, conn: openUDP(tb, loopback), audio: openPair(tb), regCall: newToken(),
+		tb: tb, o: o, conn: openUDP(tb, o.Host+":0"), audio: openPair(tb, o.Host), regCall: newToken(),
 		closed: make(chan struct{}), heard: make(chan sipmsg.Message), acts: make(chan func()),
 		changed: make(chan struct{}), requests: make(map[string]*request), served: make(map[string]*served),
 	}
@@ -96,12 +99,12 @@ func (p *Phone) close() {
 	p.running.Wait()
 }
 
-// openPair opens two sockets on loopback, on an even port and the next (RFC 3550 section 11): what the
+// openPair opens two sockets of an address, on an even port and the next (RFC 3550 section 11): what the
 // hotline sends to the second must not reach somebody else.
-func openPair(tb testing.TB) [2]*net.UDPConn {
+func openPair(tb testing.TB, host string) [2]*net.UDPConn {
 	tb.Helper()
 	for range 1000 {
-		first := openUDP(tb, loopback)
+		first := openUDP(tb, host+":0")
 		port := addrOf(first).Port()
 		if port%2 == 0 {
 			if second, err := net.ListenUDP("udp4", &net.UDPAddr{IP: addrOf(first).Addr().AsSlice(), Port: int(port) + 1}); err == nil {

@@ -40,6 +40,7 @@ type PhoneCall struct {
 	tried      bool     // credentials were sent
 	version    int      // of our SDP
 	direction  string   // of our stream as the far end agreed to it
+	far        string   // the far end's last SDP
 	reoffering bool     // our re-INVITE has no answer yet
 	reoffered  int      // final status of the last re-INVITE
 	rseq       uint32   // of the last reliable provisional response, theirs or ours
@@ -171,7 +172,7 @@ func (c *PhoneCall) established(res *sipmsg.Response) {
 		c.bye("cancelled")
 		return
 	}
-	c.state = Talking
+	c.state, c.far = Talking, string(res.Body())
 	c.p.tell()
 }
 

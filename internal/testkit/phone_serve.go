@@ -207,6 +207,9 @@ func (c *PhoneCall) pracked(s *served) {
 func (c *PhoneCall) accept(s *served) {
 	p := c.p
 	c.version++
+	if body := string(s.req.Body()); body != "" {
+		c.far = body
+	}
 	direction := mirrored(directionOf(s.req.Body()))
 	if c.direction == sendOnly && direction == sendRecv {
 		direction = sendOnly // our own hold stays (RFC 3264 section 8.4)

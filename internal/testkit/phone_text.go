@@ -112,7 +112,7 @@ const (
 // sdp is an offer or answer of G.711 A-law. version grows with each of a call.
 func (p *Phone) sdp(version int, direction string) string {
 	return strings.Join([]string{
-		"v=0", fmt.Sprintf("o=- 1 %d IN IP4 127.0.0.1", version), "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
+		"v=0", fmt.Sprintf("o=- 1 %d IN IP4 %s", version, p.o.Host), "s=-", "c=IN IP4 " + p.o.Host, "t=0 0",
 		fmt.Sprintf("m=audio %d RTP/AVP %d", addrOf(p.audio[0]).Port(), payloadALaw),
 		"a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=" + direction, "",
 	}, "\r\n")

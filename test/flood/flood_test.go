@@ -1,0 +1,228 @@
+//go:build linux
+
+package flood
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
+	"hotline/sim"
+)
+
+// The hosts of attacks: the first manyHosts of mobHost are those of floods, then those of sipvicious, and from scannerHosts on
+// each connection of a scanner has one of its own.
+const (
+	manyHosts    = 4000
+	scannerHosts = 10_000
+)
+
+// attack is what strangers do for a time. run returns when ctx is done.
+type attack struct {
+	name string
+	run  func(ctx context.Context, w *town) (tally, error)
+	// drops is why the hotline must have dropped something of it; empty: some attacks it answers.
+	drops string
+	// meanwhile is required while it lasts; nil: nothing more than always.
+	meanwhile func(w *town)
+}
+
+// quiet is no attack: what all others are held against.
+func quiet(ctx context.Context, _ *town) (tally, error) {
+	<-ctx.Done()
+	return tally{}, nil
+}
+
+// attacks are all of them. Whom an attack bans is banned in those that follow.
+func attacks() []attack {
+	sip := func(w *town) string { return w.h.SIP }
+	return []attack{
+		{name: "none", run: quiet, meanwhile: (*town).opens},
+		{name: "svmap", run: vicious("svmap"), drops: "scanner"},
+		{name: "svwar, REGISTER", run: vicious("svwar", "--force", "--maximumtime=600", "-e1000-99999", "-m", "REGISTER"), drops: "scanner"},
+		{name: "svwar, INVITE", run: vicious("svwar", "--force", "--maximumtime=600", "-e1000-99999", "-m", "INVITE"), drops: "scanner"},
+		{name: "svcrack", run: vicious("svcrack", "-m", "REGISTER", "-u8001", "-r100000-999999"), drops: "scanner"},
+		{name: "INVITEs of one host", run: flood(1, inviteText), drops: "invite-rate"},
+		{name: "INVITEs of 4,000 hosts", run: flood(manyHosts, inviteText), drops: "invite-rate"},
+		{name: "REGISTERs of one host", run: flood(1, registerText, inventedText), drops: "host-rate"},
+		{name: "REGISTERs of 4,000 hosts", run: flood(manyHosts, registerText, inventedText)},
+		{name: "guesses of 40 hosts", run: guess, drops: "banned"},
+		{name: "unfinished TCP", run: unfinished(sip, sipBeginning), meanwhile: (*town).opens},
+		{name: "unfinished TLS", run: unfinished(func(w *town) string { return w.h.TLS }, tlsBeginning), meanwhile: (*town).opens, drops: "handshake"},
+		{name: "unfinished WebSockets", run: unfinished(func(w *town) string { return w.h.WS }, wsBeginning), meanwhile: (*town).opens, drops: "handshake"},
+		{name: "scanners by TCP", run: scanners, meanwhile: (*town).opens, drops: "scanner"},
+		{name: "noise by UDP", run: noise, drops: "not-sip"},
+		{name: "noise by TCP", run: noisyConns, meanwhile: (*town).opens, drops: "no-via"},
+		{name: "in others' names", run: forged},
+	}
+}
+
+// course is what became of an attack.
+type course struct {
+	attack              attack
+	tally               tally
+	heard               heard
+	setUps              sim.FloodFigures
+	before, most, after state
+	lasted              time.Duration
+}
+
+// lookEvery is how often the hotline's metrics are read meanwhile.
+const lookEvery = 500 * time.Millisecond
+
+// suffer has an attack go on for a time, beside the trunk's calls, and sees what it did.
+func (w *town) suffer(a attack, lasts time.Duration) course {
+	w.t.Helper()
+	c := course{attack: a, before: w.look(), lasted: lasts}
+	c.most = c.before
+	w.studio.take()
+	ctx, cancel := context.WithTimeout(w.t.Context(), lasts)
+	defer cancel()
+	attacked, called := make(chan error, 1), make(chan error, 1)
+	go func() {
+		var err error
+		c.tally, err = a.run(ctx, w)
+		attacked <- err
+	}()
+	go func() {
+		var err error
+		c.setUps, err = w.setUps(lasts)
+		called <- err
+	}()
+	w.watch(ctx.Done(), &c)
+	require.NoError(w.t, <-attacked, a.name)
+	over := time.Now()
+	require.NoError(w.t, <-called, a.name)
+	w.studio.await(w.t, a.name+": everybody to hear everybody still", over)
+	c.heard = w.studio.take()
+	w.undisturbed()
+	c.after = w.look()
+	return c
+}
+
+// watch looks at the hotline until the attack is over.
+func (w *town) watch(over <-chan struct{}, c *course) {
+	w.t.Helper()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for looks := 0; ; looks++ {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+		}
+		c.most = c.most.most(w.look())
+		if looks == 1 && c.attack.meanwhile != nil {
+			c.attack.meanwhile(w)
+		}
+	}
+}
+
+// tableHead and String are a table of Markdown.
+const tableHead = "| attack | sent | answers or connections | dropped | calls set up, failed | set-up p50, most | gap (with the sender's own), lost of heard |" +
+	" CPU | memory before, most, after | heap in use before, after | descriptors | goroutines |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+
+func (c *course) String() string {
+	three := func(f func(state) float64) string {
+		return fmt.Sprintf("%.0f, %.0f, %.0f", f(c.before), f(c.most), f(c.after))
+	}
+	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1000) }
+	return fmt.Sprintf("| %s | %d | %d | %s | %d, %d | %s, %s | %s (%s), %d of %d | %.0f %% | %s MiB | %.0f, %.0f MiB | %s | %s |",
+		c.attack.name, c.tally.sent, c.tally.answered, c.drops(), len(c.setUps.Setup), c.setUps.Failed(),
+		ms(c.setUps.Quantile(0.5)), ms(c.setUps.Quantile(1)), ms(c.heard.gap), ms(c.heard.raw), c.heard.lost, c.heard.packets+c.heard.lost,
+		100*(c.most.cpu-c.before.cpu)/c.lasted.Seconds(),
+		three(func(s state) float64 { return s.resident / (1 << 20) }), c.before.live/(1<<20), c.after.live/(1<<20),
+		three(func(s state) float64 { return s.descriptors }), three(func(s state) float64 { return s.goroutines }))
+}
+
+// drops are what was dropped, by reason.
+func (c *course) drops() string {
+	var out []string
+	for _, why := range slices.Sorted(maps.Keys(c.after.dropped)) {
+		if n := c.after.dropped[why] - c.before.dropped[why]; n > 0 {
+			out = append(out, fmt.Sprintf("%.0f %s", n, why))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// siege has all attacks go on, one after another, each for a time, and asserts that no call was disturbed by any: gap is the
+// longest that somebody may hear nothing. After each, or after all, the hotline has no more than before, once patience is over.
+func (w *town) siege(lasts, gap time.Duration, afterEach bool) (table string) {
+	w.t.Helper()
+	const patience = 5 * time.Minute // in which what waits for 64·T1 is over, and garbage collected
+	var b strings.Builder
+	b.WriteString(tableHead)
+	defer func() { w.t.Log("\n" + b.String()) }()
+	var before state
+	for i, a := range attacks() {
+		c := w.suffer(a, lasts)
+		switch {
+		case i == 0:
+			before = w.settles(a.name, nil, patience)
+			c.after = before
+		case afterEach:
+			c.after = w.settles(a.name, &before, patience)
+		}
+		b.WriteString(c.String() + "\n")
+		w.endured(&c, gap)
+		if i > 0 {
+			assert.Positive(w.t, c.tally.sent, "%s: nothing was sent", a.name)
+		}
+	}
+	w.innocent()
+	w.settles("all attacks", &before, patience)
+	return b.String()
+}
+
+// endured asserts that an attack has disturbed nobody.
+func (w *town) endured(c *course, gap time.Duration) {
+	w.t.Helper()
+	name := c.attack.name
+	assert.Zero(w.t, c.setUps.Failed(), "%s: calls of the trunk that were not set up: %v", name, c.setUps.Statuses)
+	assert.Positive(w.t, c.setUps.Completed, name)
+	assert.Positive(w.t, c.heard.packets, name)
+	if why := c.attack.drops; why != "" {
+		assert.Greater(w.t, c.after.dropped[why], c.before.dropped[why], "%s: nothing was dropped as %s", name, why)
+	}
+	assert.LessOrEqual(w.t, c.heard.gap, gap, "%s: a gap in what somebody heard", name)
+}
+
+// innocent requires that others were banned, and nobody who has business here: the agents register anew, and the trunk calls.
+func (w *town) innocent() {
+	w.t.Helper()
+	bans := string(w.h.Get("/api/v1/bans"))
+	require.Contains(w.t, bans, `"why":"login"`, "who guessed is banned")
+	require.Contains(w.t, bans, `"why":"scanner"`, "who said over TCP that he scans is banned")
+	for _, host := range []string{setUpHost, trunkHost, officeHost} {
+		require.NotContains(w.t, bans, `"`+host+`"`)
+	}
+	for _, a := range w.agents {
+		a.Register()
+	}
+	caller := testkit.StartPhone(w.t, testkit.PhoneOptions{User: "13700000000", Hotline: w.h.SIP, Host: trunkHost})
+	c := caller.Call(menuNumber)
+	c.Await(testkit.Talking)
+	c.Hangup()
+}
+
+// last is the end of a text.
+func last(s string, n int) string {
+	return s[max(0, len(s)-n):]
+}
+
+// TestFlood: each attack for two seconds.
+func TestFlood(t *testing.T) {
+	testkit.Require(t, "svmap", "svwar", "svcrack")
+	w := openTown(t, "")
+	w.slots = 300
+	w.siege(2*time.Second, 500*time.Millisecond, false)
+}
