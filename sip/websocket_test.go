@@ -234,7 +234,7 @@ func TestWebSocketSlow(t *testing.T) {
 			for _, p := range slow {
 				p.closed()
 			}
-			require.Equal(t, len(slow), r.dropped(dropHandshake))
+			require.Eventually(t, func() bool { return r.dropped(dropHandshake) == len(slow) }, testWait, time.Millisecond)
 		})
 	}
 }
