@@ -6,7 +6,8 @@
 # agent's phone, by the wire's own clock), model (the desk's code against the formulas of
 # Erlang), mediasoak (calls of every kind on both media engines for half an hour), soak (calls for ten minutes),
 # chaos (three nodes, 30 phones and 20 calls a second for ten minutes while nodes, Redis and PostgreSQL are killed,
-# stopped and cut off), sitebench (how soon desks that share a Redis ring a phone), flood (20 calls beside everything that
+# stopped and cut off), sitebench (how soon desks that share a Redis ring a phone), overload (what is completed at up to three times the load that can
+# be carried), flood (20 calls beside everything that
 # strangers may do to a port on the internet).
 # Each part writes docs/proof/DATE-PART.md: what was run, on what kind of machine, and what came out.
 #
@@ -15,7 +16,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOFLAGS=-buildvcs=false
-parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,claims,bench,media,wire,model,mediasoak,soak,chaos,sitebench,flood}
+parts=${PROOF:-fuzz,race,desk,calls,matrix,alarm,claims,bench,media,wire,model,mediasoak,soak,chaos,sitebench,overload,flood}
 fuzztime=${FUZZTIME:-1m}
 soaktime=${SOAKTIME:-10m}
 folder=docs/proof
@@ -52,6 +53,14 @@ bench() {
 shared() {
 	go build -o bin/hotline ./cmd/hotline
 	{ echo '```' && bin/hotline bench acd --state redis && echo '```'; } | tee "$figures"
+}
+
+# overloaded keeps the table that the command prints, and its drawing.
+overloaded() {
+	local drawing
+	drawing="$(date +%F)-overload.svg"
+	go build -o bin/hotline ./cmd/hotline
+	{ echo '```' && bin/hotline bench overload --svg "$folder/$drawing" && echo '```' && echo && echo "![]($drawing)"; } | tee "$figures"
 }
 
 # audio keeps the table that the command prints.
@@ -152,12 +161,15 @@ for name in ${parts//,/ }; do
 	sitebench)
 		part sitebench "How soon desks that share their agents and callers by one Redis ring a phone: 1, 2 and 4 nodes, 1000 agents, 10000 waiting; and what that costs Redis and the nodes." shared
 		;;
+	overload)
+		part overload "Loads from half of what the hotline can carry to three times that, with alarms among them: what is completed and refused, how long set-ups and alarms take." overloaded
+		;;
 	flood)
 		part flood "20 calls with an agent each, and a trunk's calls at 5 a second, while strangers attack for 30 s at a time: no gap in what is heard over 60 ms, no call that is not set up, and memory, descriptors and goroutines as before." \
 			go test -tags proof -run '^TestFloodInFull$' -count=1 -timeout 60m -v ./test/flood
 		;;
 	*)
-		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, claims, bench, media, wire, model, mediasoak, soak, chaos, sitebench, flood" >&2
+		echo "no part $name; there are fuzz, race, desk, calls, matrix, alarm, claims, bench, media, wire, model, mediasoak, soak, chaos, sitebench, overload, flood" >&2
 		exit 2
 		;;
 	esac
