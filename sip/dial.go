@@ -96,13 +96,14 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 	if name := transportParam(h.transport); name != "" {
 		target.UriParams.Add("transport", name)
 	}
-	us := nameAddr("", &from)
+	us, sent := nameAddr("", &from), time.Now()
 	return u.invite(ctx, outgoing{
 		target: target, from: us, to: nameAddr("", &to), hop: h, call: r.CallID,
 		// Our own number: what the caller's phone said of theirs is theirs (RFC 3325 section 5).
 		headers:  []sipmsg.Header{sipmsg.NewHeader("P-Asserted-Identity", us)},
 		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
 		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within,
+		failed: func() { u.unanswered(h, sent) },
 	})
 }
 
@@ -119,11 +120,18 @@ func (u *UA) wayOut(ctx context.Context, t *trunk) (hop, error) {
 	if err != nil {
 		return hop{}, fmt.Errorf("look up trunk %s: %w", t.name, err)
 	}
+	to := aim{t.name, t.out.Network, host, port}
+	u.aims.set(to, addrs)
+	err = errNoListener
 	for _, a := range addrs {
-		if h, ok := u.wayTo(t.out.Network, netip.AddrPortFrom(a, port)); ok {
-			t.at.Store(&a)
+		h, ok := u.wayTo(t.out.Network, netip.AddrPortFrom(a, port))
+		if !ok {
+			continue
+		}
+		t.at.Store(&a)
+		if err = u.secures(ctx, to, h); err == nil {
 			return h, nil
 		}
 	}
-	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, errNoListener)
+	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, err)
 }

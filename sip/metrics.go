@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"strconv"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -76,6 +77,7 @@ type metrics struct {
 	certs     *prometheus.CounterVec
 	expires   *prometheus.GaugeVec // of certificates
 	trunks    *prometheus.CounterVec
+	made      *prometheus.CounterVec // connections
 
 	admissions *prometheus.CounterVec
 	waits      prometheus.Histogram
@@ -145,6 +147,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Namespace: metricPrefix, Name: "trunk_registrations_total",
 		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
 	}, []string{labelTrunk, labelOutcome})
+	m.made = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_connections_total",
+		Help: "Connections (TCP, TLS) to trunks, by trunk and by what became of them.",
+	}, []string{labelTrunk, labelOutcome})
 	m.admissions, m.waits = newLoadMetrics()
 	m.bans = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "bans_total",
@@ -159,7 +165,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires, m.trunks,
+		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires, m.trunks, m.made,
 		m.admissions, m.waits, m.bans,
 	} {
 		if err := r.Register(c); err != nil {
@@ -196,6 +202,24 @@ func (m *metrics) register(outcome string) { m.registers.WithLabelValues(outcome
 
 func (m *metrics) trunkRegister(trunk, outcome string) {
 	m.trunks.WithLabelValues(trunk, outcome).Inc()
+}
+
+// What became of a connection to a trunk; a metric's label.
+const (
+	connectionMade        = "made"
+	connectionUntrusted   = "untrusted"   // its certificate is not believed, or another's
+	connectionUnreachable = "unreachable" // nobody is there, or speaks TLS
+)
+
+func (m *metrics) connection(trunk string, err error) {
+	outcome := connectionMade
+	switch {
+	case errors.Is(err, errUntrusted):
+		outcome = connectionUntrusted
+	case err != nil:
+		outcome = connectionUnreachable
+	}
+	m.made.WithLabelValues(trunk, outcome).Inc()
 }
 
 func (m *metrics) drop(reason string) { m.dropped.WithLabelValues(reason).Inc() }

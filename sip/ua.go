@@ -28,6 +28,8 @@ type UA struct {
 	metrics   *metrics
 	listeners []*listener
 	conns     *conns
+	outward   *outward
+	aims      aims // of trunks
 
 	certificates *certificates
 
@@ -106,6 +108,7 @@ func New(o Options) (*UA, error) {
 		sentry: newSentry(o.limits, o.Abuse, m),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
+	u.outward = newOutward(u)
 	u.door, u.known = u.admit, u.acquainted
 	if _, err := rand.Read(u.tagKey[:]); err != nil {
 		return nil, fmt.Errorf("make a key for tags: %w", err)
@@ -115,6 +118,11 @@ func New(o Options) (*UA, error) {
 	if err != nil {
 		return nil, err
 	}
+	trust, err := secureTrunks(o.Trunks)
+	if err != nil {
+		return nil, err
+	}
+	p.secure(trust)
 	u.plans.Store(p)
 	u.regs.running, u.regs.pinging = make(map[string]*registration), make(map[string]*pinger)
 	if err := u.measure(); err != nil {
@@ -201,7 +209,7 @@ func (u *UA) expectReads() {
 func (u *UA) wire() {
 	log := newSIPLogger(u.log)
 	u.transport = sipmsg.NewTransportLayer(net.DefaultResolver, newParser(), nil,
-		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.unlessDeaf))
+		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.unlessDeaf), opensNothing())
 	u.transport.OnMessage(u.arrived)
 	u.txs = sipmsg.NewTransactionLayer(u.transport, sipmsg.WithTransactionLayerLogger(log),
 		sipmsg.WithTransactionLayerUnhandledResponseHandler(func(*sipmsg.Response) { u.metrics.drop(dropStray) }))
@@ -235,6 +243,9 @@ func (u *UA) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range u.listeners {
 		g.Go(func() error { return u.listen(l) })
+	}
+	for carrier := range u.outward.to {
+		g.Go(func() error { return u.outward.serve(carrier) })
 	}
 	u.beginRegistrations() //nolint:contextcheck // they end with the UA, after ctx
 	g.Go(func() error { return u.registrar.run(ctx) })
@@ -307,6 +318,7 @@ func (u *UA) Close() error {
 		<-time.After(settle)
 		u.txs.Close()
 		u.closeErr = closeAll(u.listeners)
+		u.outward.close()
 		u.conns.closeAll()
 		u.closeTransports()
 		<-time.After(settle) // who was handed a message, and found its socket closed, has opened another to answer by
@@ -371,6 +383,9 @@ func (u *UA) keeps(transport string, peer netip.AddrPort) bool {
 		return true
 	}
 	if _, ok := u.registrar.agentAt(transport, peer); ok {
+		return true
+	}
+	if c := u.conns.of(transport, peer); c != nil && c.made && u.known(peer.Addr()) {
 		return true
 	}
 	return u.legs.reach(transport, peer)

@@ -3,7 +3,6 @@ package testkit
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,9 +41,21 @@ type BaresipOptions struct {
 	// MediaEnc is how its audio is encrypted: srtp (offered beside RTP/AVP) or srtp-mand (RTP/SAVP or nothing); empty
 	// is not at all.
 	MediaEnc string
+	// Certificate and Key are files (PEM) of what it shows who calls it by TLS; empty: something of its own.
+	Certificate, Key string
+	// IPv6: it is on ::1, and knows no IPv4.
+	IPv6 bool
 }
 
-// Baresip is a real softphone on 127.0.0.1. Its methods may be called from any goroutine.
+// host is the address that it is on.
+func (o *BaresipOptions) host() string {
+	if o.IPv6 {
+		return localhost6
+	}
+	return localhost
+}
+
+// Baresip is a real softphone on 127.0.0.1, or ::1. Its methods may be called from any goroutine.
 type Baresip struct {
 	// URI is its own address, and Port the port of it.
 	URI  string
@@ -81,13 +92,16 @@ func StartBaresip(tb testing.TB, o BaresipOptions) *Baresip {
 	o.User = orElse(o.User, "phone")
 	o.Transport = orElse(o.Transport, overUDP)
 	b := &Baresip{
-		URI:  fmt.Sprintf("sip:%s@127.0.0.1:%d", o.User, first),
+		URI:  fmt.Sprintf("sip:%s@%s", o.User, hostPort(o.host(), first)),
 		Port: first, RTP: PortRange{first + rtpOffset, first + rtpOffset + rtpPorts - 1},
 		tb: tb, dir: tb.TempDir(), options: o,
 	}
 	b.writeFiles(first + controlOffset)
 	// The phone lives as long as the test, not as a context: cleanup ends it by its group.
 	cmd := exec.Command("baresip", "-f", b.dir) //nolint:noctx // see above
+	if o.IPv6 {
+		cmd.Args = append(cmd.Args, "-6")
+	}
 	cmd.Env = append(os.Environ(), "HOME="+b.dir)
 	b.process = startProcess(tb, "baresip "+o.User, cmd)
 	b.process.await(tb, "baresip is ready")
@@ -118,8 +132,8 @@ func (b *Baresip) writeFiles(controlPort int) {
 		b.tb.Fatalf("make baresip's folder: %v", err)
 	}
 	config := []string{
-		fmt.Sprintf("sip_listen 127.0.0.1:%d", b.Port),
-		"net_interface 127.0.0.1", // the address: the name lo fails
+		"sip_listen " + b.Addr(),
+		"net_interface " + b.options.host(), // the address: the name lo fails
 		"audio_source aufile," + tone,
 		fmt.Sprintf("rtp_ports %d-%d", b.RTP.First, b.RTP.Last),
 		"module_path " + baresipModules(b.tb),
@@ -129,6 +143,9 @@ func (b *Baresip) writeFiles(controlPort int) {
 		"module_tmp uuid.so", "module_tmp account.so",
 		"module_app menu.so", "module_app contact.so", "module_app ctrl_tcp.so",
 		fmt.Sprintf("ctrl_tcp_listen 127.0.0.1:%d", controlPort),
+	}
+	if b.options.Certificate != "" {
+		config = append(config, "sip_certificate "+b.shown())
 	}
 	if b.options.Mux {
 		config = append(config, "rtcp_mux yes")
@@ -146,7 +163,7 @@ func (b *Baresip) writeFiles(controlPort int) {
 
 func (b *Baresip) account() string {
 	o := b.options
-	host := orElse(o.Registrar, fmt.Sprintf("127.0.0.1:%d", b.Port))
+	host := orElse(o.Registrar, b.Addr())
 	parts := []string{
 		fmt.Sprintf("<sip:%s@%s;transport=%s>", o.User, host, o.Transport),
 		"audio_codecs=" + orElse(o.Codecs, "PCMA"),
@@ -252,5 +269,26 @@ func (b *Baresip) recording(side string) string {
 	return newest
 }
 
+// shown is the file of its certificate and key, which it wants in one.
+func (b *Baresip) shown() string {
+	b.tb.Helper()
+	file := filepath.Join(b.dir, "shown.pem")
+	var both []byte
+	for _, name := range []string{b.options.Certificate, b.options.Key} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			b.tb.Fatalf("read what a baresip is to show: %v", err)
+		}
+		both = append(both, data...)
+	}
+	if err := os.WriteFile(file, both, 0o600); err != nil {
+		b.tb.Fatalf("write what a baresip is to show: %v", err)
+	}
+	return file
+}
+
+// TLSPort is where it takes connections by TLS.
+func (b *Baresip) TLSPort() int { return b.Port + 1 }
+
 // Addr is the address of the phone's SIP socket.
-func (b *Baresip) Addr() string { return net.JoinHostPort(localhost, fmt.Sprint(b.Port)) }
+func (b *Baresip) Addr() string { return hostPort(b.options.host(), b.Port) }
