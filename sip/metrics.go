@@ -147,10 +147,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Namespace: metricPrefix, Name: "trunk_registrations_total",
 		Help: "REGISTERs of trunks to their carriers, by trunk and by what became of them.",
 	}, []string{labelTrunk, labelOutcome})
-	m.made = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metricPrefix, Name: "trunk_connections_total",
-		Help: "Connections (TCP, TLS) to trunks, by trunk and by what became of them.",
-	}, []string{labelTrunk, labelOutcome})
+	m.made = newMadeMetric()
 	m.admissions, m.waits = newLoadMetrics()
 	m.bans = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "bans_total",
@@ -210,6 +207,13 @@ const (
 	connectionUntrusted   = "untrusted"   // its certificate is not believed, or another's
 	connectionUnreachable = "unreachable" // nobody is there, or speaks TLS
 )
+
+func newMadeMetric() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_connections_total",
+		Help: "Connections (TCP, TLS) to trunks, by trunk and by what became of them.",
+	}, []string{labelTrunk, labelOutcome})
+}
 
 func (m *metrics) connection(trunk string, err error) {
 	outcome := connectionMade

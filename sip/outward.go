@@ -147,7 +147,8 @@ func (o *outward) connect(ctx context.Context, key flowKey, to aim, host string)
 		return err
 	}
 	name := strings.Join([]string{key.transport, key.source.String(), to.trunk, host}, " ")
-	done := o.one.DoChan(name, func() (any, error) { return nil, o.open(who, to, host) })
+	open := func() (any, error) { return nil, o.open(who, to, host) } //nolint:contextcheck // others may wait for it as well
+	done := o.one.DoChan(name, open)
 	select {
 	case r := <-done:
 		return r.Err

@@ -65,6 +65,21 @@ func (u *UA) newPlan(s Settings, before *plan) (*plan, error) {
 	return p, nil
 }
 
+// firstPlan puts in force what the options say. Errors: those of New for trunks, rules and logins.
+func (u *UA) firstPlan() error {
+	p, err := u.newPlan(Settings{Trunks: u.o.Trunks, Queues: u.o.Queues, Dial: u.o.Dial, Codes: u.o.Codes}, nil)
+	if err != nil {
+		return err
+	}
+	trust, err := secureTrunks(u.o.Trunks)
+	if err != nil {
+		return err
+	}
+	p.secure(trust)
+	u.plans.Store(p)
+	return nil
+}
+
 // plan is the one in force. Who needs two things of the same one asks once.
 func (u *UA) plan() *plan { return u.plans.Load() }
 

@@ -114,16 +114,9 @@ func New(o Options) (*UA, error) {
 		return nil, fmt.Errorf("make a key for tags: %w", err)
 	}
 	ro := u.registrarOptions()
-	p, err := u.newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
-	if err != nil {
+	if err := u.firstPlan(); err != nil {
 		return nil, err
 	}
-	trust, err := secureTrunks(o.Trunks)
-	if err != nil {
-		return nil, err
-	}
-	p.secure(trust)
-	u.plans.Store(p)
 	u.regs.running, u.regs.pinging = make(map[string]*registration), make(map[string]*pinger)
 	if err := u.measure(); err != nil {
 		return nil, err
