@@ -393,3 +393,52 @@ func TestConnectBackOff(t *testing.T) {
 	o.forget()
 	require.NoError(t, o.waits(key, now))
 }
+
+// Trunks that are found at one address share a connection, if its certificate is believed for each: a trunk that it is not for
+// has nothing sent over it. Of those that share it a call is that trunk's which has the number dialled.
+func TestTrunkTLSShared(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	carrier := newTLSCarrier(t, ca.issue(nil, "localhost", "127.0.0.1"), nil)
+	incoming, legs := make(chan call.Incoming, 1), make(chan call.Leg, 1)
+	r, logs := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) {
+		takes := untilOver(legs)
+		o.OnIncoming = func(ctx context.Context, in call.Incoming) { incoming <- in; takes(ctx, in) }
+		like := func(name, number, host string, by TrunkTLS) TrunkOptions {
+			one := o.Trunks[0]
+			one.Name, one.TLS, one.Numbers = name, &by, map[string]call.Next{number: {Kind: call.Menu, Menu: "main"}}
+			one.Out = &TrunkOut{Network: "tls", Address: host + ":" + carrier.port, From: number}
+			return one
+		}
+		o.Trunks = append(o.Trunks, like("town", "96888", "127.0.0.1", TrunkTLS{CA: ca.file}),
+			like("other", "96999", "127.0.0.1", TrunkTLS{CA: ca.file, Name: "sip.other.example"}))
+		for prefix, trunk := range map[string]string{"138": "town", "137": "other"} {
+			o.Dial = append(o.Dial, DialRule{Prefix: prefix, Trunk: trunk, PerMinute: 60, AtOnce: 5})
+		}
+	})
+	var p *peer
+	busy := func(number string) {
+		t.Helper()
+		out := r.outside(t.Context(), number)
+		if p == nil {
+			p = carrier.next(r)
+		}
+		p.respond(p.expect("INVITE sip:"+number+"@", "INVITE"), 486, "Busy Here", "y", "")
+		refusedFor(t, next(t, out), call.CauseBusy)
+	}
+	busy("139")
+	busy("138")
+	refusedFor(t, next(t, r.outside(t.Context(), "137")), call.CauseUnreachable)
+	require.Contains(t, logs.FilterMessage("no connection to a trunk").All()[0].ContextMap()["error"], `not for "sip.other.example"`)
+	p.silence(50*time.Millisecond, "INVITE")
+	require.InDelta(t, 1, r.connections(connectionMade), 0)
+
+	for number, trunk := range map[string]string{testNumber: "city", "96888": "town"} {
+		k := p.dialog(number)
+		k.answered()
+		require.Equal(t, trunk, next(t, incoming).Trunk)
+		k.request("BYE", "")
+		p.status("BYE", 200)
+		ended(t, next(t, legs))
+	}
+}
