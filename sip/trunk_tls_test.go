@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	sipmsg "github.com/emiago/sipgo/sip"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -273,6 +274,12 @@ func TestTrunkTLSRefused(t *testing.T) {
 	require.Equal(t, "sip.other.example", p.conn.(*tls.Conn).ConnectionState().ServerName)
 	p.respond(p.expect("INVITE", "INVITE"), 486, "Busy Here", "y", "")
 	refusedFor(t, next(t, out), call.CauseBusy)
+	require.NoError(t, p.conn.(*tls.Conn).NetConn().Close())
+	require.Eventually(t, func() bool { return !r.conns.alive(transportTLS, parsePeer("127.0.0.1:"+carrier.port)) }, testWait, time.Millisecond)
+	out = r.outside(t.Context(), "139") // by what was read before
+	p = carrier.next(r)
+	p.respond(p.expect("INVITE", "INVITE"), 486, "Busy Here", "y", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
 
 	s.Trunks[0].TLS = &TrunkTLS{CA: filepath.Join(t.TempDir(), "gone.pem")}
 	_, err := r.Reload(s)
@@ -440,5 +447,18 @@ func TestTrunkTLSShared(t *testing.T) {
 		k.request("BYE", "")
 		p.status("BYE", 200)
 		ended(t, next(t, legs))
+	}
+}
+
+// sipgo opens no connection, whoever it would be to: those that it opens are believed to be anybody's, and bounded by nothing.
+func TestSipgoOpensNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for _, transport := range []string{transportTCP, transportTLS} {
+		d := dialog{CallID: newID(), LocalTag: newID(), Local: "<sip:a@127.0.0.1>", Remote: "<sip:b@127.0.0.1>", Target: "sip:b@127.0.0.1"}
+		req, err := d.request(sipmsg.OPTIONS, 0)
+		require.NoError(t, err)
+		r.dispatchable(req, hop{transport: transport, dest: "127.0.0.1:9", ours: r.tcp()})
+		require.ErrorIs(t, r.transport.WriteMsg(req), errNotOpened, transport)
 	}
 }
