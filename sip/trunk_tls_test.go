@@ -462,3 +462,51 @@ func TestSipgoOpensNothing(t *testing.T) {
 		require.ErrorIs(t, r.transport.WriteMsg(req), errNotOpened, transport)
 	}
 }
+
+// A trunk registers by TLS, at a registrar whose certificate is for the host of that address; its calls are known by the
+// connection, and calls go out over the same.
+func TestTrunkTLSRegisters(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	carrier := newTLSCarrier(t, ca.issue(nil, "sip:localhost"), nil)
+	incoming, legs := make(chan call.Incoming, 1), make(chan call.Leg, 1)
+	r, _ := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) {
+		takes := untilOver(legs)
+		o.OnIncoming = func(ctx context.Context, in call.Incoming) { incoming <- in; takes(ctx, in) }
+		o.Trunks[0].Allow = nil
+		o.Trunks[0].Register = &TrunkRegister{
+			Network: "tls", Address: "localhost:" + carrier.port, Username: "9677700", Password: carrierPassword, Expires: time.Hour,
+		}
+	})
+	p := carrier.next(r)
+	req := p.expect("REGISTER sip:localhost:"+carrier.port+";transport=tls ", "REGISTER")
+	require.Contains(t, req.header("contact"), "@"+r.tls().String()+";transport=tls>")
+	p.bind(req, 3600)
+	r.registration(t, RegistrationUp)
+	k := p.dialog(testNumber)
+	k.answered()
+	require.Equal(t, "city", next(t, incoming).Trunk)
+	k.request("BYE", "")
+	p.status("BYE", 200)
+	ended(t, next(t, legs))
+	out := r.outside(t.Context(), "139")
+	p.respond(p.expect("INVITE", "INVITE"), 486, "Busy Here", "y", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+	require.InDelta(t, 1, r.connections(connectionMade), 0)
+
+	strange := newTLSCarrier(t, ca.issue(nil, "sip.other.example"), nil)
+	s := r.as()
+	trunk := s.Trunks[0]
+	other := *trunk.Register
+	other.Address = "localhost:" + strange.port
+	trunk.Register = &other
+	s.Trunks = []TrunkOptions{trunk}
+	put, err := r.Reload(s)
+	require.NoError(t, err)
+	put()
+	bye := p.expect("REGISTER", "REGISTER")
+	require.Equal(t, "0", bye.header("expires"))
+	p.respond(bye, 200, "OK", "r", "")
+	r.registration(t, RegistrationUnreachable)
+	require.Positive(t, r.connections(connectionUntrusted))
+}
