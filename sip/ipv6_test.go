@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hotline/call"
+	"hotline/internal/testkit"
 )
 
 // onIPv6 has a rig listen on ::1 alone, whose hosts are the trunk's.
@@ -24,20 +25,10 @@ func onIPv6(change func(o *Options)) func(o *Options) {
 	}
 }
 
-// needsIPv6 skips a test where the machine has none: containers may not.
-func needsIPv6(t *testing.T) {
-	t.Helper()
-	c, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp6", "[::1]:0")
-	if err != nil {
-		t.Skipf("no IPv6 here: %v", err)
-	}
-	require.NoError(t, c.Close())
-}
-
 // A phone registers, is rung and calls over IPv6, by UDP and TCP; addresses that we write of ourselves have their brackets.
 func TestIPv6(t *testing.T) {
 	t.Parallel()
-	needsIPv6(t)
+	testkit.RequireIPv6(t)
 	for _, network := range []string{"udp", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +65,7 @@ func TestIPv6(t *testing.T) {
 // A trunk is called out through by IPv6, and what a listener advertises stands in what it sends.
 func TestIPv6Trunk(t *testing.T) {
 	t.Parallel()
-	needsIPv6(t)
+	testkit.RequireIPv6(t)
 	carrier := newPeer(t, "udp", netip.MustParseAddrPort("[::1]:9")) // for its port; it hears whoever sends
 	address := carrier.addr()
 	require.NoError(t, carrier.conn.Close())
@@ -110,7 +101,7 @@ func TestIPv6Trunk(t *testing.T) {
 // address in that.
 func TestIPv6Ban(t *testing.T) {
 	t.Parallel()
-	needsIPv6(t)
+	testkit.RequireIPv6(t)
 	r := newRig(t, onIPv6(func(o *Options) {
 		o.Trunks[0].Allow = []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}
 		o.Abuse.Failures.Each = 3

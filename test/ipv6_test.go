@@ -13,6 +13,7 @@ import (
 // TestIPv6: phones that know no IPv4 register and call; both hear each other, and the recording has both.
 func TestIPv6(t *testing.T) {
 	t.Parallel()
+	testkit.RequireIPv6(t)
 	h := testkit.StartHotline(t, testkit.HotlineOptions{
 		YAML: strings.Replace(city, "127.0.0.0/8", `"::1"`, 1), Race: true, IPv6: true,
 	})
