@@ -18,7 +18,7 @@ var clockShape = shape{
 	"hours of the day, such as 08:00-18:00 or 22:00-06:00",
 }
 
-const wantTrunkAddress = "udp://HOST:PORT or tcp://HOST:PORT, where the carrier takes calls"
+const wantTrunkAddress = "udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT, where the carrier takes calls"
 
 // trunkOut reads the keys by which a trunk is called out through.
 func (r *reader) trunkOut(t *Trunk) []field {
@@ -65,7 +65,7 @@ func (v value) trunkAddress(dst *TrunkAddress) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	host, portText, err := net.SplitHostPort(rest)
 	port, perr := strconv.ParseUint(portText, 10, 16)
-	if scheme != udp && scheme != tcp || err != nil || perr != nil || port == 0 || !hostShape.re.MatchString(host) {
+	if scheme != udp && scheme != tcp && scheme != tls || err != nil || perr != nil || port == 0 || !hostShape.re.MatchString(host) {
 		v.problem(v.found(), wantTrunkAddress)
 		return
 	}

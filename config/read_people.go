@@ -114,6 +114,7 @@ func (r *reader) trunks(v value) {
 			}},
 			{keyLogin, func(v value) { v.login(&t.Login) }},
 			{keyRegister, func(v value) { v.register(&t) }},
+			{keyTLS, func(v value) { v.trunkTLS(&t.TLS) }},
 			{keyNumbers, func(v value) {
 				v.entries(func(number string, child value) {
 					if !child.name(number, numberShape) {
@@ -129,6 +130,7 @@ func (r *reader) trunks(v value) {
 		item.settleRegister(&t)
 		item.settleOut(&t)
 		item.settlePing(&t)
+		item.settleTLS(&t)
 		r.cfg.Trunks = append(r.cfg.Trunks, t)
 	})
 }

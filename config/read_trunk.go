@@ -17,6 +17,7 @@ const (
 	keyUsername = "username"
 	keyPassword = "password"
 	keyShows    = "shows"
+	keyTLS      = "tls"
 )
 
 const (
@@ -47,8 +48,9 @@ func (v value) register(t *Trunk) {
 func (v value) settleRegister(t *Trunk) {
 	path := v.path + "." + keyRegister
 	if !v.r.written(path) {
-		if !v.r.written(v.path + "." + keyLogin) {
-			v.require("allow", wantPrefix+", or register, or login")
+		// A trunk of TLS that is pinged calls over the connection that the pings keep.
+		if !v.r.written(v.path+"."+keyLogin) && (t.Address.Network != tls || t.Ping == 0) {
+			v.require("allow", wantPrefix+", or register, or login, or ping with an address of tls")
 		}
 		return
 	}

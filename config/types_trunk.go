@@ -37,6 +37,8 @@ type Trunk struct {
 	// Doubted: what its calls say of their callers, beyond From, is not believed; key `trust`, default true, which is not
 	// doubted.
 	Doubted bool
+	// TLS is how connections to Address, and Register's, are secured where they are of tls; key `tls`.
+	TLS TrunkTLS
 	// SRTP is whether audio through it is encrypted; key `srtp`, default off.
 	SRTP SRTP
 }
@@ -52,6 +54,17 @@ type TrunkAddress struct {
 
 // HostPort is HOST:PORT, an IPv6 address in brackets.
 func (a TrunkAddress) HostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))) }
+
+// TrunkTLS is how connections to a trunk are secured. Files are PEM. Key `trunks[].tls`.
+type TrunkTLS struct {
+	// CA is a file of the authorities, one of which must have signed the carrier's certificate; key `ca`, default those of
+	// the system.
+	CA string
+	// Name is whom that certificate must be for; key `name`, default the host of the address.
+	Name string
+	// Certificate and Key are what is shown to a carrier that asks for it; both or neither, which is the default.
+	Certificate, Key string
+}
 
 // TrunkLogin is an account of ours that a trunk calls by. Both are set, or neither.
 type TrunkLogin struct {

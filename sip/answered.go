@@ -74,7 +74,7 @@ func (r *ringing) acknowledge(tag string, ack *sipmsg.Request) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.acks[tag] = ack
-	if err := r.ua.transport.WriteMsg(ack); err != nil {
+	if err := r.ua.write(ack); err != nil {
 		return fmt.Errorf("send ACK: %w", err)
 	}
 	return nil
@@ -104,7 +104,7 @@ func (r *ringing) again(res *sipmsg.Response) {
 	ack, known := r.acks[tag]
 	switch {
 	case known:
-		if err := r.ua.transport.WriteMsg(ack); err != nil {
+		if err := r.ua.write(ack); err != nil {
 			r.ua.log.Debug("ACK not sent again", zap.Error(err))
 		}
 	case len(r.acks) >= forksMost: // no fork has so many phones: each costs a transaction, for as long as it is sent

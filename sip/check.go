@@ -154,10 +154,16 @@ func isName(h sipmsg.Header, name string) bool {
 	return len(has) == len(name) && strings.EqualFold(has, name)
 }
 
+// checkScheme refuses what we do not read, and addresses of sips that did not come encrypted: whoever wrote one was promised
+// that (RFC 3261 section 26.2.2), and asks again with sip where that will do (section 8.1.3.5).
 func checkScheme(x *exchange) (int, []sipmsg.Header) {
 	switch x.req.Recipient.Scheme {
-	case schemeSIP, schemeSIPS, schemeTel:
+	case schemeSIP, schemeTel:
 		return 0, nil
+	case schemeSIPS:
+		if secured(x.src.transport) {
+			return 0, nil
+		}
 	}
 	return statusUnsupportedScheme, nil
 }

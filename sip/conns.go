@@ -78,7 +78,7 @@ func (c *conns) heard(carrier string, peer netip.AddrPort) *trackedConn {
 // add takes a connection, or tells why it does not.
 func (c *conns) add(t *trackedConn) (why string) {
 	host := hostOf(t.peer.Addr())
-	known := c.known(t.peer.Addr())
+	known := t.made || c.known(t.peer.Addr())
 	if !known {
 		if why = c.sentry.refusesConn(t.peer.Addr()); why != "" {
 			return why
@@ -86,7 +86,7 @@ func (c *conns) add(t *trackedConn) (why string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if other := c.open[t.key()]; other != nil && other.ours != t.ours {
+	if other := c.open[t.key()]; other != nil && (t.made || other.ours != t.ours) {
 		// Two phones behind a NAT that gave them one port, to different ports of ours: each would be taken for the other.
 		return dropConn
 	}
@@ -190,6 +190,8 @@ type trackedConn struct {
 	accepted  time.Time
 	in        framer       // of whoever calls Read
 	handed    time.Time    // when Read returned the last message; as in
+	made      bool         // by us
+	to        aim          // then, the trunk that it was made to, if it is one
 	until     atomic.Int64 // nanoseconds after accepted: when a message must have come
 	once      sync.Once
 	gone      chan struct{} // closed with it

@@ -69,3 +69,25 @@ func (c *conns) all() []*trackedConn {
 	}
 	return all
 }
+
+// keeps tells whether a connection is needed, though nothing comes over it: a trunk's, the flow of an
+// agent's phone, that of a call.
+func (u *UA) keeps(transport string, peer netip.AddrPort) bool {
+	if _, ok := u.plan().match(peer.Addr()); ok {
+		return true
+	}
+	if _, ok := u.registrar.agentAt(transport, peer); ok {
+		return true
+	}
+	if c := u.conns.of(transport, peer); c != nil && c.made && u.known(peer.Addr()) {
+		return true
+	}
+	return u.legs.reach(transport, peer)
+}
+
+// connClosed is told of every connection that ends: the flows over it are lost, and calls that
+// could only be answered over it.
+func (u *UA) connClosed(transport string, peer netip.AddrPort) {
+	u.registrar.connClosed(transport, peer)
+	u.legs.connClosed(transport, peer)
+}

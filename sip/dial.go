@@ -128,6 +128,7 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,
 		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
 		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within, heard: func() { heard = true },
+		failed: func() { u.unanswered(h, began) },
 	})
 	failed, _ := errors.AsType[*call.RingError](err)
 	switch at := parsePeer(h.dest).Addr(); {
@@ -150,11 +151,18 @@ func (u *UA) wayOut(ctx context.Context, t *trunk) (hop, error) {
 	if err != nil {
 		return hop{}, fmt.Errorf("look up trunk %s: %w", t.name, err)
 	}
+	to := aim{t.name, t.out.Network, host, port}
+	u.aims.set(to, addrs)
+	err = errNoListener
 	for _, a := range addrs {
-		if h, ok := u.wayTo(t.out.Network, netip.AddrPortFrom(a, port)); ok {
-			t.at.Store(&a)
+		h, ok := u.wayTo(t.out.Network, netip.AddrPortFrom(a, port))
+		if !ok {
+			continue
+		}
+		t.at.Store(&a)
+		if err = u.secures(ctx, to, h); err == nil {
 			return h, nil
 		}
 	}
-	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, errNoListener)
+	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, err)
 }

@@ -33,6 +33,8 @@ type dialog struct {
 	Peer      netip.AddrPort `json:"peer"`
 	Ours      netip.AddrPort `json:"ours"`
 	Agent     string         `json:"agent,omitempty"`
+	// SIPS: the far end's first address was of sips, which holds for the dialog.
+	SIPS bool `json:"sips,omitempty"`
 	// Relayed: the phone is registered at another node, which is Peer, and on the way of all requests.
 	Relayed bool `json:"relayed,omitempty"`
 	// Moved: that node is not the one on whose route the dialog came about, and takes requests by what By says.
@@ -64,6 +66,7 @@ func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 		RemoteSeq: req.CSeq().SeqNo, Target: target,
 		Local: nameAddr(req.To().DisplayName, &req.To().Address), Remote: nameAddr(req.From().DisplayName, &req.From().Address),
 		Transport: x.src.transport, Peer: x.src.addr, Ours: x.src.local, Agent: agent,
+		SIPS: req.Recipient.Scheme == schemeSIPS,
 	}
 	d.heard(req)
 	for h := range named(req, nameRecord) {

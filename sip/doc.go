@@ -18,6 +18,9 @@
 // the phone is registered there, and the proxy (relay.go, relay_pass.go, relay_end.go) for those of others. What is the
 // proxy's is taken from the sockets before sipgo sees it.
 //
+// Connections that requests of ours leave by are opened by us (outward.go), those to trunks of TLS by whom a trunk's
+// certificate must be for (trunk_tls.go, aims.go); large.go has what is large for UDP leave by them, too.
+//
 // A trunk is known by its address, by what its carrier was told to call (trunk_register.go, trunk_binding.go), or by
 // digest (trunk_login.go). Numbers outside go by the trunks that a rule of dialplan.go names, in the order of failover.go;
 // trunk_ping.go says which are down, trunk_calls.go which are full, hosts.go which of a trunk's addresses serves, and

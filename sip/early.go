@@ -113,7 +113,7 @@ func rseqOf(res *sipmsg.Response) (uint32, bool) {
 // sendPrack sends a PRACK, and waits for its answer in the background: the INVITE's own responses must be read
 // meanwhile.
 func (r *ringing) sendPrack(e *early, req *sipmsg.Request) {
-	tx, err := r.ua.txs.Request(r.ua.patience, req)
+	tx, err := r.ua.request(r.ua.patience, req)
 	if err != nil {
 		r.ua.log.Debug("PRACK not sent", zap.Error(err))
 		return

@@ -17,7 +17,8 @@ import (
 type fakeEngine struct {
 	mu      sync.Mutex
 	streams []*fakeStream
-	none    error // returned by Open when set
+	none    error  // returned by Open when set
+	more    string // what descriptions of later streams end with
 }
 
 func (e *fakeEngine) Open(o media.StreamOptions) (media.Stream, error) {
@@ -26,7 +27,7 @@ func (e *fakeEngine) Open(o media.StreamOptions) (media.Stream, error) {
 	if e.none != nil {
 		return nil, e.none
 	}
-	s := &fakeStream{o: o, closed: make(chan struct{}), keys: make(chan media.Key, 16)}
+	s := &fakeStream{o: o, more: e.more, closed: make(chan struct{}), keys: make(chan media.Key, 16)}
 	e.streams = append(e.streams, s)
 	return s, nil
 }
@@ -40,6 +41,13 @@ func (e *fakeEngine) Mix(media.Tap, ...media.Party) (media.Room, error) { return
 func (e *fakeEngine) Listen(media.Stream, media.Tap) (func(), error) { return func() {}, nil }
 
 func (e *fakeEngine) Close() error { return nil }
+
+// enlarge has the descriptions of later streams end with so many lines that nobody knows.
+func (e *fakeEngine) enlarge(lines int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.more = strings.Repeat("a=x-large:0123456789\r\n", lines)
+}
 
 // refuse has every later Open fail.
 func (e *fakeEngine) refuse(err error) {
@@ -67,6 +75,7 @@ const (
 )
 
 type fakeStream struct {
+	more   string // of the engine
 	o      media.StreamOptions
 	once   sync.Once
 	closed chan struct{}
@@ -121,7 +130,7 @@ func (s *fakeStream) Current() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turns++
-	return []byte(sdpOurs), nil
+	return []byte(sdpOurs + s.more), nil
 }
 
 func (s *fakeStream) turn() int {

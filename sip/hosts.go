@@ -85,6 +85,24 @@ func (b *hostBook) lookUp(ctx context.Context, host string) ([]netip.Addr, error
 	return nil, e.failed
 }
 
+// lookUpOnce is lookUp for a host that is no trunk's: a stranger may have named it, and nothing is remembered of it.
+func (b *hostBook) lookUpOnce(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a.Unmap()}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookUpWithin)
+	defer cancel()
+	addrs, err := b.resolve(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]netip.Addr, len(addrs))
+	for i, a := range addrs {
+		all[i] = a.Unmap()
+	}
+	return all, nil
+}
+
 // ask has a name looked up, unless it is being, or has just failed; and returns for how long to wait for what. nil: it is not
 // asked for now.
 func (b *hostBook) ask(host string, at time.Time) (asking <-chan struct{}, wait time.Duration) {

@@ -16,7 +16,7 @@ import (
 
 // admit is the door: it decides who may call, and where the number dialled leads. A source that holds a
 // registered flow is an agent first, and must prove it; a trunk is known by its address, or by what its carrier was told to
-// call when we registered there, and nobody else. An edge proxy is one source
+// call when we registered there, or by a connection that we made to it, and nobody else. An edge proxy is one source
 // for both: what came through one, and does not claim to be an agent registered there, is the trunk's, if it is one.
 func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	in.To = dialled(&x.req.Recipient)
@@ -26,6 +26,8 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	if registered {
 		in.To = calledParty(x.req)
 		u.sentry.guesses.homes.settles(carrierSpace+t.name, x.src.addr.Addr(), homesTrunk, time.Now())
+	} else if t = u.over(p, x.src, in.To); t != nil {
+		trunk = true
 	} else {
 		t, trunk = p.match(x.src.addr.Addr())
 	}

@@ -170,7 +170,7 @@ func (l *leg) progress(at time.Time) {
 
 // contact is our Contact in the leg's dialog. The caller holds l.mu.
 func (l *leg) contact() sipmsg.Header {
-	return l.ua.contactAt(hop{transport: l.d.Transport, dest: l.d.Peer.String(), ours: l.d.Ours})
+	return l.ua.contactAt(l.d.hop())
 }
 
 // Answer implements call.Leg.
@@ -351,7 +351,7 @@ func (l *leg) bye() (*sipmsg.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx, err := l.ua.txs.Request(ctx, req)
+	tx, err := l.ua.request(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("send %s: %w", req.Method, err)
 	}

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"strconv"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -80,6 +81,7 @@ type metrics struct {
 	expires   *prometheus.GaugeVec // of certificates
 	trunks    *prometheus.CounterVec
 	logins    *prometheus.CounterVec
+	made      *prometheus.CounterVec // connections
 
 	admissions *prometheus.CounterVec
 	waits      prometheus.Histogram
@@ -146,6 +148,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Help: "When the certificate of a listener ends, in seconds since 1970.",
 	}, []string{"listener"})
 	m.trunks, m.logins = newTrunkMetrics()
+	m.made = newMadeMetric()
 	m.admissions, m.waits = newLoadMetrics()
 	m.bans = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "bans_total",
@@ -161,7 +164,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	for _, c := range []prometheus.Collector{
 		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires, m.trunks,
-		m.logins, m.admissions, m.waits, m.bans,
+		m.logins, m.made, m.admissions, m.waits, m.bans,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
@@ -212,6 +215,31 @@ func (m *metrics) login(outcome string) { m.logins.WithLabelValues(outcome).Inc(
 
 func (m *metrics) trunkRegister(trunk, outcome string) {
 	m.trunks.WithLabelValues(trunk, outcome).Inc()
+}
+
+// What became of a connection to a trunk; a metric's label.
+const (
+	connectionMade        = "made"
+	connectionUntrusted   = "untrusted"   // its certificate is not believed, or another's
+	connectionUnreachable = "unreachable" // nobody is there, or speaks TLS
+)
+
+func newMadeMetric() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_connections_total",
+		Help: "Connections (TCP, TLS) to trunks, by trunk and by what became of them.",
+	}, []string{labelTrunk, labelOutcome})
+}
+
+func (m *metrics) connection(trunk string, err error) {
+	outcome := connectionMade
+	switch {
+	case errors.Is(err, errUntrusted):
+		outcome = connectionUntrusted
+	case err != nil:
+		outcome = connectionUnreachable
+	}
+	m.made.WithLabelValues(trunk, outcome).Inc()
 }
 
 func (m *metrics) drop(reason string) { m.dropped.WithLabelValues(reason).Inc() }

@@ -142,7 +142,7 @@ func (u *UA) ourHost(host string, l *leg) bool {
 		return true
 	}
 	l.mu.Lock()
-	h, known := hop{transport: l.d.Transport, dest: l.d.Peer.String(), ours: l.d.Ours}, []string{l.d.Local, l.d.Remote}
+	h, known := l.d.hop(), []string{l.d.Local, l.d.Remote}
 	l.mu.Unlock()
 	for _, addr := range known {
 		if uri, err := routeURI(addr); err == nil && strings.EqualFold(strings.Trim(uri.Host, "[]"), host) {

@@ -241,7 +241,7 @@ func (l *leg) update() (*sipmsg.Response, error) {
 	done := l.hastens(cancel)
 	l.mu.Unlock()
 	defer done()
-	tx, err := l.ua.txs.Request(ctx, req)
+	tx, err := l.ua.request(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: send UPDATE: %w", errNoWay, err)
 	}

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -20,6 +21,9 @@ func (r *registrar) register(req *sipmsg.Request, src source) (res *sipmsg.Respo
 	}
 	if s := req.To().Address.Scheme; s != schemeSIP && s != schemeSIPS { // RFC 3261 section 10.2, RFC 4475 section 3.3.4
 		return refusal(req, badRequest("To is no address of record")), registerMalformed
+	}
+	if !secured(src.transport) && namesSIPS(req) {
+		return refusal(req, badRequest("a Contact of sips needs TLS")), registerMalformed
 	}
 	d := r.directory.Load()
 	agent, outcome, refused := r.identify(req, req.To().Address.User)
@@ -43,6 +47,14 @@ func (r *registrar) register(req *sipmsg.Request, src source) (res *sipmsg.Respo
 		return r.challenge(req, agent, true), outcome
 	}
 	return r.registered(req, agent), outcome
+}
+
+// namesSIPS tells whether a REGISTER would have us call an address of sips.
+func namesSIPS(req *sipmsg.Request) bool {
+	return slices.ContainsFunc(req.GetHeaders(nameContact), func(h sipmsg.Header) bool {
+		c, ok := h.(*sipmsg.ContactHeader)
+		return ok && c.Address.Scheme == schemeSIPS
+	})
 }
 
 // apply does what a REGISTER wishes, wholly or not at all. Where the agents were reloaded since it was judged by

@@ -101,7 +101,7 @@ func (r *registrar) readWish(req *sipmsg.Request) (wish, *refusedError) {
 // header before our default.
 func (r *registrar) readContact(w *wish, c *sipmsg.ContactHeader, general time.Duration, given bool) *refusedError {
 	uri := c.Address.Clone()
-	if uri.Scheme != schemeSIP || uri.Host == "" || uri.Port < 0 || uri.Port > 65535 {
+	if uri.Scheme != schemeSIP && uri.Scheme != schemeSIPS || uri.Host == "" || uri.Port < 0 || uri.Port > 65535 {
 		return badRequest("Contact is no sip URI")
 	}
 	if len(uri.String()) > maxContactLen {

@@ -85,18 +85,38 @@ func (u *UA) hasAccount(name string) bool {
 	return u.registrar.account(name).id != ""
 }
 
+// firstPlan puts in force what the options say. Errors: those of New for trunks, rules and logins.
+func (u *UA) firstPlan() error {
+	p, err := u.newPlan(Settings{Trunks: u.o.Trunks, Queues: u.o.Queues, Dial: u.o.Dial, Codes: u.o.Codes}, nil)
+	if err != nil {
+		return err
+	}
+	trust, err := secureTrunks(u.o.Trunks)
+	if err != nil {
+		return err
+	}
+	p.secure(trust)
+	u.plans.Store(p)
+	return nil
+}
+
 // plan is the one in force. Who needs two things of the same one asks once.
 func (u *UA) plan() *plan { return u.plans.Load() }
 
 // Reload checks settings and returns what puts them in force; until that is called nothing has changed. It
 // may be called from any goroutine, also with others.
 //
-// The files of certificates are read too; who connects from then on is shown what they hold.
+// The files of certificates are read too; who connects from then on is shown what they hold. So are those of trunks, for
+// connections that are made from then on.
 //
 // Calls and dialogs go on, whoever they are with. An agent who is no more, or whose password is another one,
 // loses the registration: the phone has to show that it still may. Errors are those of New but for sockets.
 func (u *UA) Reload(s Settings) (put func(), err error) {
 	if _, err := u.newPlan(s, nil); err != nil {
+		return nil, err
+	}
+	trust, err := secureTrunks(s.Trunks)
+	if err != nil {
 		return nil, err
 	}
 	ro := u.registrar.o
@@ -113,7 +133,10 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 		defer u.reloads.Unlock()
 		u.certificates.put(shown)
 		if p, err := u.newPlan(s, u.plan()); err == nil { // it was checked above
+			p.secure(trust)
 			u.plans.Store(p)
+			u.aims.keep(p)
+			u.outward.forget()
 			u.applyRegistrations(p)
 		}
 		u.calls.hold(s.Alarm)

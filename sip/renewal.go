@@ -117,7 +117,7 @@ func (r *renewal) acknowledge() {
 		var h hop
 		if h, err = u.hopOf(&r.l.d); err == nil {
 			u.dispatchableIn(&r.l.d, ack, h)
-			err = u.transport.WriteMsg(ack)
+			err = u.write(ack)
 			r.ack.Store(ack) // not before, since sipgo writes on what it sends, and so does again
 		}
 	}
@@ -133,7 +133,7 @@ func (r *renewal) again(*sipmsg.Response) {
 	if ack == nil {
 		return // the first is being acknowledged this moment; this one will come again
 	}
-	if err := r.l.ua.transport.WriteMsg(ack); err != nil {
+	if err := r.l.ua.write(ack); err != nil {
 		r.l.ua.log.Debug("ACK not sent again", zap.Error(err))
 	}
 }

@@ -96,7 +96,9 @@ type ringing struct {
 	req    *sipmsg.Request
 	tx     *sipmsg.ClientTx
 	began  time.Time
-	heard  bool // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
+	// lost is closed when the connection is lost that the INVITE left by, if we made it.
+	lost  <-chan struct{}
+	heard bool // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
 
 	byes map[string]time.Time // by dialog id: BYEs that were handled before their 2xx; the leg table's
 
@@ -132,7 +134,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		CallID: newID(), LocalTag: newID(), Local: o.from, Remote: o.to, Target: o.target.String(),
 		Transport: o.hop.transport, Ours: o.hop.ours, Agent: o.agent, Session: sessionTimer{Interval: u.o.SessionExpires},
 	}
-	r.d.Peer, r.d.Relayed = parsePeer(o.hop.dest), o.relayed
+	r.d.Peer, r.d.Relayed, r.d.SIPS = parsePeer(o.hop.dest), o.relayed, o.hop.sips
 	if o.relayed {
 		r.d.By = &legOwner{Token: o.claim.Token, Owner: o.claim.Owner, Call: o.call}
 	}
@@ -202,6 +204,10 @@ func (r *ringing) send(ctx context.Context) error {
 	if err := r.claimed(req); err != nil {
 		return err
 	}
+	if err := r.ua.prepare(ctx, req); err != nil {
+		return fmt.Errorf("send INVITE: %w", err)
+	}
+	r.lost = r.ua.lostBy(req)
 	tx, err := r.ua.txs.NewClientTransaction(ctx, req)
 	if err != nil {
 		return fmt.Errorf("send INVITE: %w", err)
@@ -234,6 +240,7 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 	}
 	silent, stop := r.silence()
 	defer stop()
+	lost := r.lost
 	for {
 		select {
 		case <-silent:
@@ -247,9 +254,13 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 		case <-r.tx.Done():
 			r.settle()
 			return nil, r.silent(r.o.claim != nil)
+		case <-lost: // it has not been heard; else its response may come by another connection (RFC 3261 section 18.2.2)
+			r.tx.Terminate()
+			r.settle()
+			return nil, r.silent(false)
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
-			silent = nil
+			silent, lost = nil, nil
 			r.o.heard()
 			switch {
 			case res.IsProvisional():
@@ -265,6 +276,7 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 					r.ua.log.Info("INVITE not sent again", zap.Error(err))
 					return nil, &call.RingError{Why: call.CauseDeclined, Code: res.StatusCode, At: at}
 				}
+				lost = r.lost
 			default:
 				r.settle()
 				return nil, r.refusedBy(res, at)

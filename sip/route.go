@@ -22,6 +22,7 @@ type hop struct {
 	transport string
 	dest      string // host:port
 	ours      netip.AddrPort
+	sips      bool // the far end's address is of sips, so that ours is to be one too
 }
 
 // hopOf is the way to a dialog's far end. An agent's phone is reached by its registered flow, wherever it
@@ -37,19 +38,22 @@ func (u *UA) hopOf(d *dialog) (hop, error) {
 
 // anyHopOf is hopOf, but for a way that nobody but the far end can open.
 func (u *UA) anyHopOf(d *dialog) (hop, error) {
-	h := hop{transport: d.Transport, dest: d.Peer.String(), ours: d.Ours}
+	h := d.hop()
 	if d.Relayed {
 		return h, nil
 	}
 	if d.Agent != "" {
 		if f, ok := u.registrar.lookup(d.Agent); ok {
 			d.Transport, d.Peer, d.Ours = f.transport, f.source, f.local
-			return hopOfFlow(f), nil
+			return d.hop(), nil
 		}
 		return h, nil
 	}
 	if isWebSocket(d.Transport) || reliable(d.Transport) && u.conns.alive(d.Transport, d.Peer) {
 		return h, nil
+	}
+	if _, ours := u.aims.find(flowKey{d.Transport, d.Peer}); ours && d.Transport == transportTLS {
+		return h, nil // the connection is opened again: who is behind the trunk may have no certificate that we believe
 	}
 	dest, err := d.nextHop()
 	h.dest = dest
@@ -57,7 +61,12 @@ func (u *UA) anyHopOf(d *dialog) (hop, error) {
 }
 
 func hopOfFlow(f flow) hop {
-	return hop{transport: f.transport, dest: f.source.String(), ours: f.local}
+	return hop{transport: f.transport, dest: f.source.String(), ours: f.local, sips: f.contact.Scheme == schemeSIPS}
+}
+
+// hop is the way that the dialog came about by.
+func (d *dialog) hop() hop {
+	return hop{transport: d.Transport, dest: d.Peer.String(), ours: d.Ours, sips: d.SIPS}
 }
 
 // dispatchable readies a request to leave by h: the Via on top (RFC 3261 section 8.1.1.7) and what sipgo
@@ -76,7 +85,6 @@ func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
 	if h.transport == transportUDP {
 		req.Laddr = sipmsg.Addr{IP: net.IP(h.ours.Addr().AsSlice()), Port: int(h.ours.Port())}
 	}
-	u.sends(req)
 }
 
 // selfAt is our own address as the far end is to see it: what the listener advertises, else what it is
@@ -122,10 +130,14 @@ func routedFrom(dest string, def netip.Addr) netip.Addr {
 	return local.Addr().Unmap()
 }
 
-// contactAt is our Contact towards h.
+// contactAt is our Contact towards h. It is of sips where the dialog is (RFC 3261 sections 8.1.1.8 and 12.1.1).
 func (u *UA) contactAt(h hop) sipmsg.Header {
 	uri := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: u.selfAt(h).Addr().String(), Port: int(u.selfAt(h).Port())}
-	if name := transportParam(h.transport); name != "" {
+	name := transportParam(h.transport)
+	if h.sips {
+		uri.Scheme = schemeSIPS
+	}
+	if name != "" && (!h.sips || name != networkTLS) { // of sips it is TLS that needs no name
 		uri.UriParams.Add("transport", name)
 	}
 	return &sipmsg.ContactHeader{Address: uri}
@@ -151,11 +163,27 @@ func (u *UA) requestOf(d *dialog, method sipmsg.RequestMethod) (*sipmsg.Request,
 // do sends a request that is neither INVITE nor ACK, and returns its final response. It gives up when
 // ctx is done, and when the transaction does (64·T1).
 func (u *UA) do(ctx context.Context, req *sipmsg.Request) (*sipmsg.Response, error) {
-	tx, err := u.txs.Request(ctx, req)
+	tx, err := u.request(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("send %s: %w", req.Method, err)
 	}
 	return await(ctx, tx)
+}
+
+// request sends a request that is neither INVITE nor ACK, once there is a way for it; see prepare.
+func (u *UA) request(ctx context.Context, req *sipmsg.Request) (*sipmsg.ClientTx, error) {
+	if err := u.prepare(ctx, req); err != nil {
+		return nil, err
+	}
+	return u.txs.Request(ctx, req)
+}
+
+// write sends the ACK of a 2xx, which is no transaction, once there is a way for it.
+func (u *UA) write(ack *sipmsg.Request) error {
+	if err := u.prepare(u.patience, ack); err != nil {
+		return err
+	}
+	return u.transport.WriteMsg(ack)
 }
 
 // await is the second half of do.

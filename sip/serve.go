@@ -173,6 +173,9 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	if a != nil {
 		x.src.transport = a.transport
 	}
+	if c := u.conns.of(x.src.transport, x.src.addr); c != nil && c.made {
+		x.src.local = c.ours // a port of the connection's own is nowhere to call us at
+	}
 	if to := req.To(); to != nil {
 		x.localTag = to.Params.GetOr("tag", "")
 		x.inDialog = a == nil || x.localTag != a.tag // what arrived without a tag was given one

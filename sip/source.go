@@ -36,6 +36,9 @@ func carrierOf(transport string) string {
 	}
 }
 
+// secured tells whether a transport is encrypted.
+func secured(transport string) bool { return carrierOf(transport) == transportTLS }
+
 // isWebSocket: only the peer can make such a connection.
 func isWebSocket(transport string) bool { return transport == transportWS || transport == transportWSS }
 

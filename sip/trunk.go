@@ -45,6 +45,8 @@ type TrunkOptions struct {
 	Ping time.Duration
 	// Secure is whether audio through it is encrypted, in and out; the zero value means media.SecurityOff.
 	Secure media.Security
+	// TLS, if not nil, is how connections to it are secured; nil: by what the system trusts, for the host of the address.
+	TLS *TrunkTLS
 }
 
 // trunks finds a call's trunk by the address it came from. Any goroutine may ask: but for where each was called
@@ -68,6 +70,7 @@ type trunk struct {
 	maxCalls  int
 	numbering *Numbering
 	doubted   bool
+	tls       *trunkTLS                  // nil without TrunkOptions.TLS
 	at        atomic.Pointer[netip.Addr] // where it was called last
 }
 

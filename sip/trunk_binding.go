@@ -36,10 +36,15 @@ func (g *registration) register(ctx context.Context) (granted time.Duration, res
 		return 0, nil, fmt.Errorf("look up the registrar of trunk %s: %w", g.name, err)
 	}
 	g.hosts.set(addrs)
+	to := aim{g.name, g.o.Network, host, port}
+	g.ua.aims.set(to, addrs)
 	err = errNoListener
 	for _, a := range addrs {
 		h, ok := g.ua.wayTo(g.o.Network, netip.AddrPortFrom(a, port))
 		if !ok {
+			continue
+		}
+		if err = g.ua.secures(ctx, to, h); err != nil {
 			continue
 		}
 		granted, res, err = g.registerAt(ctx, h)
@@ -59,12 +64,15 @@ func (g *registration) register(ctx context.Context) (granted time.Duration, res
 func (g *registration) registerAt(ctx context.Context, h hop) (time.Duration, *sipmsg.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, registerWithin*g.ua.o.T1)
 	defer cancel()
-	lengthened := false
+	lengthened, sent := false, time.Now()
 	for challenges := 0; ; {
 		res, err := g.ua.sendRegister(ctx, &g.d, &g.auth, contactBinding{
 			hop: h, contact: g.user, username: g.o.Username, password: g.o.Password, expires: g.expires,
 		})
 		if err != nil {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				g.ua.unanswered(h, sent)
+			}
 			return 0, nil, err
 		}
 		switch {

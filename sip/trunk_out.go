@@ -12,7 +12,7 @@ import (
 
 // TrunkOut is how numbers outside are called through a trunk.
 type TrunkOut struct {
-	// Network is "udp" or "tcp".
+	// Network is "udp", "tcp" or "tls".
 	Network string
 	// Address is HOST:PORT; a name is looked up for each call.
 	Address string

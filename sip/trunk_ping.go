@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -117,13 +118,18 @@ func (p *pinger) ask(ctx context.Context) (code int, err error) {
 		return 0, fmt.Errorf("look up trunk %s: %w", p.name, err)
 	}
 	p.hosts.set(addrs)
+	to := aim{p.name, p.o.network, host, port}
+	p.ua.aims.set(to, addrs)
 	err = errNoListener
 	for _, a := range addrs {
 		h, ok := p.ua.wayTo(p.o.network, netip.AddrPortFrom(a, port))
 		if !ok {
 			continue
 		}
-		said, failed := p.askAt(ctx, h, host, port)
+		said, failed := 0, p.ua.secures(ctx, to, h)
+		if failed == nil {
+			said, failed = p.askAt(ctx, h, host, port)
+		}
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
@@ -156,8 +162,12 @@ func (p *pinger) askAt(ctx context.Context, h hop, host string, port uint16) (in
 	req.AppendHeader(p.ua.contactAt(h))
 	req.AppendHeader(sipmsg.NewHeader("Accept", sdpType))
 	p.ua.dispatchable(req, h)
+	sent := time.Now()
 	res, err := p.ua.do(ctx, req)
 	if err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			p.ua.unanswered(h, sent)
+		}
 		return 0, err
 	}
 	return res.StatusCode, nil

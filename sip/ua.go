@@ -28,6 +28,8 @@ type UA struct {
 	metrics   *metrics
 	listeners []*listener
 	conns     *conns
+	outward   *outward
+	aims      aims // of trunks
 
 	certificates *certificates
 
@@ -109,16 +111,15 @@ func New(o Options) (*UA, error) {
 		sentry: newSentry(o.limits, o.Abuse, m),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)
+	u.outward = newOutward(u)
 	u.door, u.known, u.hosts = u.admit, u.acquainted, newHostBook(u)
 	if _, err := rand.Read(u.tagKey[:]); err != nil {
 		return nil, fmt.Errorf("make a key for tags: %w", err)
 	}
 	ro := u.registrarOptions()
-	p, err := u.newPlan(Settings{Trunks: o.Trunks, Queues: o.Queues, Dial: o.Dial, Codes: o.Codes}, nil)
-	if err != nil {
+	if err := u.firstPlan(); err != nil {
 		return nil, err
 	}
-	u.plans.Store(p)
 	u.regs.running, u.regs.pinging = make(map[string]*registration), make(map[string]*pinger)
 	if err := u.measure(); err != nil {
 		return nil, err
@@ -210,7 +211,7 @@ func (u *UA) expectReads() {
 func (u *UA) wire() {
 	log := newSIPLogger(u.log)
 	u.transport = sipmsg.NewTransportLayer(net.DefaultResolver, newParser(), nil,
-		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.unlessDeaf))
+		sipmsg.WithTransportLayerLogger(log), sipmsg.WithTransportLayerReadFilter(u.unlessDeaf), opensNothing())
 	u.transport.OnMessage(u.arrived)
 	u.txs = sipmsg.NewTransactionLayer(u.transport, sipmsg.WithTransactionLayerLogger(log),
 		sipmsg.WithTransactionLayerUnhandledResponseHandler(func(*sipmsg.Response) { u.metrics.drop(dropStray) }))
@@ -244,6 +245,9 @@ func (u *UA) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range u.listeners {
 		g.Go(func() error { return u.listen(l) })
+	}
+	for carrier := range u.outward.to {
+		g.Go(func() error { return u.outward.serve(carrier) })
 	}
 	u.beginRegistrations() //nolint:contextcheck // they end with the UA, after ctx
 	g.Go(func() error { return u.registrar.run(ctx) })
@@ -317,6 +321,7 @@ func (u *UA) Close() error {
 		<-time.After(settle)
 		u.txs.Close()
 		u.closeErr = closeAll(u.listeners)
+		u.outward.close()
 		u.conns.closeAll()
 		u.closeTransports()
 		<-time.After(settle) // who was handed a message, and found its socket closed, has opened another to answer by
@@ -372,23 +377,4 @@ func (u *UA) limited(level zapcore.Level, line string, fields ...zap.Field) {
 func (u *UA) socketFailed(why string, err error) {
 	u.metrics.drop(why)
 	u.limited(zap.WarnLevel, "socket fails, tried again", zap.String("why", why), zap.Error(err))
-}
-
-// keeps tells whether a connection is needed, though nothing comes over it: a trunk's, the flow of an
-// agent's phone, that of a call.
-func (u *UA) keeps(transport string, peer netip.AddrPort) bool {
-	if _, ok := u.plan().match(peer.Addr()); ok {
-		return true
-	}
-	if _, ok := u.registrar.agentAt(transport, peer); ok {
-		return true
-	}
-	return u.legs.reach(transport, peer)
-}
-
-// connClosed is told of every connection that ends: the flows over it are lost, and calls that
-// could only be answered over it.
-func (u *UA) connClosed(transport string, peer netip.AddrPort) {
-	u.registrar.connClosed(transport, peer)
-	u.legs.connClosed(transport, peer)
 }

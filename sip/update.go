@@ -44,7 +44,7 @@ func (u *UA) updateRinging(x *exchange, offers bool) {
 		x.reply(sipmsg.StatusRequestPending)
 		return
 	}
-	x.reply(sipmsg.StatusOK, u.contactAt(hop{transport: x.src.transport, dest: x.src.addr.String(), ours: x.src.local}),
+	x.reply(sipmsg.StatusOK, u.contactAt(hop{transport: x.src.transport, dest: x.src.addr.String(), ours: x.src.local, sips: x.req.Recipient.Scheme == schemeSIPS}),
 		sipmsg.NewHeader("Allow", allowed), supportedHeader())
 }
 

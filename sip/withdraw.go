@@ -110,8 +110,7 @@ func (u *UA) cancelInvite(invite *sipmsg.Request, more ...sipmsg.Header) {
 	for _, h := range more {
 		req.AppendHeader(h)
 	}
-	u.sends(req)
-	tx, err := u.txs.Request(u.patience, req)
+	tx, err := u.request(u.patience, req)
 	if err != nil {
 		u.log.Debug("CANCEL not sent", zap.Error(err))
 		return

@@ -47,3 +47,26 @@ func TestCheckNumbers(t *testing.T) {
 	require.NotZero(t, code)
 	require.Contains(t, complaints, "trunks[0].numbers: numbers 075588888888 and 88888888 of trunk city: the same number")
 }
+
+// TestCheckTrunks: what secures connections to a trunk is found wrong before a call needs it.
+func TestCheckTrunks(t *testing.T) {
+	t.Parallel()
+	ca, cert, key := testkit.Certificate(t)
+	yaml := func(ca, certificate string) string {
+		return "sip:\n  listen:\n    - {address: \"tls://127.0.0.1:0\", certificate: " + cert + ", key: " + key + "}\n" +
+			"trunks:\n  - {name: carrier, allow: [127.0.0.1], numbers: {\"96777\": {menu: main}}, address: \"tls://127.0.0.1:5061\",\n" +
+			"     tls: {ca: " + ca + ", certificate: " + certificate + ", key: " + key + "}}\n"
+	}
+	code, _, complaints := command(t, "check", write(t, yaml(ca, cert)))
+	require.Zero(t, code, complaints)
+	for wrong, says := range map[string]string{
+		yaml(ca+".none", cert): "read the authorities of a trunk: open " + ca + ".none: no such file",
+		yaml(key, cert):        "read the authorities of a trunk from " + key + ": it holds no certificate in PEM",
+		yaml(ca, ca):           "read the certificate " + ca + " with the key " + key,
+	} {
+		code, _, complaints = command(t, "check", write(t, wrong))
+		require.NotZero(t, code)
+		require.Contains(t, complaints, ":6:")
+		require.Contains(t, complaints, "trunks[0].tls: "+says)
+	}
+}

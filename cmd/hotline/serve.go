@@ -37,7 +37,7 @@ func loadConfig(path string) (*config.Config, error) {
 	if path == "" {
 		return config.Reference()
 	}
-	return config.Load(path, findPrompts, checkMenus, checkLanguages, checkMachine, checkRecords, checkState, checkListeners, checkNumbers)
+	return config.Load(path, findPrompts, checkMenus, checkLanguages, checkMachine, checkRecords, checkState, checkListeners, checkNumbers, checkTrunks)
 }
 
 // problems writes what is wrong with a configuration, one line each, or returns any other error.

@@ -80,6 +80,7 @@ func trunkOf(t config.Trunk) sip.TrunkOptions {
 	return sip.TrunkOptions{
 		Name: t.Name, Allow: t.Allow, Numbers: numbers, Out: outBy(t), Register: registerBy(t), Login: loginOf(t), Ping: t.Ping,
 		Codecs: codecsOf(t.Codecs), MaxCalls: t.MaxCalls, Numbering: numberingOf(t), Doubted: t.Doubted, Secure: media.Security(t.SRTP),
+		TLS: tlsOf(t),
 	}
 }
 
@@ -126,6 +127,30 @@ func checkListeners(c *config.Config) (found []config.Finding) {
 		if err := sip.CheckCertificate(l.Certificate, l.Key); err != nil {
 			found = append(found, config.Finding{
 				Path: fmt.Sprintf("sip.listen[%d].certificate", i), Found: err.Error(), Want: "two files of PEM, a certificate and the key to it",
+			})
+		}
+	}
+	return found
+}
+
+// tlsOf is how connections to a trunk are secured; nil: as those to anybody.
+func tlsOf(t config.Trunk) *sip.TrunkTLS {
+	if t.TLS == (config.TrunkTLS{}) {
+		return nil
+	}
+	return &sip.TrunkTLS{CA: t.TLS.CA, Name: t.TLS.Name, Certificate: t.TLS.Certificate, Key: t.TLS.Key}
+}
+
+// checkTrunks: what secures connections to trunks can be read.
+func checkTrunks(c *config.Config) (found []config.Finding) {
+	for i, t := range c.Trunks {
+		o := tlsOf(t)
+		if o == nil {
+			continue
+		}
+		if err := sip.CheckTrunkTLS(*o); err != nil {
+			found = append(found, config.Finding{
+				Path: fmt.Sprintf("trunks[%d].tls", i), Found: err.Error(), Want: "files of PEM: authorities in ca, a certificate and the key to it",
 			})
 		}
 	}

@@ -3,7 +3,6 @@ package testkit
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,7 +35,7 @@ type BaresipOptions struct {
 	DTMFMode string
 	// Codecs as baresip names them; empty means PCMA.
 	Codecs string
-	// Home, if not nil, is the network where it is, at Host; else it is on 127.0.0.1.
+	// Home, if not nil, is the network where it is, at Host; else it is on 127.0.0.1, or ::1 with IPv6.
 	Home *Network
 	Host string
 	// Mux: it offers to have RTCP on the port of RTP.
@@ -44,6 +43,10 @@ type BaresipOptions struct {
 	// MediaEnc is how its audio is encrypted: srtp (offered beside RTP/AVP) or srtp-mand (RTP/SAVP or nothing); empty
 	// is not at all.
 	MediaEnc string
+	// Certificate and Key are files (PEM) of what it shows who calls it by TLS; empty: something of its own.
+	Certificate, Key string
+	// IPv6: it knows no IPv4.
+	IPv6 bool
 }
 
 // Baresip is a real softphone. Its methods may be called from any goroutine.
@@ -82,15 +85,21 @@ func StartBaresip(tb testing.TB, o BaresipOptions) *Baresip {
 	first := FreePorts(tb, rtpOffset+rtpPorts)
 	o.User = orElse(o.User, "phone")
 	o.Transport = orElse(o.Transport, overUDP)
+	if o.IPv6 {
+		o.Host = orElse(o.Host, localhost6)
+	}
 	o.Host = orElse(o.Host, localhost)
 	b := &Baresip{
-		URI:  fmt.Sprintf("sip:%s@%s:%d", o.User, o.Host, first),
+		URI:  fmt.Sprintf("sip:%s@%s", o.User, hostPort(o.Host, first)),
 		Port: first, RTP: PortRange{first + rtpOffset, first + rtpOffset + rtpPorts - 1},
 		tb: tb, dir: tb.TempDir(), options: o,
 	}
 	b.writeFiles(first + controlOffset)
 	// The phone lives as long as the test, not as a context: cleanup ends it by its group.
 	cmd := o.Home.Command("baresip", "-f", b.dir)
+	if o.IPv6 {
+		cmd.Args = append(cmd.Args, "-6")
+	}
 	cmd.Env = append(os.Environ(), "HOME="+b.dir)
 	b.process = startProcess(tb, "baresip "+o.User, cmd)
 	b.process.await(tb, "baresip is ready")
@@ -121,7 +130,7 @@ func (b *Baresip) writeFiles(controlPort int) {
 		b.tb.Fatalf("make baresip's folder: %v", err)
 	}
 	config := []string{
-		fmt.Sprintf("sip_listen %s:%d", b.options.Host, b.Port),
+		"sip_listen " + b.Addr(),
 		"net_interface " + b.options.Host, // the address: the name lo fails
 		"audio_source aufile," + tone,
 		fmt.Sprintf("rtp_ports %d-%d", b.RTP.First, b.RTP.Last),
@@ -132,6 +141,9 @@ func (b *Baresip) writeFiles(controlPort int) {
 		"module_tmp uuid.so", "module_tmp account.so",
 		"module_app menu.so", "module_app contact.so", "module_app ctrl_tcp.so",
 		fmt.Sprintf("ctrl_tcp_listen 127.0.0.1:%d", controlPort),
+	}
+	if b.options.Certificate != "" {
+		config = append(config, "sip_certificate "+b.shown())
 	}
 	if b.options.Mux {
 		config = append(config, "rtcp_mux yes")
@@ -255,5 +267,26 @@ func (b *Baresip) recording(side string) string {
 	return newest
 }
 
+// shown is the file of its certificate and key, which it wants in one.
+func (b *Baresip) shown() string {
+	b.tb.Helper()
+	file := filepath.Join(b.dir, "shown.pem")
+	var both []byte
+	for _, name := range []string{b.options.Certificate, b.options.Key} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			b.tb.Fatalf("read what a baresip is to show: %v", err)
+		}
+		both = append(both, data...)
+	}
+	if err := os.WriteFile(file, both, 0o600); err != nil {
+		b.tb.Fatalf("write what a baresip is to show: %v", err)
+	}
+	return file
+}
+
+// TLSPort is where it takes connections by TLS.
+func (b *Baresip) TLSPort() int { return b.Port + 1 }
+
 // Addr is the address of the phone's SIP socket.
-func (b *Baresip) Addr() string { return net.JoinHostPort(b.options.Host, fmt.Sprint(b.Port)) }
+func (b *Baresip) Addr() string { return hostPort(b.options.Host, b.Port) }

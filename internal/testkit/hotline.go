@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -54,6 +55,8 @@ type HotlineOptions struct {
 	// Host is the address that it listens on; empty is 127.0.0.1, where all tests are. Another is of this test alone, in
 	// 127.0.0.0/8 or of a network that it made, and MediaPorts may be more than a block then.
 	Host string
+	// IPv6: it listens on ::1, and nowhere else.
+	IPv6 bool
 }
 
 // referencePeople are the parts of the reference hotline that are no defaults.
@@ -109,6 +112,12 @@ const (
 // localhost is where the tests' servers and tools listen that need no address of their own.
 const localhost = "127.0.0.1"
 
+// localhost6 is it over IPv6.
+const localhost6 = "::1"
+
+// hostPort is HOST:PORT, an IPv6 address in brackets.
+func hostPort(host string, port int) string { return net.JoinHostPort(host, fmt.Sprint(port)) }
+
 // StartHotline starts a hotline on free ports of 127.0.0.1 with a data folder of its own, and returns
 // when it is ready. If it is still running at the test's end it gets SIGTERM twice, and a test in
 // which the race detector spoke fails.
@@ -121,12 +130,15 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	if o.Host == "" {
 		o.Host, first = localhost, FreePorts(tb, mediaOffset+o.MediaPorts)
 		media = first + mediaOffset
+		if o.IPv6 {
+			o.Host = localhost6
+		}
 	} else {
 		first, media = FreePorts(tb, mediaOffset), hostMedia
 	}
 	dir := tb.TempDir()
 	h := &Hotline{
-		SIP: fmt.Sprintf("%s:%d", o.Host, first), HTTP: fmt.Sprintf("%s:%d", o.Host, first+httpOffset),
+		SIP: hostPort(o.Host, first), HTTP: hostPort(o.Host, first+httpOffset),
 		SIPPort: first, MediaPorts: PortRange{media, media + o.MediaPorts - 1},
 		Data: orElse(o.Data, filepath.Join(dir, "data")), config: filepath.Join(dir, "hotline.yaml"),
 		tb: tb, binary: HotlineBinary(tb, o.Race), client: &http.Client{Timeout: Patience},
@@ -158,11 +170,11 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	}
 	others := ""
 	if o.Certificate != "" {
-		h.TLS = fmt.Sprintf("%s:%d", o.Host, first+tlsOffset)
+		h.TLS = hostPort(o.Host, first+tlsOffset)
 		others = fmt.Sprintf(`, {address: "tls://%s", certificate: %s, key: %s}`, h.TLS, o.Certificate, o.Key)
 	}
 	if o.Origin != "" {
-		h.WS = fmt.Sprintf("%s:%d", o.Host, first+wsOffset)
+		h.WS = hostPort(o.Host, first+wsOffset)
 		others += fmt.Sprintf(`, {address: "ws://%s", origins: ["%s"]}`, h.WS, o.Origin)
 	}
 	if o.Certificate != "" && o.Origin != "" {
@@ -170,7 +182,7 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		others += fmt.Sprintf(`, {address: "wss://%s", origins: ["%s"], certificate: %s, key: %s}`, h.WSS, o.Origin, o.Certificate, o.Key)
 	}
 	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"%s], ping: %s%s}
-media: {address: %s, ports: %d-%d%s}
+media: {address: "%s", ports: %d-%d%s}
 http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
 data: %s
 %s`, h.SIP, h.SIP, others, orElse(o.Ping, "10s"), more, o.Host, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -30,6 +31,18 @@ func Require(tb testing.TB, programs ...string) {
 	}
 	if len(missing) > 0 {
 		skip(tb, "needs "+strings.Join(missing, ", "))
+	}
+}
+
+// RequireIPv6 is Require for a machine that has ::1, which a container may not.
+func RequireIPv6(tb testing.TB) {
+	tb.Helper()
+	c, err := new(net.ListenConfig).ListenPacket(tb.Context(), "udp6", hostPort(localhost6, 0))
+	if err != nil {
+		skip(tb, "needs IPv6: "+err.Error())
+	}
+	if err := c.Close(); err != nil {
+		tb.Fatalf("close a UDP socket: %v", err)
 	}
 }
 
