@@ -30,8 +30,8 @@ func (l *listener) close() error {
 	return l.stream.Close()
 }
 
-// makeRoom enlarges the buffer of a listener's UDP socket, as far as it may be.
-func (l *listener) makeRoom() error {
+// enlarge enlarges the buffer of a listener's UDP socket, as far as it may be.
+func (l *listener) enlarge() error {
 	conn, ok := l.packet.(syscall.Conn)
 	if !ok {
 		return nil
@@ -40,7 +40,7 @@ func (l *listener) makeRoom() error {
 	if err != nil {
 		return err
 	}
-	return makeRoom(raw)
+	return enlarge(raw)
 }
 
 // bindAll opens every listener or none. The error names the address that could not be had.
@@ -96,7 +96,7 @@ func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 			return nil, err
 		}
 		l.transport, l.packet, addr = transportUDP, p, p.LocalAddr()
-		if err := l.makeRoom(); err != nil {
+		if err := l.enlarge(); err != nil {
 			return nil, errors.Join(err, l.close())
 		}
 	case networkTCP, networkTLS, networkWS, networkWSS:

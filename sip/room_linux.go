@@ -14,9 +14,9 @@ import (
 // after T1 only.
 const roomWanted = 1 << 20
 
-// makeRoom has a socket's buffer enlarged as far as the system lets us (net.core.rmem_max). Where it is larger by default
+// enlarge has a socket's buffer enlarged as far as the system lets us (net.core.rmem_max). Where it is larger by default
 // (net.core.rmem_default), it stays so.
-func makeRoom(c syscall.RawConn) error {
+func enlarge(c syscall.RawConn) error {
 	most, err := roomGiven()
 	if err != nil {
 		return fmt.Errorf("find out how large a buffer may be: %w", err)

@@ -44,6 +44,6 @@ func TestRoom(t *testing.T) {
 
 	require.NoError(t, plain.SetReadBuffer(4*roomWanted)) // of which the system may give less
 	larger := bufferOf(t, other)
-	require.NoError(t, makeRoom(other))
+	require.NoError(t, enlarge(other))
 	require.Equal(t, max(larger, most), bufferOf(t, other))
 }

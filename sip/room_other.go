@@ -4,5 +4,5 @@ package sip
 
 import "syscall"
 
-// makeRoom leaves a socket's buffer as the system has it.
-func makeRoom(syscall.RawConn) error { return nil }
+// enlarge leaves a socket's buffer as the system has it.
+func enlarge(syscall.RawConn) error { return nil }
