@@ -128,7 +128,7 @@ func (w *town) watch(over <-chan struct{}, c *course) {
 
 // tableHead and String are a table of Markdown.
 const tableHead = "| attack | sent | answers or connections | dropped | calls set up, failed | set-up p50, most | gap (with the sender's own), lost of heard |" +
-	" CPU | memory before, most, after | heap in use before, after | descriptors | goroutines |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+	" CPU | memory before, most, after | in use before, after | descriptors | goroutines |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
 
 func (c *course) String() string {
 	three := func(f func(state) float64) string {
