@@ -93,6 +93,7 @@ func unfinished(address func(w *town) string, beginning string) func(ctx context
 					break
 				}
 			}
+			pause(ctx, dripEvery) // one that was refused at once, too
 			return true
 		})
 	}
