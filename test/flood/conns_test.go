@@ -40,12 +40,17 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// apart is how long after one goroutine of an attack the next begins: this machine also has the attacker to run, and is not to be
+// kept busy by thousands of connections that it makes in one instant.
+const apart = 2 * time.Millisecond
+
 // each has so many goroutines do something again and again until ctx is done: it tells whether it was let.
 func each(ctx context.Context, many int, do func(ctx context.Context, n int) (let bool)) (tally, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	var tried, let atomic.Int64
 	for i := range many {
 		g.Go(func() error {
+			pause(ctx, time.Duration(i)*apart)
 			for n := i; ctx.Err() == nil; n += many {
 				tried.Add(1)
 				if do(ctx, n) {
@@ -88,6 +93,7 @@ func unfinished(address func(w *town) string, beginning string) func(ctx context
 					break
 				}
 			}
+			pause(ctx, dripEvery) // one that was refused at once, too
 			return true
 		})
 	}

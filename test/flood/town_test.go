@@ -112,7 +112,7 @@ func (w *town) undisturbed() {
 // state is what the program has.
 type state struct {
 	resident    float64 // octets of memory
-	live        float64 // octets of it that Go's heap had in use when it was collected last
+	live        float64 // octets that Go found in use when it last collected garbage: heap, stacks and globals
 	descriptors float64
 	goroutines  float64
 	cpu         float64 // seconds used so far
@@ -186,9 +186,9 @@ const enoughCollections = 4
 // before, also until its memory is not larger. Without a before it is what it comes to.
 func (w *town) settles(what string, before *state, patience time.Duration) (s state) {
 	w.t.Helper()
-	first := w.look()
+	first, done := w.look(), false
 	defer func() {
-		if w.t.Failed() {
+		if !done {
 			w.t.Logf("%s: descriptors %.0f, goroutines %.0f, memory %.0f MiB\n%s", what, s.descriptors, s.goroutines, s.resident/(1<<20), w.memory())
 		}
 	}()
@@ -196,6 +196,7 @@ func (w *town) settles(what string, before *state, patience time.Duration) (s st
 		s = w.look()
 		return s.collections >= first.collections+enoughCollections && (before == nil || s.idle(*before) && s.small(*before))
 	})
+	done = true
 	return s
 }
 
