@@ -19,7 +19,7 @@ func benchWholeLimits(con *console) error {
 	return serveWhole(con, func(cfg *config.Config) {
 		cfg.SIP.Overload = reference.SIP.Overload
 		cfg.SIP.MaxCalls = int(benchPorts.Hi-benchPorts.Lo) * 3 / 8 // a pair each, and as many as may be for agents and alarms
-		cfg.Alarm.Key = ""                                      // it would lead from each menu to the alarms
+		cfg.Alarm.Key = ""                                          // it would lead from each menu to the alarms
 		plain := cfg.Menus["main"]
 		plain.Keys = map[string]config.Destination{"1": {Queue: "consult"}}
 		cfg.Menus[overloadMenu] = plain
