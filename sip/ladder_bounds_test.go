@@ -214,8 +214,8 @@ func TestLadderAtClose(t *testing.T) {
 	require.Equal(t, []string{"13900001234 -> BYE", "13900001234 <- 200 OK"}, got[len(got)-2:])
 }
 
-// What leaves over a connection that sipgo opened itself passes no socket of ours, and is traced as it is
-// handed over: here the BYE to a caller whose connection is gone.
+// What leaves over a connection that we opened is traced as what comes over others: here the BYE to a caller whose connection
+// is gone.
 func TestLadderOverANewConnection(t *testing.T) {
 	t.Parallel()
 	legs := make(chan call.Leg, 1)

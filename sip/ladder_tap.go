@@ -193,7 +193,7 @@ func (u *UA) heardStream(msg sipmsg.Message, t *trackedConn, peer netip.AddrPort
 	c := crossing{
 		data: []byte(msg.String()), at: time.Now(), received: true, transport: strings.ToUpper(msg.Transport()), remote: peer, opens: opens,
 	}
-	if t != nil { // else we made the connection, or it is gone
+	if t != nil { // else it is gone
 		c.transport, c.local = t.transport, t.ours
 	}
 	u.ladder.saw(c)
@@ -205,19 +205,4 @@ func (t *trackedConn) wrote(data []byte, at time.Time) {
 		return
 	}
 	t.conns.ladder.saw(crossing{data: data, at: at, transport: t.transport, local: t.ours, remote: t.peer})
-}
-
-// sends traces a message that is about to leave over a connection which sipgo opened by itself: no
-// socket of ours sees those.
-func (u *UA) sends(msg sipmsg.Message) {
-	carrier := strings.ToUpper(msg.Transport())
-	if u.ladder.idle() || !reliable(carrier) {
-		return
-	}
-	peer := parsePeer(msg.Destination())
-	id := msg.CallID()
-	if u.conns.carried(carrier, peer) != nil || !u.ladder.observed() && (id == nil || !u.ladder.wants([]byte(id.Value()), false)) {
-		return
-	}
-	u.ladder.saw(crossing{data: []byte(msg.String()), at: time.Now(), transport: carrier, remote: peer})
 }

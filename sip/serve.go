@@ -285,7 +285,6 @@ func (x *exchange) send(res *sipmsg.Response) error {
 		x.begin()
 	}
 	res.SipVersion = version
-	x.ua.sends(res)
 	if err := x.respond(res); err != nil {
 		return err
 	}
@@ -315,7 +314,6 @@ func (x *exchange) respond(res *sipmsg.Response) error {
 // its transaction for ever, and the far end hear nothing. The refusal is smaller.
 func (x *exchange) unanswered() {
 	res := x.response(sipmsg.StatusInternalServerError, nil)
-	x.ua.sends(res)
 	if err := x.tx.Connection().WriteMsg(res); err != nil {
 		x.ua.log.Debug("refusal not sent either", zap.Error(err))
 	}

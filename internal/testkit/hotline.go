@@ -118,6 +118,20 @@ const localhost6 = "::1"
 // hostPort is HOST:PORT, an IPv6 address in brackets.
 func hostPort(host string, port int) string { return net.JoinHostPort(host, fmt.Sprint(port)) }
 
+// place is on which ports it listens, from the first on, and has its audio; Host is set.
+func (o *HotlineOptions) place(tb testing.TB) (first, media int) {
+	tb.Helper()
+	if o.Host != "" {
+		return FreePorts(tb, mediaOffset), hostMedia
+	}
+	o.Host = localhost
+	if o.IPv6 {
+		o.Host = localhost6
+	}
+	first = FreePorts(tb, mediaOffset+o.MediaPorts)
+	return first, first + mediaOffset
+}
+
 // StartHotline starts a hotline on free ports of 127.0.0.1 with a data folder of its own, and returns
 // when it is ready. If it is still running at the test's end it gets SIGTERM twice, and a test in
 // which the race detector spoke fails.
@@ -126,16 +140,7 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 	if o.MediaPorts == 0 {
 		o.MediaPorts = defaultMedia
 	}
-	var first, media int
-	if o.Host == "" {
-		o.Host, first = localhost, FreePorts(tb, mediaOffset+o.MediaPorts)
-		media = first + mediaOffset
-		if o.IPv6 {
-			o.Host = localhost6
-		}
-	} else {
-		first, media = FreePorts(tb, mediaOffset), hostMedia
-	}
+	first, media := o.place(tb)
 	dir := tb.TempDir()
 	h := &Hotline{
 		SIP: hostPort(o.Host, first), HTTP: hostPort(o.Host, first+httpOffset),
@@ -178,7 +183,7 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		others += fmt.Sprintf(`, {address: "ws://%s", origins: ["%s"]}`, h.WS, o.Origin)
 	}
 	if o.Certificate != "" && o.Origin != "" {
-		h.WSS = fmt.Sprintf("%s:%d", o.Host, first+wssOffset)
+		h.WSS = hostPort(o.Host, first+wssOffset)
 		others += fmt.Sprintf(`, {address: "wss://%s", origins: ["%s"], certificate: %s, key: %s}`, h.WSS, o.Origin, o.Certificate, o.Key)
 	}
 	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"%s], ping: %s%s}
