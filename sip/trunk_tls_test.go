@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -267,4 +268,27 @@ func TestTrunkTLSRegisters(t *testing.T) {
 	p.respond(bye, 200, "OK", "r", "")
 	r.registration(t, RegistrationUnreachable)
 	require.Positive(t, r.connections(connectionUntrusted))
+}
+
+// Of a host's addresses the one that takes our connection is called, and first from then on.
+func TestTrunkTLSWhereItAnswers(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	carrier := newTLSCarrier(t, ca.issue(nil, "carrier.test"), nil)
+	r, _ := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) { o.Trunks[0].Out.Address = "carrier.test:" + carrier.port })
+	dead, alive := netip.MustParseAddr("127.0.3.1"), netip.MustParseAddr("127.0.0.1")
+	r.hosts.resolve = func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{dead, alive}, nil }
+	out := r.outside(t.Context(), "13912345678")
+	p := carrier.next(r)
+	p.respond(p.expect("INVITE sip:13912345678@carrier.test:", "INVITE"), 486, "Busy Here", "x", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+	require.InDelta(t, 1, r.connections(connectionUnreachable), 0)
+	at, err := r.hosts.lookUp(t.Context(), "carrier.test")
+	require.NoError(t, err)
+	require.Equal(t, []netip.Addr{alive, dead}, at)
+
+	out = r.outside(t.Context(), "13900000000")
+	p.respond(p.expect("INVITE sip:13900000000@carrier.test:", "INVITE"), 486, "Busy Here", "y", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+	require.InDelta(t, 1, r.connections(connectionMade), 0)
 }
