@@ -22,6 +22,7 @@ peers=(
 	nft:nftables
 	strace:strace
 	npm:npm
+	openssl:openssl
 	svmap:sipvicious
 )
 

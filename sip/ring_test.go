@@ -301,25 +301,7 @@ func TestAgentCallsIn(t *testing.T) {
 	})
 	p := newPeer(t, "udp", r.udp())
 	p.register(r)
-	k := p.dialog(testNumber)
-	invite := func(extra ...string) {
-		k.seq++
-		k.branch = newBranch()
-		msg := k.message("INVITE", k.seq, k.branch, sdpGood, append(extra, sdpHeader)...)
-		p.write(strings.Replace(msg, "From: <sip:13900001234@", "From: <sip:8001@", 1))
-	}
-	invite()
-	w := p.status("INVITE", 401)
-	k.ack(w, "")
-	k.toTag = ""
-	c, err := digest.ParseChallenge(w.header("www-authenticate"))
-	require.NoError(t, err)
-	creds, err := digest.Digest(c, digest.Options{
-		Method: "INVITE", URI: fmt.Sprintf("sip:%s@%s", testNumber, p.to), Username: "8001", Password: "one", Count: 1,
-	})
-	require.NoError(t, err)
-	invite("Authorization: " + creds.String())
-	k.ack(p.status("INVITE", 603), "")
+	p.dialAs8001(603)
 	in := next(t, got)
 	require.Equal(t, "8001", in.Agent)
 	require.Empty(t, in.Trunk)

@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hotline/call"
+	"hotline/internal/testkit"
 )
 
 // pemFiles are the files of a listener's certificate.
@@ -155,7 +156,7 @@ func TestTLS(t *testing.T) {
 	require.Contains(t, bye.header("via"), "SIP/2.0/TLS ")
 	agent.respond(bye, 200, "OK", "", "")
 
-	dialled := agent.dialAs8001() // the agent's own call
+	dialled := agent.dialAs8001(200) // the agent's own call
 	ours := next(t, legs)
 	dialled.request("BYE", "")
 	agent.status("BYE", 200)
@@ -166,8 +167,8 @@ func TestTLS(t *testing.T) {
 	require.Equal(t, "8001 false", next(t, r.flows))
 }
 
-// dialAs8001 has an agent's phone call, and acknowledge the answer.
-func (p *peer) dialAs8001() *talk {
+// dialAs8001 has an agent's phone call, prove who it is, and acknowledge the answer, which is to have that status.
+func (p *peer) dialAs8001(code int) *talk {
 	p.t.Helper()
 	k := p.dialog(testNumber)
 	invite := func(extra ...string) {
@@ -187,7 +188,7 @@ func (p *peer) dialAs8001() *talk {
 	})
 	require.NoError(p.t, err)
 	invite("Authorization: " + creds.String())
-	k.ack(p.status("INVITE", 200), "")
+	k.ack(p.status("INVITE", code), "")
 	return k
 }
 
@@ -292,9 +293,7 @@ func TestTLSWritesOfItsOwn(t *testing.T) {
 // What the world's TLS is made of: OpenSSL checks the certificate, asks for new keys, and is answered.
 func TestTLSOpenSSL(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("needs openssl")
-	}
+	testkit.Require(t, "openssl")
 	id := newPEM(t, "one")
 	r := newRig(t, listensTLS(id, nil))
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
