@@ -49,6 +49,8 @@ type caller struct {
 	// entered is when the caller did, counted from the desk's start, and rank the place that follows from it.
 	entered time.Duration
 	rank    rank
+	// common is that by the clock of the site, see site_order.go.
+	common time.Duration
 	// circle is which step of the queue's widening has come, 0 before the first; wider is the next one's
 	// deadline.
 	circle int
@@ -129,6 +131,7 @@ func (d *desk) admit(c *caller) {
 	d.rejoin(c)
 	d.enter(c)
 	d.sayCaller(c)
+	d.steady()
 	d.unsettled.arrived = append(d.unsettled.arrived, c)
 	if !c.Once {
 		d.touched.unpaired = append(d.touched.unpaired, c)
@@ -138,6 +141,7 @@ func (d *desk) admit(c *caller) {
 // enter gives a caller a place in its queue, for as long as it waits.
 func (d *desk) enter(c *caller) {
 	c.entered = d.entered(c)
+	c.common = d.common(c)
 	c.rank = d.rankOf(c)
 	c.wider = alarm{seq: d.seq, fire: func() { d.widen(c) }}
 	c.more = alarm{seq: d.seq, fire: func() { d.index(c) }}

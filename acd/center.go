@@ -53,7 +53,7 @@ func New(o Options) (*Center, error) {
 // a reload makes it so.
 func (c *Center) Learn(n call.SiteNews) {
 	if c.o.Site != nil {
-		c.inbox.put(func(d *desk) { d.learn(&n, func(f func()) { c.handle(f) }) })
+		c.inbox.put(func(d *desk) { d.learn(&n, func(f func()) { c.handle(f) }, c.pair) })
 	}
 }
 

@@ -21,7 +21,8 @@ type rank struct {
 	alarm, front bool
 	// priority is that of the queue where there is no ageing, else 0.
 	priority int
-	// virtual is counted from the start of the desk; those who entered before it have a negative one.
+	// virtual is counted from the start of the desk; those who entered before it have a negative one. Where there are other nodes it
+	// is counted by their common clock, see site_order.go.
 	virtual time.Duration
 	// call is what the nodes of a site go by who entered in the same instant: they do not know each other's seq. Empty
 	// where there are none.
@@ -63,10 +64,11 @@ func rankOf(q *queue, front bool, entered, ageing time.Duration, seq uint64) ran
 
 // rankOf is the rank of a caller who joins now.
 func (d *desk) rankOf(c *caller) rank {
-	r := rankOf(c.queue, c.Front, c.entered, d.o.Ageing, d.seq)
-	if d.site != nil {
-		r.call = c.CallID
+	if d.site == nil {
+		return rankOf(c.queue, c.Front, c.entered, d.o.Ageing, d.seq)
 	}
+	r := rankOf(c.queue, c.Front, c.common, d.o.Ageing, d.seq)
+	r.call = c.CallID
 	return r
 }
 

@@ -135,9 +135,13 @@ func (d *desk) rejoined(c *caller) {
 	c.seat.decide(decision)
 }
 
-// backdate gives a caller who waits the rank of one who entered earlier, who is back in that place. Phones that ring for the
-// caller ring on.
+// backdate gives a caller who waits the rank of one who entered earlier, who is back in that place.
 func (d *desk) backdate(c *caller, entered time.Time) {
+	d.rerank(c, func() { c.Entered, c.rejoined = entered, true })
+}
+
+// rerank gives a caller who waits another rank, for what has changed of them. Phones that ring for the caller ring on.
+func (d *desk) rerank(c *caller, change func()) {
 	q := c.queue
 	c.want().remove(c)
 	d.touched.once.waiting.remove(c)
@@ -146,8 +150,9 @@ func (d *desk) backdate(c *caller, entered time.Time) {
 	if q.own != nil {
 		q.own.remove(c)
 	}
-	c.Entered, c.rejoined = entered, true
+	change()
 	c.entered = d.entered(c)
+	c.common = d.common(c)
 	r := d.rankOf(c)
 	r.seq = c.rank.seq
 	c.rank = r

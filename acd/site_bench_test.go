@@ -12,6 +12,8 @@ type unheard struct{}
 
 func (unheard) Say(...call.SiteFact) {}
 
+func (unheard) Order(at time.Time) int64 { return at.UnixMicro() }
+
 func (unheard) Release(string, string, call.SiteRest) {}
 
 // share has the desk of a benchmark be one of a site, in which others have so many of each ten callers and agents.
@@ -75,7 +77,7 @@ func BenchmarkSiteLearn(b *testing.B) {
 	d.setFlow(a, false)
 	d.learnFlow(&call.SiteFlow{Agent: a.ID, Edge: "there.1"}, nil)
 	learn := func(f call.SiteFact) {
-		d.learn(&call.SiteNews{Self: "here.1", State: call.SiteJoined, Facts: []call.SiteFact{f}}, do)
+		d.learn(&call.SiteNews{Self: "here.1", State: call.SiteJoined, Facts: []call.SiteFact{f}}, do, func() {})
 	}
 	var spent [2]time.Duration
 	for n := 0; b.Loop(); n++ {

@@ -99,8 +99,11 @@ func (d *desk) seatRemote(f *call.SiteCaller) *caller {
 func (d *desk) changed(c *caller, f *call.SiteCaller) {
 	told := *f
 	c.remote = &told
-	if f.Rejoined && !c.rejoined {
+	switch {
+	case f.Rejoined && !c.rejoined:
 		d.backdate(c, f.Entered)
+	case f.Order != 0 && c.waits() && d.common(c) != c.common:
+		d.rerank(c, func() {})
 	}
 	if c.regular != nil && c.regular.ID != f.Regular {
 		d.anybody(c)

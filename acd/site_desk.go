@@ -14,6 +14,7 @@ import (
 //	site_say.go    what this desk is the first to know
 //	site_agent.go  phones at other nodes, what claims leave on agents, shifts
 //	site_caller.go callers at other nodes, places, regulars
+//	site_order.go  the order of all callers
 //	site_claim.go  agents claimed by others, or expected to be
 //	site_apart.go  what is said of agents and queues that this node does not know
 //
@@ -45,6 +46,10 @@ type siteDesk struct {
 	apart   map[apartKey]call.SiteFact
 	// chose are the agents whose shifts were changed here while the others could not be told.
 	chose map[string]bool
+	// newest is who of ours entered last, by both clocks.
+	newest struct{ entered, common time.Duration }
+	// stepped: the site's clock was set meanwhile.
+	stepped bool
 }
 
 func newSiteDesk(o *Options) *siteDesk {
@@ -72,8 +77,10 @@ func (s *siteDesk) unsure() bool {
 	return s != nil && s.state != call.SiteJoined && !s.alone()
 }
 
-// learn takes in what the site has to tell. What is told of one thing costs no other, should it panic: do contains it.
-func (d *desk) learn(n *call.SiteNews, do func(f func())) {
+// learn takes in what the site has to tell. What is told of one thing costs no other, should it panic: do contains it. Whoever is
+// given back is matched, by pair, before the next is looked at: how much of the log is read at once differs between the nodes, and
+// must not make the pairs differ.
+func (d *desk) learn(n *call.SiteNews, do func(f func()), pair func()) {
 	s := d.site
 	s.self = n.Self
 	if n.State != s.state {
@@ -89,6 +96,9 @@ func (d *desk) learn(n *call.SiteNews, do func(f func())) {
 	}
 	for i := range n.Facts {
 		do(func() { d.learnFact(&n.Facts[i], whole) })
+		if whole == nil && n.Facts[i].Rest != nil {
+			pair()
+		}
 	}
 	for i := range n.Cleared {
 		do(func() { d.learnCleared(&n.Cleared[i]) })
@@ -113,6 +123,9 @@ func (d *desk) stand(state call.SiteState) {
 		a.doubt, a.doubts, a.echo = time.Time{}, 0, time.Time{}
 		d.reached(a, d.now, false)
 		d.refresh(a)
+	}
+	if !s.alone() {
+		d.reorder()
 	}
 	for _, q := range d.queues { // who was not turned away while it was not known who serves
 		d.deserted(q)

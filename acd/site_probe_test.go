@@ -18,6 +18,7 @@ type probe struct {
 	given []call.SiteRest
 	rings map[string]*probeRing // by agent; the newest
 	rung  []string
+	off   time.Duration // of the clock of the site, from the test's
 }
 
 type probeRing struct {
@@ -43,6 +44,9 @@ func newProbe(t *testing.T, o acd.Options) *probe {
 }
 
 func (p *probe) Say(facts ...call.SiteFact) { p.said = append(p.said, facts...) }
+
+// Order is this node's clock, off by what the test says.
+func (p *probe) Order(at time.Time) int64 { return at.Add(p.off).UnixMicro() }
 
 func (p *probe) Release(_, _ string, rest call.SiteRest) { p.given = append(p.given, rest) }
 

@@ -42,7 +42,7 @@ func (d *desk) sayCaller(c *caller) {
 	f := &call.SiteCaller{
 		Call: c.CallID, Owner: d.site.self, Queue: c.Queue, Agent: c.Agent, Once: c.Once, From: c.From, Private: c.Private,
 		Asserted: c.Asserted, Front: c.Front, Stay: c.Stay, Prefer: c.Prefer, Entered: c.Entered, Came: c.came,
-		Rejoined: c.rejoined,
+		Order: int64(c.common / time.Microsecond), Rejoined: c.rejoined,
 	}
 	if c.regular != nil {
 		f.Regular = c.regular.ID

@@ -1,6 +1,8 @@
 package acd_test
 
 import (
+	"time"
+
 	"slices"
 
 	"hotline/call"
@@ -77,6 +79,12 @@ func (n *worldNode) stamp(f *call.SiteFact) bool {
 		}
 	}
 	return true
+}
+
+// Order implements acd.Site: the clock of the site, as wrong as it is known here and now.
+func (n *worldNode) Order(at time.Time) int64 {
+	n.reckoned++
+	return at.UnixMicro() + n.reckoned*997%201 - 100
 }
 
 // Release implements acd.Site.

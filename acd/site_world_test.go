@@ -68,6 +68,7 @@ type worldNode struct {
 	// up and down are until when words on the way to the book, and from it, take: neither overtakes another.
 	up, down  time.Time
 	dead, cut bool
+	reckoned  int64 // how often it was asked what the clock of the site says
 	// said are its callers who wait, which it says again in another run.
 	said map[string]*call.SiteCaller
 }

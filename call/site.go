@@ -50,6 +50,9 @@ type SiteCaller struct {
 	Entered time.Time `json:"entered"`
 	Came    time.Time `json:"came"`
 	Regular string    `json:"regular,omitempty"`
+	// Order is when the caller entered by the clock of the site, in microseconds since 1970, as the caller's node reckoned it: a
+	// number that is the same at all nodes, by which they serve callers in the same order. Zero: not told.
+	Order int64 `json:"order,omitempty"`
 	// Rejoined: the caller is back in the place of who entered then. It may become so while the caller waits: of one who
 	// called again before it was known that the node of the call before is dead.
 	Rejoined bool `json:"rejoined,omitempty"`

@@ -158,6 +158,13 @@ func (m *Member) Release(agent, callID string, rest call.SiteRest) {
 	}
 }
 
+// Order implements acd.Site.
+func (m *Member) Order(at time.Time) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.clock.there(at).UnixMicro()
+}
+
 // Say implements acd.Site. Facts that are not a node's to say are logged and passed over.
 func (m *Member) Say(facts ...call.SiteFact) {
 	m.mu.Lock()
