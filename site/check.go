@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"hotline/call"
@@ -11,6 +12,7 @@ import (
 func (m *Member) checks(ctx context.Context) {
 	for wait(ctx, m.wakeCheck, time.Second) {
 		m.under(func() { m.check(time.Now()) })
+		m.under(m.checkCallers)
 		pause(ctx, 20*time.Millisecond)
 	}
 }
@@ -33,7 +35,6 @@ func (m *Member) check(now time.Time) {
 	}
 	m.checkFlows(now)
 	if joined {
-		m.checkCallers()
 		m.checkOrphans(of, now)
 	}
 	m.checkPartings()
@@ -55,11 +56,14 @@ func (m *Member) checkFlows(now time.Time) {
 		}
 		at, has := m.view.flows[f.Agent]
 		switch {
-		case !m.whole || m.out.awaits(keyOf(call.SiteFact{Flow: &f})):
+		case !m.whole:
 		case m.outdated(f):
-			m.yield(f.Agent)
+			if !m.out.awaits(keyOf(call.SiteFact{Flow: &f})) {
+				m.yield(f.Agent)
+			}
 		case m.out.resumes(f.Agent):
-		case !has || at.Edge != m.node.ID || at.Legs != f.Legs:
+		case has && at.Edge == m.node.ID && at.Legs == f.Legs: // as nearly always
+		case !m.out.awaits(keyOf(call.SiteFact{Flow: &f})):
 			m.out.say(m, call.SiteFact{Flow: &f})
 		}
 	}
@@ -77,20 +81,37 @@ func (m *Member) checkFlows(now time.Time) {
 	}
 }
 
-// checkCallers: callers who wait here, and those who do not any more.
+// checkCallers: callers who wait here, and those who do not any more. It needs mu, and gives it away now and then: there may be
+// tens of thousands of them, and whoever rings a phone waits for mu.
 func (m *Member) checkCallers() {
+	reading, seen := m.view.reading, 0
+	good := func() bool {
+		if seen++; seen%breath == 0 {
+			m.mu.Unlock()
+			runtime.Gosched()
+			m.mu.Lock()
+		}
+		return m.whole && !m.dead && !m.left && m.view.reading == reading
+	}
 	for name, f := range m.own.callers {
+		if !good() {
+			return
+		}
 		at, has := m.view.callers[name]
 		mine := has && m.self(at.Owner)
 		switch {
+		case f.Caller != nil && mine && at.Owner == m.node.ID: // as nearly always
 		case m.out.awaits(keyOf(f)):
-		case f.Caller != nil && (!mine || at.Owner != m.node.ID), f.Gone != nil && mine:
+		case f.Caller != nil, f.Gone != nil && mine:
 			m.out.say(m, f)
 		case f.Gone != nil:
 			delete(m.own.callers, name)
 		}
 	}
 	for name, c := range m.view.callers {
+		if !good() {
+			return
+		}
 		if _, known := m.own.callers[name]; !known && m.self(c.Owner) {
 			f := call.SiteFact{Gone: &call.SiteCallerGone{Call: name, How: howLost, At: time.Now()}}
 			m.own.callers[name] = f
@@ -98,6 +119,9 @@ func (m *Member) checkCallers() {
 		}
 	}
 }
+
+// breath is of how many things mu is held at once, where many are looked over: some 100 µs.
+const breath = 128
 
 // howLost is how a stay ended of which only the book knows, in the words of [call.Visit.How].
 const howLost = "abandoned"

@@ -10,10 +10,12 @@ import (
 
 // view is what this node knows of the book, instants turned to its own clock.
 type view struct {
-	at    Place
-	book  string // of the lease under which it was read
-	nodes map[call.NodeID]Node
-	past  map[call.NodeID]pastNode
+	at   Place
+	book string // of the lease under which it was read
+	// reading is how often the whole was read by now.
+	reading uint64
+	nodes   map[call.NodeID]Node
+	past    map[call.NodeID]pastNode
 	// missing are those of which it cannot be told yet whether they are dead, see others.go.
 	missing map[call.NodeID]pastNode
 	flows   map[string]call.SiteFlow
@@ -270,7 +272,7 @@ func (v *view) process(p string) (Node, bool) {
 // whole is a view as it was read: what died or became an orphan before is taken over from what was known.
 func (v *view) whole(read View, book string, by func(time.Time) time.Time, spared bool, now time.Time) (view, []call.SiteFact) {
 	next := newView()
-	next.at, next.book = read.At, book
+	next.at, next.book, next.reading = read.At, book, v.reading+1
 	for _, n := range read.Nodes {
 		next.nodes[n.ID] = n
 	}
