@@ -66,6 +66,7 @@ func (b *benchACDCmd) shared(con *console) (err error) {
 	if len(b.Nodes) == 0 || slices.Min(b.Nodes) <= 0 || b.For <= 0 {
 		return errors.New("bench acd: --nodes and --for must be above 0")
 	}
+	collectSeldom() // as a server
 	ctx, stop := con.untilSignal()
 	defer stop()
 	redis, err := openBenchRedis(ctx, b.State)
