@@ -50,6 +50,9 @@ func openTown(t *testing.T, overload string) *town {
 	t.Helper()
 	_, cert, key := testkit.Certificate(t)
 	var yaml strings.Builder
+	// Agents hear no tone that tells of the promise, which the 20 calls break by design: while it sounds, packets are not passed on
+	// as they came.
+	yaml.WriteString("targets: {talk: 24h, talk_warn: 0s}\n")
 	fmt.Fprintf(&yaml, "trunks:\n  - {name: city, allow: [%s/32, %s/32], numbers: {%q: {menu: main}, %q: {queue: consult}}}\nagents:\n",
 		setUpHost, trunkHost, menuNumber, liveNumber)
 	for i := range liveCalls {
