@@ -238,6 +238,21 @@ func (r *registrar) failed(agent string, f flow) {
 	}
 }
 
+// doubt tells that a phone did not answer a ring at all for a while, which one that is there does in an instant. It is asked at
+// once whether it is there, and not twice: a caller waits, and the phone may have been started anew elsewhere, where it is refused
+// as a second one for as long as this flow counts. Said of a flow that has been replaced since, it changes nothing.
+func (r *registrar) doubt(agent string, f flow) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b, ok := r.bindings.byAgent[agent]
+	if !ok || b.flow.serial != f.serial || b.lost || r.o.ping == nil {
+		return
+	}
+	b.misses = max(b.misses, missesLost-1)
+	b.nextPing = time.Now()
+	r.wakeUp()
+}
+
 // dropLocked marks a flow as lost. A connection's binding goes with it; over UDP the same phone may
 // be heard again, so its binding stays to be pinged until it expires.
 func (r *registrar) dropLocked(b *binding, why string) {

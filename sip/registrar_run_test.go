@@ -91,6 +91,48 @@ func TestPingsAtOnce(t *testing.T) {
 	})
 }
 
+// TestDoubtedFlow: a phone that let a ring go unanswered is asked at once whether it is there, once, and one that is stays.
+func TestDoubtedFlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		there := true
+		var pinged, told []string
+		r := newRegistrar(registrarOptions{
+			agents: manyAgents(1),
+			onFlow: func(_ string, up bool) { told = append(told, fmt.Sprint(time.Since(began), " ", up)) },
+			ping: func(ctx context.Context, _ flow) error {
+				pinged = append(pinged, time.Since(began).String())
+				if there {
+					return nil
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			},
+		})
+		runRegistrar(t, r)
+		bindAgent(t, r, "8000", "UDP", "192.0.2.7:5071", 1)
+		f, ok := r.lookup("8000")
+		require.True(t, ok)
+		time.Sleep(2 * time.Second)
+		r.doubt("8000", f)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		there = false
+		r.doubt("8000", f)
+		r.doubt("8000", f)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []string{"2s", "4s"}, pinged)
+		require.Equal(t, []string{"0s true", "8s false"}, told)
+		r.doubt("8000", f)
+		r.doubt("8001", f)
+		bindAgent(t, r, "8000", "UDP", "192.0.2.9:5071", 2)
+		r.doubt("8000", f)
+		synctest.Wait()
+		require.Len(t, pinged, 2, "of a flow that is lost, or was replaced, there is no doubt")
+	})
+}
+
 // TestPingOfOldFlow: a ping or a call that fails after the phone has moved says nothing of where it is now.
 func TestPingOfOldFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -35,6 +35,7 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 		media:    media.StreamOptions{Signalling: f.source.Addr(), Prefer: r.Prefer, Secure: u.registrar.security(r.Agent)},
 		progress: r.Progress,
 		failed:   func() { u.registrar.failed(r.Agent, f) },
+		doubted:  func() { u.registrar.doubt(r.Agent, f) },
 		current:  func() bool { return u.registrar.current(r.Agent, f) },
 		redirect: f.isLine,
 	})
@@ -70,6 +71,7 @@ type outgoing struct {
 	media    media.StreamOptions
 	progress func(code int, at time.Time) // may be nil
 	failed   func()                       // told that no response came; may be nil
+	doubted  func()                       // told that it was taken back, and no response had come for a while; may be nil
 	heard    func()                       // told of each response; may be nil
 	// current, if not nil, is asked once the ring is entered, and so keeps the agent's place: whether the flow
 	// was still the agent's then.

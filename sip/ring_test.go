@@ -201,6 +201,40 @@ func TestRingAfterConnectionClosed(t *testing.T) {
 	require.Error(t, err)
 }
 
+// TestRingUnheard: a phone that let a ring go unanswered until that was taken back is pinged at once, so that it is soon known to be
+// gone; one that has said anything is not. The pings that are due anyway are 15 s apart.
+func TestRingUnheard(t *testing.T) {
+	t.Parallel()
+	for name, heard := range map[string]bool{"nothing": false, "a 100": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, p := registeredPhone(t, 20*time.Millisecond)
+			ctx, cancel := context.WithCancel(t.Context())
+			out := r.ring(ctx, nil)
+			for range 3 { // sent, and sent again after T1 and 3·T1
+				inv := p.expect("INVITE", "INVITE")
+				if heard {
+					p.respond(inv, 100, "Trying", "", "")
+					break
+				}
+			}
+			if heard {
+				p.silence(60*time.Millisecond, "OPTIONS")
+			}
+			cancel()
+			if !heard {
+				p.expectPing()
+			} else {
+				p.settle(p.expect("CANCEL", "CANCEL"))
+				p.silence(100*time.Millisecond, "OPTIONS")
+			}
+			var re *call.RingError
+			require.ErrorAs(t, next(t, out).err, &re)
+			require.Equal(t, call.CauseWithdrawn, re.Why)
+		})
+	}
+}
+
 func TestRingWithdrawn(t *testing.T) {
 	t.Parallel()
 	r, p := registeredPhone(t, 100*time.Millisecond)

@@ -19,8 +19,15 @@ const freeWithin = 8
 // judge (docs/cluster.md).
 const heardWithin = 4
 
+// doubtAfter is after how long, in T1, a phone is asked whether it is there that has not answered a ring at all before that was
+// taken back. An INVITE has been sent twice by then, and a 100 comes within 200 ms (RFC 3261 section 17.2.1).
+const doubtAfter = 2
+
 // takeBack withdraws the INVITE, and waits a while for the phone to be free.
 func (r *ringing) takeBack(why call.Cause) error {
+	if r.o.doubted != nil && !r.heard && time.Since(r.began) >= doubtAfter*r.ua.o.T1 {
+		r.o.doubted()
+	}
 	taken := &call.RingError{Why: why, At: time.Now(), Unsure: r.o.claim != nil}
 	wait := freeWithin * r.ua.o.T1
 	if r.o.relayed && !r.heard {
