@@ -183,6 +183,7 @@ func TestPrackRefused(t *testing.T) {
 			_, p, inv, out := ringPhone(t, c.t1)
 			if c.other {
 				p.respond(inv, 180, "Ringing", "b2", "")
+				p.silence(100*time.Millisecond, "PRACK") // responses are handled side by side: this one first
 			}
 			p.respond(inv, 180, "Ringing", "a1", "", reliableLines(1)...)
 			c.act(p)
