@@ -84,6 +84,10 @@ func TestJudge(t *testing.T) {
 			e.Faults = append(e.Faults, fault{Kind: faultCutNodes, Node: 0, span: span{sec(7), sec(10)}})
 			e.Attempts[1].Gaps = []span{{sec(7), sec(10)}}
 		}},
+		"an agent who hung up long before the edge was cut off": {ruleHears, func(e *evidence) {
+			e.Faults = append(e.Faults, fault{Kind: faultCutNodes, Node: 0, span: span{sec(8), sec(12)}})
+			e.Legs[1].Ended, e.Attempts[1].Gaps = sec(6.9), []span{{sec(8), sec(11)}}
+		}},
 		"nothing heard before the node died": {ruleHears, func(e *evidence) { e.Attempts[3].Gaps = []span{{sec(17), sec(23)}} }},
 		"nothing heard after a stop": {ruleHears, func(e *evidence) {
 			e.Attempts[2].Ended = sec(59)
@@ -146,6 +150,10 @@ func TestJudgeExcuses(t *testing.T) {
 		"an agent who answered as the edge was cut off": func(e *evidence) {
 			e.Faults = append(e.Faults, fault{Kind: faultCutNodes, Node: 0, span: span{sec(5), sec(9)}})
 			e.Legs[1].Gaps, e.Attempts[1].Gaps = []span{{sec(5), sec(9)}}, []span{{sec(5), sec(9)}}
+		},
+		"an agent who hung up as the edge was cut off": func(e *evidence) {
+			e.Faults = append(e.Faults, fault{Kind: faultCutNodes, Node: 0, span: span{sec(7), sec(12)}})
+			e.Legs[1].Ended, e.Attempts[1].Gaps = sec(8), []span{{sec(8), sec(11)}}
 		},
 		"a talk of a killed node at the same, a minute later": func(e *evidence) {
 			e.Faults[0].To = sec(24)

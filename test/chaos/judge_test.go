@@ -166,11 +166,12 @@ func (c *caseFile) parted(l *leg) (spans []span) {
 	return spans
 }
 
-// mute are the times in which the agent whom a caller was given could not be told so: the phone has answered, and has no ACK
-// to speak after.
+// mute are the times in which the agent whom a caller was given could not be told so, the phone having answered without an ACK to
+// speak after; or in which the agent's hanging up could not be told.
 func (c *caseFile) mute(a attempt, gap span) (spans []span) {
+	in := func(at time.Time) bool { return !at.Before(gap.From.Add(-time.Second)) && at.Before(gap.To) }
 	for _, l := range c.legsOf[a.Number] {
-		if l.Owner == a.Node && !l.Answered.IsZero() && !l.Answered.Before(gap.From.Add(-time.Second)) && l.Answered.Before(gap.To) {
+		if l.Owner == a.Node && !l.Answered.IsZero() && (in(l.Answered) || l.How == endedByPhone && in(l.Ended)) {
 			spans = append(spans, c.parted(l)...)
 		}
 	}
