@@ -19,6 +19,7 @@ const (
 	dropACK       = "bad-ack"         // an ACK that is not to be believed; nothing answers one
 	dropStrayACK  = "stray-ack"       // an ACK to nothing we answered, or to what is over
 	dropReflected = "reflected"       // its answer would be larger than itself
+	dropNoWay     = "no-way"          // no way to where its answer should go, or its connection is gone
 	dropUnsent    = "unsent"          // the system could not send its answer
 	dropHost      = "host-rate"       // too much from one stranger
 	dropStrangers = "stranger-rate"   // too much from all strangers
