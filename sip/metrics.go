@@ -84,6 +84,8 @@ type metrics struct {
 	logins    *prometheus.CounterVec
 	made      *prometheus.CounterVec // connections
 
+	trunkFiles *prometheus.CounterVec // of TLS, read
+
 	admissions *prometheus.CounterVec
 	waits      prometheus.Histogram
 	bans       *prometheus.CounterVec
@@ -149,7 +151,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Help: "When the certificate of a listener ends, in seconds since 1970.",
 	}, []string{"listener"})
 	m.trunks, m.logins = newTrunkMetrics()
-	m.made = newMadeMetric()
+	m.made, m.trunkFiles = newConnectionMetrics()
 	m.admissions, m.waits = newLoadMetrics()
 	m.bans = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "bans_total",
@@ -165,7 +167,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	for _, c := range []prometheus.Collector{
 		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires, m.trunks,
-		m.logins, m.made, m.admissions, m.waits, m.bans,
+		m.logins, m.made, m.trunkFiles, m.admissions, m.waits, m.bans,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
@@ -225,11 +227,17 @@ const (
 	connectionUnreachable = "unreachable" // nobody is there, or speaks TLS
 )
 
-func newMadeMetric() *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{
+// newConnectionMetrics makes those of connections to trunks.
+func newConnectionMetrics() (made, files *prometheus.CounterVec) {
+	made = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Name: "trunk_connections_total",
 		Help: "Connections (TCP, TLS) to trunks, by trunk and by what became of them.",
 	}, []string{labelTrunk, labelOutcome})
+	files = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_certificate_loads_total",
+		Help: "Readings of the files of a trunk's TLS (authorities, certificate, key), by outcome: loaded, refused (those before stay).",
+	}, []string{labelTrunk, labelOutcome})
+	return made, files
 }
 
 func (m *metrics) connection(trunk string, err error) {
