@@ -38,7 +38,7 @@ type conns struct {
 	sentry  *sentry
 	gate    *gate // of strangers; not UDP's, where whoever claims addresses could keep all others out
 	// refused is given what cannot be parsed, and the way to answer it.
-	refused func(o *outline, write func(answer []byte) error)
+	refused func(o *outline, write func(answer []byte) (why string))
 	contain func(where string, after func()) // as UA.contain
 
 	mu    sync.Mutex
@@ -234,7 +234,12 @@ func (t *trackedConn) message(b []byte) (int, error) {
 			if f.refused == nil {
 				return 0, io.ErrShortBuffer
 			}
-			t.conns.refused(f.refused, func(answer []byte) error { _, err := t.Write(answer); return err })
+			t.conns.refused(f.refused, func(answer []byte) (why string) {
+				if _, err := t.Write(answer); err != nil {
+					return dropNoWay // whoever made the connection may have ended it
+				}
+				return ""
+			})
 			if f.lost {
 				pause(t.conns.l.grace-time.Since(t.handed), t.gone) // as below
 				return 0, fmt.Errorf("stream from %s not to be read on: %w", t.peer, net.ErrClosed)

@@ -29,6 +29,10 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	if len(message) == 0 || u.deaf.Load() {
 		return 0
 	}
+	if src.Port() == 0 { // which is none (RFC 768): no phone has it, and nothing can be sent there
+		u.metrics.drop(dropNoVia)
+		return 0
+	}
 	known, why := u.known(src.Addr()), ""
 	if known {
 		u.sentry.load.known.Add(1)
@@ -67,11 +71,14 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	}
 	ours, _ := addrPortOf(conn.LocalAddr())
 	u.ladder.passed(crossing{data: message, at: time.Now(), received: true, transport: transportUDP, local: ours, remote: src})
-	u.refuse(o, func(answer []byte) error {
+	u.refuse(o, func(answer []byte) (why string) {
 		to := o.answerTo(src)
+		if to.Port() == 0 {
+			return dropNoVia
+		}
 		u.ladder.passed(crossing{data: answer, at: time.Now(), transport: transportUDP, local: ours, remote: to})
 		_, err := conn.WriteTo(answer, net.UDPAddrFromAddrPort(to))
-		return err
+		return unsent(err)
 	})
 	return 0
 }

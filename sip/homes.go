@@ -157,6 +157,13 @@ func (h *homes) all(now time.Time) ([]Home, bool) {
 	return all, true
 }
 
+// untold takes back that what all has told is known: it could not be kept.
+func (h *homes) untold() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.news = true
+}
+
 // tellHomes tells OnHomes what is new until ctx is done, and then what is left.
 func (u *UA) tellHomes(ctx context.Context) {
 	if u.o.OnHomes == nil {
@@ -170,8 +177,9 @@ func (u *UA) tellHomes(ctx context.Context) {
 		case <-ctx.Done():
 			open = false
 		}
-		if all, news := u.sentry.guesses.homes.all(time.Now()); news {
-			u.o.OnHomes(all)
+		homes := u.sentry.guesses.homes
+		if all, news := homes.all(time.Now()); news && u.o.OnHomes(all) != nil {
+			homes.untold()
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package sip
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +92,32 @@ func TestHomesAreRestored(t *testing.T) {
 	})
 }
 
+// TestHomesAreToldAgain: what OnHomes could not keep it is given again a minute later, and at the end, though nothing is new.
+func TestHomesAreToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var told []time.Duration
+		u := &UA{sentry: &sentry{guesses: newGuesses(tryRules{})}, o: Options{OnHomes: func(all []Home) error {
+			require.Len(t, all, 1)
+			told = append(told, time.Since(began))
+			if len(told) <= 3 {
+				return errFake
+			}
+			return nil
+		}}}
+		u.sentry.guesses.homes.settles("8001", netip.MustParseAddr("192.0.2.7"), 1, time.Now())
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { u.tellHomes(ctx) })
+		time.Sleep(10*homesNews + time.Second)
+		synctest.Wait()
+		require.Equal(t, []time.Duration{homesNews, 2 * homesNews, 3 * homesNews, 4 * homesNews}, told)
+		cancel()
+		running.Wait()
+		require.Len(t, told, 4)
+	})
+}
+
 // TestNetworksHaveAShare: whoever tries from all over one network of IPv6 does not use up what other strangers may.
 func TestNetworksHaveAShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -131,7 +159,7 @@ func TestNetworksHaveAShare(t *testing.T) {
 func TestPhonesComeBackAfterARestart(t *testing.T) {
 	t.Parallel()
 	told := make(chan []Home, 4)
-	before := abuseRig(t, func(o *Options) { o.OnHomes = func(all []Home) { told <- all } })
+	before := abuseRig(t, func(o *Options) { o.OnHomes = func(all []Home) error { told <- all; return nil } })
 	before.from(t, 3).register(before)
 	require.NoError(t, before.Close())
 	all := next(t, told)

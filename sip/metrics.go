@@ -19,6 +19,7 @@ const (
 	dropACK       = "bad-ack"         // an ACK that is not to be believed; nothing answers one
 	dropStrayACK  = "stray-ack"       // an ACK to nothing we answered, or to what is over
 	dropReflected = "reflected"       // its answer would be larger than itself
+	dropNoWay     = "no-way"          // no way to where its answer should go, or its connection is gone
 	dropUnsent    = "unsent"          // the system could not send its answer
 	dropHost      = "host-rate"       // too much from one stranger
 	dropStrangers = "stranger-rate"   // too much from all strangers
@@ -82,6 +83,8 @@ type metrics struct {
 	trunks    *prometheus.CounterVec
 	logins    *prometheus.CounterVec
 	made      *prometheus.CounterVec // connections
+
+	trunkFiles *prometheus.CounterVec // of TLS, read
 
 	admissions *prometheus.CounterVec
 	waits      prometheus.Histogram
@@ -148,7 +151,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Help: "When the certificate of a listener ends, in seconds since 1970.",
 	}, []string{"listener"})
 	m.trunks, m.logins = newTrunkMetrics()
-	m.made = newMadeMetric()
+	m.made, m.trunkFiles = newConnectionMetrics()
 	m.admissions, m.waits = newLoadMetrics()
 	m.bans = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Subsystem: metricSIP, Name: "bans_total",
@@ -164,7 +167,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	for _, c := range []prometheus.Collector{
 		m.requests, m.responses, m.dropped, m.registers, m.postDial, m.redirects, m.dialled, m.gates, m.certs, m.expires, m.trunks,
-		m.logins, m.made, m.admissions, m.waits, m.bans,
+		m.logins, m.made, m.trunkFiles, m.admissions, m.waits, m.bans,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err
@@ -224,11 +227,17 @@ const (
 	connectionUnreachable = "unreachable" // nobody is there, or speaks TLS
 )
 
-func newMadeMetric() *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{
+// newConnectionMetrics makes those of connections to trunks.
+func newConnectionMetrics() (made, files *prometheus.CounterVec) {
+	made = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricPrefix, Name: "trunk_connections_total",
 		Help: "Connections (TCP, TLS) to trunks, by trunk and by what became of them.",
 	}, []string{labelTrunk, labelOutcome})
+	files = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricPrefix, Name: "trunk_certificate_loads_total",
+		Help: "Readings of the files of a trunk's TLS (authorities, certificate, key), by outcome: loaded, refused (those before stay).",
+	}, []string{labelTrunk, labelOutcome})
+	return made, files
 }
 
 func (m *metrics) connection(trunk string, err error) {

@@ -56,9 +56,9 @@ type Options struct {
 	// Homes are those that OnHomes was given last, before a restart, for 30 days after each one's Last. What is no account's
 	// any more is left out.
 	Homes []Home
-	// OnHomes, if not nil, is given all homes when there is something new: within a minute, and when Run ends. It is called
-	// on one goroutine.
-	OnHomes func(all []Home)
+	// OnHomes, if not nil, is given all homes when there is something new: within a minute, and when Run ends. An error, which is
+	// its own to tell of, has it called again a minute later. It is called on one goroutine.
+	OnHomes func(all []Home) error
 	// MaxCalls bounds the calls that are in at once; more are refused, see overloads. 0 means no bound.
 	MaxCalls int
 	// Alarm says what of MaxCalls is held back for alarms; its zero value: nothing.

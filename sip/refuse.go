@@ -4,9 +4,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 )
@@ -92,7 +95,7 @@ func (u *UA) tagOf(o *outline, via string) string {
 }
 
 // answerTo is where the response to a datagram goes: to its source, at the port that its Via names unless that
-// asks for the source's (RFC 3261 section 18.2.2, RFC 3581 section 4).
+// asks for the source's (RFC 3261 section 18.2.2, RFC 3581 section 4). A Via may name port 0, where nothing can be sent.
 func (o *outline) answerTo(source netip.AddrPort) netip.AddrPort {
 	via, _ := o.answerVia()
 	sentBy, params, _ := strings.Cut(via, ";")
@@ -111,11 +114,11 @@ func (o *outline) answerTo(source netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(source.Addr(), uint16(port)) //nolint:gosec // a port by now
 }
 
-// refuse answers a message that cannot be parsed by write, or counts why not.
-func (u *UA) refuse(o *outline, write func(answer []byte) error) {
+// refuse answers a message that cannot be parsed by write, or counts why not: write tells why it sent nothing.
+func (u *UA) refuse(o *outline, write func(answer []byte) (why string)) {
 	answer, why := u.refusal(o)
-	if why == "" && write([]byte(answer)) != nil {
-		why = dropUnsent
+	if why == "" {
+		why = write([]byte(answer))
 	}
 	if why != "" {
 		u.metrics.drop(why)
@@ -123,4 +126,23 @@ func (u *UA) refuse(o *outline, write func(answer []byte) error) {
 	}
 	u.metrics.request(o.method())
 	u.metrics.response(o.method(), o.fault.code)
+}
+
+// ofDestination are the system's errors that speak of where a datagram was to go. Its sender chooses that, so none of them says that
+// our socket fails: no route, an address of many, a rule of the firewall, something too large for the way. EINVAL is not among
+// them: port 0 has been sorted out, and what is left of it is that the socket's own address is gone.
+var ofDestination = []error{
+	syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EACCES, syscall.EPERM, syscall.ECONNREFUSED, syscall.EMSGSIZE,
+}
+
+// unsent tells why a datagram was not sent; "" if it was.
+func unsent(err error) (why string) {
+	switch {
+	case err == nil:
+		return ""
+	case slices.ContainsFunc(ofDestination, func(e error) bool { return errors.Is(err, e) }):
+		return dropNoWay
+	default:
+		return dropUnsent
+	}
 }

@@ -95,7 +95,7 @@ func (u *UA) firstPlan() error {
 	if err != nil {
 		return err
 	}
-	p.secure(trust)
+	p.secure(trust, u.metrics)
 	u.plans.Store(p)
 	return nil
 }
@@ -133,7 +133,7 @@ func (u *UA) Reload(s Settings) (put func(), err error) {
 		defer u.reloads.Unlock()
 		u.certificates.put(shown)
 		if p, err := u.newPlan(s, u.plan()); err == nil { // it was checked above
-			p.secure(trust)
+			p.secure(trust, u.metrics)
 			u.plans.Store(p)
 			u.aims.keep(p)
 			u.outward.forget()

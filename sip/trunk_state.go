@@ -22,6 +22,8 @@ type TrunkState struct {
 	Until time.Time
 	// Code is the status that the last REGISTER was answered with; 0 for none.
 	Code int
+	// CertificateUntil is when the certificate of ours ends that it is shown; the zero time where there is none.
+	CertificateUntil time.Time
 }
 
 // Trunks are how all trunks are, in the order of Options.Trunks.
@@ -30,7 +32,7 @@ func (u *UA) Trunks() []TrunkState {
 	list := u.plan().list
 	out := make([]TrunkState, len(list))
 	for i, one := range list {
-		out[i] = TrunkState{Name: one.name, Calls: one.calls.now()}
+		out[i] = TrunkState{Name: one.name, Calls: one.calls.now(), CertificateUntil: one.tls.until()}
 		if one.ping != nil {
 			if seen := one.ping.seen.Load(); seen != trunkUnknown {
 				out[i].Up = new(seen == trunkUp)
@@ -168,6 +170,7 @@ type trunkCollector struct {
 	registered *prometheus.Desc
 	up         *prometheus.Desc
 	calls      *prometheus.Desc
+	expires    *prometheus.Desc
 }
 
 func newTrunkCollector(state func() []TrunkState) *trunkCollector {
@@ -180,6 +183,9 @@ func newTrunkCollector(state func() []TrunkState) *trunkCollector {
 	), calls: prometheus.NewDesc(
 		prometheus.BuildFQName(metricPrefix, labelTrunk, "calls"),
 		"Calls under way by a trunk, in and out.", []string{labelTrunk}, nil,
+	), expires: prometheus.NewDesc(
+		prometheus.BuildFQName(metricPrefix, labelTrunk, "certificate_expires_timestamp"),
+		"When the certificate of ours ends that a trunk is shown, in seconds since 1970.", []string{labelTrunk}, nil,
 	)}
 }
 
@@ -188,6 +194,7 @@ func (c *trunkCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.registered
 	out <- c.up
 	out <- c.calls
+	out <- c.expires
 }
 
 // Collect implements prometheus.Collector.
@@ -196,6 +203,9 @@ func (c *trunkCollector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(c.calls, prometheus.GaugeValue, float64(s.Calls), s.Name)
 		if s.Up != nil {
 			out <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, oneIf(*s.Up), s.Name)
+		}
+		if !s.CertificateUntil.IsZero() {
+			out <- prometheus.MustNewConstMetric(c.expires, prometheus.GaugeValue, float64(s.CertificateUntil.Unix()), s.Name)
 		}
 		if s.Registration != "" {
 			out <- prometheus.MustNewConstMetric(c.registered, prometheus.GaugeValue, oneIf(s.Registration == RegistrationUp), s.Name)

@@ -18,7 +18,7 @@ import (
 )
 
 // TrunkTLS is how connections to a trunk are secured, those of its Out and Register whose Network is "tls". Files are PEM,
-// and read anew when they have changed as often as a connection is made, so that what is open stays as it is.
+// and read anew when they have changed, for connections that are made from then on: what is open stays as it is.
 type TrunkTLS struct {
 	// CA is a file of the authorities one of which must have signed the trunk's certificate; empty: those of the system.
 	CA string
@@ -40,7 +40,8 @@ type trunkTLS struct {
 	o TrunkTLS
 
 	mu       sync.Mutex
-	seen     [2]filesSeen
+	seen     [2]filesSeen // how the files were when they were judged last
+	looked   [2]filesSeen // how they were at the last look of judge
 	material trustMaterial
 }
 
@@ -78,11 +79,26 @@ func secureTrunks(options []TrunkOptions) (map[string]*trunkTLS, error) {
 	return all, nil
 }
 
-// secure gives its trunks what was read. It is called before anybody has the plan.
-func (p *plan) secure(read map[string]*trunkTLS) {
+// secure gives its trunks what was read, and begins what is counted of their connections at 0, so that the first failure is seen as
+// one. It is called before anybody has the plan.
+func (p *plan) secure(read map[string]*trunkTLS, m *metrics) {
 	for _, one := range p.list {
-		one.tls = read[one.name]
+		if one.tls = read[one.name]; one.tls != nil {
+			m.trunkFiles.WithLabelValues(one.name, certificateLoaded).Inc()
+			m.trunkFiles.WithLabelValues(one.name, certificateRefused)
+		}
+		if one.connects() {
+			for _, outcome := range []string{connectionMade, connectionUntrusted, connectionUnreachable} {
+				m.made.WithLabelValues(one.name, outcome)
+			}
+		}
 	}
+}
+
+// connects tells whether a trunk is reached by connections that we make.
+func (t *trunk) connects() bool {
+	is := func(network string) bool { return reliable(strings.ToUpper(network)) }
+	return t.out != nil && is(t.out.Network) || t.reg != nil && is(t.reg.o.Network)
 }
 
 func (o *TrunkTLS) look() [2]filesSeen {
@@ -113,21 +129,81 @@ func (o *TrunkTLS) read() (m trustMaterial, err error) {
 	return m, nil
 }
 
-// current is what the files hold; where they cannot be read any more, what they held before, and why.
-func (t *trunkTLS) current() (trustMaterial, error) {
+// current is what the files hold, and whether that is new; where they cannot be read, what they held before. That they cannot is
+// for judge to say: this may be the instant between the writing of one and of the other.
+func (t *trunkTLS) current() (m trustMaterial, fresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.o.look()
 	if now == t.seen {
-		return t.material, nil
+		return t.material, false
+	}
+	next, err := t.o.read()
+	if err != nil {
+		return t.material, false
+	}
+	t.seen, t.material = now, next
+	return next, true
+}
+
+// judge reads files that have changed since they were judged last, and not since the last look; it tells whether they are in
+// force now. Errors are those of CheckTrunkTLS; what was read before is in force then.
+func (t *trunkTLS) judge() (fresh bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.o.look()
+	changing := now != t.looked
+	t.looked = now
+	if changing || now == t.seen {
+		return false, nil
 	}
 	t.seen = now
 	next, err := t.o.read()
 	if err != nil {
-		return t.material, err
+		return false, err
 	}
 	t.material = next
-	return next, nil
+	return true, nil
+}
+
+// until is when the certificate ends that is shown; the zero time where none is.
+func (t *trunkTLS) until() (at time.Time) {
+	if t == nil {
+		return at
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.material.own != nil {
+		at = t.material.own.Leaf.NotAfter
+	}
+	return at
+}
+
+// watchTrunkFiles has the files of trunks' TLS judged until ctx is done: without that nobody would know before the next connection,
+// which may be weeks away, whether they are any good.
+func (u *UA) watchTrunkFiles(ctx context.Context, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, one := range u.plan().list {
+			if one.tls == nil {
+				continue
+			}
+			switch fresh, err := one.tls.judge(); {
+			case err != nil:
+				u.metrics.trunkFiles.WithLabelValues(one.name, certificateRefused).Inc()
+				u.log.Error("changed files of a trunk's TLS not taken, what they held before stays in force",
+					zap.String("trunk", one.name), zap.Error(err))
+			case fresh:
+				u.metrics.trunkFiles.WithLabelValues(one.name, certificateLoaded).Inc()
+			}
+		}
+	}
 }
 
 // trustIn is what an aim's trunk has connections secured by, and whom the certificate must be for.
@@ -136,10 +212,9 @@ func (u *UA) trustIn(to aim) (name string, m trustMaterial) {
 	if t == nil || t.tls == nil {
 		return to.host, m
 	}
-	m, err := t.tls.current()
-	if err != nil {
-		u.log.Error("changed files of a trunk's TLS not taken, what they held before stays in force",
-			zap.String("trunk", to.trunk), zap.Error(err))
+	m, fresh := t.tls.current()
+	if fresh {
+		u.metrics.trunkFiles.WithLabelValues(to.trunk, certificateLoaded).Inc()
 	}
 	return cmp.Or(t.tls.o.Name, to.host), m
 }

@@ -107,7 +107,9 @@ func TestTrunkTLSRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("half of it"), 0o600))
 	r.outward.forget()
 	refusedFor(t, next(t, r.outside(t.Context(), "139")), call.CauseUnreachable)
-	require.Len(t, logs.FilterMessageSnippet("not taken, what they held before").TakeAll(), 1)
+	require.Eventually(t, func() bool {
+		return logs.FilterMessageSnippet("not taken, what they held before").Len() == 1
+	}, testWait, time.Millisecond)
 	put(ca.file)
 	r.outward.forget()
 	out := r.outside(t.Context(), "139")

@@ -253,6 +253,7 @@ func (u *UA) Run(ctx context.Context) error {
 	g.Go(func() error { return u.registrar.run(ctx) })
 	g.Go(func() error { return u.ladder.run(ctx) })
 	g.Go(func() error { return u.certificates.run(ctx, u.o.looks) })
+	g.Go(func() error { return u.watchTrunkFiles(ctx, u.o.looks) })
 	g.Go(func() error { return u.watchLoad(ctx) })
 	g.Go(func() error { u.tellHomes(ctx); return nil })
 	g.Go(func() error {

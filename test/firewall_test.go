@@ -28,6 +28,8 @@ const (
 	fromBanned    = "192.0.2.77"
 	fromPhone6    = "2001:db8:20::9"
 	fromStranger6 = "2001:db8:99::1"
+	fromFlooder6  = "2001:db8:98:0:%d::1" // of one network of 64 bits
+	flooders6     = 10
 )
 
 // firewalled is a machine behind deploy/nftables/hotline.nft on which everything listens, and the world that can send to it.
@@ -53,7 +55,7 @@ func startFirewalled(t *testing.T) *firewalled {
 	for _, a := range []string{fromCarrier, fromPhone, fromWatcher, fromNode, fromStranger, fromFlooder, fromBanned} {
 		world = append(world, a+"/32")
 	}
-	for _, a := range []string{fromPhone6, fromStranger6} {
+	for _, a := range append(flooder6(), fromPhone6, fromStranger6) {
 		world = append(world, a+"/128")
 	}
 	testkit.Connect(t, testkit.End{In: f.machine, Name: "eth0", Addresses: []string{machine4 + "/24", machine6 + "/64"}},
@@ -65,6 +67,14 @@ func startFirewalled(t *testing.T) *firewalled {
 		f.serve(port)
 	}
 	return f
+}
+
+// flooder6 are the addresses of one flooder.
+func flooder6() (all []string) {
+	for i := range flooders6 {
+		all = append(all, fmt.Sprintf(fromFlooder6, i))
+	}
+	return all
 }
 
 // serve answers by UDP, and takes connections, at a port of the machine.
@@ -222,8 +232,9 @@ func TestFirewallPorts(t *testing.T) {
 	require.NotRegexp(t, ` udp .* dport=(5060|5070|20000|24999) `, tracked)
 }
 
-// TestFirewallRates: a stranger has 50 packets a second at SIP's ports, and 100 at once; what comes of others is not touched
-// by it, and it is heard again once it is quiet. Carriers and phones have no limit.
+// TestFirewallRates: a stranger has 50 packets a second at SIP's ports, and 100 at once, from one address of IPv4, or from all of a
+// network of IPv6 together; what comes of others is not touched by it, and it is heard again once it is quiet. Carriers and
+// phones have no limit.
 func TestFirewallRates(t *testing.T) {
 	t.Parallel()
 	f := startFirewalled(t)
@@ -234,17 +245,25 @@ func TestFirewallRates(t *testing.T) {
 		t.Cleanup(func() { _ = c.Close() }) // nothing is left to be sent
 		return c
 	}
-	c, other := open(fromFlooder), open(fromStranger)
-	begun := time.Now()
-	for range flood {
-		_, err := c.Write([]byte("INVITE"))
-		require.NoError(t, err)
+	for other, flooder := range map[string][]string{fromStranger: {fromFlooder}, fromStranger6: flooder6()} {
+		var from []*net.UDPConn
+		for _, a := range flooder {
+			from = append(from, open(a))
+		}
+		c := open(other)
+		begun := time.Now()
+		for i := range flood {
+			_, err := from[i%len(from)].Write([]byte("INVITE"))
+			require.NoError(t, err)
+		}
+		require.True(t, echoes(c, testkit.Patience), "another stranger, behind all of the flood")
+		took, heard := time.Since(begun), 0
+		for _, a := range flooder {
+			heard += f.arrived(a)
+		}
+		require.GreaterOrEqual(t, heard, 100, flooder)
+		require.LessOrEqual(t, heard, 101+int(50*took.Seconds()), "%s in %s", flooder, took)
 	}
-	require.True(t, echoes(other, testkit.Patience), "another stranger, behind all of the flood")
-	took := time.Since(begun)
-	heard := f.arrived(fromFlooder)
-	require.GreaterOrEqual(t, heard, 100)
-	require.LessOrEqual(t, heard, 101+int(50*took.Seconds()), "in %s", took)
 
 	for _, known := range []string{fromCarrier, fromPhone, fromPhone6} {
 		before := f.arrived(known)
@@ -254,7 +273,7 @@ func TestFirewallRates(t *testing.T) {
 		}
 		require.Equal(t, flood, f.arrived(known)-before)
 	}
-	testkit.Within(t, testkit.Patience, "the flooder to be heard again", func() bool {
-		return f.passes("udp", fromFlooder, 5060)
-	})
+	for _, from := range append(flooder6(), fromFlooder) {
+		testkit.Within(t, testkit.Patience, from+" to be heard again", func() bool { return f.passes("udp", from, 5060) })
+	}
 }

@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,10 @@ func TestTrunkByTLS(t *testing.T) {
 		})
 	}
 	metrics(`hotline_trunk_up{trunk="carrier"} 1`, `hotline_trunk_up{trunk="other"} 0`,
-		`hotline_trunk_connections_total{outcome="made",trunk="carrier"} 1`, `hotline_trunk_connections_total{outcome="untrusted",trunk="other"} `)
+		`hotline_trunk_connections_total{outcome="made",trunk="carrier"} 1`, `hotline_trunk_connections_total{outcome="untrusted",trunk="carrier"} 0`)
+	testkit.Within(t, testkit.Patience, "the other's certificate to be refused", func() bool {
+		return regexp.MustCompile(`\nhotline_trunk_connections_total\{outcome="untrusted",trunk="other"\} [1-9]`).Match(h.Get("/metrics"))
+	})
 	h.AwaitLog(`it is not for \"sip.other.example\"`)
 
 	c := caller(t, testkit.BaresipOptions{})

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,7 +113,7 @@ func TestAlertsAreExplained(t *testing.T) {
 // prometheus-node-exporter 1.5 on the same machine.
 var foreign = []string{
 	"up", "ALERTS", "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "node_netstat_Udp_RcvbufErrors",
-	"node_nf_conntrack_entries", "node_nf_conntrack_entries_limit",
+	"node_netstat_Udp6_RcvbufErrors", "node_nf_conntrack_entries", "node_nf_conntrack_entries_limit",
 }
 
 // seldom are of the program and not in the /metrics of one that is alone, has records in a file, or has had no call yet.
@@ -133,7 +134,7 @@ func TestWhatIsWatchedExists(t *testing.T) {
 		}
 	}
 	_, cert, key := testkit.Certificate(t)
-	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: watchedYAML, Certificate: cert, Key: key})
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: fmt.Sprintf(watchedYAML, cert, key), Certificate: cert, Key: key})
 	s := exposed(t, string(h.Get("/metrics")))
 	rows := documented(t)
 	for _, expr := range append(exprs, boardExprs(t)...) {
@@ -152,5 +153,6 @@ webhooks: [{name: duty, url: "http://127.0.0.1:9/", secret: signing}]
 trunks:
   - {name: city, allow: [127.0.0.0/8], numbers: {"96777": {queue: repair}}}
   - {name: away, register: {address: "udp://127.0.0.1:9", username: "1", password: away}, ping: 1m, numbers: {"96778": {queue: repair}}}
+  - {name: secret, address: "tls://127.0.0.1:9", tls: {certificate: %q, key: %q}, ping: 1m, from: "96777"}
 agents: [{id: "8001", name: A, password: one, skills: {repair: 1, gas-alarm: 1}}]
 `

@@ -94,5 +94,8 @@ func whoRings(t config.Trunk) string {
 	if t.Register.Username != "" {
 		ways = append(ways, "through the carrier that it registers to at "+t.Register.Address.HostPort())
 	}
+	if t.Ping > 0 && (t.Address.Network == "tcp" || t.Address.Network == "tls") {
+		ways = append(ways, "over the connection to "+t.Address.HostPort()+" that its ping keeps open")
+	}
 	return strings.Join(ways, "; ")
 }

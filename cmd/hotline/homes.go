@@ -27,7 +27,7 @@ type home struct {
 }
 
 // keepHomes has the user agent begin with the homes that are kept, and keeps those that it tells. What cannot be read or
-// written is a warning: calls do not need it.
+// written is a warning: calls do not need it. It is tried again each minute, and said once until it has gone well.
 func (a *app) keepHomes(o *sip.Options) {
 	path := filepath.Join(a.cfg.Data, homesFile)
 	var err error
@@ -35,11 +35,15 @@ func (a *app) keepHomes(o *sip.Options) {
 		a.log.Warn("phones and trunks are strangers until they prove their passwords: what is known of them cannot be read",
 			zap.String("file", path), zap.Error(err))
 	}
-	o.OnHomes = func(all []sip.Home) {
-		if err := writeHomes(path, all); err != nil {
-			a.log.Warn("after a restart phones and trunks would be strangers: what is known of them cannot be written",
+	failing := false
+	o.OnHomes = func(all []sip.Home) error {
+		err := writeHomes(path, all)
+		if err != nil && !failing {
+			a.log.Warn("after a restart phones and trunks would be strangers: what is known of them cannot be written, tried again each minute",
 				zap.String("file", path), zap.Error(err))
 		}
+		failing = err != nil
+		return err
 	}
 }
 
@@ -63,7 +67,8 @@ func readHomes(path string) ([]sip.Home, error) {
 	return all, nil
 }
 
-// writeHomes replaces a file of homes, whole or not at all.
+// writeHomes replaces a file of homes, whole or not at all. What it holds is on the disk before it has its name: after a power cut there
+// would be an empty file else. That the name may then still be the one before's does no harm.
 func writeHomes(path string, all []sip.Home) error {
 	list := make([]home, len(all))
 	for i, h := range all {
@@ -76,7 +81,14 @@ func writeHomes(path string, all []sip.Home) error {
 	}
 	fresh := path + ".new"
 	const owner = 0o600
-	if err := os.WriteFile(fresh, append(text, '\n'), owner); err != nil {
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, owner)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(append(text, '\n')); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(fresh, path)

@@ -31,13 +31,13 @@ func TestHomesAreKept(t *testing.T) {
 		{Account: "8001", Host: netip.MustParseAddr("192.0.2.7"), Last: at},
 		{Account: "trunk/carrier", Host: netip.MustParseAddr("2001:db8::"), Last: at.Add(time.Hour)},
 	}
-	first.OnHomes(all)
+	require.NoError(t, first.OnHomes(all))
 	require.Equal(t, all, start().Homes)
 	path := filepath.Join(a.cfg.Data, homesFile)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	first.OnHomes(nil)
+	require.NoError(t, first.OnHomes(nil))
 	require.Empty(t, start().Homes)
 	require.Zero(t, lines.Len())
 
@@ -46,6 +46,17 @@ func TestHomesAreKept(t *testing.T) {
 	require.Equal(t, 1, lines.Len())
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.RemoveAll(a.cfg.Data))
-	first.OnHomes(all)
-	require.Equal(t, 2, lines.Len(), "a folder that is gone")
+	for range 3 { // which is told of once
+		require.ErrorIs(t, first.OnHomes(all), os.ErrNotExist, "a folder that is gone")
+		require.Equal(t, 2, lines.Len())
+	}
+	require.NoError(t, os.Mkdir(a.cfg.Data, 0o700))
+	require.NoError(t, first.OnHomes(all))
+	require.Equal(t, all, start().Homes)
+
+	// What does not get to the disk does not take the place of what is there.
+	require.NoError(t, os.Symlink(os.DevNull, path+".new")) // it takes what is written, and cannot be synced
+	require.Error(t, first.OnHomes(nil))
+	require.Equal(t, all, start().Homes)
+	require.Equal(t, 3, lines.Len())
 }

@@ -1,0 +1,115 @@
+package sip
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// owed400 is a request that cannot be parsed and is owed a 400 (RFC 3261 section 8.2.6.2): its To is none. sentBy is what its Via
+// says of its sender, parameters included.
+func owed400(sentBy string) string {
+	return strings.ReplaceAll("OPTIONS sip:96777@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP "+sentBy+"\nFrom: <sip:x@192.0.2.1>;tag=1\n"+
+		"To: \"x <sip:x@192.0.2.1>\nCall-ID: x\nCSeq: 1 OPTIONS\nMax-Forwards: 70\nSubject: "+strings.Repeat("x", 200)+
+		"\nContent-Length: 0\n\n", "\n", "\r\n")
+}
+
+// unsendable is a socket that answers nothing: the system says why.
+type unsendable struct {
+	net.PacketConn
+	says  atomic.Pointer[syscall.Errno]
+	tries atomic.Int32
+}
+
+func (u *unsendable) WriteTo(b []byte, to net.Addr) (int, error) {
+	u.tries.Add(1)
+	if errno := u.says.Load(); errno != nil {
+		return 0, &net.OpError{Op: "write", Net: "udp", Addr: to, Err: os.NewSyscallError("sendto", *errno)}
+	}
+	return u.PacketConn.WriteTo(b, to)
+}
+
+// TestNoPortToAnswer: a stranger's datagram that has no port to be answered at, by its Via or by its source, is dropped, and nothing is
+// written for it: the system would say EINVAL, as it does of a socket that is broken.
+func TestNoPortToAnswer(t *testing.T) {
+	t.Parallel()
+	out := &unsendable{}
+	r := newRigWith(t, nil, func(u *UA) {
+		out.PacketConn = u.listeners[0].packet
+		u.listeners[0].packet = out
+	})
+	p := newPeer(t, "udp", r.udp())
+	p.write(owed400("192.0.2.1:0;branch=z9hG4bK1"))
+	require.Eventually(t, func() bool { return r.dropped(dropNoVia) == 1 }, testWait, time.Millisecond)
+	here := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), 0)
+	for _, message := range []string{
+		owed400("192.0.2.1:5060;rport;branch=z9hG4bK2"),
+		strings.Replace(owed400("192.0.2.1:5060;rport;branch=z9hG4bK3"), `"x <`, "<", 1), // nothing is wrong with it
+	} {
+		require.Zero(t, r.admits(out, here, []byte(message)))
+	}
+	require.Equal(t, 3, r.dropped(dropNoVia))
+	require.Zero(t, out.tries.Load())
+	require.Zero(t, r.dropped(dropUnsent))
+
+	p.write(owed400("192.0.2.1:0;rport;branch=z9hG4bK4")) // what is asked for is the source's port
+	p.status("OPTIONS", 400)
+}
+
+// TestUnsentIsTheSockets: an answer that does not leave for where it should go is not counted as the socket's failure, which wakes
+// somebody: who sends chooses his address, and ends his connection when he likes.
+func TestUnsentIsTheSockets(t *testing.T) {
+	t.Parallel()
+	out := &unsendable{}
+	r := newRigWith(t, nil, func(u *UA) {
+		out.PacketConn = u.listeners[0].packet
+		u.listeners[0].packet = out
+		tcp := u.listeners[1].stream.(*trackedListener)
+		tcp.Listener = resetListener{tcp.Listener}
+	})
+	p := newPeer(t, "udp", r.udp())
+	n := 0
+	for _, errno := range []syscall.Errno{
+		syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EACCES, syscall.EPERM, syscall.ECONNREFUSED, syscall.EMSGSIZE,
+	} {
+		out.says.Store(&errno)
+		p.write(owed400("192.0.2.1;rport;branch=z9hG4bK1"))
+		n++
+		require.Eventually(t, func() bool { return r.dropped(dropNoWay) == n }, testWait, time.Millisecond, errno.Error())
+	}
+	newPeer(t, "tcp", r.tcp()).write(owed400("192.0.2.1;rport;branch=z9hG4bK1"))
+	require.Eventually(t, func() bool { return r.dropped(dropNoWay) == n+1 }, testWait, time.Millisecond)
+	require.Zero(t, r.dropped(dropUnsent))
+
+	n = 0
+	for _, errno := range []syscall.Errno{syscall.ENOBUFS, syscall.ENOMEM, syscall.EINVAL, syscall.ENETDOWN} {
+		out.says.Store(&errno)
+		p.write(owed400("192.0.2.1;rport;branch=z9hG4bK1"))
+		n++
+		require.Eventually(t, func() bool { return r.dropped(dropUnsent) == n }, testWait, time.Millisecond, errno.Error())
+	}
+}
+
+// resetListener takes connections over which nothing can be written any more.
+type resetListener struct{ net.Listener }
+
+func (l resetListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return resetConn{c}, nil
+}
+
+type resetConn struct{ net.Conn }
+
+func (resetConn) Write([]byte) (int, error) {
+	return 0, &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.ECONNRESET)}
+}

@@ -1,0 +1,45 @@
+package sip
+
+import (
+	"crypto/x509"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+)
+
+// TestTrunkTLSFilesAreWatched: when the certificate ends that a carrier is shown is told, of new files too before anybody connects;
+// files that are no good are counted, and change nothing. What is counted of connections begins at 0.
+func TestTrunkTLSFilesAreWatched(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	carrier := newTLSCarrier(t, ca.issue(nil, "localhost"), nil)
+	first := ca.issue(nil, "us.example")
+	cert, key := ca.files(first)
+	r, logs := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file, Certificate: cert, Key: key}, nil)
+	until := func() float64 { return r.gauge(t, "hotline_trunk_certificate_expires_timestamp") }
+	loads := func(outcome string) float64 {
+		return testutil.ToFloat64(r.metrics.trunkFiles.WithLabelValues("city", outcome))
+	}
+	require.Equal(t, 3, testutil.CollectAndCount(r.metrics.made))
+	require.Equal(t, 2, testutil.CollectAndCount(r.metrics.trunkFiles))
+	require.InDelta(t, first.Leaf.NotAfter.Unix(), until(), 0)
+	require.InDelta(t, 1, loads(certificateLoaded), 0)
+	require.Zero(t, loads(certificateRefused))
+
+	require.NoError(t, os.WriteFile(cert, []byte("half of it"), 0o600))
+	require.Eventually(t, func() bool { return loads(certificateRefused) == 1 }, testWait, time.Millisecond)
+	require.Equal(t, "city", logs.FilterMessageSnippet("files of a trunk's TLS not taken").All()[0].ContextMap()["trunk"])
+	require.InDelta(t, first.Leaf.NotAfter.Unix(), until(), 0)
+
+	later := ca.issue(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(1000 * time.Hour) }, "us.example")
+	newCert, newKey := ca.files(later)
+	for from, to := range map[string]string{newCert: cert, newKey: key} {
+		require.NoError(t, os.Rename(from, to))
+	}
+	require.Eventually(t, func() bool { return until() == float64(later.Leaf.NotAfter.Unix()) }, testWait, time.Millisecond)
+	require.InDelta(t, 2, loads(certificateLoaded), 0)
+	require.Empty(t, carrier.conns)
+}
