@@ -75,7 +75,8 @@ type dialRule struct {
 	*dialUse
 }
 
-// dialUse is what has been called by the rule of a prefix: also before a reload, which is no way to call more.
+// dialUse is what has been called by the rule of a prefix: also before a reload, which is no way to call more, nor are two that
+// take the rule away and put it back.
 type dialUse struct {
 	began time.Time
 
