@@ -68,10 +68,10 @@ func (r *reader) checkListens(path string, a TrunkAddress) {
 	}
 }
 
-// checkOutside: a number that the file has called is one that a rule allows.
+// checkOutside: a number that the file has called is one that a rule allows. It is not quoted: what is wrong is logged, too.
 func (r *reader) checkOutside(path, number string) {
 	if r.cfg.MayDial(number) || r.lost["dial"] {
 		return
 	}
-	r.report(path, quote(number)+", which nothing in dial allows", "a number that begins with a prefix of dial, and is as long as that entry says")
+	r.report(path, "a number that nothing in dial allows", "a number that begins with a prefix of dial, and is as long as that entry says")
 }

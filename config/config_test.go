@@ -145,7 +145,7 @@ dial:
 	require.Equal(t, "hush", trunk.Password.Reveal())
 	require.Equal(t, "+8696119", trunk.From)
 	require.Equal(t, []config.Dial{
-		{Prefix: "139", Through: "city", PerMinute: 10, AtOnce: 4, Digits: config.NumberDigits{From: 1, To: 15}},
+		{Prefix: "139", Through: "city", PerMinute: 10, AtOnce: 4, Digits: config.NumberDigits{From: 1, To: 11}},
 		{
 			Prefix: "+86", Through: "city", PerMinute: 1, AtOnce: 2,
 			Hours: config.Hours{From: 22*time.Hour + 30*time.Minute, To: 24 * time.Hour}, Digits: config.NumberDigits{From: 12, To: 13}, Longest: 90 * time.Minute,

@@ -108,17 +108,21 @@ func (v value) longest(dst *time.Duration) {
 	}
 }
 
-// settleDigits is how long numbers are where nothing says so (ITU-T E.164 section 6), and reports a length that no number
-// with the prefix has.
+// settleDigits is how long numbers are where nothing says so (ITU-T E.164 section 6; China's plan where they begin with 1), and
+// reports a length that no number with the prefix has.
 func (v value) settleDigits(d *Dial) {
 	path := v.path + ".digits"
 	switch prefix := len(strings.TrimPrefix(d.Prefix, "+")); {
 	case v.r.broken[path]:
 	case d.Digits == (NumberDigits{}):
-		d.Digits = NumberDigits{From: 1, To: max(mostDigits, prefix)}
-		if strings.HasPrefix(d.Prefix, internationalPrefix) {
-			d.Digits.To += len(internationalPrefix)
+		most := mostDigits
+		switch {
+		case strings.HasPrefix(d.Prefix, internationalPrefix):
+			most += len(internationalPrefix)
+		case strings.HasPrefix(d.Prefix, "1"):
+			most = mostAtHome
 		}
+		d.Digits = NumberDigits{From: 1, To: max(most, prefix)}
 	case d.Digits.To < prefix:
 		v.r.report(path, strconv.Itoa(d.Digits.To)+", less than the prefix has", "at least "+strconv.Itoa(prefix))
 	}

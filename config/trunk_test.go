@@ -73,10 +73,37 @@ dial: [{prefix: "0", through: a}, {prefix: "+86", through: a, digits: 12-13}, {p
 	for number, want := range map[string]bool{
 		"01062345678": true, "0123456789012345": false, "00442071234567": false, "0*1": false, "": false, "+": false,
 		"+8613912345678": true, "+86755888888888": false, "+861006": false, "+860044207123": false, "+442071234567": false,
-		"13912345678": true, "139": false, "139123456789": false, "138123456789": true, "13": true,
+		"13912345678": true, "139": false, "139123456789": false, "13812345678": true, "138123456789": false, "13": true,
 		"0085212345678": true, "00852123456789012": true, "008521234567890123": false, "008612345678": false,
 	} {
 		require.Equal(t, want, c.MayDial(number), number)
+	}
+}
+
+// A carrier's access code and a number abroad is allowed to no prefix that has not both, however long numbers may be; a mobile
+// number that looks like the beginning of it is.
+func TestMayDialByCode(t *testing.T) {
+	for dial, numbers := range map[string]map[string]bool{
+		`{prefix: "1", through: a}, {prefix: "0", through: a}, {prefix: "+86", through: a}, {prefix: "0086", through: a}`: {
+			"179090068340001": false, "017909006834000": false, "193006834000": false, "0193006834000": false, "0193004420712": false,
+			"+86193006834000": false, "+860193006834000": false, "0086193006834000": false, "00860193004420712": false,
+			"19300123456": true, "019300123456": true, "+8619300123456": true, "008619300123456": true, "10000": true, "02000000000": true,
+			"01062000000": true, "13800000000": true,
+		},
+		`{prefix: "1", through: a, digits: 1-32}`: {
+			"1790900683400": true, "17909006834000": false, "1790900442071234567": false, "193006834000": false, "1790913912345678": true,
+		},
+		`{prefix: "1790900683", through: a, digits: 14-15}, {prefix: "1", through: a, digits: 1-32}`: {
+			"17909006834000": true, "1790900442071234": false,
+		},
+	} {
+		c := parse(t, `
+sip: {listen: [udp://127.0.0.1:5060]}
+trunks: [{name: a, allow: [203.0.113.5], numbers: {"1": {queue: consult}}, address: udp://192.0.2.1:5060}]
+dial: [`+dial+"]\n", nil)
+		for number, want := range numbers {
+			require.Equal(t, want, c.MayDial(number), "%s by %s", number, dial)
+		}
 	}
 }
 

@@ -249,7 +249,7 @@ type Dial struct {
 	AtOnce    int   // calls in progress, 1 to 1000, default 4
 	Hours     Hours // when, in the service's time zone; default always
 	// Digits is how many digits a number has, + not counted; key `digits`, NUMBER or FROM-TO within 1 to 32, default 1 to 15,
-	// which is what numbers of E.164 have, and to 17 where Prefix begins with 00.
+	// which is what numbers of E.164 have, to 17 where Prefix begins with 00, and to 11 where with 1.
 	Digits NumberDigits
 	// Longest is how long a call may last; key `longest`, 1m to 24h, or 0s (the default: no bound).
 	Longest time.Duration

@@ -3,6 +3,7 @@ package sip
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,8 +17,9 @@ type DialRule struct {
 	// the country's other areas, and not the world.
 	Prefix string
 	// Digits is how many digits a number has, the prefix' among them and a + not. Where Most is 0 it is 1 to 15, which no
-	// number of E.164 exceeds (ITU-T E.164 section 6), and two more where 00 stands before it: more is what leads on from a
-	// carrier's access code, such as 17909, to anywhere.
+	// number of E.164 exceeds (ITU-T E.164 section 6), two more where the prefix begins with 00, and 1 to 11 where it begins with
+	// 1, as mobile numbers and services do: more is what leads on from a carrier's access code, such as 17909, to anywhere.
+	// Whatever it is, an access code and then 00 is allowed only to a prefix that has both.
 	Digits DigitRange
 	// Trunk is the name of one of Options.Trunks, which must have Out. It is not looked at where there is Through.
 	Trunk string
@@ -73,7 +75,8 @@ type dialRule struct {
 	*dialUse
 }
 
-// dialUse is what has been called by the rule of a prefix: also before a reload, which is no way to call more.
+// dialUse is what has been called by the rule of a prefix: also before a reload, which is no way to call more, nor are two that
+// take the rule away and put it back.
 type dialUse struct {
 	began time.Time
 
@@ -113,7 +116,7 @@ func (p *dialPlan) find(n string) *dialRule {
 	}
 	for _, r := range p.rules {
 		switch digits := len(strings.TrimPrefix(n, "+")); {
-		case !strings.HasPrefix(n, r.Prefix), abroad(n) && !abroad(r.Prefix):
+		case !strings.HasPrefix(n, r.Prefix), abroad(n) && !abroad(r.Prefix), viaCode(n) && !codeAbroad.MatchString(r.Prefix):
 		case r.Digits.Least <= digits && digits <= r.Digits.Most:
 			return r
 		default:
@@ -126,16 +129,36 @@ func (p *dialPlan) find(n string) *dialRule {
 // internationalPrefix is dialled before a country code, in China and in most of the world (ITU-T E.164 section 7.3).
 const internationalPrefix = "00"
 
-// mostDigits are those of a number of E.164, its country code included.
-const mostDigits = 15
+const (
+	// mostDigits are those of a number of E.164, its country code included.
+	mostDigits = 15
+	// mostAtHome are those of the longest number of China's plan that begins with 1, a mobile one.
+	mostAtHome = 11
+)
 
 // digitsOf is how many digits the numbers with a prefix have, where the rule does not say.
 func digitsOf(prefix string) DigitRange {
-	most := max(mostDigits, len(strings.TrimPrefix(prefix, "+")))
-	if strings.HasPrefix(prefix, internationalPrefix) {
+	most := mostDigits
+	switch {
+	case strings.HasPrefix(prefix, internationalPrefix):
 		most += len(internationalPrefix)
+	case strings.HasPrefix(prefix, "1"):
+		most = mostAtHome
 	}
-	return DigitRange{Least: 1, Most: most}
+	return DigitRange{Least: 1, Most: max(most, len(strings.TrimPrefix(prefix, "+")))}
+}
+
+// codeAbroad is how a number at home begins that goes on abroad: with a carrier's access code (17909, 12593, 193: in China they
+// begin with 1), before which some write a 0, and then 00.
+var codeAbroad = regexp.MustCompile(`^0?1\d{2,}00`)
+
+// shortestAbroad is how many digits a number abroad has at least, its country code among them: Niue's have seven. So what is
+// longer than codeAbroad by that has more than mostAtHome, and is no mobile number such as 19300123456.
+const shortestAbroad = 7
+
+// viaCode reports whether a number at home has an access code and then a number abroad.
+func viaCode(n string) bool {
+	return len(n) >= shortestAbroad && codeAbroad.MatchString(n[:len(n)-shortestAbroad])
 }
 
 // abroad reports whether a number, or a prefix, has a country code.
@@ -143,15 +166,15 @@ func abroad(n string) bool {
 	return strings.HasPrefix(n, "+") || strings.HasPrefix(n, internationalPrefix)
 }
 
-// wayward reports whether a number says that it is in the country and goes on abroad: a carrier that takes our own country
-// code off dials what is left.
+// wayward reports whether a number says that it is in the country and goes on abroad, at once or by an access code: a carrier
+// that takes our own country code off dials what is left.
 func wayward(n string) bool {
 	if !abroad(n) {
 		return false
 	}
 	n = strings.TrimPrefix(strings.TrimPrefix(n, "+"), internationalPrefix)
 	n, ours := strings.CutPrefix(n, countryCode)
-	return ours && strings.HasPrefix(n, internationalPrefix)
+	return ours && (strings.HasPrefix(n, internationalPrefix) || viaCode(n))
 }
 
 // number reports whether s is a + or none, then digits.

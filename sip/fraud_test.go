@@ -111,8 +111,12 @@ var writings = []struct {
 	{"%2B442071234567", "", true},
 	{"%2B%2B8613912345678", "", true},
 	{"%2B86004420712345", "", true}, // abroad by way of our own country
+	{"%2B86193006834000", "", true}, // and a code
 	{"1790913912345678", "", true},  // by a carrier's access code
 	{"0179090044207123", "", true},  // the same, long enough for 0
+	{"017909006834000", "", true},   // and as short as a number abroad may be
+	{"0193006834000", "", true},     // by a short code
+	{"019300123456", "019300123456", false},
 	{"01234567890123456", "", true}, // longer than any number
 	{"119", "", true},               // services are numbers like all others
 	{"16812345", "", true},          // premium ones too

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -33,9 +34,10 @@ type plan struct {
 	logins *logins // nil where no trunk logs in
 	queues []string
 	codes  []string
+	bygone bygone
 }
 
-// newPlan checks the settings. What was called by the plan before, if there was one, counts on.
+// newPlan checks the settings. What was called by the plans before, if there was one, counts on.
 func (u *UA) newPlan(s Settings, before *plan) (*plan, error) {
 	p := &plan{trunks: newTrunks(s.Trunks), queues: slices.Clone(s.Queues), codes: slices.Clone(s.Codes)}
 	for i := range s.Trunks {
@@ -53,13 +55,7 @@ func (u *UA) newPlan(s Settings, before *plan) (*plan, error) {
 	if before == nil {
 		return p, nil
 	}
-	for _, rule := range p.dials.rules {
-		for _, old := range before.dials.rules {
-			if old.Prefix == rule.Prefix {
-				rule.dialUse = old.dialUse
-			}
-		}
-	}
+	p.inherit(before, time.Now())
 	for _, one := range p.list {
 		for _, old := range before.list {
 			if old.name == one.name {

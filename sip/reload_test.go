@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -136,6 +137,54 @@ func TestReloadDial(t *testing.T) {
 	refusedFor(t, next(t, second), call.CauseBusy)
 	p.expect("ACK", "ACK")
 	require.Zero(t, r.plan().dials.find("139").underWay)
+}
+
+// A rule, and a trunk, that one reload takes away and another puts back count what was called before: the call goes on, and what
+// may begin in a minute has begun. Once nothing of it counts it is forgotten.
+func TestReloadTwice(t *testing.T) {
+	t.Parallel()
+	narrow := rule("139")
+	narrow.AtOnce, narrow.PerMinute = 1, 1
+	r, p, _ := dialRig(t, TrunkOut{From: "96777"}, narrow)
+	first := r.outside(t.Context(), "13912345678")
+	inv := p.expect("INVITE", "INVITE")
+
+	s := r.as()
+	out := *r.plan().list[0].out
+	s.Trunks[0].Out = &out
+	trunks := s.Trunks
+	for range 2 { // as often as one likes
+		s.Trunks, s.Dial = nil, nil
+		r.reload(t, s)
+		r.reload(t, s)
+		s.Trunks, s.Dial = trunks, []DialRule{narrow}
+		r.reload(t, s)
+	}
+	refusedFor(t, next(t, r.outside(t.Context(), "13900000000")), call.CauseForbidden)
+	require.InDelta(t, 1, r.outcomes("city", dialAtOnce), 0)
+	require.Equal(t, 1, r.plan().list[0].calls.now())
+	require.Empty(t, r.plan().bygone.uses)
+	require.Empty(t, r.plan().bygone.calls)
+
+	p.respond(inv, 486, "Busy Here", "x", "")
+	refusedFor(t, next(t, first), call.CauseBusy)
+	p.expect("ACK", "ACK")
+	s.Trunks, s.Dial = nil, nil
+	r.reload(t, s)
+	require.Len(t, r.plan().bygone.uses, 1, "a minute is not over")
+	s.Trunks, s.Dial = trunks, []DialRule{narrow}
+	r.reload(t, s)
+	refusedFor(t, next(t, r.outside(t.Context(), "13900000000")), call.CauseForbidden)
+	require.InDelta(t, 1, r.outcomes("city", dialRate), 0)
+
+	bare, err := r.newPlan(Settings{}, nil)
+	require.NoError(t, err)
+	before := r.plan()
+	bare.inherit(before, time.Now())
+	require.Len(t, bare.bygone.uses, 1)
+	bare.inherit(before, time.Now().Add(time.Minute))
+	require.Empty(t, bare.bygone.uses)
+	require.Empty(t, bare.bygone.calls)
 }
 
 // A REGISTER that was judged by the agents before a reload changes nothing: the phone is asked again.

@@ -43,14 +43,12 @@ func TestBehindNAT(t *testing.T) {
 			phone := start(transport)
 			h.AwaitAgent("8002", "ready")
 			registered := time.Now()
-			mapped := nat.Mapping(phone.Port)
-			if transport == "udp" {
-				require.NotZero(t, mapped, "the phone has come another way")
-			}
+			mapped := nat.Mapping(transport, h.SIPPort)
+			require.NotZero(t, mapped, "the phone has come another way")
 			testkit.Within(t, testkit.Patience, "the mapping to be kept beyond its time", func() bool {
 				return time.Since(registered) > 3*forgets*time.Second/2
 			})
-			require.Equal(t, mapped, nat.Mapping(phone.Port), "its mapping was forgotten")
+			require.Equal(t, mapped, nat.Mapping(transport, h.SIPPort), "its mapping was forgotten")
 
 			c := caller(t, testkit.BaresipOptions{})
 			c.Dial(h.Number("96110"))
@@ -81,22 +79,26 @@ func TestBehindNAT(t *testing.T) {
 // TestNATForgets: pings come after the NAT has forgotten the phone, and reach it no more: its agent is not counted on, and a
 // caller waits without anybody's being rung. When the phone is started anew, it is called at the router's other port.
 func TestNATForgets(t *testing.T) {
-	t.Parallel()
-	h, nat, start := behindNAT(t, testkit.HotlineOptions{Ping: "8s", T1: 50 * time.Millisecond})
-	first := start("udp")
-	h.AwaitAgent("8002", "ready")
-	require.NotZero(t, nat.Mapping(first.Port))
-	testkit.Within(t, testkit.Patience, "the mapping to be forgotten", func() bool { return nat.Mapping(first.Port) == 0 })
-	h.AwaitAgent("8002", "offline")
-	c := caller(t, testkit.BaresipOptions{})
-	c.Dial(h.Number("96110"))
-	h.AwaitWaiting("repair", 1)
-	first.Vanish()
-	start("udp")
-	talk(t, h, 1500*time.Millisecond)
-	c.Hangup()
-	r := over(t, h)
-	require.Len(t, r.Offers, 1)
-	require.Equal(t, []string{"8002", "answered"}, []string{r.Offers[0].Agent, r.Offers[0].How})
-	hears(t, testkit.ReadWAV(t, c.Heard()).Channels[0], agentTone, callerTone)
+	for _, transport := range []string{"udp", "tcp"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			h, nat, start := behindNAT(t, testkit.HotlineOptions{Ping: "8s", T1: 50 * time.Millisecond})
+			first := start(transport)
+			h.AwaitAgent("8002", "ready")
+			require.NotZero(t, nat.Mapping(transport, h.SIPPort))
+			testkit.Within(t, testkit.Patience, "the mapping to be forgotten", func() bool { return nat.Mapping(transport, h.SIPPort) == 0 })
+			h.AwaitAgent("8002", "offline")
+			c := caller(t, testkit.BaresipOptions{})
+			c.Dial(h.Number("96110"))
+			h.AwaitWaiting("repair", 1)
+			first.Vanish()
+			start(transport)
+			talk(t, h, 1500*time.Millisecond)
+			c.Hangup()
+			r := over(t, h)
+			require.Len(t, r.Offers, 1)
+			require.Equal(t, []string{"8002", "answered"}, []string{r.Offers[0].Agent, r.Offers[0].How})
+			hears(t, testkit.ReadWAV(t, c.Heard()).Channels[0], agentTone, callerTone)
+		})
+	}
 }

@@ -60,6 +60,29 @@ func (e *Exchange) Invites() []*sipmsg.Request {
 	return slices.Clone(e.invites)
 }
 
+// All are Invites once everything was read that had been sent to it before: one of its sockets reads in order.
+func (e *Exchange) All() []*sipmsg.Request {
+	e.tb.Helper()
+	conn := openUDP(e.tb, loopback)
+	defer conn.Close() //nolint:errcheck // nothing is under way that anybody waits for
+	asked := strings.Join([]string{
+		"OPTIONS sip:exchange@127.0.0.1 SIP/2.0", "Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKall", "Max-Forwards: 70",
+		"From: <sip:tests@127.0.0.1>;tag=all", "To: <sip:exchange@127.0.0.1>", "Call-ID: " + newToken(), "CSeq: 1 OPTIONS",
+		"Content-Length: 0", "", "",
+	}, "\r\n")
+	err := conn.SetDeadline(time.Now().Add(Patience))
+	if err == nil {
+		_, err = conn.WriteToUDPAddrPort([]byte(asked), addrOf(e.conn))
+	}
+	if err == nil {
+		_, err = conn.Read(make([]byte, 1<<16))
+	}
+	if err != nil {
+		e.tb.Fatalf("ask the exchange whether it has read all: %v", err)
+	}
+	return e.Invites()
+}
+
 // Await waits until n calls have come in all, and returns the last.
 func (e *Exchange) Await(n int) *sipmsg.Request {
 	e.tb.Helper()

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strings"
+	"regexp"
 	"sync/atomic"
 	"testing"
 )
@@ -28,7 +28,8 @@ type NAT struct {
 // C.2.2), of which each takes four.
 var homes atomic.Uint32
 
-// StartNAT makes a home whose router forgets a mapping of UDP after so many seconds of silence. It goes with the test.
+// StartNAT makes a home whose router forgets a mapping, of UDP or of an established connection of TCP, after so many seconds of
+// silence. It goes with the test.
 func StartNAT(tb testing.TB, seconds int) *NAT {
 	tb.Helper()
 	n := &NAT{tb: tb, Home: StartNetwork(tb), router: StartNetwork(tb), Private: netip.MustParseAddr("192.168.7.2")}
@@ -44,7 +45,8 @@ func StartNAT(tb testing.TB, seconds int) *NAT {
 	n.router.Run(tb, masquerade, "nft", "-f", "-")
 	n.router.Run(tb, "", "sysctl", "-q", "-w", "net.ipv4.ip_forward=1",
 		fmt.Sprintf("net.netfilter.nf_conntrack_udp_timeout=%d", seconds),
-		fmt.Sprintf("net.netfilter.nf_conntrack_udp_timeout_stream=%d", seconds))
+		fmt.Sprintf("net.netfilter.nf_conntrack_udp_timeout_stream=%d", seconds),
+		fmt.Sprintf("net.netfilter.nf_conntrack_tcp_timeout_established=%d", seconds))
 	return n
 }
 
@@ -66,8 +68,9 @@ table ip home {
 }
 `
 
-// Mapping is the public port that stands for a UDP port of the phone towards this machine; 0 when the router knows of none.
-func (n *NAT) Mapping(port int) int {
+// Mapping is the public port that stands for the phone's, udp or tcp, towards a port of this machine; 0 when the router knows of
+// none, which of tcp is established. Two are not told apart, and fail the test.
+func (n *NAT) Mapping(transport string, to int) int {
 	n.tb.Helper()
 	table, err := os.ReadFile(n.router.file("net/nf_conntrack"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -76,22 +79,19 @@ func (n *NAT) Mapping(port int) int {
 	if err != nil {
 		n.tb.Fatalf("read the router's table: %v", err)
 	}
-	// ipv4 2 udp 17 3 src=192.168.7.2 dst=… sport=5070 dport=… src=… dst=PUBLIC sport=… dport=MAPPED …
-	inside := fmt.Sprintf(" src=%s dst=%s sport=%d ", n.Private, n.Outside, port)
-	for line := range strings.Lines(string(table)) {
-		_, back, found := strings.Cut(line, inside)
-		if !found || !strings.Contains(line, " udp ") {
-			continue
-		}
-		mapped := 0
-		if _, back, found = strings.Cut(back, " src="); found {
-			_, back, _ = strings.Cut(back, " dport=")
-			_, err = fmt.Sscan(back, &mapped)
-		}
-		if err != nil || mapped == 0 {
-			n.tb.Fatalf("a line of the router's table that is not understood (%v): %s", err, line)
-		}
-		return mapped
+	state := ""
+	if transport == overTCP {
+		state = "ESTABLISHED "
 	}
-	return 0
+	// ipv4 2 udp 17 3 src=192.168.7.2 dst=… sport=5070 dport=… src=… dst=PUBLIC sport=… dport=MAPPED …
+	// ipv4 2 tcp 6 5 ESTABLISHED src=192.168.7.2 dst=… sport=41234 dport=… src=… dst=PUBLIC sport=… dport=MAPPED …
+	line := regexp.MustCompile(fmt.Sprintf(`(?m)^.* %s +\d+ \d+ %ssrc=%s dst=%s sport=\d+ dport=%d .*? dport=(\d+) .*$`,
+		transport, state, regexp.QuoteMeta(n.Private.String()), regexp.QuoteMeta(n.Outside.String()), to))
+	mapped := 0
+	for i, m := range line.FindAllStringSubmatch(string(table), -1) {
+		if _, err := fmt.Sscan(m[1], &mapped); err != nil || mapped == 0 || i > 0 {
+			n.tb.Fatalf("the router's table is not understood, or has two mappings (%v):\n%s", err, table)
+		}
+	}
+	return mapped
 }
