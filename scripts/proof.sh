@@ -49,18 +49,29 @@ bench() {
 	{ echo '```' && bin/hotline bench acd && echo && bin/hotline bench sip && echo '```'; } | tee "$figures"
 }
 
-# shared keeps the table that the command prints.
+# shared keeps the table that the command prints; what was wanted and not kept fails the part.
 shared() {
 	go build -o bin/hotline ./cmd/hotline
-	{ echo '```' && bin/hotline bench acd --state redis && echo '```'; } | tee "$figures"
+	judged bin/hotline bench acd --state redis
 }
 
-# overloaded keeps the table that the command prints, and its drawing.
+# judged COMMAND...: keeps the table that the command prints, and fails as it does.
+judged() {
+	local code=0
+	"$@" >"$figures.table" || code=$?
+	{ echo '```' && cat "$figures.table" && echo '```'; } | tee "$figures"
+	rm -f "$figures.table"
+	return "$code"
+}
+
+# overloaded keeps the table that the command prints, and its drawing; what was wanted and not kept fails the part.
 overloaded() {
-	local drawing
+	local drawing code=0
 	drawing="$(date +%F)-overload.svg"
 	go build -o bin/hotline ./cmd/hotline
-	{ echo '```' && bin/hotline bench overload --svg "$folder/$drawing" && echo '```' && echo && echo "![]($drawing)"; } | tee "$figures"
+	judged bin/hotline bench overload --svg "$folder/$drawing" || code=$?
+	{ echo && echo "![]($drawing)"; } | tee -a "$figures"
+	return "$code"
 }
 
 # audio keeps the table that the command prints.
@@ -71,12 +82,8 @@ audio() {
 
 # erlang keeps the table that the command prints; a figure that is not what the formula says fails the part.
 erlang() {
-	local code=0
 	go build -o bin/hotline ./cmd/hotline
-	bin/hotline model >"$figures.table" || code=$?
-	{ echo '```' && cat "$figures.table" && echo '```'; } | tee "$figures"
-	rm -f "$figures.table"
-	return "$code"
+	judged bin/hotline model
 }
 
 # part NAME WHAT COMMAND...: runs a command, keeps what it printed and whether it went well.

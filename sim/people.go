@@ -30,7 +30,7 @@ const (
 func (w *World) begin(ctx context.Context) {
 	w.dialled.Add(1)
 	w.calling.Add(1)
-	w.wg.Go(func() {
+	w.calls.Go(func() {
 		defer w.calling.Add(-1)
 		w.call(ctx)
 	})

@@ -33,6 +33,10 @@ type World struct {
 
 	dialled, calling, refused, gaveUp, lost, answered, talked, missed atomic.Int64
 	wg                                                                sync.WaitGroup
+	calls                                                             sync.WaitGroup // callers
+	// last is closed when no more callers are to come, gone when none will and all have hung up.
+	last, gone      chan struct{}
+	isLast, areGone func()
 }
 
 // The sides of a talk.
@@ -61,8 +65,10 @@ func New(o Options) (*World, error) {
 	}
 	w := &World{
 		o: o, log: o.Logger, joined: make(map[string]chan struct{}),
-		rand: rand.New(rand.NewPCG(o.Seed, o.Seed>>1)),
+		rand: rand.New(rand.NewPCG(o.Seed, o.Seed>>1)), last: make(chan struct{}), gone: make(chan struct{}),
 	}
+	w.isLast = sync.OnceFunc(func() { close(w.last) })
+	w.areGone = sync.OnceFunc(func() { close(w.gone) })
 	for range voiceCount {
 		w.voices[caller] = append(w.voices[caller], w.voice(false))
 		w.voices[agent] = append(w.voices[agent], w.voice(true))
@@ -133,6 +139,7 @@ func (w *World) everybody() []*sip.Phones { return append(slices.Clone(w.agents)
 // and it returns when they all have. It is called once. Errors: an agent who cannot register.
 func (w *World) Run(ctx context.Context) error {
 	outlasting := context.WithoutCancel(ctx) // the world's end, so that it can be told to the hotline
+	defer w.areGone()
 	defer w.wg.Wait()
 	defer w.close(outlasting)
 	for _, p := range w.everybody() {
@@ -153,11 +160,28 @@ func (w *World) Run(ctx context.Context) error {
 		w.present = append(w.present, phone)
 	}
 	w.arrivals(ctx)
+	w.wg.Go(func() {
+		w.calls.Wait()
+		w.areGone()
+	})
 	<-ctx.Done()
 	return nil
 }
 
-// arrivals begins callers until ctx or their time ends.
+// Drain has no more callers come, and returns when those who have come are gone, each answered, refused or out of patience:
+// only then do Figures say what became of all. The agents stay, and Run goes on. It may be called from any goroutine, more
+// than once; error: ctx's, when that ends before.
+func (w *World) Drain(ctx context.Context) error {
+	w.isLast()
+	select {
+	case <-w.gone:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for %d callers to hang up: %w", w.calling.Load(), context.Cause(ctx))
+	}
+}
+
+// arrivals begins callers until ctx or their time ends, or Drain is called.
 func (w *World) arrivals(ctx context.Context) {
 	coming := ctx
 	if w.o.For > 0 {
@@ -171,7 +195,7 @@ func (w *World) arrivals(ctx context.Context) {
 		if n < len(w.agents) {
 			gap = min(gap, openingGap)
 		}
-		if !pause(coming, gap) {
+		if !w.pause(coming, gap) {
 			return
 		}
 		w.begin(ctx)
@@ -201,16 +225,17 @@ func (w *World) waited(d time.Duration) {
 	w.waits = append(w.waits, d)
 }
 
-// pause waits, and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
+// pause waits, and reports whether callers are still to come.
+func (w *World) pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
 	case <-ctx.Done():
-		return false
+	case <-w.last:
 	}
+	return false
 }
 
 // exponential is a random time with the given mean, at most five times it.

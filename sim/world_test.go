@@ -234,6 +234,31 @@ func TestTalkEnds(t *testing.T) {
 	require.Less(t, leave(), stopsWithin)
 }
 
+// TestDrain: who has come is answered and hangs up, and nobody comes any more; it can be waited for as long as one likes.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	h := startHotline(t, true)
+	o := h.people(t)
+	o.Choices, o.Talk = []Choice{{Number: alarmNumber, Weight: 1}}, 50*time.Millisecond
+	w, leave := live(t, o)
+	testkit.Within(t, patience, "callers to dial", func() bool { return w.Figures().Dialled >= 3 })
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, w.Drain(now), context.Canceled)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.NoError(t, w.Drain(ctx))
+	f := w.Figures()
+	require.Zero(t, f.Calling)
+	require.Zero(t, f.Lost)
+	require.Positive(t, f.Answered)
+	require.Equal(t, f.Dialled, f.Answered+f.Refused+f.GaveUp)
+	require.True(t, h.up.Load(), "the agent is still there")
+	leave()
+	require.Equal(t, f, w.Figures(), "nobody came after that")
+	require.NoError(t, w.Drain(t.Context()), "nor is there anybody to be waited for")
+}
+
 // TestGivesUp: nobody answers, and patience ends.
 func TestGivesUp(t *testing.T) {
 	t.Parallel()

@@ -72,8 +72,19 @@ func (b *benchSite) run(ctx context.Context, con *console, redis *benchRedis) er
 		}
 	}
 	con.say("\nWanted: p99 below %s at %.0f offers/s: %s. Rings at a phone in talk: %d.\n", siteTarget, b.Rate, verdictOf(kept), doubled)
+	return siteVerdict(kept, doubled)
+}
+
+// errSite is that the wanted p99 was not kept.
+var errSite = errors.New("bench acd: not kept: offers within the wanted time")
+
+// siteVerdict is nil when all that is wanted was kept.
+func siteVerdict(kept bool, doubled int) error {
 	if doubled > 0 {
 		return fmt.Errorf("bench acd: %d rings at a phone in talk", doubled)
+	}
+	if !kept {
+		return errSite
 	}
 	return nil
 }
