@@ -234,12 +234,7 @@ func (t *trackedConn) message(b []byte) (int, error) {
 			if f.refused == nil {
 				return 0, io.ErrShortBuffer
 			}
-			t.conns.refused(f.refused, func(answer []byte) (why string) {
-				if _, err := t.Write(answer); err != nil {
-					return dropNoWay // whoever made the connection may have ended it
-				}
-				return ""
-			})
+			t.conns.refused(f.refused, t.answer)
 			if f.lost {
 				pause(t.conns.l.grace-time.Since(t.handed), t.gone) // as below
 				return 0, fmt.Errorf("stream from %s not to be read on: %w", t.peer, net.ErrClosed)
@@ -255,6 +250,14 @@ func (t *trackedConn) message(b []byte) (int, error) {
 			t.in.write(b[:n])
 		}
 	}
+}
+
+// answer writes the answer to what cannot be parsed, or tells why it was not sent: whoever made the connection may end it.
+func (t *trackedConn) answer(answer []byte) (why string) {
+	if _, err := t.Write(answer); err != nil {
+		return dropNoWay
+	}
+	return ""
 }
 
 const (

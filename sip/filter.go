@@ -29,10 +29,6 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	if len(message) == 0 || u.deaf.Load() {
 		return 0
 	}
-	if src.Port() == 0 { // which is none (RFC 768): no phone has it, and nothing can be sent there
-		u.metrics.drop(dropNoVia)
-		return 0
-	}
 	known, why := u.known(src.Addr()), ""
 	if known {
 		u.sentry.load.known.Add(1)
@@ -69,6 +65,12 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 			return copy(data, message)
 		}
 	}
+	u.refuseDatagram(conn, src, message, o)
+	return 0
+}
+
+// refuseDatagram is refuse for a datagram, of which o is the outline.
+func (u *UA) refuseDatagram(conn net.PacketConn, src netip.AddrPort, message []byte, o *outline) {
 	ours, _ := addrPortOf(conn.LocalAddr())
 	u.ladder.passed(crossing{data: message, at: time.Now(), received: true, transport: transportUDP, local: ours, remote: src})
 	u.refuse(o, func(answer []byte) (why string) {
@@ -80,7 +82,6 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 		_, err := conn.WriteTo(answer, net.UDPAddrFromAddrPort(to))
 		return unsent(err)
 	})
-	return 0
 }
 
 // shutOut tells why a stranger's datagram is dropped whatever is in it; "" when it is to be looked at. A flood should cost

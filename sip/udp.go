@@ -68,6 +68,10 @@ func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
 		if !src.IsValid() {
 			continue
 		}
+		if src.Port() == 0 { // which is none (RFC 768): no phone has it, and nothing can be sent there
+			s.ua.metrics.drop(dropNoVia)
+			continue
+		}
 		if n = s.ua.admits(s.PacketConn, src, p[:n]); n > 0 {
 			if s.ua.site != nil && s.ua.relayedDatagram(p[:n], src, s.LocalAddr()) {
 				continue
