@@ -172,7 +172,7 @@ for name in ${parts//,/ }; do
 		part overload "Loads from half of what the hotline can carry to three times that, with alarms among them: what is completed and refused, how long set-ups and alarms take." overloaded
 		;;
 	flood)
-		part flood "20 calls with an agent each, and a trunk's calls at 5 a second, while strangers attack for 30 s at a time: no gap in what is heard over 60 ms, no call that is not set up, and memory, descriptors and goroutines as before." \
+		part flood "20 calls with an agent each, and a trunk's calls at 5 a second, while strangers attack for 30 s at a time: no gap in what is heard over 60 ms, no call that is not set up or takes longer than T1 (500 ms) for it, and memory, descriptors and goroutines as before." \
 			go test -tags proof -run '^TestFloodInFull$' -count=1 -timeout 60m -v ./test/flood
 		;;
 	*)
