@@ -26,9 +26,9 @@ type conns struct {
 	// known tells hosts that have business with us from strangers, kept the connections that have.
 	known func(host netip.Addr) bool
 	kept  func(transport string, peer netip.AddrPort) bool
-	// onClose is told of each connection that ended, dropped of each that was refused or ended by us, failed of
-	// each error of a listener.
-	onClose func(transport string, peer netip.AddrPort)
+	// onClose is told of each connection that ended, and when; it must wait for nobody, as Close. dropped is told of each that
+	// was refused or ended by us, failed of each error of a listener.
+	onClose func(transport string, peer netip.AddrPort, at time.Time)
 	dropped func(why string)
 	failed  func(why string, err error)
 	ladder  *ladder
@@ -106,6 +106,7 @@ func (c *conns) bound(l limits) {
 }
 
 func (c *conns) remove(t *trackedConn) {
+	at := time.Now() // before it can have a successor
 	c.mu.Lock()
 	current := c.open[t.key()] == t
 	if current {
@@ -118,7 +119,7 @@ func (c *conns) remove(t *trackedConn) {
 	}
 	c.mu.Unlock()
 	if current {
-		c.onClose(t.transport, t.peer)
+		c.onClose(t.transport, t.peer, at)
 	}
 }
 

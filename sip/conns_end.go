@@ -85,9 +85,11 @@ func (u *UA) keeps(transport string, peer netip.AddrPort) bool {
 	return u.legs.reach(transport, peer)
 }
 
-// connClosed is told of every connection that ends: the flows over it are lost, and calls that
-// could only be answered over it.
-func (u *UA) connClosed(transport string, peer netip.AddrPort) {
+// connClosed is told of every connection that ends, and when: the flows over it are lost, and calls that could only be
+// answered over it. sipgo has its table of connections locked meanwhile. The registrar is told at once, before a phone can
+// register over a connection that comes after, from the same address; nobody sends with its lock held. A leg's lock is held
+// while a response is written to a peer that may not read, so that legs are told by a goroutine of their own.
+func (u *UA) connClosed(transport string, peer netip.AddrPort, at time.Time) {
 	u.registrar.connClosed(transport, peer)
-	u.legs.connClosed(transport, peer)
+	u.background("connection closed", func() { u.legs.connClosed(transport, peer, at) })
 }

@@ -176,7 +176,7 @@ func (o *outward) open(who outwardKey, to aim, host string) (err error) {
 	t, err := o.dial(ctx, key, to, host)
 	if err == nil && t != nil {
 		if err = o.to[key.transport].give(ctx, t); err != nil {
-			_ = t.Close() // nobody has it
+			_ = t.Close() // if sipgo has it after all, its reader notices
 		}
 	}
 	o.note(who, err, time.Now())
@@ -372,6 +372,8 @@ func (h *handover) give(ctx context.Context, t *trackedConn) error {
 	select {
 	case <-one.known:
 		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	case <-h.done:
 		return net.ErrClosed
 	}

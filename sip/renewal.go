@@ -92,38 +92,59 @@ func (r *renewal) await() (*sipmsg.Response, error) {
 // soon as it has sent a 2xx or has its ACK, but that is looked at when the answer in the 2xx has been taken: the
 // stream would take it for one to nothing.
 func (r *renewal) final(res *sipmsg.Response) error {
+	ack, err := r.settled(res)
+	if ack != nil { // without l.mu: its way may have to be looked up, or connected to
+		r.acknowledge(ack)
+	}
+	return err
+}
+
+// settled is final but for the ACK, which it makes of a 2xx: to where that says.
+func (r *renewal) settled(res *sipmsg.Response) (ack *sipmsg.Request, err error) {
 	l := r.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inviting = false
 	l.renewed(res)
 	if res.IsSuccess() {
-		r.acknowledge() // to where the 2xx says
+		ack = r.ackOf()
 	}
 	if l.ctx.Err() != nil {
-		return fmt.Errorf("re-INVITE: %w", context.Cause(l.ctx))
+		return ack, fmt.Errorf("re-INVITE: %w", context.Cause(l.ctx))
 	}
 	if res.IsSuccess() {
 		r.take(res)
 	}
-	return nil
+	return ack, nil
 }
 
-// acknowledge sends the ACK of a 2xx (RFC 3261 section 13.2.2.4), and keeps it. The caller holds l.mu.
-func (r *renewal) acknowledge() {
-	u := r.l.ua
-	ack, err := r.l.d.request(sipmsg.ACK, r.req.CSeq().SeqNo)
+// ackOf makes the ACK of a 2xx (RFC 3261 section 13.2.2.4), ready to leave; nil when there is no way for it. The caller holds
+// l.mu.
+func (r *renewal) ackOf() *sipmsg.Request {
+	l := r.l
+	ack, err := l.d.request(sipmsg.ACK, r.req.CSeq().SeqNo)
+	var h hop
 	if err == nil {
-		var h hop
-		if h, err = u.hopOf(&r.l.d); err == nil {
-			u.dispatchableIn(&r.l.d, ack, h)
-			err = u.write(ack)
-			r.ack.Store(ack) // not before, since sipgo writes on what it sends, and so does again
-		}
+		h, err = l.ua.hopOf(&l.d)
 	}
 	if err != nil {
-		u.log.Info("ACK of a re-INVITE not sent", zap.String("leg", string(r.l.id)), zap.Error(err))
+		r.notAcknowledged(err)
+		return nil
 	}
+	l.ua.dispatchableIn(&l.d, ack, h)
+	return ack
+}
+
+// acknowledge sends the ACK of a 2xx, and keeps it.
+func (r *renewal) acknowledge(ack *sipmsg.Request) {
+	if err := r.l.ua.write(ack); err != nil {
+		r.notAcknowledged(err)
+	}
+	r.ack.Store(ack) // not before, since sipgo writes on what it sends, and so does again
+}
+
+func (r *renewal) notAcknowledged(err error) {
+	r.l.ua.log.Info("ACK of a re-INVITE not sent", zap.String("leg", string(r.l.id)), zap.Error(err))
 }
 
 // again is called by the transaction for every 2xx after the first: it is acknowledged again.
