@@ -31,8 +31,15 @@ func (l *leg) reoffer(offer func() ([]byte, error)) (*sipmsg.Response, error) {
 	r := &renewal{l: l, req: req}
 	ctx, cancel := context.WithTimeout(l.ua.patience, ackWithin*l.ua.o.T1) // of the way to the far end only
 	defer cancel()
-	if r.tx, err = l.ua.txs.NewClientTransaction(ctx, req); err != nil {
+	if err = l.ua.prepare(ctx, req); err == nil {
+		r.tx, err = l.ua.txs.NewClientTransaction(ctx, req)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: send INVITE: %w", errNoWay, err)
+	}
+	if l.ctx.Err() != nil { // while a connection was made
+		r.tx.Terminate()
+		return nil, fmt.Errorf("send INVITE: %w", context.Cause(l.ctx))
 	}
 	// Before anything is sent, so that nothing is missed.
 	l.ua.reacks.watch(r.tx)
