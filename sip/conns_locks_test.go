@@ -57,9 +57,11 @@ func TestCallOverTheNextConnection(t *testing.T) {
 	caller.dialog(testNumber).invite()
 	l, ok := next(t, legs).(*leg)
 	require.True(t, ok)
-	r.legs.connClosed(transportTCP, parsePeer(caller.addr()), before)
+	end := connEnd{transport: transportTCP, peer: parsePeer(caller.addr()), at: before}
+	r.legs.connClosed(end)
 	require.NoError(t, l.Context().Err())
-	r.legs.connClosed(transportTCP, parsePeer(caller.addr()), time.Now())
+	end.at = time.Now()
+	r.legs.connClosed(end)
 	require.Equal(t, call.CauseTransport, ended(t, l).Why)
 }
 

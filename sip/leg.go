@@ -312,12 +312,16 @@ func (l *leg) sayBye() {
 	l.mu.Unlock()
 	limit := time.NewTimer(rerouteWithin * l.ua.o.T1)
 	defer limit.Stop()
-	overtaken := 0
+	overtaken, resent := 0, false
 	for again := true; again; {
 		way := l.way()
 		res, err := l.bye()
 		if l.relayed && (err != nil || l.strayed(res)) { // its node may be dead, and the phone at another
 			again = l.way() != way || l.awaitWay(limit.C)
+			continue
+		}
+		if errors.Is(err, errCutOff) && !resent {
+			resent = true
 			continue
 		}
 		if err != nil {
@@ -358,5 +362,5 @@ func (l *leg) bye() (*sipmsg.Response, error) {
 	if l.ua.site == nil {
 		l.ua.legGone(l)
 	}
-	return await(ctx, tx)
+	return awaitUnless(ctx, tx, cutOff(tx))
 }

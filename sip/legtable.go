@@ -202,11 +202,10 @@ func (t *legTable) reach(transport string, peer netip.AddrPort) bool {
 	})
 }
 
-// connClosed ends the legs that are not answered yet and can be answered over that connection only, which ended at an
-// instant: what came after it came over another, from the same address.
-func (t *legTable) connClosed(transport string, peer netip.AddrPort, at time.Time) {
+// connClosed ends the legs that are not answered yet and can be answered over that connection only.
+func (t *legTable) connClosed(end connEnd) {
 	for _, l := range t.all() {
-		if l.invite != nil && l.invite.src.transport == transport && l.invite.src.addr == peer && !l.received.After(at) {
+		if l.invite != nil && l.invite.src.transport == end.transport && l.invite.src.addr == end.peer && !l.received.After(end.at) {
 			l.unreachable()
 		}
 	}

@@ -64,17 +64,24 @@ func (l *leg) invited() {
 
 // await waits for the final response. A far end that gave a provisional one and no other in 64·T1 is sent a
 // CANCEL, to which it owes one (RFC 3261 section 9.1). When the leg ends meanwhile, by a BYE that crosses, the
-// re-INVITE is still owed its end, and a 2xx its ACK, but nothing else.
+// re-INVITE is still owed its end, and a 2xx its ACK, but nothing else. When its connection is lost before anything was heard
+// it may be sent anew, by another.
 func (r *renewal) await() (*sipmsg.Response, error) {
 	t1 := r.l.ua.o.T1
 	limit := time.NewTimer(ackWithin * t1)
 	defer limit.Stop()
 	heard, cancelled := false, false
+	lost := cutOff(r.tx)
 	for {
 		select {
+		case <-lost:
+			if !r.l.ua.background("late 2xx", r.late) {
+				r.tx.Terminate()
+			}
+			return nil, fmt.Errorf("%w: no answer to INVITE: %w", errNoWay, errCutOff)
 		case res := <-r.tx.Responses():
 			if res.IsProvisional() {
-				heard = true
+				heard, lost = true, nil
 				continue
 			}
 			return res, r.final(res)
@@ -92,6 +99,48 @@ func (r *renewal) await() (*sipmsg.Response, error) {
 			r.tx.Terminate()
 			return nil, fmt.Errorf("no answer to INVITE: %w", ErrClosed)
 		}
+	}
+}
+
+// late meets what answers a re-INVITE that was given up with its connection: with a CANCEL, or an ACK, without which the far
+// end would hang up (RFC 3261 section 13.3.1.4). What it agrees to is not looked at: another offer has gone out since.
+func (r *renewal) late() {
+	limit := time.NewTimer(ackWithin * r.l.ua.o.T1)
+	defer limit.Stop()
+	cancelled := false
+	for {
+		select {
+		case res := <-r.tx.Responses():
+			switch {
+			case !res.IsProvisional():
+				r.lately(res)
+				return
+			case !cancelled:
+				cancelled = true
+				r.l.ua.cancelInvite(r.req)
+			}
+		case <-r.tx.Done():
+			return
+		case <-limit.C:
+			r.tx.Terminate()
+			return
+		case <-r.l.ua.patience.Done():
+			r.tx.Terminate()
+			return
+		}
+	}
+}
+
+// lately acknowledges a late 2xx.
+func (r *renewal) lately(res *sipmsg.Response) {
+	if !res.IsSuccess() {
+		return
+	}
+	r.l.mu.Lock()
+	ack := r.ackOf()
+	r.l.mu.Unlock()
+	if ack != nil {
+		r.acknowledge(ack)
 	}
 }
 
