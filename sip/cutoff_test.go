@@ -34,6 +34,17 @@ func upByTLS(t *testing.T, extra ...string) (*rig, *tlsCarrier, *peer, *leg) {
 	return r, carrier, p, l
 }
 
+// connects has a call open a connection, and refused.
+func (r *rig) connects(t *testing.T, carrier *tlsCarrier) *peer {
+	t.Helper()
+	out := r.outside(t.Context(), "13912345678")
+	p := carrier.next(r)
+	p.respond(p.expect("INVITE", "INVITE"), 486, "Busy Here", "y", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+	p.expect("ACK", "ACK")
+	return p
+}
+
 // A connection whose far end has closed is read from no more, but is closed a while later, for the sake of what came over it.
 // Meanwhile requests leave by another.
 func TestCallBesideADyingConnection(t *testing.T) {
@@ -46,17 +57,44 @@ func TestCallBesideADyingConnection(t *testing.T) {
 	})
 	key := flowKey{transportTLS, parsePeer("127.0.0.1:" + carrier.port)}
 	for range 2 {
-		out := r.outside(t.Context(), "13912345678")
-		p := carrier.next(r)
-		p.respond(p.expect("INVITE", "INVITE"), 486, "Busy Here", "y", "")
-		refusedFor(t, next(t, out), call.CauseBusy)
-		p.expect("ACK", "ACK")
+		p := r.connects(t, carrier)
 		first := r.conns.at(key)
 		p.cuts()
 		next(t, first.dead.done())
 		require.Same(t, first, r.conns.at(key), "what came over it is known by it")
 		require.Nil(t, r.conns.carried(key.transport, key.source))
 	}
+}
+
+// A call that came over a connection of ours cannot be answered once that is closed, though there is another by then.
+func TestRingingCallOfADyingConnection(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	carrier := newTLSCarrier(t, ca.issue(nil, "localhost"), nil)
+	legs := make(chan call.Leg, 1)
+	r, _ := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) {
+		o.limits = defaultLimits()
+		o.limits.grace = testWait / 2
+		o.OnIncoming = func(_ context.Context, in call.Incoming) {
+			in.Leg.Attach(func(call.Command) bool { return true })
+			legs <- in.Leg
+			<-in.Leg.Context().Done()
+		}
+	})
+	p, key := r.connects(t, carrier), flowKey{transportTLS, parsePeer("127.0.0.1:" + carrier.port)}
+	p.dialog(testNumber).invite()
+	first := next(t, legs)
+	before := r.conns.at(key)
+	p.cuts()
+	next(t, before.dead.done())
+	p = r.connects(t, carrier)
+	p.dialog(testNumber).invite()
+	second := next(t, legs)
+	next(t, before.gone)
+	require.Equal(t, call.CauseTransport, ended(t, first).Why)
+	require.NoError(t, second.Context().Err())
+	second.Hangup(call.CauseBusy)
+	p.status("INVITE", 486)
 }
 
 // An INVITE whose connection is lost before anything was heard is sent once more, by another connection, as another call. The
