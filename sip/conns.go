@@ -26,9 +26,9 @@ type conns struct {
 	// known tells hosts that have business with us from strangers, kept the connections that have.
 	known func(host netip.Addr) bool
 	kept  func(transport string, peer netip.AddrPort) bool
-	// onClose is told of each connection that ended, dropped of each that was refused or ended by us, failed of
-	// each error of a listener.
-	onClose func(transport string, peer netip.AddrPort)
+	// onClose is told of each connection that ended; it must wait for nobody, as Close. dropped is told of each that was refused
+	// or ended by us, failed of each error of a listener.
+	onClose func(end connEnd)
 	dropped func(why string)
 	failed  func(why string, err error)
 	ladder  *ladder
@@ -46,29 +46,46 @@ type conns struct {
 	hosts map[netip.Addr]int       // how many each has open
 }
 
-// alive reports whether a connection from peer is open, of that transport.
+// alive reports whether a connection from peer is open, of that transport, and requests may be sent over it.
 func (c *conns) alive(transport string, peer netip.AddrPort) bool {
-	return c.of(transport, peer) != nil
+	t := c.of(transport, peer)
+	return t != nil && !t.dead.isClosed()
 }
 
-// of is the connection from a peer, nil when none of that transport is open.
+// of is the connection from a peer, dead or alive, by which what came over it is known; nil when none of that transport is open.
 func (c *conns) of(transport string, peer netip.AddrPort) *trackedConn {
-	if t := c.carried(carrierOf(transport), peer); t != nil && t.transport == transport {
+	if t := c.at(flowKey{carrierOf(transport), peer}); t != nil && t.transport == transport {
 		return t
 	}
 	return nil
 }
 
-// carried is the connection from peer that sipgo has, nil when there is none.
-func (c *conns) carried(carrier string, peer netip.AddrPort) *trackedConn {
+// at is of, by what sipgo finds connections by.
+func (c *conns) at(key flowKey) *trackedConn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.open[flowKey{carrier, peer}]
+	return c.open[key]
+}
+
+// living is at, unless that is dead.
+func (c *conns) living(key flowKey) *trackedConn {
+	if t := c.at(key); t != nil && !t.dead.isClosed() {
+		return t
+	}
+	return nil
+}
+
+// carried is the connection to peer that a request may leave by, since it lives and sipgo has it; nil when there is none.
+func (c *conns) carried(carrier string, peer netip.AddrPort) *trackedConn {
+	if t := c.living(flowKey{carrier, peer}); t != nil && t.taken.isClosed() {
+		return t
+	}
+	return nil
 }
 
 // heard notes that a whole message came over the connection from peer, and returns it; nil when it is not open any more.
 func (c *conns) heard(carrier string, peer netip.AddrPort) *trackedConn {
-	t := c.carried(carrier, peer)
+	t := c.at(flowKey{carrier, peer})
 	if t != nil {
 		t.endures(c.l.idle)
 	}
@@ -86,7 +103,7 @@ func (c *conns) add(t *trackedConn) (why string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if other := c.open[t.key()]; other != nil && (t.made || other.ours != t.ours) {
+	if other := c.open[t.key()]; other != nil && (t.made && !other.dead.isClosed() || !t.made && other.ours != t.ours) {
 		// Two phones behind a NAT that gave them one port, to different ports of ours: each would be taken for the other.
 		return dropConn
 	}
@@ -103,23 +120,6 @@ func (c *conns) bound(l limits) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.l.perHost, c.l.reserved = l.perHost, l.reserved
-}
-
-func (c *conns) remove(t *trackedConn) {
-	c.mu.Lock()
-	current := c.open[t.key()] == t
-	if current {
-		delete(c.open, t.key())
-	}
-	if host := hostOf(t.peer.Addr()); c.hosts[host] > 1 {
-		c.hosts[host]--
-	} else {
-		delete(c.hosts, host)
-	}
-	c.mu.Unlock()
-	if current {
-		c.onClose(t.transport, t.peer)
-	}
 }
 
 // trackedListener hands out connections that conns knows of, as far as its limits allow.
@@ -193,6 +193,9 @@ type trackedConn struct {
 	made      bool         // by us
 	to        aim          // then, the trunk that it was made to, if it is one
 	until     atomic.Int64 // nanoseconds after accepted: when a message must have come
+	taken     latch        // sipgo finds it by its peer
+	dead      latch        // no request is to leave by it any more
+	deadSince atomic.Int64 // as until; 0: it is not
 	once      sync.Once
 	gone      chan struct{} // closed with it
 	writing   sync.Mutex    // one message at a time
@@ -210,6 +213,7 @@ func (t *trackedConn) endures(d time.Duration) {
 // does, and where a stream cannot be cut into messages any more; then the connection is closed. b is larger than any
 // message.
 func (t *trackedConn) Read(b []byte) (int, error) {
+	t.taken.close() // who reads has entered it in sipgo's table before
 	n, err := t.message(b)
 	if err != nil {
 		t.part()
@@ -236,6 +240,7 @@ func (t *trackedConn) message(b []byte) (int, error) {
 			}
 			t.conns.refused(f.refused, t.answer)
 			if f.lost {
+				t.die()
 				pause(t.conns.l.grace-time.Since(t.handed), t.gone) // as below
 				return 0, fmt.Errorf("stream from %s not to be read on: %w", t.peer, net.ErrClosed)
 			}
@@ -244,6 +249,7 @@ func (t *trackedConn) message(b []byte) (int, error) {
 			if err != nil {
 				// sipgo's goroutines look the connection up when they begin to serve a request. Where it is gone they
 				// would make one to whatever host the Via names.
+				t.die()
 				pause(t.conns.l.grace-time.Since(t.handed), t.gone)
 				return 0, err
 			}

@@ -115,7 +115,7 @@ func TestWriteAfterPong(t *testing.T) {
 // connects, sends or is sent anything over a connection needs the table of them.
 func TestEndHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &conns{guards: newGuards(), open: make(map[flowKey]*trackedConn), onClose: func(string, netip.AddrPort) {}}
+		c := &conns{guards: newGuards(), open: make(map[flowKey]*trackedConn), onClose: func(connEnd) {}}
 		banned, other := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddrPort("192.0.2.8:1")
 		for i, transport := range streams {
 			one := deafOver(t, transport, netip.AddrPortFrom(banned, uint16(1+i)), c)
@@ -146,7 +146,7 @@ func TestIdleAndDeaf(t *testing.T) {
 				c := deafOver(t, transport, netip.MustParseAddrPort("192.0.2.7:1"), &conns{
 					guards: newGuards(), open: make(map[flowKey]*trackedConn), kept: func(string, netip.AddrPort) bool { return false },
 					dropped: func(why string) { dropped = append(dropped, why) },
-					onClose: func(string, netip.AddrPort) { ended++ },
+					onClose: func(connEnd) { ended++ },
 				})
 				c.conns.open[c.key()] = c
 				c.endures(time.Minute)

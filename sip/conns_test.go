@@ -188,7 +188,7 @@ func TestConnectionShares(t *testing.T) {
 	refused(5) // 5 of 8 taken
 	served(1)
 	require.NoError(t, first.conn.Close())
-	require.Eventually(t, func() bool { return !r.conns.alive(transportTCP, netip.MustParseAddrPort(first.addr())) }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return r.conns.of(transportTCP, netip.MustParseAddrPort(first.addr())) == nil }, testWait, time.Millisecond)
 	refused(5) // still 5
 	require.Equal(t, 3, r.dropped(dropConn))
 	for range 3 {

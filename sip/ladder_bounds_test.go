@@ -236,7 +236,7 @@ func TestLadderOverANewConnection(t *testing.T) {
 	require.Eventually(t, func() bool { return len(r.Ladder("c1")) >= 4 }, testWait, time.Millisecond)
 	gone := netip.MustParseAddrPort(k.p.addr())
 	require.NoError(t, k.p.conn.Close())
-	require.Eventually(t, func() bool { return !r.conns.alive(transportTCP, gone) }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return r.conns.of(transportTCP, gone) == nil }, testWait, time.Millisecond)
 	leg.Hangup(call.CauseBye)
 	c, err := home.Accept()
 	require.NoError(t, err)

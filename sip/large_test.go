@@ -95,14 +95,14 @@ func TestLargeRequestWithoutTCP(t *testing.T) {
 		udp.expect("ACK", "ACK")
 		refusedFor(t, next(t, out), call.CauseBusy)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	sent := time.Now()
-	out := r.outside(ctx, "139")
+	out := r.outside(t.Context(), "139")
 	acceptPeer(t, l, r).expect("INVITE", "INVITE") // which it does not answer
 	key := flowKey{transportTCP, parsePeer(udp.addr())}
-	r.unanswered(hop{transport: transportUDP, dest: udp.addr()}, sent)
-	require.Error(t, next(t, out).err)
+	r.unheard(hop{transport: transportUDP, dest: udp.addr()}, r.conns.carried(key.transport, key.source), sent)
+	udp.respond(udp.expect("INVITE sip:139", "INVITE"), 486, "Busy Here", "x", "") // the same call
+	udp.expect("ACK", "ACK")
+	refusedFor(t, next(t, out), call.CauseBusy)
 	require.True(t, r.outward.withoutTCP(key, time.Now()))
 	largeByUDP()
 

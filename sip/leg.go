@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,7 +34,8 @@ type leg struct {
 	d  dialog
 	// newest is when the far end's request with the highest CSeq was read; zero before the first in the dialog.
 	newest time.Time
-	// invite is the INVITE that brought the leg in, nil when we rang it; received is when.
+	// invite is the INVITE that brought the leg in, nil when we rang it; received is when. Both are set before others have
+	// the leg, and never again.
 	invite   *exchange
 	received time.Time
 	// up is the leg for the INVITE's transaction, until the leg has ended: that keeps what it is to tell of a CANCEL for
@@ -279,13 +279,13 @@ func (l *leg) discard() {
 	l.forget()
 }
 
-// connClosed ends a leg that came in over a connection that is gone before its answer: no response can
+// unreachable ends a leg that came in over a connection that is gone, unless it was answered before: no response can
 // reach the caller any more.
-func (l *leg) connClosed(transport string, peer netip.AddrPort) {
+func (l *leg) unreachable() {
 	l.mu.Lock()
-	lost := l.invite != nil && l.answeredAt.IsZero() && l.d.Transport == transport && l.d.Peer == peer
+	ringing := l.answeredAt.IsZero()
 	l.mu.Unlock()
-	if lost && l.end(call.LegEnd{By: call.Far, Why: call.CauseTransport, At: time.Now()}) {
+	if ringing && l.end(call.LegEnd{By: call.Far, Why: call.CauseTransport, At: time.Now()}) {
 		l.invite.final.Store(true)
 		l.invite.tx.Terminate()
 		l.discard()
@@ -312,12 +312,16 @@ func (l *leg) sayBye() {
 	l.mu.Unlock()
 	limit := time.NewTimer(rerouteWithin * l.ua.o.T1)
 	defer limit.Stop()
-	overtaken := 0
+	overtaken, resent := 0, false
 	for again := true; again; {
 		way := l.way()
 		res, err := l.bye()
 		if l.relayed && (err != nil || l.strayed(res)) { // its node may be dead, and the phone at another
 			again = l.way() != way || l.awaitWay(limit.C)
+			continue
+		}
+		if errors.Is(err, errCutOff) && !resent {
+			resent = true
 			continue
 		}
 		if err != nil {
@@ -358,5 +362,5 @@ func (l *leg) bye() (*sipmsg.Response, error) {
 	if l.ua.site == nil {
 		l.ua.legGone(l)
 	}
-	return await(ctx, tx)
+	return awaitUnless(ctx, tx, cutOff(tx))
 }

@@ -203,8 +203,10 @@ func (t *legTable) reach(transport string, peer netip.AddrPort) bool {
 }
 
 // connClosed ends the legs that are not answered yet and can be answered over that connection only.
-func (t *legTable) connClosed(transport string, peer netip.AddrPort) {
+func (t *legTable) connClosed(end connEnd) {
 	for _, l := range t.all() {
-		l.connClosed(transport, peer)
+		if l.invite != nil && l.invite.src.transport == end.transport && l.invite.src.addr == end.peer && !l.received.After(end.at) {
+			l.unreachable()
+		}
 	}
 }

@@ -160,7 +160,7 @@ func (o *outward) connect(ctx context.Context, key flowKey, to aim, host string)
 // errOpening: a fault of ours, which was contained.
 var errOpening = errors.New("sip: a connection was not opened by a fault")
 
-// open opens a connection, unless there is one.
+// open opens a connection, unless there is one; that which is about to be sipgo's is waited for.
 func (o *outward) open(who outwardKey, to aim, host string) (err error) {
 	u, key := o.ua, who.flowKey
 	if !u.tasks.enter() {
@@ -168,15 +168,15 @@ func (o *outward) open(who outwardKey, to aim, host string) (err error) {
 	}
 	defer u.tasks.leave()
 	defer u.contain("connect", func() { err = errOpening })
-	if u.conns.carried(key.transport, key.source) != nil {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(u.patience, connectWithin*u.o.T1)
 	defer cancel()
+	if there, err := u.conns.await(ctx, key); there {
+		return err
+	}
 	t, err := o.dial(ctx, key, to, host)
 	if err == nil && t != nil {
 		if err = o.to[key.transport].give(ctx, t); err != nil {
-			_ = t.Close() // nobody has it
+			_ = t.Close() // if sipgo has it after all, its reader notices
 		}
 	}
 	o.note(who, err, time.Now())
@@ -229,47 +229,12 @@ func (o *outward) dial(ctx context.Context, key flowKey, to aim, host string) (*
 	t.until.Store(int64(u.conns.l.idle)) // nothing has been heard yet; see heardSince
 	if why := u.conns.add(t); why != "" {
 		t.cut() // likewise
-		if u.conns.carried(key.transport, key.source) != nil {
-			return nil, nil //nolint:nilnil // as the comment has it
+		if there, err := u.conns.await(ctx, key); there {
+			return nil, err
 		}
 		return nil, fmt.Errorf("connection to %s not taken: %s", key.source, why)
 	}
 	return t, nil
-}
-
-// lostBy is closed when the connection is lost that a request is about to leave by; nil where it has none that we made.
-func (u *UA) lostBy(req *sipmsg.Request) <-chan struct{} {
-	carrier := strings.ToUpper(req.Transport())
-	if !reliable(carrier) {
-		return nil
-	}
-	if t := u.conns.carried(carrier, parsePeer(req.Destination())); t != nil && t.made {
-		return t.gone
-	}
-	return nil
-}
-
-// unanswered is told that a request got no answer. A connection over which nothing has come since it was sent is taken for
-// dead, though nobody has said so, and the next request has another; a peer of UDP that was silent to a large request by TCP
-// is sent the next by UDP.
-func (u *UA) unanswered(h hop, sent time.Time) {
-	peer := parsePeer(h.dest)
-	if t := u.conns.carried(carrierOf(h.transport), peer); t != nil && reliable(h.transport) {
-		if t.made && !t.heardSince(sent) {
-			t.cut() // its reader notices, and tells
-		}
-		return
-	}
-	if t := u.conns.carried(transportTCP, peer); t != nil && t.made && !t.heardSince(sent) {
-		u.outward.noteNoTCP(flowKey{transportTCP, peer}, time.Now())
-		t.cut() // likewise
-	}
-}
-
-// heardSince tells whether a message has come since an instant.
-func (t *trackedConn) heardSince(at time.Time) bool {
-	heard := time.Duration(t.until.Load()) - t.conns.l.idle // 0: nothing yet
-	return heard > 0 && t.accepted.Add(heard).After(at)
 }
 
 // waits tells why a peer is not tried just now; nil: it is.
@@ -328,60 +293,3 @@ func makeRoom[K comparable, V any](m map[K]V, over func(V) bool) {
 		delete(m, key)
 	}
 }
-
-// handover is a listener of connections that we made, as sipgo takes them.
-type handover struct {
-	ready chan *handed
-	last  *handed // of Accept alone
-	done  chan struct{}
-	once  sync.Once
-}
-
-// handed is a connection for sipgo.
-type handed struct {
-	conn  *trackedConn
-	known chan struct{} // closed when sipgo finds it by its peer
-}
-
-func newHandover() *handover { return &handover{ready: make(chan *handed), done: make(chan struct{})} }
-
-// Accept returns the next connection. When it is called again sipgo has put the one before where requests look for it.
-func (h *handover) Accept() (net.Conn, error) {
-	if h.last != nil {
-		close(h.last.known)
-		h.last = nil
-	}
-	select {
-	case h.last = <-h.ready:
-		return h.last.conn, nil
-	case <-h.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// give hands a connection over, and returns when sipgo has it.
-func (h *handover) give(ctx context.Context, t *trackedConn) error {
-	one := &handed{conn: t, known: make(chan struct{})}
-	select {
-	case h.ready <- one:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-h.done:
-		return net.ErrClosed
-	}
-	select {
-	case <-one.known:
-		return nil
-	case <-h.done:
-		return net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (h *handover) Close() error {
-	h.once.Do(func() { close(h.done) })
-	return nil
-}
-
-// Addr implements net.Listener: of no port, since nobody connects here.
-func (h *handover) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4zero} }

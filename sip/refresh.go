@@ -245,7 +245,10 @@ func (l *leg) update() (*sipmsg.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: send UPDATE: %w", errNoWay, err)
 	}
-	res, err := await(ctx, tx)
+	res, err := awaitUnless(ctx, tx, cutOff(tx))
+	if errors.Is(err, errCutOff) {
+		return nil, fmt.Errorf("%w: %w", errNoWay, err)
+	}
 	if err != nil {
 		if l.ctx.Err() == nil && l.ua.patience.Err() == nil {
 			return nil, fmt.Errorf("%w: %w", errSilent, err)

@@ -31,8 +31,15 @@ func (l *leg) reoffer(offer func() ([]byte, error)) (*sipmsg.Response, error) {
 	r := &renewal{l: l, req: req}
 	ctx, cancel := context.WithTimeout(l.ua.patience, ackWithin*l.ua.o.T1) // of the way to the far end only
 	defer cancel()
-	if r.tx, err = l.ua.txs.NewClientTransaction(ctx, req); err != nil {
+	if err = l.ua.prepare(ctx, req); err == nil {
+		r.tx, err = l.ua.txs.NewClientTransaction(ctx, req)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: send INVITE: %w", errNoWay, err)
+	}
+	if l.ctx.Err() != nil { // while a connection was made
+		r.tx.Terminate()
+		return nil, fmt.Errorf("send INVITE: %w", context.Cause(l.ctx))
 	}
 	// Before anything is sent, so that nothing is missed.
 	l.ua.reacks.watch(r.tx)
@@ -57,17 +64,24 @@ func (l *leg) invited() {
 
 // await waits for the final response. A far end that gave a provisional one and no other in 64·T1 is sent a
 // CANCEL, to which it owes one (RFC 3261 section 9.1). When the leg ends meanwhile, by a BYE that crosses, the
-// re-INVITE is still owed its end, and a 2xx its ACK, but nothing else.
+// re-INVITE is still owed its end, and a 2xx its ACK, but nothing else. When its connection is lost before anything was heard
+// it may be sent anew, by another.
 func (r *renewal) await() (*sipmsg.Response, error) {
 	t1 := r.l.ua.o.T1
 	limit := time.NewTimer(ackWithin * t1)
 	defer limit.Stop()
 	heard, cancelled := false, false
+	lost := cutOff(r.tx)
 	for {
 		select {
+		case <-lost:
+			if !r.l.ua.background("late 2xx", r.late) {
+				r.tx.Terminate()
+			}
+			return nil, fmt.Errorf("%w: no answer to INVITE: %w", errNoWay, errCutOff)
 		case res := <-r.tx.Responses():
 			if res.IsProvisional() {
-				heard = true
+				heard, lost = true, nil
 				continue
 			}
 			return res, r.final(res)
@@ -88,42 +102,105 @@ func (r *renewal) await() (*sipmsg.Response, error) {
 	}
 }
 
+// late meets what answers a re-INVITE that was given up with its connection: with a CANCEL, or an ACK, without which the far
+// end would hang up (RFC 3261 section 13.3.1.4). What it agrees to is not looked at: another offer has gone out since.
+func (r *renewal) late() {
+	limit := time.NewTimer(ackWithin * r.l.ua.o.T1)
+	defer limit.Stop()
+	cancelled := false
+	for {
+		select {
+		case res := <-r.tx.Responses():
+			switch {
+			case !res.IsProvisional():
+				r.lately(res)
+				return
+			case !cancelled:
+				cancelled = true
+				r.l.ua.cancelInvite(r.req)
+			}
+		case <-r.tx.Done():
+			return
+		case <-limit.C:
+			r.tx.Terminate()
+			return
+		case <-r.l.ua.patience.Done():
+			r.tx.Terminate()
+			return
+		}
+	}
+}
+
+// lately acknowledges a late 2xx.
+func (r *renewal) lately(res *sipmsg.Response) {
+	if !res.IsSuccess() {
+		return
+	}
+	r.l.mu.Lock()
+	ack := r.ackOf()
+	r.l.mu.Unlock()
+	if ack != nil {
+		r.acknowledge(ack)
+	}
+}
+
 // final takes the final response. The error says that the leg has ended meanwhile. The far end may offer again as
 // soon as it has sent a 2xx or has its ACK, but that is looked at when the answer in the 2xx has been taken: the
 // stream would take it for one to nothing.
 func (r *renewal) final(res *sipmsg.Response) error {
+	ack, err := r.settled(res)
+	if ack != nil { // without l.mu: its way may have to be looked up, or connected to
+		r.acknowledge(ack)
+	}
+	return err
+}
+
+// settled is final but for the ACK, which it makes of a 2xx: to where that says.
+func (r *renewal) settled(res *sipmsg.Response) (ack *sipmsg.Request, err error) {
 	l := r.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inviting = false
 	l.renewed(res)
 	if res.IsSuccess() {
-		r.acknowledge() // to where the 2xx says
+		ack = r.ackOf()
 	}
 	if l.ctx.Err() != nil {
-		return fmt.Errorf("re-INVITE: %w", context.Cause(l.ctx))
+		return ack, fmt.Errorf("re-INVITE: %w", context.Cause(l.ctx))
 	}
 	if res.IsSuccess() {
 		r.take(res)
 	}
-	return nil
+	return ack, nil
 }
 
-// acknowledge sends the ACK of a 2xx (RFC 3261 section 13.2.2.4), and keeps it. The caller holds l.mu.
-func (r *renewal) acknowledge() {
-	u := r.l.ua
-	ack, err := r.l.d.request(sipmsg.ACK, r.req.CSeq().SeqNo)
+// ackOf makes the ACK of a 2xx (RFC 3261 section 13.2.2.4), ready to leave; nil when there is no way for it. The caller holds
+// l.mu.
+func (r *renewal) ackOf() *sipmsg.Request {
+	l := r.l
+	ack, err := l.d.request(sipmsg.ACK, r.req.CSeq().SeqNo)
+	var h hop
 	if err == nil {
-		var h hop
-		if h, err = u.hopOf(&r.l.d); err == nil {
-			u.dispatchableIn(&r.l.d, ack, h)
-			err = u.write(ack)
-			r.ack.Store(ack) // not before, since sipgo writes on what it sends, and so does again
-		}
+		h, err = l.ua.hopOf(&l.d)
 	}
 	if err != nil {
-		u.log.Info("ACK of a re-INVITE not sent", zap.String("leg", string(r.l.id)), zap.Error(err))
+		r.notAcknowledged(err)
+		return nil
 	}
+	l.ua.dispatchableIn(&l.d, ack, h)
+	return ack
+}
+
+// acknowledge sends the ACK of a 2xx, and keeps it.
+func (r *renewal) acknowledge(ack *sipmsg.Request) {
+	if err := r.l.ua.write(ack); err != nil {
+		r.notAcknowledged(err)
+	}
+	r.ack.Store(ack) // not before, since sipgo writes on what it sends, and so does again
+}
+
+func (r *renewal) notAcknowledged(err error) {
+	r.l.ua.log.Info("ACK of a re-INVITE not sent", zap.String("leg", string(r.l.id)), zap.Error(err))
 }
 
 // again is called by the transaction for every 2xx after the first: it is acknowledged again.

@@ -98,9 +98,11 @@ type ringing struct {
 	req    *sipmsg.Request
 	tx     *sipmsg.ClientTx
 	began  time.Time
-	// lost is closed when the connection is lost that the INVITE left by, if we made it.
-	lost  <-chan struct{}
-	heard bool // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
+	// over is the connection that the INVITE left by, nil over UDP; sent is when.
+	over   *trackedConn
+	sent   time.Time
+	cutOff bool // it was lost before anything was heard, which is why the ring ended
+	heard  bool // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
 
 	byes map[string]time.Time // by dialog id: BYEs that were handled before their 2xx; the leg table's
 
@@ -128,6 +130,17 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 	if o.heard == nil {
 		o.heard = func() {}
 	}
+	l, again, err := u.inviteOnce(ctx, o)
+	if again && ctx.Err() == nil {
+		l, _, err = u.inviteOnce(ctx, o)
+	}
+	return l, err
+}
+
+// inviteOnce is invite without another try. again: there may be one, since the connection that the INVITE left by was lost
+// before anything was heard; it may have arrived all the same, and what answers it later is met. An agent's connection is the
+// phone's to open.
+func (u *UA) inviteOnce(ctx context.Context, o outgoing) (l *leg, again bool, err error) {
 	r := &ringing{
 		ua: u, o: o, began: time.Now(), byes: make(map[string]time.Time), acks: make(map[string]*sipmsg.Request),
 		challenges: make(map[int]challenge),
@@ -142,21 +155,20 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 	}
 	if err := r.open(); err != nil {
 		u.log.Warn("no stream to ring with", zap.Error(err))
-		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+		return nil, false, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	u.ladder.begin(r.d.CallID, o.call, cmp.Or(o.agent, dialled(&o.target)), o.agent != "")
 	u.legs.ring(r)
 	defer u.legs.rung(r)
 	if o.current != nil && !o.current() {
 		r.close()
-		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+		return nil, false, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
-	l, err := r.run(ctx)
-	if err != nil {
+	if l, err = r.run(ctx); err != nil {
 		r.close()
-		return nil, err
+		return nil, r.cutOff && o.agent == "", err
 	}
-	return l, nil
+	return l, false, nil
 }
 
 // open makes the stream and the offer.
@@ -209,17 +221,19 @@ func (r *ringing) send(ctx context.Context) error {
 	if err := r.ua.prepare(ctx, req); err != nil {
 		return fmt.Errorf("send INVITE: %w", err)
 	}
-	r.lost = r.ua.lostBy(req)
 	tx, err := r.ua.txs.NewClientTransaction(ctx, req)
 	if err != nil {
+		r.cutOff = errors.Is(err, errNotOpened) // lost since
 		return fmt.Errorf("send INVITE: %w", err)
 	}
+	r.over, r.sent = leftBy(tx), time.Now()
 	// Before anything is sent, so that nothing is missed.
 	r.ua.reacks.watch(tx)
 	tx.OnRetransmission(r.again)
 	left := r.guarded(tx)
 	if err := tx.Init(); err != nil {
 		tx.Terminate()
+		r.cutOff = r.over != nil
 		return fmt.Errorf("send INVITE: %w", err)
 	}
 	if !left() {
@@ -242,7 +256,7 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 	}
 	silent, stop := r.silence()
 	defer stop()
-	lost := r.lost
+	lost := r.lost()
 	for {
 		select {
 		case <-silent:
@@ -257,9 +271,8 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 			r.settle()
 			return nil, r.silent(r.o.claim != nil)
 		case <-lost: // it has not been heard; else its response may come by another connection (RFC 3261 section 18.2.2)
-			r.tx.Terminate()
-			r.settle()
-			return nil, r.silent(false)
+			r.cutOff = true
+			return nil, r.abandon()
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
 			silent, lost = nil, nil
@@ -278,7 +291,7 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 					r.ua.log.Info("INVITE not sent again", zap.Error(err))
 					return nil, &call.RingError{Why: call.CauseDeclined, Code: res.StatusCode, At: at}
 				}
-				lost = r.lost
+				lost = r.lost()
 			default:
 				r.settle()
 				return nil, r.refusedBy(res, at)
@@ -292,7 +305,19 @@ func (r *ringing) silent(unsure bool) error {
 	if r.o.failed != nil {
 		r.o.failed()
 	}
+	if r.o.agent == "" {
+		r.ua.unheard(r.o.hop, r.over, r.sent)
+	}
 	return &call.RingError{Why: call.CauseUnreachable, At: time.Now(), Unsure: unsure}
+}
+
+// lost is closed when the connection is lost that the INVITE left by. Nil for a phone's own, whose next connection the phone
+// opens, and may answer by.
+func (r *ringing) lost() <-chan struct{} {
+	if r.over == nil || r.o.agent != "" && !r.over.made {
+		return nil
+	}
+	return r.over.dead.done()
 }
 
 // progress tells of a 18x. It is called on the read loop's goroutine, since a 200 right behind it may be

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 )
@@ -188,18 +189,27 @@ func (u *UA) write(ack *sipmsg.Request) error {
 
 // await is the second half of do.
 func await(ctx context.Context, tx *sipmsg.ClientTx) (*sipmsg.Response, error) {
+	return awaitUnless(ctx, tx, nil)
+}
+
+// awaitUnless is await, which ends with errCutOff when lost is closed before anything was heard.
+func awaitUnless(ctx context.Context, tx *sipmsg.ClientTx, lost <-chan struct{}) (*sipmsg.Response, error) {
 	defer tx.Terminate()
-	method := tx.Origin().Method
+	method, sent := tx.Origin().Method, time.Now()
 	for {
 		select {
 		case res := <-tx.Responses():
 			if !res.IsProvisional() {
 				return res, nil
 			}
+			lost = nil
+		case <-lost:
+			return nil, fmt.Errorf("no answer to %s: %w", method, errCutOff)
 		case <-tx.Done():
 			return nil, fmt.Errorf("no answer to %s: %w", method, tx.Err())
 		case <-ctx.Done():
-			return nil, fmt.Errorf("no answer to %s: %w", method, context.Cause(ctx))
+			why := fmt.Errorf("no answer to %s: %w", method, context.Cause(ctx))
+			return nil, &unansweredError{over: leftBy(tx), sent: sent, why: why}
 		}
 	}
 }

@@ -64,14 +64,14 @@ func (g *registration) register(ctx context.Context) (granted time.Duration, res
 func (g *registration) registerAt(ctx context.Context, h hop) (time.Duration, *sipmsg.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, registerWithin*g.ua.o.T1)
 	defer cancel()
-	lengthened, sent := false, time.Now()
+	lengthened := false
 	for challenges := 0; ; {
 		res, err := g.ua.sendRegister(ctx, &g.d, &g.auth, contactBinding{
 			hop: h, contact: g.user, username: g.o.Username, password: g.o.Password, expires: g.expires,
 		})
 		if err != nil {
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				g.ua.unanswered(h, sent)
+				g.ua.unanswered(h, err)
 			}
 			return 0, nil, err
 		}

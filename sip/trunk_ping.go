@@ -162,11 +162,10 @@ func (p *pinger) askAt(ctx context.Context, h hop, host string, port uint16) (in
 	req.AppendHeader(p.ua.contactAt(h))
 	req.AppendHeader(sipmsg.NewHeader("Accept", sdpType))
 	p.ua.dispatchable(req, h)
-	sent := time.Now()
 	res, err := p.ua.do(ctx, req)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			p.ua.unanswered(h, sent)
+			p.ua.unanswered(h, err)
 		}
 		return 0, err
 	}

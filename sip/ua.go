@@ -307,8 +307,8 @@ func (u *UA) Close() error {
 		defer close(u.closed)
 		u.draining.Store(true)
 		u.cancel(ErrClosed)
+		t := time.AfterFunc(hurryAfter*u.o.T1, u.hurry) // first: a leg's lock may be held by who waits for a far end
 		u.legs.hangupAll()
-		t := time.AfterFunc(hurryAfter*u.o.T1, u.hurry)
 		if u.site != nil {
 			u.site.relays.endAll(hurryAfter * u.o.T1)
 		}

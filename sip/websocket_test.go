@@ -143,7 +143,7 @@ func TestWebSocketGone(t *testing.T) {
 	k.answered()
 	l := next(t, legs)
 	require.NoError(t, p.conn.Close())
-	require.Eventually(t, func() bool { return !r.conns.alive(transportWS, netip.MustParseAddrPort(p.addr())) }, testWait, time.Millisecond)
+	require.Eventually(t, func() bool { return r.conns.of(transportWS, netip.MustParseAddrPort(p.addr())) == nil }, testWait, time.Millisecond)
 	one, ok := l.(*leg)
 	require.True(t, ok)
 	one.mu.Lock()

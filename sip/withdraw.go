@@ -68,7 +68,7 @@ func (r *ringing) abandon() error {
 		defer r.settle()
 		r.withdraw(call.CauseUnreachable)
 	})
-	return r.silent(false)
+	return r.silent(r.o.claim != nil)
 }
 
 // withdraw takes an INVITE back: CANCEL once a provisional response has come (RFC 3261 section 9.1), and

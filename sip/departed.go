@@ -1,0 +1,69 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// errCutOff: the connection was lost that a request left by, and nobody had answered it. Whether it arrived is not known; its
+// response may come by another (RFC 3261 section 18.2.2).
+var errCutOff = fmt.Errorf("sip: the connection was lost that a request left by: %w", net.ErrClosed)
+
+// unansweredError says of a request that was given up what it left by.
+type unansweredError struct {
+	over *trackedConn // nil over UDP
+	sent time.Time
+	why  error
+}
+
+func (e *unansweredError) Error() string { return e.why.Error() }
+func (e *unansweredError) Unwrap() error { return e.why }
+
+// leftBy is the connection that a request of ours left by; nil over UDP.
+func leftBy(tx *sipmsg.ClientTx) *trackedConn {
+	if c, ok := tx.Connection().(*sipmsg.TCPConnection); ok {
+		t, _ := c.Conn.(*trackedConn)
+		return t
+	}
+	return nil
+}
+
+// cutOff is closed when the connection is lost that a request of ours left by; nil over UDP.
+func cutOff(tx *sipmsg.ClientTx) <-chan struct{} {
+	if t := leftBy(tx); t != nil {
+		return t.dead.done()
+	}
+	return nil
+}
+
+// unanswered is unheard, for a request whose transaction ended with an error.
+func (u *UA) unanswered(h hop, err error) {
+	if e, ok := errors.AsType[*unansweredError](err); ok {
+		u.unheard(h, e.over, e.sent)
+	}
+}
+
+// unheard is told that a request by a way got no answer: which connection it left by, nil over UDP, and when. A connection of
+// ours over which nothing has come since is taken for dead, though nobody has said so, and the next request has another; a
+// peer of UDP that was silent to a large request by TCP is sent the next by UDP.
+func (u *UA) unheard(h hop, over *trackedConn, sent time.Time) {
+	if over == nil || !over.made || over.heardSince(sent) {
+		return
+	}
+	if !reliable(h.transport) {
+		u.outward.noteNoTCP(over.key(), time.Now())
+	}
+	if !over.dead.isClosed() { // else what came over it is still being answered
+		over.cut() // its reader notices, and tells
+	}
+}
+
+// heardSince tells whether a message has come since an instant.
+func (t *trackedConn) heardSince(at time.Time) bool {
+	heard := time.Duration(t.until.Load()) - t.conns.l.idle // 0: nothing yet
+	return heard > 0 && t.accepted.Add(heard).After(at)
+}
