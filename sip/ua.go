@@ -163,7 +163,12 @@ func New(o Options) (*UA, error) {
 // openRegistrar makes the registrar, and begins with the homes of before.
 func (u *UA) openRegistrar(o registrarOptions) {
 	u.registrar = newRegistrar(o)
-	u.sentry.guesses.homes.restore(u.o.Homes, u.hasAccount, time.Now())
+	homes := u.sentry.guesses.homes
+	homes.secrets = u.secretOfAccount
+	if u.o.HomesKey != [homesKey]byte{} {
+		homes.key = u.o.HomesKey
+	}
+	homes.restore(u.o.Homes, time.Now())
 }
 
 // registrarOptions are those of the options that are the registrar's, and what it asks of the rest.

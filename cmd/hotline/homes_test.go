@@ -28,11 +28,17 @@ func TestHomesAreKept(t *testing.T) {
 	require.Empty(t, first.Homes)
 	at := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	all := []sip.Home{
-		{Account: "8001", Host: netip.MustParseAddr("192.0.2.7"), Last: at},
+		{Account: "8001", Host: netip.MustParseAddr("192.0.2.7"), Last: at, Mark: "0a1"},
 		{Account: "trunk/carrier", Host: netip.MustParseAddr("2001:db8::"), Last: at.Add(time.Hour)},
 	}
 	first.OnHomes(all)
-	require.Equal(t, all, start().Homes)
+	again := start()
+	require.Equal(t, all, again.Homes)
+	require.NotZero(t, first.HomesKey)
+	require.Equal(t, first.HomesKey, again.HomesKey)
+	key, err := os.Stat(filepath.Join(a.cfg.Data, homesKeyFile))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), key.Mode().Perm())
 	path := filepath.Join(a.cfg.Data, homesFile)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
@@ -45,7 +51,15 @@ func TestHomesAreKept(t *testing.T) {
 	require.Empty(t, start().Homes)
 	require.Equal(t, 1, lines.Len())
 	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.WriteFile(filepath.Join(a.cfg.Data, homesKeyFile), first.HomesKey[:31], 0o600))
+	other := start().HomesKey
+	require.NotEqual(t, first.HomesKey, other, "half a key is none")
+	require.NotZero(t, other)
+	require.Equal(t, 2, lines.Len())
+	require.Equal(t, other, start().HomesKey)
 	require.NoError(t, os.RemoveAll(a.cfg.Data))
 	first.OnHomes(all)
-	require.Equal(t, 2, lines.Len(), "a folder that is gone")
+	require.Equal(t, 3, lines.Len(), "a folder that is gone")
+	require.Zero(t, start().HomesKey)
+	require.Equal(t, 4, lines.Len())
 }
