@@ -26,6 +26,7 @@ type conns struct {
 	// known tells hosts that have business with us from strangers, kept the connections that have.
 	known func(host netip.Addr) bool
 	kept  func(transport string, peer netip.AddrPort) bool
+	takes func(transport string, peer netip.AddrPort) bool // see standAsideLocked; nil: never
 	// onClose is told of each connection that ended, dropped of each that was refused or ended by us, failed of
 	// each error of a listener.
 	onClose func(transport string, peer netip.AddrPort)
@@ -86,6 +87,7 @@ func (c *conns) add(t *trackedConn) (why string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.standAsideLocked(t)
 	if other := c.open[t.key()]; other != nil && (t.made || other.ours != t.ours) {
 		// Two phones behind a NAT that gave them one port, to different ports of ours: each would be taken for the other.
 		return dropConn
@@ -184,6 +186,7 @@ type trackedConn struct {
 	raw       net.Conn // the socket, beneath what the transport has around it
 	transport string
 	peer      netip.AddrPort
+	takes     netip.AddrPort // where the peer takes connections, if this one stands aside; see standAsideLocked
 	ours      netip.AddrPort
 	shake     func(ctx context.Context) error // the handshake, before which nothing is read or written; nil: none
 	conns     *conns
