@@ -25,8 +25,10 @@ type conns struct {
 	l limits
 	// known tells hosts that have business with us from strangers, kept the connections that have.
 	known func(host netip.Addr) bool
-	kept  func(transport string, peer netip.AddrPort) bool
-	takes func(transport string, peer netip.AddrPort) bool // see standAsideLocked; nil: never
+	// toTrunk tells whether a connection was made by us to a trunk that there still is; nil: none was.
+	toTrunk func(t *trackedConn) bool
+	kept    func(transport string, peer netip.AddrPort) bool
+	takes   func(transport string, peer netip.AddrPort) bool // see standAsideLocked; nil: never
 	// onClose is told of each connection that ended, dropped of each that was refused or ended by us, failed of
 	// each error of a listener.
 	onClose func(transport string, peer netip.AddrPort)
@@ -266,7 +268,7 @@ const (
 // serves each message on a goroutine of its own, so that of those that wait to be written there would be no end.
 func (t *trackedConn) hold() {
 	host := t.peer.Addr()
-	for !t.conns.known(host) && t.conns.gate.pass(host, time.Now()) != "" && pause(holdFor, t.gone) {
+	for !t.known() && t.conns.gate.pass(host, time.Now()) != "" && pause(holdFor, t.gone) {
 	}
 	if t.unsent.Load() > unsentMost {
 		t.writing.Lock()   // stands in line, behind those that wait

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,7 +85,10 @@ func TestCallOfAConnectionThatStoodAside(t *testing.T) {
 	r, carrier, _, legs := asideRig(t, nil)
 	theirs := carrier.dials(r)
 	k := theirs.dialog(testNumber)
-	k.answered()
+	k.seq, k.branch = 1, newBranch()
+	theirs.write(strings.Replace(k.message("INVITE", 1, k.branch, sdpGood, sdpHeader), // from behind the carrier
+		"Contact: <sip:caller@"+theirs.addr()+">", "Contact: <sip:caller@192.0.2.1>", 1))
+	k.ack(theirs.status("INVITE", 200), "")
 	leg := next(t, legs)
 	ours := r.rejected(t, func() *peer { return carrier.next(r) })
 	require.NoError(t, theirs.conn.(*tls.Conn).NetConn().Close())

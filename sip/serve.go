@@ -176,6 +176,7 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	if c := u.conns.of(x.src.transport, x.src.addr); c != nil {
 		x.src.takes = c.takes
 		if c.made {
+			x.stranger = !c.known()
 			x.src.local = c.ours // a port of the connection's own is nowhere to call us at
 		}
 	}

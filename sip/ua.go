@@ -134,7 +134,7 @@ func New(o Options) (*UA, error) {
 	u.legs.gone = u.legGone
 	u.conns = &conns{
 		l: o.limits.with(o.Abuse), open: make(map[flowKey]*trackedConn), hosts: make(map[netip.Addr]int),
-		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps, takes: u.takesTLS,
+		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps, takes: u.takesTLS, toTrunk: u.toTrunk,
 		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
 		refused: u.refuse, gate: newGate(o.limits.with(o.Abuse)), relayed: u.relayed, guards: u.guards,
 		contain: u.contain, sentry: u.sentry,
