@@ -247,7 +247,7 @@ func (u *UA) watch(o AbuseOptions) {
 // to have one.
 func (t *trackedConn) unwanted(f *frame) bool {
 	host := t.peer.Addr()
-	if t.conns.known(host) {
+	if t.known() {
 		return false
 	}
 	o := f.refused

@@ -17,6 +17,7 @@ type account struct {
 	id         string            // empty for a decoy
 	algorithms []string          // as the wire spells them
 	ha1        map[string]string // for each of algorithms
+	secret     secret            // that these come from
 	counts     *counts
 }
 
@@ -38,7 +39,7 @@ func (a *AgentOptions) account(realm string, everyone []string) (*account, error
 	if err != nil {
 		return nil, err
 	}
-	return &account{id: a.ID, algorithms: own, ha1: ha1, counts: newCounts()}, nil
+	return &account{id: a.ID, algorithms: own, ha1: ha1, secret: a.secret(), counts: newCounts()}, nil
 }
 
 // ha1Of reads the HA1s of an agent, or makes them of the password: by the wire's names, one for each of the

@@ -78,6 +78,24 @@ func (t *trunk) isAt(to aim) bool {
 	return t.out != nil && is(t.out.Network, t.out.Address) || t.reg != nil && is(t.reg.o.Network, t.reg.o.Address)
 }
 
+// toTrunk tells whether a connection was made by us to a trunk that there still is, be it that it was made for another at the
+// same address. Whoever is at its other end is no stranger, wherever that trunk was called last.
+func (u *UA) toTrunk(c *trackedConn) bool {
+	if !c.made || c.to.trunk == "" {
+		return false
+	}
+	if t := u.plan().byName(c.to.trunk); t != nil && t.isAt(c.to) {
+		return true
+	}
+	_, shared := u.aims.find(c.key())
+	return shared
+}
+
+// known tells whether who is at the other end has business with us.
+func (t *trackedConn) known() bool { return t.ofTrunk() || t.conns.known(t.peer.Addr()) }
+
+func (t *trackedConn) ofTrunk() bool { return t.conns.toTrunk != nil && t.conns.toTrunk(t) }
+
 // over is the trunk that a request is from since it came over a connection that we made to it; nil if it did not. Of several
 // trunks there it is the one that has the number dialled.
 func (u *UA) over(p *plan, src source, number string) *trunk {

@@ -207,7 +207,7 @@ func TestGuessesAreSlowed(t *testing.T) {
 		undo, ok := g.take("8001", true, home, true, time.Now())
 		require.True(t, ok)
 		undo()
-		g.homes.settles("8001", home, homesMost, time.Now())
+		g.homes.settles("8001", secret{}, home, homesMost, time.Now())
 		for _, known := range []bool{true, false} {
 			judged := 0
 			for range 1000 {

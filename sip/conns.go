@@ -25,7 +25,10 @@ type conns struct {
 	l limits
 	// known tells hosts that have business with us from strangers, kept the connections that have.
 	known func(host netip.Addr) bool
-	kept  func(transport string, peer netip.AddrPort) bool
+	// toTrunk tells whether a connection was made by us to a trunk that there still is; nil: none was.
+	toTrunk func(t *trackedConn) bool
+	kept    func(transport string, peer netip.AddrPort) bool
+	takes   func(transport string, peer netip.AddrPort) bool // see standAsideLocked; nil: never
 	// onClose is told of each connection that ended; it must wait for nobody, as Close. dropped is told of each that was refused
 	// or ended by us, failed of each error of a listener.
 	onClose func(end connEnd)
@@ -103,6 +106,7 @@ func (c *conns) add(t *trackedConn) (why string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.standAsideLocked(t)
 	if other := c.open[t.key()]; other != nil && (t.made && !other.dead.isClosed() || !t.made && other.ours != t.ours) {
 		// Two phones behind a NAT that gave them one port, to different ports of ours: each would be taken for the other.
 		return dropConn
@@ -184,6 +188,7 @@ type trackedConn struct {
 	raw       net.Conn // the socket, beneath what the transport has around it
 	transport string
 	peer      netip.AddrPort
+	takes     netip.AddrPort // where the peer takes connections, if this one stands aside; see standAsideLocked
 	ours      netip.AddrPort
 	shake     func(ctx context.Context) error // the handshake, before which nothing is read or written; nil: none
 	conns     *conns
@@ -277,7 +282,7 @@ const (
 // serves each message on a goroutine of its own, so that of those that wait to be written there would be no end.
 func (t *trackedConn) hold() {
 	host := t.peer.Addr()
-	for !t.conns.known(host) && t.conns.gate.pass(host, time.Now()) != "" && pause(holdFor, t.gone) {
+	for !t.known() && t.conns.gate.pass(host, time.Now()) != "" && pause(holdFor, t.gone) {
 	}
 	if t.unsent.Load() > unsentMost {
 		t.writing.Lock()   // stands in line, behind those that wait

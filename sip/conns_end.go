@@ -101,11 +101,11 @@ func (c *conns) remove(t *trackedConn) {
 	}
 }
 
-// endHost ends the connections of a host, each of whose reader notices.
+// endHost ends the connections of a stranger's host, each of whose reader notices.
 func (c *conns) endHost(host netip.Addr) {
 	host = hostOf(host)
 	for _, t := range c.all() {
-		if hostOf(t.peer.Addr()) == host {
+		if hostOf(t.peer.Addr()) == host && !t.ofTrunk() {
 			t.cut()
 		}
 	}
@@ -143,7 +143,7 @@ func (u *UA) keeps(transport string, peer netip.AddrPort) bool {
 	if _, ok := u.registrar.agentAt(transport, peer); ok {
 		return true
 	}
-	if c := u.conns.of(transport, peer); c != nil && c.made && u.known(peer.Addr()) {
+	if c := u.conns.of(transport, peer); c != nil && c.made && c.known() {
 		return true
 	}
 	return u.legs.reach(transport, peer)

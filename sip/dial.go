@@ -124,7 +124,7 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 	}
 	from, headers := t.presented(r, u.selfAt(h).Addr().String())
 	began, heard := time.Now(), false
-	l, err := u.invite(ctx, outgoing{
+	l, err := u.inviteLarge(ctx, outgoing{
 		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,
 		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
 		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within, heard: func() { heard = true },

@@ -33,6 +33,8 @@ type dialog struct {
 	Peer      netip.AddrPort `json:"peer"`
 	Ours      netip.AddrPort `json:"ours"`
 	Agent     string         `json:"agent,omitempty"`
+	// Takes, if valid, is where a connection can be opened once that from Peer is no more, which stood aside for it.
+	Takes netip.AddrPort `json:"takes,omitzero"`
 	// SIPS: the far end's first address was of sips, which holds for the dialog.
 	SIPS bool `json:"sips,omitempty"`
 	// Relayed: the phone is registered at another node, which is Peer, and on the way of all requests.
@@ -65,7 +67,7 @@ func dialogOfInvite(x *exchange, agent string) (dialog, error) {
 		CallID: req.CallID().Value(), LocalTag: x.localTag, RemoteTag: req.From().Params.GetOr("tag", ""),
 		RemoteSeq: req.CSeq().SeqNo, Target: target,
 		Local: nameAddr(req.To().DisplayName, &req.To().Address), Remote: nameAddr(req.From().DisplayName, &req.From().Address),
-		Transport: x.src.transport, Peer: x.src.addr, Ours: x.src.local, Agent: agent,
+		Transport: x.src.transport, Peer: x.src.addr, Ours: x.src.local, Agent: agent, Takes: x.src.takes,
 		SIPS: req.Recipient.Scheme == schemeSIPS,
 	}
 	d.heard(req)

@@ -32,19 +32,32 @@ type Home struct {
 	Host netip.Addr
 	// Last is when that was last.
 	Last time.Time
+	// Mark is a mark of the password that was proved, by which it is known after a restart whether the account has that still.
+	// It is of no use to whoever reads it.
+	Mark string
 }
 
 // homes remembers where accounts are at home. Nobody gets a host into it who has no password of theirs, nor more of them
 // than an account may have, so its memory is bounded by the accounts. It may be used from any goroutine.
 type homes struct {
+	key [homesKey]byte
+	// secrets tells what an account's secret is now; false: there is no such account. It takes no lock.
+	secrets func(account string) (secret, bool)
+
 	mu        sync.RWMutex
 	ofAccount map[string][]Home // the last first
+	proved    map[string]secret // what was proved there: as long as an account has homes, they are of one password
 	hosts     map[netip.Addr]time.Time
 	news      bool
 }
 
 func newHomes() *homes {
-	return &homes{ofAccount: make(map[string][]Home), hosts: make(map[netip.Addr]time.Time)}
+	h := &homes{
+		ofAccount: make(map[string][]Home), proved: make(map[string]secret), hosts: make(map[netip.Addr]time.Time),
+		secrets: func(string) (secret, bool) { return secret{}, true },
+	}
+	randomBytes(h.key[:])
+	return h
 }
 
 // known tells whether a host is any account's home.
@@ -64,14 +77,21 @@ func (h *homes) has(account string, host netip.Addr, now time.Time) bool {
 }
 
 // settles notes that an account's password was proved at a host. Of more than most hosts the one is forgotten where that
-// was longest ago.
-func (h *homes) settles(account string, host netip.Addr, most int, now time.Time) {
+// was longest ago. A password that has been changed since it was looked at proves nothing.
+func (h *homes) settles(account string, proved secret, host netip.Addr, most int, now time.Time) {
 	host = hostOf(host)
 	if !host.IsValid() {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if is, there := h.secrets(account); !there || is != proved {
+		return
+	}
+	if h.proved[account] != proved { // keep, which follows each change, has not come yet
+		h.forgetLocked(account)
+	}
+	h.proved[account] = proved
 	list := h.ofAccount[account]
 	at := slices.IndexFunc(list, func(a Home) bool { return a.Host == host })
 	if at < 0 || now.Sub(list[at].Last) >= homesStale {
@@ -105,20 +125,31 @@ func (h *homes) countLocked() {
 	}
 }
 
-// keep forgets the accounts that are no more.
-func (h *homes) keep(there func(account string) bool) {
+// keep forgets the homes of accounts that are no more, or whose password is another one: whoever had stolen the one before is
+// to be a stranger.
+func (h *homes) keep() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	before := len(h.ofAccount)
-	maps.DeleteFunc(h.ofAccount, func(account string, _ []Home) bool { return !there(account) })
-	if len(h.ofAccount) < before {
+	for account, proved := range h.proved {
+		if is, there := h.secrets(account); !there || is != proved {
+			h.forgetLocked(account)
+		}
+	}
+}
+
+// forgetLocked forgets an account's homes.
+func (h *homes) forgetLocked(account string) {
+	delete(h.proved, account)
+	if _, had := h.ofAccount[account]; had {
+		delete(h.ofAccount, account)
 		h.news = true
 		h.countLocked()
 	}
 }
 
-// restore puts in what all told, of accounts that are there; the last of each first, as long as there is room.
-func (h *homes) restore(all []Home, there func(account string) bool, now time.Time) {
+// restore puts in what all told, of accounts that are there, with the password that was proved then; the last of each first,
+// as long as there is room.
+func (h *homes) restore(all []Home, now time.Time) {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b Home) int { return b.Last.Compare(a.Last) })
 	h.mu.Lock()
@@ -130,9 +161,15 @@ func (h *homes) restore(all []Home, there func(account string) bool, now time.Ti
 		}
 		list := h.ofAccount[a.Account]
 		old := now.Sub(a.Last) >= homesFor || slices.ContainsFunc(list, func(b Home) bool { return b.Host == a.Host })
-		if old || !a.Host.IsValid() || len(list) >= homesTrunk || !there(a.Account) {
+		is, there := h.secrets(a.Account)
+		if old || !a.Host.IsValid() || len(list) >= homesTrunk || !there {
 			continue
 		}
+		if a.Mark != is.mark(h.key, a.Account) {
+			h.news = true // it need not be kept any longer
+			continue
+		}
+		h.proved[a.Account] = is
 		h.ofAccount[a.Account] = append(list, a)
 	}
 	h.countLocked()
@@ -148,8 +185,10 @@ func (h *homes) all(now time.Time) ([]Home, bool) {
 	h.news = false
 	all := []Home{}
 	for _, account := range slices.Sorted(maps.Keys(h.ofAccount)) {
+		mark := h.proved[account].mark(h.key, account)
 		for _, a := range h.ofAccount[account] {
 			if now.Sub(a.Last) < homesFor {
+				a.Mark = mark
 				all = append(all, a)
 			}
 		}

@@ -14,15 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func everybody(string) bool { return true }
-
 // TestHomes: an account is at home where its password was proved last, in so many places at most and for a month; what is
 // new of it is told once.
 func TestHomes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHomes()
 		at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
-		settle := func(account string, i int) { h.settles(account, at(i), 2, time.Now()) }
+		settle := func(account string, i int) { h.settles(account, secret{}, at(i), 2, time.Now()) }
 		settle("8001", 1)
 		settle("8002", 1)
 		settle("8001", 2)
@@ -45,15 +43,16 @@ func TestHomes(t *testing.T) {
 		settle("8002", 1)
 		_, news = h.all(time.Now())
 		require.False(t, news)
-		h.keep(func(account string) bool { return account == "8002" })
+		h.secrets = func(account string) (secret, bool) { return secret{}, account == "8002" || account == "8003" }
+		h.keep()
 		require.False(t, h.known(at(3), time.Now()))
 		require.True(t, h.known(netip.MustParseAddr("::ffff:192.0.2.1"), time.Now()))
 		time.Sleep(homesFor)
 		require.False(t, h.known(at(1), time.Now()))
 		require.False(t, h.has("8002", at(1), time.Now()))
-		h.settles("8003", netip.MustParseAddr("2001:db8::1"), 2, time.Now())
+		h.settles("8003", secret{}, netip.MustParseAddr("2001:db8::1"), 2, time.Now())
 		require.True(t, h.known(netip.MustParseAddr("2001:db8::2"), time.Now()), "of one network")
-		h.settles("8003", netip.Addr{}, 2, time.Now())
+		h.settles("8003", secret{}, netip.Addr{}, 2, time.Now())
 		require.False(t, h.known(netip.Addr{}, time.Now()), "no address at all")
 		all, _ = h.all(time.Now())
 		require.Len(t, all, 1)
@@ -66,28 +65,33 @@ func TestHomesAreRestored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
+		h := newHomes()
+		mark := func(account string) string { return secret{}.mark(h.key, account) }
 		all := []Home{
-			{"8001", at(1), now.Add(-time.Hour)},
-			{"8001", at(2), now},
-			{"8001", at(1), now},
-			{"8002", at(3), now.Add(-homesFor)},
-			{"gone", at(4), now},
-			{"8003", at(5), now.Add(time.Hour)},
-			{"8003", netip.Addr{}, now},
+			{"8001", at(1), now.Add(-time.Hour), mark("8001")},
+			{"8001", at(2), now, mark("8001")},
+			{"8001", at(1), now, mark("8001")},
+			{"8002", at(3), now.Add(-homesFor), mark("8002")},
+			{"gone", at(4), now, mark("gone")},
+			{"8003", at(5), now.Add(time.Hour), mark("8003")},
+			{"8003", netip.Addr{}, now, mark("8003")},
+			{"8004", at(6), now, ""},
+			{"8004", at(7), now, "xyz"},
 		}
 		for i := range 100 {
-			all = append(all, Home{"trunk/x", at(100 + i), now.Add(-time.Duration(i) * time.Minute)})
+			all = append(all, Home{"trunk/x", at(100 + i), now.Add(-time.Duration(i) * time.Minute), mark("trunk/x")})
 		}
-		h := newHomes()
-		h.restore(all, func(account string) bool { return account != "gone" }, now)
+		h.secrets = func(account string) (secret, bool) { return secret{}, account != "gone" }
+		h.restore(all, now)
 		known := func(i int) bool { return h.known(at(i), time.Now()) }
-		require.Equal(t, []bool{true, true, false, false, true}, []bool{known(1), known(2), known(3), known(4), known(5)})
+		require.Equal(t, []bool{true, true, false, false, true, false, false},
+			[]bool{known(1), known(2), known(3), known(4), known(5), known(6), known(7)})
 		require.Len(t, h.ofAccount["8001"], 2)
 		require.Len(t, h.ofAccount["trunk/x"], homesTrunk)
 		require.True(t, known(100))
 		time.Sleep(homesFor)
 		require.False(t, known(5))
-		h.restore([]Home{{"8009", at(9), time.Now()}}, everybody, time.Now())
+		h.restore([]Home{{"8009", at(9), time.Now(), mark("8009")}}, time.Now())
 		require.True(t, known(9))
 	})
 }
@@ -105,7 +109,7 @@ func TestHomesAreToldAgain(t *testing.T) {
 			}
 			return nil
 		}}}
-		u.sentry.guesses.homes.settles("8001", netip.MustParseAddr("192.0.2.7"), 1, time.Now())
+		u.sentry.guesses.homes.settles("8001", secret{}, netip.MustParseAddr("192.0.2.7"), 1, time.Now())
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { u.tellHomes(ctx) })
@@ -159,7 +163,8 @@ func TestNetworksHaveAShare(t *testing.T) {
 func TestPhonesComeBackAfterARestart(t *testing.T) {
 	t.Parallel()
 	told := make(chan []Home, 4)
-	before := abuseRig(t, func(o *Options) { o.OnHomes = func(all []Home) error { told <- all; return nil } })
+	key := [homesKey]byte{1}
+	before := abuseRig(t, func(o *Options) { o.HomesKey, o.OnHomes = key, func(all []Home) error { told <- all; return nil } })
 	before.from(t, 3).register(before)
 	require.NoError(t, before.Close())
 	all := next(t, told)
@@ -167,7 +172,7 @@ func TestPhonesComeBackAfterARestart(t *testing.T) {
 	require.Equal(t, []any{"8001", host(3)}, []any{all[0].Account, all[0].Host})
 
 	r := abuseRig(t, func(o *Options) {
-		o.Homes = all
+		o.Homes, o.HomesKey = all, key
 		o.Abuse.AccountFailures, o.Abuse.Failures.All = 1, 1
 	})
 	_, banned := r.sentry.bans.ban(host(3), banLogin, time.Now())

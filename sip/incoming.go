@@ -25,7 +25,7 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 	trunk := registered
 	if registered {
 		in.To = calledParty(x.req)
-		u.sentry.guesses.homes.settles(carrierSpace+t.name, x.src.addr.Addr(), homesTrunk, time.Now())
+		u.sentry.guesses.homes.settles(carrierSpace+t.name, t.reg.secret(), x.src.addr.Addr(), homesTrunk, time.Now())
 	} else if t = u.over(p, x.src, in.To); t != nil {
 		trunk = true
 	} else {

@@ -185,7 +185,7 @@ func (u *UA) heardStream(msg sipmsg.Message, t *trackedConn, peer netip.AddrPort
 		return
 	}
 	req, _ := msg.(*sipmsg.Request)
-	opens := req != nil && req.IsInvite() && u.known(peer.Addr())
+	opens := req != nil && req.IsInvite() && (u.known(peer.Addr()) || t != nil && t.known())
 	id := msg.CallID()
 	if !u.ladder.observed() && (id == nil || !u.ladder.wants([]byte(id.Value()), opens)) {
 		return

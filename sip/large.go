@@ -2,10 +2,14 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
+
+	"hotline/call"
 )
 
 const (
@@ -14,6 +18,9 @@ const (
 	largeFor = 1300
 	// largeWithin is how long a connection for a large request is waited for, in T1, before it goes by UDP.
 	largeWithin = 2
+	// deafWithin is how long, in T1, nothing may come over a connection that a large INVITE left by before it goes by UDP: whoever
+	// speaks SIP there has said 100 long since (RFC 3261 section 17.2.1).
+	deafWithin = 4
 	// noTCPFor is how long a peer is not tried again that takes no connections.
 	noTCPFor = 10 * time.Minute
 )
@@ -49,6 +56,32 @@ func (u *UA) enlarge(ctx context.Context, req *sipmsg.Request) {
 	via.Transport, via.Host, via.Port = transportTCP, self.Addr().String(), int(self.Port())
 	req.SetTransport(transportTCP)
 	req.Laddr = sipmsg.Addr{}
+}
+
+// deafWay is not nil where an INVITE left by TCP for its size alone, and tells whether nothing has come over its connection
+// since.
+func (r *ringing) deafWay() func() bool {
+	if r.o.deaf == nil || r.o.hop.transport != transportUDP || r.req.Transport() != transportTCP {
+		return nil
+	}
+	t, sent := r.ua.conns.carried(transportTCP, parsePeer(r.req.Destination())), r.began
+	return func() bool { return t == nil || !t.heardSince(sent) }
+}
+
+// inviteLarge is invite for whom a large INVITE may go to by TCP. One that only takes connections has it by UDP, as a call of
+// its own: what answers the first later is met as what answers any that was given up.
+func (u *UA) inviteLarge(ctx context.Context, o outgoing) (*leg, error) {
+	var deaf atomic.Bool
+	o.deaf = func() { deaf.Store(true) }
+	for {
+		l, err := u.invite(ctx, o)
+		failed, _ := errors.AsType[*call.RingError](err)
+		if failed == nil || failed.Code != 0 || failed.Why != call.CauseUnreachable || !deaf.Load() || ctx.Err() != nil || o.deaf == nil {
+			return l, err
+		}
+		u.outward.noteNoTCP(flowKey{transportTCP, parsePeer(o.hop.dest)}, time.Now())
+		o.deaf = nil // once
+	}
 }
 
 // mayStream tells whether requests over UDP to a peer may go over TCP: it is a trunk, and no agent's flow or node.

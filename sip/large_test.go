@@ -115,6 +115,44 @@ func TestLargeRequestWithoutTCP(t *testing.T) {
 	largeByUDP()
 }
 
+// A trunk that takes connections and says nothing over them costs no call: that goes by UDP after a while, and what answers the
+// one by TCP later is met.
+func TestLargeRequestIsSentAgain(t *testing.T) {
+	t.Parallel()
+	r, udp, l := largeRig(t)
+	out := r.outside(t.Context(), "139")
+	tcp := acceptPeer(t, l, r)
+	first := tcp.expect("INVITE sip:139", "INVITE")
+	inv := udp.expect("INVITE sip:139", "INVITE")
+	require.Greater(t, len(inv.raw), largeFor)
+	require.NotEqual(t, first.header("call-id"), inv.header("call-id"), "it is not the same INVITE twice, nor one merged")
+	udp.respond(inv, 486, "Busy Here", "x", "")
+	udp.expect("ACK", "ACK")
+	refusedFor(t, next(t, out), call.CauseBusy)
+	require.True(t, r.outward.withoutTCP(flowKey{transportTCP, parsePeer(udp.addr())}, time.Now()))
+
+	late := newPeer(t, "tcp", r.tcp())
+	late.respond(first, 200, "OK", "late", sdpGood, "Contact: <sip:gw@"+udp.addr()+">")
+	udp.expect("ACK sip:gw@", "ACK")
+	bye := udp.expect("BYE sip:gw@", "BYE")
+	require.Equal(t, first.header("call-id"), bye.header("call-id"))
+	udp.respond(bye, 200, "OK", "", "")
+}
+
+// One that speaks over its connection, and is slow with this call alone, is waited for.
+func TestLargeRequestIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	r, udp, l := largeRig(t)
+	out := r.outside(t.Context(), "139")
+	tcp := acceptPeer(t, l, r)
+	inv := tcp.expect("INVITE sip:139", "INVITE")
+	tcp.served()
+	udp.silence((deafWithin+1)*r.o.T1, "INVITE")
+	tcp.respond(inv, 486, "Busy Here", "x", "")
+	tcp.expect("ACK", "ACK")
+	refusedFor(t, next(t, out), call.CauseBusy)
+}
+
 // An agent's phone that registered over UDP is rung over UDP, whatever the size: that flow is the way to it.
 func TestLargeRequestToAgent(t *testing.T) {
 	t.Parallel()

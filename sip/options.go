@@ -54,8 +54,11 @@ type Options struct {
 	// Abuse bounds what strangers may have of us; its zero value means the defaults.
 	Abuse AbuseOptions
 	// Homes are those that OnHomes was given last, before a restart, for 30 days after each one's Last. What is no account's
-	// any more is left out.
+	// any more is left out, and what is of another password than the account has now.
 	Homes []Home
+	// HomesKey is what passwords are marked under in Homes: random, secret, the same after a restart, and kept apart from
+	// them. The zero value: one that is made up, so that the next start takes none of these homes.
+	HomesKey [32]byte
 	// OnHomes, if not nil, is given all homes when there is something new: within a minute, and when Run ends. An error, which is
 	// its own to tell of, has it called again a minute later. It is called on one goroutine.
 	OnHomes func(all []Home) error

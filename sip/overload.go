@@ -140,8 +140,12 @@ type overload struct {
 	cpu    float64 // smoothed; theirs is strangers' part of it
 	theirs float64
 	flood  int // for how many intervals more signs are held to be strangers' doing
-	lag    time.Duration
-	grave  bool // the lag is stuckLag times its limit, or requests are lost
+	// work is what others than strangers had us do in an interval, smoothed; usual is that without a flood and a bound on calls,
+	// and bounded whether there was one when the flood began.
+	work, usual float64
+	bounded     bool
+	lag         time.Duration
+	grave       bool // the lag is stuckLag times its limit, or requests are lost
 	// rate is in force above levelNormal; lowered is what it was when it was lowered last.
 	rate, lowered float64
 	least         float64 // below which rate does not go for lag
@@ -156,7 +160,7 @@ type overload struct {
 }
 
 func newOverload(o OverloadOptions) *overload {
-	c := &overload{o: o}
+	c := &overload{o: o, usual: floodLeast} // until it is known
 	c.pressed.Store(o.Rate > 0)
 	return c
 }

@@ -121,6 +121,48 @@ func TestOverloadOfStrangers(t *testing.T) {
 	require.Equal(t, levelNormal, c.level)
 }
 
+// Where the CPU is not measured a flood of strangers' hides no overload that others cause: neither one that was there before,
+// nor one that comes with more calls than usual; by their datagrams, or, over connections, by their number. Where it is
+// measured and has no limit, half of all of it is what tells.
+func TestOverloadBesideStrangersWithoutCPU(t *testing.T) {
+	t.Parallel()
+	o := OverloadOptions{Lag: usual.Lag}
+	calm := measures{took: overloadEvery, cpu: -1, known: 20}
+	late := calm
+	late.late = time.Second
+	flooded := func(m measures) measures { m.strange = 500; return m }
+	for name, c := range map[string]struct {
+		before, then, flood measures
+		calls               int // in an interval of the flood, beside one in each before it
+		want                level
+	}{
+		"as usual":             {before: calm, then: calm, flood: late, want: levelNormal},
+		"more than usual":      {before: calm, then: calm, flood: func() measures { m := late; m.known = 60; return m }(), want: levelLimited},
+		"over connections":     {before: calm, then: calm, flood: late, calls: 10, want: levelLimited},
+		"bounded before":       {before: calm, then: late, flood: late, want: levelLimited},
+		"theirs, no limit":     {before: calm, then: calm, flood: func() measures { m := late; m.cpu, m.theirs = 0.9, 0.7; return m }(), want: levelNormal},
+		"not theirs, no limit": {before: calm, then: calm, flood: func() measures { m := late; m.cpu, m.theirs = 0.9, 0.2; return m }(), want: levelLimited},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newOverload(o)
+			tick := func(m measures, times, calls int) {
+				for range times {
+					for range 1 + calls {
+						l.admit(classAgent, 0, time.Time{})
+					}
+					l.tick(m)
+				}
+			}
+			tick(c.before, 3000, 0)
+			require.Equal(t, levelNormal, l.level)
+			tick(c.then, lateRow+2, 0)
+			tick(flooded(c.flood), calmRow+10, c.calls)
+			require.Equal(t, c.want != levelNormal, l.level != levelNormal)
+		})
+	}
+}
+
 // One interval with a queue, or half a second of all the CPU, is no overload: a start, a burst, a collection of garbage.
 func TestOverloadBearsAHiccup(t *testing.T) {
 	t.Parallel()

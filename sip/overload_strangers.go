@@ -42,16 +42,43 @@ const (
 	floodRow   = 10
 )
 
+const (
+	// usualWeight is that of the newest interval in the mean of what others have us do: a minute counts.
+	usualWeight = 1.0 / 600
+	// busier is how many times as much as usual is more than usual, and busyLeast what is not, in an interval.
+	busier, busyLeast = 1.5, 5
+	// callWork is what a new call counts, where a datagram counts one: over connections it is all that is counted.
+	callWork = 5
+)
+
 // causedLocked tells whether new calls can be what the signs of an interval come from. In a flood of strangers' they are not
 // unless this process spends at least half of its CPU's limit on others, so that a hotline with little to do cannot be shut by who has
-// no business there.
+// no business there. Where the CPU is not measured they are not unless others have us do more than before the flood, or new calls
+// were bounded before it: else strangers could have us do without any bound.
 func (c *overload) causedLocked(m measures) bool {
 	if m.cpu >= 0 {
 		c.theirs += cpuWeight * (m.theirs - c.theirs)
 	}
+	work := float64(m.known + callWork*(c.admitted+c.denied))
+	c.work += cpuWeight * (work - c.work)
+	began := c.flood == 0
 	c.flood = max(0, c.flood-1)
 	if m.strange > m.known && (m.strange >= floodLeast || m.theirs >= floodShare) {
-		c.flood = floodRow
+		if c.flood = floodRow; began {
+			c.bounded = c.level != levelNormal
+		}
 	}
-	return c.flood == 0 || c.o.CPU > 0 && c.cpu-c.theirs > c.o.CPU/2
+	switch {
+	case c.flood == 0:
+		if c.level == levelNormal {
+			c.usual += usualWeight * (work - c.usual)
+		}
+		return true
+	case m.cpu < 0:
+		return c.bounded || c.work > max(busyLeast, busier*c.usual)
+	case c.o.CPU > 0:
+		return c.cpu-c.theirs > c.o.CPU/2
+	default: // no limit is as if all might be used
+		return c.cpu-c.theirs > 0.5
+	}
 }

@@ -69,16 +69,23 @@ func (u *UA) newPlan(s Settings, before *plan) (*plan, error) {
 
 // hasAccount tells whether tries of a name are an account's: an agent's, or a trunk's (see Home).
 func (u *UA) hasAccount(name string) bool {
+	_, there := u.secretOfAccount(name)
+	return there
+}
+
+// secretOfAccount is what an account proves, if there is one of that name. It takes no lock.
+func (u *UA) secretOfAccount(name string) (secret, bool) {
 	p := u.plan()
 	if user, ok := strings.CutPrefix(name, loginSpace); ok && p.logins != nil && p.logins.byUser[user] != nil {
-		return true
+		return p.logins.accounts.account(user).secret, true
 	}
 	if trunk, ok := strings.CutPrefix(name, carrierSpace); ok {
 		if t := p.byName(trunk); t != nil && t.reg != nil {
-			return true
+			return t.reg.secret(), true
 		}
 	}
-	return u.registrar.account(name).id != ""
+	a := u.registrar.account(name)
+	return a.secret, a.id != ""
 }
 
 // firstPlan puts in force what the options say. Errors: those of New for trunks, rules and logins.

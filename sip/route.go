@@ -50,6 +50,10 @@ func (u *UA) anyHopOf(d *dialog) (hop, error) {
 		}
 		return h, nil
 	}
+	if d.Takes.IsValid() && !u.conns.alive(d.Transport, d.Peer) {
+		d.Peer, d.Takes = d.Takes, netip.AddrPort{}
+		h = d.hop()
+	}
 	if isWebSocket(d.Transport) || reliable(d.Transport) && u.conns.alive(d.Transport, d.Peer) {
 		return h, nil
 	}

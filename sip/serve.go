@@ -173,8 +173,12 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	if a != nil {
 		x.src.transport = a.transport
 	}
-	if c := u.conns.of(x.src.transport, x.src.addr); c != nil && c.made {
-		x.src.local = c.ours // a port of the connection's own is nowhere to call us at
+	if c := u.conns.of(x.src.transport, x.src.addr); c != nil {
+		x.src.takes = c.takes
+		if c.made {
+			x.stranger = !c.known()
+			x.src.local = c.ours // a port of the connection's own is nowhere to call us at
+		}
 	}
 	if to := req.To(); to != nil {
 		x.localTag = to.Params.GetOr("tag", "")

@@ -61,6 +61,7 @@ type source struct {
 	transport string         // one of those above
 	addr      netip.AddrPort // the peer
 	local     netip.AddrPort // our end: the UDP socket's address, or the connection's own
+	takes     netip.AddrPort // where the peer takes connections, if its own stands aside
 }
 
 // sourceOf reads a received request's source; local is the address of the connection it came in on.

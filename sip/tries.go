@@ -116,12 +116,12 @@ func giveBack(took []measure) {
 	}
 }
 
-// keep forgets the accounts that are no more.
+// keep forgets the accounts that are no more, and the homes of those whose password is another one.
 func (g *guesses) keep(there func(account string) bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	maps.DeleteFunc(g.accounts, func(account string, _ *accountTries) bool { return !there(account) })
-	g.homes.keep(there)
+	g.homes.keep()
 }
 
 func (g *guesses) rule(r tryRules) {
@@ -147,6 +147,7 @@ var silence = &sipmsg.Response{}
 type try struct {
 	r        *registrar
 	user     string
+	secret   secret // of the account, before it is judged: see homes.settles
 	src      source
 	proven   bool // the source is where the request says
 	aged     bool // it was, some time ago
@@ -157,7 +158,7 @@ type try struct {
 
 // tries is what a request with credentials is.
 func (r *registrar) tries(req *sipmsg.Request, c *digest.Credentials) *try {
-	t := &try{r: r, user: c.Username, src: servedFrom(req)}
+	t := &try{r: r, user: c.Username, src: servedFrom(req), secret: r.account(c.Username).secret}
 	if r.o.sentry == nil {
 		t.exempt = true
 		return t
@@ -201,7 +202,7 @@ func (t *try) right(good bool) {
 		t.undo()
 	}
 	if good && t.r.o.sentry != nil && t.proven {
-		t.r.o.sentry.guesses.homes.settles(t.account(), t.src.addr.Addr(), t.r.o.homes, time.Now())
+		t.r.o.sentry.guesses.homes.settles(t.account(), t.secret, t.src.addr.Addr(), t.r.o.homes, time.Now())
 	}
 }
 

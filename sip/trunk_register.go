@@ -117,6 +117,9 @@ func contactUser(name string, o TrunkRegister) string {
 	return "t" + hex.EncodeToString(h.Sum(nil)[:length])
 }
 
+// secret is what a call to our Contact proves.
+func (g *registration) secret() secret { return secretOf(g.user) }
+
 // snapshot is the state as it is at an instant: a binding whose time is over is none.
 func (g *registration) snapshot(at time.Time) registrationState {
 	g.mu.Lock()

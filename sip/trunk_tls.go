@@ -233,6 +233,11 @@ func (u *UA) secures(ctx context.Context, to aim, h hop) error {
 		return nil
 	}
 	key := flowKey{h.transport, parsePeer(h.dest)}
+	if c := u.conns.carried(key.transport, key.source); c != nil && !c.made {
+		if err := c.makesWay(ctx); err != nil {
+			return err
+		}
+	}
 	if err := u.outward.connect(ctx, key, to, to.host); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"net/netip"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+	"golang.org/x/sys/unix"
 )
 
 // authority signs certificates.
@@ -109,7 +112,7 @@ func newTLSCarrier(t *testing.T, shows tls.Certificate, clients *x509.CertPool) 
 	if clients != nil {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	var lc net.ListenConfig
+	lc := net.ListenConfig{Control: sharePort}
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	_, c.port, err = net.SplitHostPort(l.Addr().String())
@@ -139,6 +142,25 @@ func newTLSCarrier(t *testing.T, shows tls.Certificate, clients *x509.CertPool) 
 		}
 	})
 	return c
+}
+
+// sharePort lets a port that is listened on be connected from, as Kamailio does with tcp_reuse_port.
+func sharePort(_, _ string, c syscall.RawConn) error {
+	var set error
+	err := c.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+	return errors.Join(err, set)
+}
+
+// dials is a connection that the carrier makes, from the port at which it takes others.
+func (c *tlsCarrier) dials(r *rig) *peer {
+	c.t.Helper()
+	from, err := net.ResolveTCPAddr("tcp", "127.0.0.1:"+c.port)
+	require.NoError(c.t, err)
+	d := tls.Dialer{NetDialer: &net.Dialer{LocalAddr: from, Control: sharePort, Timeout: testWait}, Config: clientTLS()}
+	conn, err := d.DialContext(c.t.Context(), "tcp", r.tls().String())
+	require.NoError(c.t, err)
+	c.t.Cleanup(func() { _ = conn.(*tls.Conn).NetConn().Close() })
+	return &peer{t: c.t, conn: conn, in: bufio.NewReader(conn), to: r.tls(), over: transportTLS}
 }
 
 // next is the next connection, as a peer.

@@ -134,7 +134,7 @@ func New(o Options) (*UA, error) {
 	u.legs.gone = u.legGone
 	u.conns = &conns{
 		l: o.limits.with(o.Abuse), open: make(map[flowKey]*trackedConn), hosts: make(map[netip.Addr]int),
-		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps,
+		known: func(host netip.Addr) bool { return u.known(host) }, kept: u.keeps, takes: u.takesTLS, toTrunk: u.toTrunk,
 		onClose: u.connClosed, dropped: m.drop, failed: u.socketFailed, ladder: u.ladder,
 		refused: u.refuse, gate: newGate(o.limits.with(o.Abuse)), relayed: u.relayed, guards: u.guards,
 		contain: u.contain, sentry: u.sentry,
@@ -163,7 +163,12 @@ func New(o Options) (*UA, error) {
 // openRegistrar makes the registrar, and begins with the homes of before.
 func (u *UA) openRegistrar(o registrarOptions) {
 	u.registrar = newRegistrar(o)
-	u.sentry.guesses.homes.restore(u.o.Homes, u.hasAccount, time.Now())
+	homes := u.sentry.guesses.homes
+	homes.secrets = u.secretOfAccount
+	if u.o.HomesKey != [homesKey]byte{} {
+		homes.key = u.o.HomesKey
+	}
+	homes.restore(u.o.Homes, time.Now())
 }
 
 // registrarOptions are those of the options that are the registrar's, and what it asks of the rest.

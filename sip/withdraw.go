@@ -54,6 +54,21 @@ func (r *ringing) takeBack(why call.Cause) error {
 
 // silence is when a ring is given up that nothing has answered; nil for never.
 func (r *ringing) silence() (at <-chan time.Time, stop func()) {
+	if deaf := r.deafWay(); deaf != nil {
+		const both = 2
+		given := make(chan time.Time, both)
+		early := time.AfterFunc(deafWithin*r.ua.o.T1, func() {
+			if deaf() {
+				r.o.deaf()
+				given <- time.Now()
+			}
+		})
+		if r.o.within <= 0 {
+			return given, func() { early.Stop() }
+		}
+		late := time.AfterFunc(r.o.within, func() { given <- time.Now() })
+		return given, func() { early.Stop(); late.Stop() }
+	}
 	if r.o.within <= 0 {
 		return nil, func() {}
 	}

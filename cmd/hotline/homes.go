@@ -24,12 +24,14 @@ type home struct {
 	Account string     `json:"account"`
 	Host    netip.Addr `json:"host"`
 	Last    time.Time  `json:"last"`
+	Mark    string     `json:"mark"`
 }
 
 // keepHomes has the user agent begin with the homes that are kept, and keeps those that it tells. What cannot be read or
 // written is a warning: calls do not need it. It is tried again each minute, and said once until it has gone well.
 func (a *app) keepHomes(o *sip.Options) {
 	path := filepath.Join(a.cfg.Data, homesFile)
+	o.HomesKey = a.homesKey()
 	var err error
 	if o.Homes, err = readHomes(path); err != nil {
 		a.log.Warn("phones and trunks are strangers until they prove their passwords: what is known of them cannot be read",
