@@ -10,8 +10,8 @@ import (
 // OverloadOptions say from which load on new calls are refused by class, whatever places are free. What is measured is
 // compared with them ten times a second. The zero value: load refuses nobody.
 type OverloadOptions struct {
-	// Lag is how long requests may wait, from being read to their handler: more, for most of them and for a while, is a
-	// standing queue. 0: not looked at.
+	// Lag is how long requests may wait for their handler, from their arrival at the socket (where the system tells: Linux, of UDP;
+	// else from being read): more, for most of them and for a while, is a standing queue. 0: not looked at.
 	Lag time.Duration
 	// CPU is the share, above 0 to 1, of Options.Cores that the process may use. 0: not looked at.
 	CPU float64
@@ -195,9 +195,9 @@ func (c *overload) admit(k class, waited time.Duration, now time.Time) admission
 	return v
 }
 
-// turns tells whether a new call that has just arrived is refused, and counts it then; one that is not is asked about once more by
-// admit. Only of the classes below agents.
-func (c *overload) turns(k class, now time.Time) bool {
+// turns tells whether a new call that has just been read, after it waited so long, is refused, and counts it then; one that is
+// not is asked about once more by admit. Only of the classes below agents.
+func (c *overload) turns(k class, waited time.Duration, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	rate := c.rateLocked()
@@ -205,7 +205,7 @@ func (c *overload) turns(k class, now time.Time) bool {
 		return false
 	}
 	burst, short := burstOf(rate), rate*shortShare
-	if c.level != levelSaturated && c.calls.room(rate, burst, left(k, burst), now) ||
+	if c.level != levelSaturated && !c.overdueLocked(waited) && c.calls.room(rate, burst, left(k, burst), now) ||
 		k == classMenu && c.shorts.room(short, burstOf(short), 0, now) {
 		return false
 	}
@@ -233,15 +233,19 @@ func (c *overload) admitLocked(k class, waited time.Duration, now time.Time) adm
 	case math.IsInf(rate, 1):
 		return admitted
 	}
-	overdue := c.level != levelNormal && c.rate > c.least && c.o.Lag > 0 && waited > c.o.Lag // below, all may be
 	switch {
-	case c.level != levelSaturated && !overdue && c.calls.take(rate, burst, left(k, burst), now):
+	case c.level != levelSaturated && !c.overdueLocked(waited) && c.calls.take(rate, burst, left(k, burst), now):
 		return admitted
 	case k == classMenu && c.shorts.take(rate*shortShare, burstOf(rate*shortShare), 0, now):
 		return admitShort
 	default:
 		return admitNot
 	}
+}
+
+// overdueLocked tells whether a new call has waited for too long to be let in. At the least rate all may have.
+func (c *overload) overdueLocked(waited time.Duration) bool {
+	return c.level != levelNormal && c.rate > c.least && c.o.Lag > 0 && waited > c.o.Lag
 }
 
 // rateLocked is the bound in force, in calls a second; +Inf: there is none.

@@ -152,6 +152,9 @@ func TestOverloadRefusesWhoHasWaited(t *testing.T) {
 	require.Equal(t, levelLimited, c.level)
 	require.Equal(t, admitted, c.admit(classRest, usual.Lag, time.Now()))
 	require.Equal(t, admitNot, c.admit(classRest, usual.Lag+1, time.Now()))
+	require.False(t, c.turns(classRest, usual.Lag, time.Now()))
+	require.True(t, c.turns(classRest, usual.Lag+1, time.Now()), "nor at the first look")
+	require.False(t, c.turns(classMenu, usual.Lag+1, time.Now()), "there is room to be asked")
 	require.Equal(t, admitShort, c.admit(classMenu, usual.Lag+1, time.Now()))
 	for _, k := range []class{classAgent, classAlarm} {
 		require.Equal(t, admitted, c.admit(k, time.Second, time.Now()))
