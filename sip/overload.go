@@ -82,7 +82,7 @@ const (
 	fastStep, slowStep    = 1.08, 1.01
 	near                  = 0.9
 	// refusing is the share of the CPU above its limit that refusals may take: it is not held against those let in.
-	refusing = 0.8
+	refusing = 0.7
 	// shortShare is how many short menus are spoken for each call that the rate lets in.
 	shortShare = 0.1
 )
@@ -153,6 +153,7 @@ type overload struct {
 	waits            time.Duration // the sum of all
 	served, overdue  int           // requests, and those of them that had waited for more than Lag
 	admitted, denied int           // new calls; denied are those not let in, or to the short menu
+	asked            int           // those let in to the short menu
 }
 
 func newOverload(o OverloadOptions) *overload {
@@ -187,9 +188,13 @@ func (c *overload) admit(k class, waited time.Duration, now time.Time) admission
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := c.admitLocked(k, waited, now)
-	if v == admitted {
+	switch v {
+	case admitted:
 		c.admitted++
-	} else {
+	case admitShort:
+		c.asked++
+		c.denied++
+	default:
 		c.denied++
 	}
 	return v
@@ -245,7 +250,7 @@ func (c *overload) admitLocked(k class, waited time.Duration, now time.Time) adm
 
 // overdueLocked tells whether a new call has waited for too long to be let in. At the least rate all may have.
 func (c *overload) overdueLocked(waited time.Duration) bool {
-	return c.level != levelNormal && c.rate > c.least && c.o.Lag > 0 && waited > c.o.Lag
+	return c.level != levelNormal && c.o.Lag > 0 && waited > c.o.Lag && (c.rate > c.least || c.oursLocked())
 }
 
 // rateLocked is the bound in force, in calls a second; +Inf: there is none.
@@ -299,7 +304,7 @@ func (c *overload) tick(m measures) (before, now load) {
 		c.followLocked()
 	}
 	c.pressed.Store(c.o.Rate > 0 || c.level != levelNormal)
-	c.waits, c.served, c.overdue, c.admitted, c.denied = 0, 0, 0, 0, 0
+	c.waits, c.served, c.overdue, c.admitted, c.denied, c.asked = 0, 0, 0, 0, 0, 0
 	return before, c.foundLocked()
 }
 
@@ -330,13 +335,19 @@ func (c *overload) judgeLocked(m measures) {
 	row(&c.signs.eased, !stuck)
 }
 
-// cpuLimitLocked is the share of the CPU that may be used, with what refusing takes in this interval.
+// cpuLimitLocked is the share of the CPU that may be used, with what refusing takes in this interval: up to all that it may, by
+// the share of those refused, and what short menus take, each of which may cost as much as a call.
 func (c *overload) cpuLimitLocked() float64 {
 	if c.denied == 0 {
 		return c.o.CPU
 	}
-	return c.o.CPU + (1-c.o.CPU)*refusing*float64(c.denied)/float64(c.denied+c.admitted)
+	spare := (1 - c.o.CPU) * refusing
+	asked := c.o.CPU * float64(c.asked) / float64(max(1, c.asked+c.admitted))
+	return c.o.CPU + min(spare, spare*float64(c.denied)/float64(c.denied+c.admitted)+asked)
 }
+
+// oursLocked tells whether this process uses so much of the CPU that to let fewer in helps, however late the machine runs it.
+func (c *overload) oursLocked() bool { return c.o.CPU > 0 && c.cpu > c.o.CPU/2 }
 
 // followLocked moves the rate: down with too much load; up, where it kept somebody out, without.
 func (c *overload) followLocked() {
@@ -344,7 +355,7 @@ func (c *overload) followLocked() {
 	switch {
 	case late && c.rate > c.least:
 		c.rate = max(c.least, lateStep*c.rate)
-	case late && c.grave:
+	case late && (c.grave || c.oursLocked()):
 		c.least = max(leastRate, leastFades*c.least)
 		c.rate = min(c.rate, c.least)
 	}

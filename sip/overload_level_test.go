@@ -248,6 +248,35 @@ func TestOverloadOnAStarvedMachine(t *testing.T) {
 	})
 }
 
+// Half of what was let in before is the floor for lag only where the machine is what makes it late. Calls that came at once have
+// not cost yet what they will: where the process itself uses the CPU, fewer of them help, and none waits.
+func TestOverloadLagOfOurOwn(t *testing.T) {
+	t.Parallel()
+	for cpu, ours := range map[float64]bool{0.3: false, 0.6: true} {
+		c := newOverload(usual)
+		for range 20 {
+			for range 20 {
+				c.admit(classRest, 0, time.Now())
+			}
+			ticks(c, 1, cpu, 0)
+		}
+		ticks(c, lateRow, cpu, 2*usual.Lag)
+		require.Equal(t, levelLimited, c.level)
+		floor := c.least
+		require.Greater(t, floor, 10*leastRate)
+		ticks(c, 100, cpu, 2*usual.Lag)
+		require.Equal(t, levelLimited, c.level)
+		if !ours {
+			require.InDelta(t, floor, c.found().Rate, 0.01)
+			require.Equal(t, admitted, c.admit(classRest, 2*usual.Lag, time.Now()), "all may be late")
+			continue
+		}
+		require.Less(t, c.found().Rate, floor/2)
+		require.Equal(t, admitNot, c.admit(classRest, 2*usual.Lag, time.Now()))
+		require.Equal(t, admitted, c.admit(classRest, 0, time.Now()))
+	}
+}
+
 // Limits that are taken away are gone at once.
 func TestOverloadIsSetAnew(t *testing.T) {
 	t.Parallel()
