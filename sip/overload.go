@@ -188,14 +188,13 @@ func (c *overload) admit(k class, waited time.Duration, now time.Time) admission
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := c.admitLocked(k, waited, now)
-	switch v {
-	case admitted:
+	if v == admitted {
 		c.admitted++
-	case admitShort:
+		return v
+	}
+	c.denied++
+	if v == admitShort {
 		c.asked++
-		c.denied++
-	default:
-		c.denied++
 	}
 	return v
 }
