@@ -14,6 +14,8 @@ import (
 type arrival struct {
 	sipmsg.Header // for the methods that sipgo keeps to itself
 	at            time.Time
+	// queued is how long it had waited in its socket by then, of a datagram; see UA.queued.
+	queued time.Duration
 	// tag is the one that our responses to a request outside any dialog bear, see UA.tagFor; else empty.
 	tag string
 	// transport is what it came by, as in source: sipgo knows of what carried it only.
@@ -38,6 +40,15 @@ func arrivalOf(msg withHeaders) *arrival {
 		}
 	}
 	return nil
+}
+
+// cameAt is when a message came to us, read or not; now for one that was not read from a socket of ours. It is for measuring the
+// load alone.
+func cameAt(msg withHeaders) time.Time {
+	if a := arrivalOf(msg); a != nil {
+		return a.at.Add(-a.queued)
+	}
+	return time.Now()
 }
 
 // arrivedAt is when a message was read; now for one that was not read from a socket of ours.

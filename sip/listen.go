@@ -30,8 +30,8 @@ func (l *listener) close() error {
 	return l.stream.Close()
 }
 
-// enlarge enlarges the buffer of a listener's UDP socket, as far as it may be.
-func (l *listener) enlarge() error {
+// prepare enlarges the buffer of a listener's UDP socket, as far as it may be, and has it tell when datagrams came.
+func (l *listener) prepare() error {
 	conn, ok := l.packet.(syscall.Conn)
 	if !ok {
 		return nil
@@ -40,6 +40,7 @@ func (l *listener) enlarge() error {
 	if err != nil {
 		return err
 	}
+	timestamps(raw)
 	return enlarge(raw)
 }
 
@@ -96,7 +97,7 @@ func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 			return nil, err
 		}
 		l.transport, l.packet, addr = transportUDP, p, p.LocalAddr()
-		if err := l.enlarge(); err != nil {
+		if err := l.prepare(); err != nil {
 			return nil, errors.Join(err, l.close())
 		}
 	case networkTCP, networkTLS, networkWS, networkWSS:

@@ -10,8 +10,8 @@ import (
 // OverloadOptions say from which load on new calls are refused by class, whatever places are free. What is measured is
 // compared with them ten times a second. The zero value: load refuses nobody.
 type OverloadOptions struct {
-	// Lag is how long requests may wait, from being read to their handler: more, for most of them and for a while, is a
-	// standing queue. 0: not looked at.
+	// Lag is how long requests may wait for their handler, from their arrival at the socket (where the system tells: Linux, of UDP;
+	// else from being read): more, for most of them and for a while, is a standing queue. 0: not looked at.
 	Lag time.Duration
 	// CPU is the share, above 0 to 1, of Options.Cores that the process may use. 0: not looked at.
 	CPU float64
@@ -82,7 +82,7 @@ const (
 	fastStep, slowStep    = 1.08, 1.01
 	near                  = 0.9
 	// refusing is the share of the CPU above its limit that refusals may take: it is not held against those let in.
-	refusing = 0.8
+	refusing = 0.7
 	// shortShare is how many short menus are spoken for each call that the rate lets in.
 	shortShare = 0.1
 )
@@ -157,6 +157,7 @@ type overload struct {
 	waits            time.Duration // the sum of all
 	served, overdue  int           // requests, and those of them that had waited for more than Lag
 	admitted, denied int           // new calls; denied are those not let in, or to the short menu
+	asked            int           // those let in to the short menu
 }
 
 func newOverload(o OverloadOptions) *overload {
@@ -193,15 +194,18 @@ func (c *overload) admit(k class, waited time.Duration, now time.Time) admission
 	v := c.admitLocked(k, waited, now)
 	if v == admitted {
 		c.admitted++
-	} else {
-		c.denied++
+		return v
+	}
+	c.denied++
+	if v == admitShort {
+		c.asked++
 	}
 	return v
 }
 
-// turns tells whether a new call that has just arrived is refused, and counts it then; one that is not is asked about once more by
-// admit. Only of the classes below agents.
-func (c *overload) turns(k class, now time.Time) bool {
+// turns tells whether a new call that has just been read, after it waited so long, is refused, and counts it then; one that is
+// not is asked about once more by admit. Only of the classes below agents.
+func (c *overload) turns(k class, waited time.Duration, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	rate := c.rateLocked()
@@ -209,7 +213,7 @@ func (c *overload) turns(k class, now time.Time) bool {
 		return false
 	}
 	burst, short := burstOf(rate), rate*shortShare
-	if c.level != levelSaturated && c.calls.room(rate, burst, left(k, burst), now) ||
+	if c.level != levelSaturated && !c.overdueLocked(waited) && c.calls.room(rate, burst, left(k, burst), now) ||
 		k == classMenu && c.shorts.room(short, burstOf(short), 0, now) {
 		return false
 	}
@@ -237,15 +241,19 @@ func (c *overload) admitLocked(k class, waited time.Duration, now time.Time) adm
 	case math.IsInf(rate, 1):
 		return admitted
 	}
-	overdue := c.level != levelNormal && c.rate > c.least && c.o.Lag > 0 && waited > c.o.Lag // below, all may be
 	switch {
-	case c.level != levelSaturated && !overdue && c.calls.take(rate, burst, left(k, burst), now):
+	case c.level != levelSaturated && !c.overdueLocked(waited) && c.calls.take(rate, burst, left(k, burst), now):
 		return admitted
 	case k == classMenu && c.shorts.take(rate*shortShare, burstOf(rate*shortShare), 0, now):
 		return admitShort
 	default:
 		return admitNot
 	}
+}
+
+// overdueLocked tells whether a new call has waited for too long to be let in. At the least rate all may have.
+func (c *overload) overdueLocked(waited time.Duration) bool {
+	return c.level != levelNormal && c.o.Lag > 0 && waited > c.o.Lag && (c.rate > c.least || c.oursLocked())
 }
 
 // rateLocked is the bound in force, in calls a second; +Inf: there is none.
@@ -299,7 +307,7 @@ func (c *overload) tick(m measures) (before, now load) {
 		c.followLocked()
 	}
 	c.pressed.Store(c.o.Rate > 0 || c.level != levelNormal)
-	c.waits, c.served, c.overdue, c.admitted, c.denied = 0, 0, 0, 0, 0
+	c.waits, c.served, c.overdue, c.admitted, c.denied, c.asked = 0, 0, 0, 0, 0, 0
 	return before, c.foundLocked()
 }
 
@@ -330,13 +338,19 @@ func (c *overload) judgeLocked(m measures) {
 	row(&c.signs.eased, !stuck)
 }
 
-// cpuLimitLocked is the share of the CPU that may be used, with what refusing takes in this interval.
+// cpuLimitLocked is the share of the CPU that may be used, with what refusing takes in this interval: up to all that it may, by
+// the share of those refused, and what short menus take, each of which may cost as much as a call.
 func (c *overload) cpuLimitLocked() float64 {
 	if c.denied == 0 {
 		return c.o.CPU
 	}
-	return c.o.CPU + (1-c.o.CPU)*refusing*float64(c.denied)/float64(c.denied+c.admitted)
+	spare := (1 - c.o.CPU) * refusing
+	asked := c.o.CPU * float64(c.asked) / float64(max(1, c.asked+c.admitted))
+	return c.o.CPU + min(spare, spare*float64(c.denied)/float64(c.denied+c.admitted)+asked)
 }
+
+// oursLocked tells whether this process uses so much of the CPU that to let fewer in helps, however late the machine runs it.
+func (c *overload) oursLocked() bool { return c.o.CPU > 0 && c.cpu > c.o.CPU/2 }
 
 // followLocked moves the rate: down with too much load; up, where it kept somebody out, without.
 func (c *overload) followLocked() {
@@ -344,7 +358,7 @@ func (c *overload) followLocked() {
 	switch {
 	case late && c.rate > c.least:
 		c.rate = max(c.least, lateStep*c.rate)
-	case late && c.grave:
+	case late && (c.grave || c.oursLocked()):
 		c.least = max(leastRate, leastFades*c.least)
 		c.rate = min(c.rate, c.least)
 	}

@@ -82,7 +82,7 @@ func (u *UA) turnsInvite(o *outline, src netip.AddrPort, now time.Time) bool {
 	}
 	k, ok := u.turnable(o, src)
 	if !again {
-		before = firstLook{key: key, at: now, turned: ok && u.load.turns(k, now)}
+		before = firstLook{key: key, at: now, turned: ok && u.load.turns(k, time.Duration(u.queued.Load()), now)}
 		u.looks.add(before)
 		if before.turned {
 			u.metrics.admission(k, admitNot)

@@ -194,6 +194,9 @@ func TestOverloadRefusesWhoHasWaited(t *testing.T) {
 	require.Equal(t, levelLimited, c.level)
 	require.Equal(t, admitted, c.admit(classRest, usual.Lag, time.Now()))
 	require.Equal(t, admitNot, c.admit(classRest, usual.Lag+1, time.Now()))
+	require.False(t, c.turns(classRest, usual.Lag, time.Now()))
+	require.True(t, c.turns(classRest, usual.Lag+1, time.Now()), "nor at the first look")
+	require.False(t, c.turns(classMenu, usual.Lag+1, time.Now()), "there is room to be asked")
 	require.Equal(t, admitShort, c.admit(classMenu, usual.Lag+1, time.Now()))
 	for _, k := range []class{classAgent, classAlarm} {
 		require.Equal(t, admitted, c.admit(k, time.Second, time.Now()))
@@ -285,6 +288,35 @@ func TestOverloadOnAStarvedMachine(t *testing.T) {
 		require.Equal(t, s.offered[classAgent], s.by[classAgent])
 		require.Less(t, s.quantile(0.99), time.Second)
 	})
+}
+
+// Half of what was let in before is the floor for lag only where the machine is what makes it late. Calls that came at once have
+// not cost yet what they will: where the process itself uses the CPU, fewer of them help, and none waits.
+func TestOverloadLagOfOurOwn(t *testing.T) {
+	t.Parallel()
+	for cpu, ours := range map[float64]bool{0.3: false, 0.6: true} {
+		c := newOverload(usual)
+		for range 20 {
+			for range 20 {
+				c.admit(classRest, 0, time.Now())
+			}
+			ticks(c, 1, cpu, 0)
+		}
+		ticks(c, lateRow, cpu, 2*usual.Lag)
+		require.Equal(t, levelLimited, c.level)
+		floor := c.least
+		require.Greater(t, floor, 10*leastRate)
+		ticks(c, 100, cpu, 2*usual.Lag)
+		require.Equal(t, levelLimited, c.level)
+		if !ours {
+			require.InDelta(t, floor, c.found().Rate, 0.01)
+			require.Equal(t, admitted, c.admit(classRest, 2*usual.Lag, time.Now()), "all may be late")
+			continue
+		}
+		require.Less(t, c.found().Rate, floor/2)
+		require.Equal(t, admitNot, c.admit(classRest, 2*usual.Lag, time.Now()))
+		require.Equal(t, admitted, c.admit(classRest, 0, time.Now()))
+	}
 }
 
 // Limits that are taken away are gone at once.

@@ -23,7 +23,7 @@ func newLoadMetrics() (admissions *prometheus.CounterVec, waits prometheus.Histo
 	}
 	waits = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: metricPrefix, Subsystem: metricOverload, Name: "wait_seconds",
-		Help:    "How long requests waited, from being read to their handler.",
+		Help:    "How long requests waited, from their arrival at the socket (Linux, UDP; else from being read) to their handler.",
 		Buckets: []float64{.0001, .001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 	})
 	return admissions, waits

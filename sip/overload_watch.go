@@ -97,7 +97,7 @@ var overloads = [classes]int{
 
 // letIn finds a place for a call among those that are in, and holds it against the load. It returns what gives the place
 // back, and whether the caller is but to be asked for an alarm; the status of a refusal, where that is not 0.
-func (u *UA) letIn(in *call.Incoming, received time.Time) (free func(), shed bool, refused int) {
+func (u *UA) letIn(in *call.Incoming, came time.Time) (free func(), shed bool, refused int) {
 	k := u.calls.classOf(in.At, in.Agent != "")
 	free, shed, ok := u.occupy(in)
 	if !ok {
@@ -105,7 +105,7 @@ func (u *UA) letIn(in *call.Incoming, received time.Time) (free func(), shed boo
 		return nil, false, overloads[k]
 	}
 	now := time.Now()
-	v := u.load.admit(k, now.Sub(received), now)
+	v := u.load.admit(k, now.Sub(came), now)
 	if v == admitNot {
 		free()
 		u.metrics.admission(k, v)

@@ -129,8 +129,8 @@ func (u *UA) refuse(o *outline, write func(answer []byte) (why string)) {
 }
 
 // ofDestination are the system's errors that speak of where a datagram was to go. Its sender chooses that, so none of them says that
-// our socket fails: no route, an address of many, a rule of the firewall, something too large for the way. EINVAL is not among
-// them: port 0 has been sorted out, and what is left of it is that the socket's own address is gone.
+// our socket fails: no route, an address of many, a rule of the firewall, something too large for the way. Where none of our peers can be
+// reached any more, our own address being gone (ENETUNREACH too), trunks and phones that are down tell.
 var ofDestination = []error{
 	syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EACCES, syscall.EPERM, syscall.ECONNREFUSED, syscall.EMSGSIZE,
 }

@@ -45,7 +45,7 @@ func (u *unsendable) WriteTo(b []byte, to net.Addr) (int, error) {
 }
 
 // TestNoPortToAnswer: a stranger's datagram that has no port to be answered at, by its Via or by its source, is dropped, and nothing is
-// written for it: the system would say EINVAL, as it does of a socket that is broken.
+// written for it: the system would say EINVAL.
 func TestNoPortToAnswer(t *testing.T) {
 	t.Parallel()
 	out := &unsendable{}

@@ -74,6 +74,9 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	}
 	noted := stamp(msg)
 	noted.transport = transport
+	if !reliable(transport) {
+		noted.queued = time.Duration(u.queued.Load())
+	}
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
 		if res, ok := msg.(*sipmsg.Response); ok {
@@ -157,7 +160,7 @@ func (u *UA) serve(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	}
 	defer u.tasks.leave()
 	if a := arrivalOf(req); a != nil {
-		u.waited(time.Since(a.at))
+		u.waited(time.Since(a.at) + a.queued)
 	}
 	switch {
 	case req.IsInvite():

@@ -57,6 +57,9 @@ type UA struct {
 
 	unread  atomic.Int32  // UDP listeners that are not read yet
 	reading chan struct{} // closed when there are none; what is sent before would leave by another socket
+	// queued is how long, in ns, the datagram read last had waited in its socket. Where several sockets are read it may have been
+	// in another: it is for the load alone.
+	queued atomic.Int64
 
 	ringEvery time.Duration // from one 180 to the next, before an answer
 

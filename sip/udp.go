@@ -37,6 +37,7 @@ type udpTurn struct {
 	next func() // begins the next turn
 	// begun is called when it is read for the first time; nil after that.
 	begun func()
+	told  [queuedRoom]byte // what the kernel tells of a datagram
 }
 
 // ReadFrom returns the next datagram that may be a message for us. It fails with net.ErrClosed only, at the end of the
@@ -87,7 +88,9 @@ func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
 // The source is not valid where it cannot be read.
 func (s *udpTurn) read(p []byte) (n int, src netip.AddrPort, err error) {
 	if udp, ok := s.PacketConn.(*net.UDPConn); ok {
-		n, src, err = udp.ReadFromUDPAddrPort(p)
+		var queued time.Duration
+		n, src, queued, err = readDatagram(udp, p, s.told[:])
+		s.ua.queued.Store(int64(queued))
 		return n, unmap(src), err
 	}
 	n, from, err := s.PacketConn.ReadFrom(p)

@@ -15,7 +15,7 @@ import (
 // answered, whatever they hear: the longer that is, the less a refusal costs beside a call; people's last for minutes. Beside
 // them are alarms, which agents answer.
 type benchOverloadCmd struct {
-	Loads  []float64     `help:"Offered load, in times the limit; one at least is above 1." default:"0.5,1,1.5,2,3"`
+	Loads  []float64     `help:"Offered load, in times the limit; one at least is above 1 and at most 2." default:"0.5,1,1.5,2,3"`
 	For    time.Duration `help:"How long calls that count begin, at each load." default:"8s"`
 	Hold   time.Duration `help:"How long a call lasts. Calls begin for one and a half times that before they count." default:"5s"`
 	Rounds int           `help:"Rounds at each load; the one in the middle by completed calls counts." default:"1"`
@@ -42,8 +42,8 @@ func (b *benchOverloadCmd) Run(con *console) error {
 	if b.For <= 0 || b.Hold <= 0 || b.Rounds <= 0 || b.Cores < 0 || b.Limit < 0 {
 		return errors.New("bench overload: --for, --hold and --rounds must be above 0, --cores and --limit not below")
 	}
-	if !slices.ContainsFunc(b.Loads, func(l float64) bool { return l > 1 }) || slices.Min(b.Loads) <= 0 {
-		return errors.New("bench overload: --loads are above 0, and one at least is above 1")
+	if !slices.ContainsFunc(b.Loads, func(l float64) bool { return l > 1 && l <= overloadTwice }) || slices.Min(b.Loads) <= 0 {
+		return errors.New("bench overload: --loads are above 0, and one at least is above 1 and at most 2")
 	}
 	ctx, stop := con.untilSignal()
 	defer stop()

@@ -22,30 +22,17 @@ const (
 // which is to be held against its limit, has no part in it. Errors: those of offer; the hotline carries each of the rates that
 // are tried, or none.
 func findLimit(offer func(rate float64) (overloadLine, error)) (limit overloadLine, err error) {
-	carries := func(rate float64) (bool, error) {
-		for range overloadTries {
-			line, err := offer(rate)
-			if err != nil {
-				return false, fmt.Errorf("at %.0f calls a second: %w", rate, err)
-			}
-			if line.Offered > 0 && float64(line.Completed) >= overloadCarried*float64(line.Offered) {
-				limit, limit.Load, limit.PerSecond = line, 1, rate
-				return true, nil
-			}
-		}
-		return false, nil
-	}
 	low, high, rate := 0.0, 0.0, overloadFirst // low is carried, high is not
 	for high == 0 || low == 0 || high > overloadFine*low {
 		if rate < overloadLeast || rate > overloadMost {
 			return limit, fmt.Errorf("no rate from %g to %g calls a second is the first that is too much for it", overloadLeast, overloadMost)
 		}
-		carried, err := carries(rate)
+		line, carried, err := carries(rate, offer)
 		if err != nil {
 			return limit, err
 		}
 		if carried {
-			low, rate = rate, 2*rate
+			limit, low, rate = line, rate, 2*rate
 		} else {
 			high, rate = rate, rate/2
 		}
@@ -54,4 +41,19 @@ func findLimit(offer func(rate float64) (overloadLine, error)) (limit overloadLi
 		}
 	}
 	return limit, nil
+}
+
+// carries tells whether a rate is carried, and what came of it then.
+func carries(rate float64, offer func(rate float64) (overloadLine, error)) (line overloadLine, ok bool, err error) {
+	for range overloadTries {
+		line, err = offer(rate)
+		if err != nil {
+			return line, false, fmt.Errorf("at %.0f calls a second: %w", rate, err)
+		}
+		if line.Offered > 0 && float64(line.Completed) >= overloadCarried*float64(line.Offered) {
+			line.Load, line.PerSecond = 1, rate
+			return line, true, nil
+		}
+	}
+	return line, false, nil
 }
