@@ -1,9 +1,8 @@
 package acd_test
 
 import (
-	"time"
-
 	"slices"
+	"time"
 
 	"hotline/call"
 )
