@@ -13,8 +13,8 @@ import (
 	"hotline/call"
 )
 
-// athome tells whether a host is any account's home.
-func (r *rig) athome(last byte) bool { return r.sentry.guesses.homes.known(host(last), time.Now()) }
+// athome tells whether host(2) is any account's home.
+func (r *rig) athome() bool { return r.sentry.guesses.homes.known(host(2), time.Now()) }
 
 // TestStolenPasswordLeavesNoHome: where a password was proved is nobody's home any more once the account has another, be it
 // an agent's, a trunk's that logs in, or what a carrier was told to call; and a reload that changes something else keeps it.
@@ -27,7 +27,7 @@ func TestStolenPasswordLeavesNoHome(t *testing.T) {
 		s := r.as()
 		s.Queues = append(s.Queues, "another")
 		r.reload(t, s)
-		require.True(t, r.athome(2))
+		require.True(t, r.athome())
 		s.Agents = slices.Clone(s.Agents)
 		s.Agents[0].Password = "another"
 		r.reload(t, s)
@@ -35,12 +35,12 @@ func TestStolenPasswordLeavesNoHome(t *testing.T) {
 		b := r.from(t, 2).boot()
 		b.guess("8001", "another", b.nonce())
 		b.k.p.status("REGISTER", 200)
-		require.True(t, r.athome(2), "whoever has the new one")
+		require.True(t, r.athome(), "whoever has the new one")
 		ha1, err := HA1("md5", "8001", r.o.Realm, "another")
 		require.NoError(t, err)
 		s.Agents[0].Password, s.Agents[0].HA1 = "", map[string]string{"md5": ha1}
 		r.reload(t, s)
-		require.False(t, r.athome(2), "as its registration")
+		require.False(t, r.athome(), "as its registration")
 	})
 	t.Run("login", func(t *testing.T) {
 		t.Parallel()
@@ -48,7 +48,7 @@ func TestStolenPasswordLeavesNoHome(t *testing.T) {
 		r.from(t, 2).passes(t, incoming)
 		s := r.as()
 		r.reload(t, s)
-		require.True(t, r.athome(2))
+		require.True(t, r.athome())
 		s.Trunks = slices.Clone(s.Trunks)
 		s.Trunks[1].Login = &TrunkLogin{Username: "carrier", Password: "another"}
 		r.reload(t, s)
@@ -70,7 +70,7 @@ func TestStolenPasswordLeavesNoHome(t *testing.T) {
 		k.ack(p.status("INVITE", 486), "")
 		s := r.as()
 		r.reload(t, s)
-		require.True(t, r.athome(2))
+		require.True(t, r.athome())
 		s.Trunks = slices.Clone(s.Trunks)
 		register := *s.Trunks[0].Register
 		register.Password = "another"
