@@ -92,9 +92,9 @@ func (u *UA) toTrunk(c *trackedConn) bool {
 }
 
 // known tells whether who is at the other end has business with us.
-func (t *trackedConn) known() bool {
-	return t.conns.toTrunk != nil && t.conns.toTrunk(t) || t.conns.known(t.peer.Addr())
-}
+func (t *trackedConn) known() bool { return t.ofTrunk() || t.conns.known(t.peer.Addr()) }
+
+func (t *trackedConn) ofTrunk() bool { return t.conns.toTrunk != nil && t.conns.toTrunk(t) }
 
 // over is the trunk that a request is from since it came over a connection that we made to it; nil if it did not. Of several
 // trunks there it is the one that has the number dialled.

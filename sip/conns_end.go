@@ -41,7 +41,7 @@ func (t *trackedConn) Close() error {
 func (c *conns) endHost(host netip.Addr) {
 	host = hostOf(host)
 	for _, t := range c.all() {
-		if hostOf(t.peer.Addr()) == host && !t.known() {
+		if hostOf(t.peer.Addr()) == host && !t.ofTrunk() {
 			t.cut()
 		}
 	}

@@ -72,15 +72,16 @@ func (r *ringing) deafWay() func() bool {
 // its own: what answers the first later is met as what answers any that was given up.
 func (u *UA) inviteLarge(ctx context.Context, o outgoing) (*leg, error) {
 	var deaf atomic.Bool
-	first := o
-	first.deaf = func() { deaf.Store(true) }
-	l, err := u.invite(ctx, first)
-	failed, _ := errors.AsType[*call.RingError](err)
-	if failed == nil || failed.Code != 0 || failed.Why != call.CauseUnreachable || !deaf.Load() || ctx.Err() != nil {
-		return l, err
+	o.deaf = func() { deaf.Store(true) }
+	for {
+		l, err := u.invite(ctx, o)
+		failed, _ := errors.AsType[*call.RingError](err)
+		if failed == nil || failed.Code != 0 || failed.Why != call.CauseUnreachable || !deaf.Load() || ctx.Err() != nil || o.deaf == nil {
+			return l, err
+		}
+		u.outward.noteNoTCP(flowKey{transportTCP, parsePeer(o.hop.dest)}, time.Now())
+		o.deaf = nil // once
 	}
-	u.outward.noteNoTCP(flowKey{transportTCP, parsePeer(o.hop.dest)}, time.Now())
-	return u.invite(ctx, o)
 }
 
 // mayStream tells whether requests over UDP to a peer may go over TCP: it is a trunk, and no agent's flow or node.
