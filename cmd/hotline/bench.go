@@ -133,7 +133,7 @@ type server struct {
 type serverSays struct {
 	Addr netip.AddrPort `json:"addr"`
 	CPU  time.Duration  `json:"cpu"` // ns
-	// Calls are new calls so far by "class outcome", of a server that has limits.
+	// Calls are new calls so far by "class outcome", of a server that has limits; see admissions.
 	Calls map[string]int `json:"calls,omitempty"`
 }
 

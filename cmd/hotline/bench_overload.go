@@ -95,7 +95,8 @@ type overloadLine struct {
 	Silent    int     `json:"silent"`
 	P50       float64 `json:"invite_to_200_p50_ms"`
 	P99       float64 `json:"invite_to_200_p99_ms"`
-	CPU       float64 `json:"cpu_share"` // of the cores the server may use
+	Audio     float64 `json:"audio_share"` // sent of what those let in should hear, in the whole round
+	CPU       float64 `json:"cpu_share"`   // of the cores the server may use
 
 	Alarms   int     `json:"alarms"`
 	Answered int     `json:"alarms_answered"`

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// overloadCarried is the share of the calls offered that is completed at a rate that is carried.
+	// overloadCarried is the share of the calls offered that is completed at a rate that is carried, with overloadAudio.
 	overloadCarried = 0.99
 	// overloadTries is how often a rate is offered before it is held to be too much: what else the machine does can only lower
 	// what is completed.
@@ -50,7 +50,7 @@ func carries(rate float64, offer func(rate float64) (overloadLine, error)) (line
 		if err != nil {
 			return line, false, fmt.Errorf("at %.0f calls a second: %w", rate, err)
 		}
-		if line.Offered > 0 && float64(line.Completed) >= overloadCarried*float64(line.Offered) {
+		if line.Offered > 0 && float64(line.Completed) >= overloadCarried*float64(line.Offered) && line.Audio >= overloadAudio {
 			line.Load, line.PerSecond = 1, rate
 			return line, true, nil
 		}

@@ -111,7 +111,22 @@ func (b *benchOverloadCmd) offer(ctx context.Context, s *server, rate float64, c
 	}
 	line = lineOf(&f.figures, first, end)
 	line.CPU = float64(last.CPU-first.CPU) / float64(took) / float64(cores)
+	line.Audio = b.audio(end.Calls[overloadSpoken], answered(&f.figures)+answered(&u.figures))
 	return line, nil
+}
+
+// audio is the share of what calls should hear, a packet every 20 ms as long as they last, that was sent to them. A hotline that
+// has no time for what it has let in completes calls by saying less to each. What alarms hear beside them is little.
+func (b *benchOverloadCmd) audio(packets, calls int) float64 {
+	const each = 20 * time.Millisecond
+	return float64(packets) / max(1, float64(calls)*float64(b.Hold)/float64(each))
+}
+
+func answered(f *sim.FloodFigures) (n int) {
+	for _, statuses := range f.Statuses {
+		n += statuses[200]
+	}
+	return n
 }
 
 // placeless are the calls so far that the server refused because its places were taken.

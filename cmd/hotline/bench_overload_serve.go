@@ -31,7 +31,10 @@ func benchWholeLimits(con *console) error {
 	})
 }
 
-// admissions are the new calls so far, by class and outcome.
+// overloadSpoken is among what admissions counts: packets of audio sent so far.
+const overloadSpoken = "packets out"
+
+// admissions are the new calls so far, by class and outcome; and overloadSpoken.
 func (a *app) admissions() map[string]int {
 	families, err := a.registry.Gather()
 	if err != nil {
@@ -39,18 +42,23 @@ func (a *app) admissions() map[string]int {
 	}
 	calls := map[string]int{}
 	for _, f := range families {
-		if f.GetName() != "hotline_overload_calls_total" {
+		if name := f.GetName(); name != "hotline_overload_calls_total" && name != "hotline_rtp_packets_total" {
 			continue
 		}
 		for _, m := range f.GetMetric() {
-			var class, outcome string
+			var class, outcome, direction string
 			for _, l := range m.GetLabel() {
 				switch l.GetName() {
 				case "class":
 					class = l.GetValue()
 				case "outcome":
 					outcome = l.GetValue()
+				case "direction":
+					direction = l.GetValue()
 				}
+			}
+			if direction != "" {
+				class, outcome = "packets", direction
 			}
 			calls[class+" "+outcome] = int(math.Round(m.GetCounter().GetValue()))
 		}

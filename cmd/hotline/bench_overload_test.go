@@ -43,6 +43,7 @@ func TestBenchOverload(t *testing.T) {
 		require.Equal(t, 10*(i+1), l.Offered)
 		require.Equal(t, l.Offered, l.Completed+l.Short+l.Menu+l.Rest+l.Silent)
 		require.Positive(t, l.P50)
+		require.Positive(t, l.Audio)
 		require.Positive(t, l.Alarms)
 		require.Equal(t, l.Alarms, l.Answered)
 		require.Zero(t, l.Unheard+l.Lost)
@@ -62,7 +63,7 @@ func TestOverloadTable(t *testing.T) {
 		r.head()
 		lines := make([]overloadLine, len(rates))
 		for i, rate := range rates {
-			lines[i] = overloadLine{Load: float64(i+1) / 2, Rate: rate, Alarms: 10, Answered: 10, P99: 499}
+			lines[i] = overloadLine{Load: float64(i+1) / 2, Rate: rate, Alarms: 10, Answered: 10, P99: 499, Audio: 0.95}
 		}
 		change(lines)
 		for _, l := range lines {
@@ -87,6 +88,8 @@ func TestOverloadTable(t *testing.T) {
 		"the most found the limit": {110, nil, []float64{50, 100, 100, 100}, "at least 91 % of it is completed. Wanted: 95 %: not kept.", false},
 		"late beyond it":           {99, func(l []overloadLine) { l[2].P99 = 500 }, []float64{50, 100, 100, 100}, "within 500 ms. Wanted: less than 500 ms, when an INVITE is sent again: not kept.", false},
 		"late at it":               {99, func(l []overloadLine) { l[1].P99 = 500 }, []float64{50, 100, 100, 100}, "within 499 ms. Wanted: less than 500 ms, when an INVITE is sent again: kept.", true},
+		"without its audio":        {99, func(l []overloadLine) { l[3].Audio = 0.94 }, []float64{50, 100, 100, 350}, "at least 94 % of their audio. Wanted: 95 %: not kept.", false},
+		"that is no yardstick":     {99, func(l []overloadLine) { l[3].Audio = 0.94 }, []float64{50, 100, 100, 350}, "found: 100 calls/s.", false},
 		"an alarm is refused":      {99, func(l []overloadLine) { l[0].Unheard = 1 }, []float64{50, 100, 100, 100}, "40 dialled, 1 refused, 0 let in and not answered. Wanted: all answered: not kept.", false},
 		"an alarm is lost":         {99, func(l []overloadLine) { l[3].Lost = 2 }, []float64{50, 100, 100, 100}, "40 dialled, 0 refused, 2 let in and not answered. Wanted: all answered: not kept.", false},
 		"where there was no alarm": {99, func(l []overloadLine) { clearAlarms(l) }, []float64{50, 100, 100, 100}, "Alarms: 0 dialled, 0 refused, 0 let in and not answered. Wanted: all answered: not kept.", false},
@@ -128,20 +131,24 @@ func TestOverloadLimit(t *testing.T) {
 		"as much":          func(float64) float64 { return capacity },
 		"it collapses":     func(float64) float64 { return 1 },
 		"ever less":        func(rate float64) float64 { return capacity * capacity / rate },
+		"unheard":          func(rate float64) float64 { return rate },
 		"more for a while": func(rate float64) float64 { return 0.98 * rate },
 	} {
 		for _, spoilt := range []bool{false, true} {
 			for _, size := range []float64{0.01, 1, 10} {
 				tries := 0
 				limit, err := findLimit(func(rate float64) (overloadLine, error) {
-					done := rate
+					done, audio := rate, 1.0
 					if rate > size*capacity {
 						done = size * beyond(rate/size)
+						if name == "unheard" {
+							audio = 0.9
+						}
 					}
 					if tries++; spoilt && tries%2 == 1 {
 						done /= 2
 					}
-					return overloadLine{Offered: int(1000 * rate), Completed: int(1000 * done), Rate: done}, nil
+					return overloadLine{Offered: int(1000 * rate), Completed: int(1000 * done), Rate: done, Audio: audio}, nil
 				})
 				require.NoError(t, err, name)
 				require.LessOrEqual(t, overloadCarried*limit.PerSecond, size*capacity, name)
@@ -151,7 +158,7 @@ func TestOverloadLimit(t *testing.T) {
 			}
 		}
 	}
-	_, err := findLimit(func(rate float64) (overloadLine, error) { return overloadLine{Offered: 1, Completed: 1}, nil })
+	_, err := findLimit(func(rate float64) (overloadLine, error) { return overloadLine{Offered: 1, Completed: 1, Audio: 1}, nil })
 	require.ErrorContains(t, err, "no rate")
 	_, err = findLimit(func(rate float64) (overloadLine, error) { return overloadLine{Offered: 1}, nil })
 	require.ErrorContains(t, err, "no rate")
