@@ -167,7 +167,33 @@ func inviteOf(ack wire) string {
 	return ack.header("cseq")[:len(ack.header("cseq"))-len("ACK")] + "INVITE"
 }
 
-// A BYE whose connection is lost before anything was heard is sent again, by another, once.
+// Whoever answers and closes has answered: neither that call nor another is refused, or rung again, for it.
+func TestAnsweredAndClosed(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	carrier := newTLSCarrier(t, ca.issue(nil, "localhost"), nil)
+	r, _ := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, nil)
+	for range 20 { // the response and the end of its connection are told on two goroutines
+		out := r.outside(t.Context(), "13912345678")
+		p := carrier.next(r)
+		p.respond(p.expect("INVITE", "INVITE"), 486, "Busy Here", "y", "")
+		p.cuts()
+		refusedFor(t, next(t, out), call.CauseBusy)
+	}
+	require.InDelta(t, 20, r.connections(connectionMade), 0)
+
+	// Something else came: that is waited for, a while, and then the call is sent again.
+	out := r.outside(t.Context(), "13912345678")
+	p := carrier.next(r)
+	p.expect("INVITE", "INVITE")
+	p.served()
+	p.cuts()
+	p = carrier.next(r)
+	p.respond(p.expect("INVITE", "INVITE"), 486, "Busy Here", "y", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+}
+
+// A BYE whose connection is lost before anything was heard is sent again, by another, until it is answered.
 func TestByeCutOff(t *testing.T) {
 	t.Parallel()
 	r, carrier, p, l := upByTLS(t)
@@ -177,8 +203,10 @@ func TestByeCutOff(t *testing.T) {
 	p = carrier.next(r)
 	p.expect("BYE sip:gw@192.0.2.1 ", "BYE")
 	p.cuts()
+	p = carrier.next(r)
+	p.respond(p.expect("BYE sip:gw@192.0.2.1 ", "BYE"), 200, "OK", "", "")
 	r.quiet(t)
-	require.InDelta(t, 2, r.connections(connectionMade), 0)
+	require.InDelta(t, 3, r.connections(connectionMade), 0)
 }
 
 // slowToSay is a connection of which sipgo learns the peer late.

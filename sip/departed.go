@@ -32,12 +32,35 @@ func leftBy(tx *sipmsg.ClientTx) *trackedConn {
 	return nil
 }
 
-// cutOff is closed when the connection is lost that a request of ours left by; nil over UDP.
-func cutOff(tx *sipmsg.ClientTx) <-chan struct{} {
-	if t := leftBy(tx); t != nil {
-		return t.dead.done()
+// loss is that of the connection that a request of ours left by. c is closed then; nil: the request left by UDP, or it is of no
+// consequence (any more).
+type loss struct {
+	c      <-chan struct{}
+	over   *trackedConn
+	sent   time.Time
+	spared bool
+}
+
+// lossOf is that of a connection by which something left just now; nil: UDP.
+func lossOf(over *trackedConn, sent time.Time) loss {
+	l := loss{over: over, sent: sent}
+	if over != nil {
+		l.c = over.dead.done()
 	}
-	return nil
+	return l
+}
+
+// spares is asked once c is closed, and tells whether the response is waited for a while longer: something has come over the
+// connection since, of which sipgo hands each to a goroutine of its own, and whoever answered is not to be asked again.
+func (l *loss) spares() bool {
+	if l.spared || !l.over.heardSince(l.sent) {
+		return false
+	}
+	l.spared = true
+	over := make(chan struct{})
+	time.AfterFunc(l.over.conns.l.grace, func() { close(over) })
+	l.c = over
+	return true
 }
 
 // unanswered is unheard, for a request whose transaction ended with an error.
@@ -54,12 +77,13 @@ func (u *UA) unheard(h hop, over *trackedConn, sent time.Time) {
 	if over == nil || !over.made || over.heardSince(sent) {
 		return
 	}
+	if over.dead.isClosed() {
+		return // that is no silence; and what came over it is still being answered
+	}
 	if !reliable(h.transport) {
 		u.outward.noteNoTCP(over.key(), time.Now())
 	}
-	if !over.dead.isClosed() { // else what came over it is still being answered
-		over.cut() // its reader notices, and tells
-	}
+	over.cut() // its reader notices, and tells
 }
 
 // heardSince tells whether a message has come since an instant.

@@ -153,6 +153,44 @@ func TestLargeRequestIsWaitedFor(t *testing.T) {
 	refusedFor(t, next(t, out), call.CauseBusy)
 }
 
+// One that closes its connection is not one that takes none: the call is sent again by TCP.
+func TestLargeRequestCutOff(t *testing.T) {
+	t.Parallel()
+	r, udp, l := largeRig(t)
+	out := r.outside(t.Context(), "139")
+	tcp := acceptPeer(t, l, r)
+	tcp.expect("INVITE sip:139", "INVITE")
+	require.NoError(t, tcp.conn.Close())
+	tcp = acceptPeer(t, l, r)
+	tcp.respond(tcp.expect("INVITE sip:139", "INVITE"), 486, "Busy Here", "x", "")
+	tcp.expect("ACK", "ACK")
+	refusedFor(t, next(t, out), call.CauseBusy)
+	require.False(t, r.outward.withoutTCP(flowKey{transportTCP, parsePeer(udp.addr())}, time.Now()))
+}
+
+// A large re-INVITE that is not heard by TCP goes by UDP, and costs no call.
+func TestLargeRefreshIsSentAgain(t *testing.T) {
+	t.Parallel()
+	r, udp, listener := largeRig(t)
+	r.outward.noteNoTCP(flowKey{transportTCP, parsePeer(udp.addr())}, time.Now())
+	out := r.outside(t.Context(), "139")
+	udp.respond(udp.expect("INVITE", "INVITE"), 200, "OK", "x", sdpGood, "Contact: <sip:gw@"+udp.addr()+">")
+	udp.expect("ACK", "ACK")
+	l := next(t, out).leg.(*leg)
+	r.outward.forget()    // ten minutes later
+	l.moved <- struct{}{} // so that nobody waits for another way
+	r.ask(l)
+	first := acceptPeer(t, listener, r).expect("INVITE sip:gw@", "INVITE")
+	again := udp.expect("INVITE sip:gw@", "INVITE")
+	require.NotEqual(t, first.header("cseq"), again.header("cseq"))
+	udp.respond(again, 200, "OK", "", sdpGood, "Contact: <sip:gw@"+udp.addr()+">")
+	udp.expect("ACK", "ACK")
+	proved(t, l)
+	require.NoError(t, l.Context().Err())
+	l.Hangup(call.CauseBye)
+	udp.respond(udp.expect("BYE", "BYE"), 200, "OK", "", "")
+}
+
 // An agent's phone that registered over UDP is rung over UDP, whatever the size: that flow is the way to it.
 func TestLargeRequestToAgent(t *testing.T) {
 	t.Parallel()

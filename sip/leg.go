@@ -312,7 +312,7 @@ func (l *leg) sayBye() {
 	l.mu.Unlock()
 	limit := time.NewTimer(rerouteWithin * l.ua.o.T1)
 	defer limit.Stop()
-	overtaken, resent := 0, false
+	overtaken, began := 0, time.Now()
 	for again := true; again; {
 		way := l.way()
 		res, err := l.bye()
@@ -320,9 +320,8 @@ func (l *leg) sayBye() {
 			again = l.way() != way || l.awaitWay(limit.C)
 			continue
 		}
-		if errors.Is(err, errCutOff) && !resent {
-			resent = true
-			continue
+		if err != nil && l.opens() && time.Since(began) < ackWithin*l.ua.o.T1 && pause(l.ua.o.T1, l.ua.patience.Done()) {
+			continue // a carrier that starts anew may have forgotten the call, and may not
 		}
 		if err != nil {
 			l.ua.log.Debug("BYE unanswered", zap.String("leg", string(l.id)), zap.Error(err))
@@ -334,6 +333,14 @@ func (l *leg) sayBye() {
 			again = true
 		}
 	}
+}
+
+// opens tells whether the far end is reached by a connection that we open, so that one which was lost may be replaced: not a
+// phone, which opens its own, nor a page's.
+func (l *leg) opens() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.d.Agent == "" && reliable(l.d.Transport) && !isWebSocket(l.d.Transport)
 }
 
 // overtakenMost is how often a BYE is sent anew, with a number of its own, after a 500: a far end owes that to one that was
@@ -355,6 +362,7 @@ func (l *leg) bye() (*sipmsg.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	sent := time.Now()
 	tx, err := l.ua.request(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("send %s: %w", req.Method, err)
@@ -362,5 +370,5 @@ func (l *leg) bye() (*sipmsg.Response, error) {
 	if l.ua.site == nil {
 		l.ua.legGone(l)
 	}
-	return awaitUnless(ctx, tx, cutOff(tx))
+	return awaitUnless(ctx, tx, lossOf(leftBy(tx), sent))
 }

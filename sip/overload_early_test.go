@@ -76,7 +76,7 @@ func TestTurnedAway(t *testing.T) {
 // TestTurnedAwayNotInBetween: what became of an INVITE at first becomes of its repetitions, whatever room there is by then.
 func TestTurnedAwayNotInBetween(t *testing.T) {
 	t.Parallel()
-	r, _ := turnRig(t)
+	r, got := turnRig(t)
 	first, second := r.from(t, 30).dialog("96000"), r.from(t, 31).dialog("96000")
 	first.branch, second.branch = newBranch(), newBranch()
 	refused, taken := first.message("INVITE", 1, first.branch, sdpGood, sdpHeader), second.message("INVITE", 1, second.branch, sdpGood, sdpHeader)
@@ -87,6 +87,7 @@ func TestTurnedAwayNotInBetween(t *testing.T) {
 	require.Contains(t, first.p.first().start, " 486 ", "its transaction is over")
 	second.p.write(taken)
 	require.Contains(t, second.p.first().start, " 100 ")
+	next(t, got) // it was let in
 	r.load.set(OverloadOptions{Rate: 1e-6})
 	for range 8 {
 		r.load.admit(classRest, 0, time.Now())

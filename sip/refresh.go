@@ -241,11 +241,12 @@ func (l *leg) update() (*sipmsg.Response, error) {
 	done := l.hastens(cancel)
 	l.mu.Unlock()
 	defer done()
+	sent := time.Now()
 	tx, err := l.ua.request(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: send UPDATE: %w", errNoWay, err)
 	}
-	res, err := awaitUnless(ctx, tx, cutOff(tx))
+	res, err := awaitUnless(ctx, tx, lossOf(leftBy(tx), sent))
 	if errors.Is(err, errCutOff) {
 		return nil, fmt.Errorf("%w: %w", errNoWay, err)
 	}

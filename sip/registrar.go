@@ -239,7 +239,7 @@ func (r *registrar) failed(agent string, f flow) {
 }
 
 // doubt tells that a phone did not answer a ring at all for a while, which one that is there does in an instant. It is asked at
-// once whether it is there, and not twice: a caller waits, and the phone may have been started anew elsewhere, where it is refused
+// once whether it is there, and over UDP not twice: a caller waits, and the phone may have been started anew elsewhere, where it is refused
 // as a second one for as long as this flow counts. Said of a flow that has been replaced since, it changes nothing.
 func (r *registrar) doubt(agent string, f flow) {
 	r.mu.Lock()
@@ -248,7 +248,9 @@ func (r *registrar) doubt(agent string, f flow) {
 	if !ok || b.flow.serial != f.serial || b.lost || r.o.ping == nil {
 		return
 	}
-	b.misses = max(b.misses, missesLost-1)
+	if !reliable(b.flow.transport) { // over a connection the phone would not know that it is lost, and is not to register again
+		b.misses = max(b.misses, missesLost-1)
+	}
 	b.nextPing = time.Now()
 	r.wakeUp()
 }

@@ -133,6 +133,29 @@ func TestDoubtedFlow(t *testing.T) {
 	})
 }
 
+// TestDoubtedConnection: a phone over a connection, which would not know that it is lost, is asked twice all the same.
+func TestDoubtedConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pings := 0
+		r := newRegistrar(registrarOptions{agents: manyAgents(1), ping: func(ctx context.Context, _ flow) error {
+			if pings++; pings > 1 {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		runRegistrar(t, r)
+		bindAgent(t, r, "8000", "TCP", "192.0.2.7:5071", 1)
+		f, _ := r.lookup("8000")
+		r.doubt("8000", f)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		require.Equal(t, 2, pings)
+		_, ok := r.lookup("8000")
+		require.True(t, ok)
+	})
+}
+
 // TestPingOfOldFlow: a ping or a call that fails after the phone has moved says nothing of where it is now.
 func TestPingOfOldFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,10 @@ type renewal struct {
 	l   *leg
 	req *sipmsg.Request
 	tx  *sipmsg.ClientTx
-	ack atomic.Pointer[sipmsg.Request] // of its 2xx, and of each repetition of that
+	// over is the connection that it left by, nil over UDP; sent is when.
+	over *trackedConn
+	sent time.Time
+	ack  atomic.Pointer[sipmsg.Request] // of its 2xx, and of each repetition of that
 }
 
 // reoffer sends a re-INVITE with an offer, and waits for its end (RFC 3261 section 14.1). It returns the final
@@ -48,10 +52,12 @@ func (l *leg) reoffer(offer func() ([]byte, error)) (*sipmsg.Response, error) {
 	done := l.hastens(r.tx.Terminate)
 	l.mu.Unlock()
 	defer done()
+	r.sent = time.Now()
 	if err := r.tx.Init(); err != nil {
 		r.tx.Terminate()
 		return nil, fmt.Errorf("%w: send INVITE: %w", errNoWay, err)
 	}
+	r.over = leftBy(r.tx)
 	return r.await()
 }
 
@@ -71,17 +77,25 @@ func (r *renewal) await() (*sipmsg.Response, error) {
 	limit := time.NewTimer(ackWithin * t1)
 	defer limit.Stop()
 	heard, cancelled := false, false
-	lost := cutOff(r.tx)
+	lost := lossOf(r.over, r.sent)
+	deaf, stop := r.deaf()
+	defer stop()
 	for {
 		select {
-		case <-lost:
-			if !r.l.ua.background("late 2xx", r.late) {
-				r.tx.Terminate()
+		case <-lost.c:
+			if lost.spares() {
+				continue
 			}
-			return nil, fmt.Errorf("%w: no answer to INVITE: %w", errNoWay, errCutOff)
+			return nil, r.giveUp(errCutOff)
+		case <-deaf:
+			if deaf = nil; heard || r.over.heardSince(r.sent) {
+				continue
+			}
+			r.l.ua.outward.noteNoTCP(r.over.key(), time.Now())
+			return nil, r.giveUp(errDeaf)
 		case res := <-r.tx.Responses():
 			if res.IsProvisional() {
-				heard, lost = true, nil
+				heard, lost.c = true, nil
 				continue
 			}
 			return res, r.final(res)
@@ -100,6 +114,29 @@ func (r *renewal) await() (*sipmsg.Response, error) {
 			return nil, fmt.Errorf("no answer to INVITE: %w", ErrClosed)
 		}
 	}
+}
+
+// errDeaf: nothing came over a connection since a large request had left by it.
+var errDeaf = errors.New("sip: whoever takes connections there says nothing")
+
+// giveUp leaves the re-INVITE to late; it may be sent anew by another way.
+func (r *renewal) giveUp(why error) error {
+	if !r.l.ua.background("late 2xx", r.late) {
+		r.tx.Terminate()
+	}
+	return fmt.Errorf("%w: no answer to INVITE: %w", errNoWay, why)
+}
+
+// deaf is when a re-INVITE that left by TCP for its size alone goes by UDP, if nothing came over that connection; nil: never.
+func (r *renewal) deaf() (at <-chan time.Time, stop func()) {
+	r.l.mu.Lock()
+	large := r.over != nil && !reliable(r.l.d.Transport)
+	r.l.mu.Unlock()
+	if !large {
+		return nil, func() {}
+	}
+	t := time.NewTimer(deafWithin * r.l.ua.o.T1)
+	return t.C, func() { t.Stop() }
 }
 
 // late meets what answers a re-INVITE that was given up with its connection: with a CANCEL, or an ACK, without which the far

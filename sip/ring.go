@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -78,6 +79,8 @@ type outgoing struct {
 	current func() bool
 	// authorize, if not nil, adds credentials to an INVITE that is sent anew after a 401 or 407.
 	authorize func(req *sipmsg.Request, challenge *sipmsg.Response) error
+	// secure, if not nil, has a connection be there that is believed for whom the INVITE is for, before it is sent a second time.
+	secure func(ctx context.Context) error
 	// redirect, if not nil, reports whether a redirection to an address may be followed. The hop stays.
 	redirect func(to sipmsg.Uri) bool
 	require  []string // option tags
@@ -104,8 +107,9 @@ type ringing struct {
 	// over is the connection that the INVITE left by, nil over UDP; sent is when.
 	over   *trackedConn
 	sent   time.Time
-	cutOff bool // it was lost before anything was heard, which is why the ring ended
-	heard  bool // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
+	cutOff bool        // it was lost before anything was heard, which is why the ring ended
+	deaf   atomic.Bool // nothing came over it for so long that silence was told
+	heard  bool        // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
 
 	byes map[string]time.Time // by dialog id: BYEs that were handled before their 2xx; the leg table's
 
@@ -134,7 +138,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		o.heard = func() {}
 	}
 	l, again, err := u.inviteOnce(ctx, o)
-	if again && ctx.Err() == nil {
+	if again && ctx.Err() == nil && (o.secure == nil || o.secure(ctx) == nil) {
 		l, _, err = u.inviteOnce(ctx, o)
 	}
 	return l, err
@@ -263,7 +267,7 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 	for {
 		select {
 		case <-silent:
-			return nil, r.abandon()
+			return nil, r.unheard()
 		case <-ctx.Done():
 			return nil, r.takeBack(withdrawnFor(ctx))
 		case <-r.ua.ctx.Done():
@@ -273,12 +277,15 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 		case <-r.tx.Done():
 			r.settle()
 			return nil, r.silent(r.o.claim != nil)
-		case <-lost: // it has not been heard; else its response may come by another connection (RFC 3261 section 18.2.2)
+		case <-lost.c: // it has not been heard; else its response may come by another connection (RFC 3261 section 18.2.2)
+			if lost.spares() {
+				continue
+			}
 			r.cutOff = true
 			return nil, r.abandon()
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
-			silent, lost = nil, nil
+			silent, lost.c = nil, nil
 			r.o.heard()
 			switch {
 			case res.IsProvisional():
@@ -286,13 +293,8 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 			case res.IsSuccess():
 				return r.answered(res, at)
 			case r.mend(res):
-				if err := r.send(ctx); err != nil {
-					r.settle()
-					if refused, ok := errors.AsType[gateError](err); ok { // nothing but the gate, or the time, is at fault
-						return nil, refused.ring()
-					}
-					r.ua.log.Info("INVITE not sent again", zap.Error(err))
-					return nil, &call.RingError{Why: call.CauseDeclined, Code: res.StatusCode, At: at}
+				if err := r.sendMended(ctx, res, at); err != nil {
+					return nil, err
 				}
 				lost = r.lost()
 			default:
@@ -301,6 +303,20 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 			}
 		}
 	}
+}
+
+// sendMended sends the INVITE again, with what a refusal of it asked for. The error is a *call.RingError.
+func (r *ringing) sendMended(ctx context.Context, refusal *sipmsg.Response, at time.Time) error {
+	err := r.send(ctx)
+	if err == nil {
+		return nil
+	}
+	r.settle()
+	if refused, ok := errors.AsType[gateError](err); ok { // nothing but the gate, or the time, is at fault
+		return refused.ring()
+	}
+	r.ua.log.Info("INVITE not sent again", zap.Error(err))
+	return &call.RingError{Why: call.CauseDeclined, Code: refusal.StatusCode, At: at}
 }
 
 // silent is the end of a ring that nothing answered: the flow is not what it was.
@@ -314,13 +330,13 @@ func (r *ringing) silent(unsure bool) error {
 	return &call.RingError{Why: call.CauseUnreachable, At: time.Now(), Unsure: unsure}
 }
 
-// lost is closed when the connection is lost that the INVITE left by. Nil for a phone's own, whose next connection the phone
-// opens, and may answer by.
-func (r *ringing) lost() <-chan struct{} {
+// lost is of the connection that the INVITE left by. A phone's own is of no consequence: its next connection the phone opens, and
+// may answer by.
+func (r *ringing) lost() loss {
 	if r.over == nil || r.o.agent != "" && !r.over.made {
-		return nil
+		return loss{}
 	}
-	return r.over.dead.done()
+	return lossOf(r.over, r.sent)
 }
 
 // progress tells of a 18x. It is called on the read loop's goroutine, since a 200 right behind it may be

@@ -193,11 +193,11 @@ func (u *UA) write(ack *sipmsg.Request) error {
 
 // await is the second half of do.
 func await(ctx context.Context, tx *sipmsg.ClientTx) (*sipmsg.Response, error) {
-	return awaitUnless(ctx, tx, nil)
+	return awaitUnless(ctx, tx, loss{})
 }
 
-// awaitUnless is await, which ends with errCutOff when lost is closed before anything was heard.
-func awaitUnless(ctx context.Context, tx *sipmsg.ClientTx, lost <-chan struct{}) (*sipmsg.Response, error) {
+// awaitUnless is await, which ends with errCutOff when its connection is lost before anything was heard.
+func awaitUnless(ctx context.Context, tx *sipmsg.ClientTx, lost loss) (*sipmsg.Response, error) {
 	defer tx.Terminate()
 	method, sent := tx.Origin().Method, time.Now()
 	for {
@@ -206,8 +206,11 @@ func awaitUnless(ctx context.Context, tx *sipmsg.ClientTx, lost <-chan struct{})
 			if !res.IsProvisional() {
 				return res, nil
 			}
-			lost = nil
-		case <-lost:
+			lost.c = nil
+		case <-lost.c:
+			if lost.spares() {
+				continue
+			}
 			return nil, fmt.Errorf("no answer to %s: %w", method, errCutOff)
 		case <-tx.Done():
 			return nil, fmt.Errorf("no answer to %s: %w", method, tx.Err())

@@ -59,7 +59,7 @@ func (r *ringing) silence() (at <-chan time.Time, stop func()) {
 		given := make(chan time.Time, both)
 		early := time.AfterFunc(deafWithin*r.ua.o.T1, func() {
 			if deaf() {
-				r.o.deaf()
+				r.deaf.Store(true)
 				given <- time.Now()
 			}
 		})
@@ -74,6 +74,14 @@ func (r *ringing) silence() (at <-chan time.Time, stop func()) {
 	}
 	t := time.NewTimer(r.o.within)
 	return t.C, func() { t.Stop() }
+}
+
+// unheard is abandon for silence's sake.
+func (r *ringing) unheard() error {
+	if r.deaf.Load() {
+		r.o.deaf()
+	}
+	return r.abandon()
 }
 
 // abandon is the end of a ring that nothing answered in time. A response that comes later is met in the background: with a

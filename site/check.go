@@ -93,9 +93,13 @@ func (m *Member) checkCallers() {
 		}
 		return m.whole && !m.dead && !m.left && m.view.reading == reading
 	}
-	for name, f := range m.own.callers {
+	for name := range m.own.callers {
 		if !good() {
 			return
+		}
+		f, is := m.own.callers[name] // as it is now
+		if !is {
+			continue
 		}
 		at, has := m.view.callers[name]
 		mine := has && m.self(at.Owner)
@@ -108,11 +112,12 @@ func (m *Member) checkCallers() {
 			delete(m.own.callers, name)
 		}
 	}
-	for name, c := range m.view.callers {
+	for name := range m.view.callers {
 		if !good() {
 			return
 		}
-		if _, known := m.own.callers[name]; !known && m.self(c.Owner) {
+		c, is := m.view.callers[name]
+		if _, known := m.own.callers[name]; is && !known && m.self(c.Owner) {
 			f := call.SiteFact{Gone: &call.SiteCallerGone{Call: name, How: howLost, At: time.Now()}}
 			m.own.callers[name] = f
 			m.out.say(m, f)
