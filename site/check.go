@@ -2,7 +2,6 @@ package site
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"hotline/call"
@@ -12,7 +11,7 @@ import (
 func (m *Member) checks(ctx context.Context) {
 	for wait(ctx, m.wakeCheck, time.Second) {
 		m.under(func() { m.check(time.Now()) })
-		m.under(m.checkCallers)
+		m.under(func() { m.checkCallers(ctx) })
 		pause(ctx, 20*time.Millisecond)
 	}
 }
@@ -83,12 +82,12 @@ func (m *Member) checkFlows(now time.Time) {
 
 // checkCallers: callers who wait here, and those who do not any more. It needs mu, and gives it away now and then: there may be
 // tens of thousands of them, and whoever rings a phone waits for mu.
-func (m *Member) checkCallers() {
+func (m *Member) checkCallers(ctx context.Context) {
 	reading, seen := m.view.reading, 0
 	good := func() bool {
 		if seen++; seen%breath == 0 {
 			m.mu.Unlock()
-			runtime.Gosched()
+			pause(ctx, breathe)
 			m.mu.Lock()
 		}
 		return m.whole && !m.dead && !m.left && m.view.reading == reading
@@ -125,8 +124,12 @@ func (m *Member) checkCallers() {
 	}
 }
 
-// breath is of how many things mu is held at once, where many are looked over: some 100 µs.
-const breath = 128
+// breath is of how many things mu is held at once, where many are looked over, some 100 µs; breathe is for how long it is given away
+// then. Whoever rings a phone needs it a dozen times: if it were taken again at once, each of them would wait.
+const (
+	breath  = 128
+	breathe = 2 * time.Millisecond
+)
 
 // howLost is how a stay ended of which only the book knows, in the words of [call.Visit.How].
 const howLost = "abandoned"
