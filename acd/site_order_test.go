@@ -83,3 +83,23 @@ func (p *probe) order(id string) (order int64) {
 	require.NotZero(p.t, order)
 	return order
 }
+
+// TestSiteFactByFact: whom the log gives back first is matched first, however much of it one reading brings.
+func TestSiteFactByFact(t *testing.T) {
+	p := newProbe(t, twoAgents())
+	p.flow("8001")
+	p.flow("8002")
+	p.facts(call.SiteFact{Claim: p.claim("8001", "x", 1)}, call.SiteFact{Claim: p.claim("8002", "y", 2)})
+	p.join(call.Ticket{CallID: "a", Queue: "repair"})
+	p.pass(time.Second)
+	p.join(call.Ticket{CallID: "b", Queue: "repair"})
+	p.pass(10 * time.Second)
+	require.Empty(t, p.newRung())
+	back := func(agent string, n uint64, idle time.Duration) call.SiteFact {
+		return call.SiteFact{Rest: &call.SiteRest{
+			Agent: agent, By: there, Token: call.Token{Epoch: 1, N: n}, How: "withdrawn", Idle: p.sim.Now().Add(-idle),
+		}}
+	}
+	p.facts(back("8002", 2, 0), back("8001", 1, 5*time.Second)) // the one who is idle for longer comes second
+	require.Equal(t, []string{"8002 a", "8001 b"}, p.newRung())
+}
