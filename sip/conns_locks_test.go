@@ -19,11 +19,7 @@ func TestConnectionClosesBesideABusyLeg(t *testing.T) {
 	t.Parallel()
 	legs := make(chan call.Leg, 1)
 	r := newRig(t, func(o *Options) {
-		o.OnIncoming = func(_ context.Context, in call.Incoming) {
-			in.Leg.Attach(func(call.Command) bool { return true })
-			legs <- in.Leg
-			<-in.Leg.Context().Done()
-		}
+		o.OnIncoming = unanswered(legs)
 	})
 	caller, other := newPeer(t, "tcp", r.tcp()), newPeer(t, "tcp", r.tcp())
 	caller.dialog(testNumber).invite()
@@ -46,11 +42,7 @@ func TestCallOverTheNextConnection(t *testing.T) {
 	t.Parallel()
 	legs := make(chan call.Leg, 1)
 	r := newRig(t, func(o *Options) {
-		o.OnIncoming = func(_ context.Context, in call.Incoming) {
-			in.Leg.Attach(func(call.Command) bool { return true })
-			legs <- in.Leg
-			<-in.Leg.Context().Done()
-		}
+		o.OnIncoming = unanswered(legs)
 	})
 	before := time.Now()
 	caller := newPeer(t, "tcp", r.tcp())

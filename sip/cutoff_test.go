@@ -75,11 +75,7 @@ func TestRingingCallOfADyingConnection(t *testing.T) {
 	r, _ := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) {
 		o.limits = defaultLimits()
 		o.limits.grace = testWait / 2
-		o.OnIncoming = func(_ context.Context, in call.Incoming) {
-			in.Leg.Attach(func(call.Command) bool { return true })
-			legs <- in.Leg
-			<-in.Leg.Context().Done()
-		}
+		o.OnIncoming = unanswered(legs)
 	})
 	p, key := r.connects(t, carrier), flowKey{transportTLS, parsePeer("127.0.0.1:" + carrier.port)}
 	p.dialog(testNumber).invite()

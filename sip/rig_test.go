@@ -90,6 +90,15 @@ func newRigWith(t *testing.T, change func(o *Options), before func(u *UA)) *rig 
 	return r
 }
 
+// unanswered hands each call's leg on, and leaves it as it is until it is over.
+func unanswered(legs chan<- call.Leg) func(context.Context, call.Incoming) {
+	return func(_ context.Context, in call.Incoming) {
+		in.Leg.Attach(func(call.Command) bool { return true })
+		legs <- in.Leg
+		<-in.Leg.Context().Done()
+	}
+}
+
 // untilOver is an OnIncoming that answers, and waits for the leg's end.
 func untilOver(legs chan<- call.Leg) func(context.Context, call.Incoming) {
 	return func(ctx context.Context, in call.Incoming) {

@@ -86,8 +86,8 @@ type outgoing struct {
 	require  []string // option tags
 	// within, if not 0, is how long no response at all is waited for. The INVITE is then taken back in the background.
 	within time.Duration
-	// deaf, if not nil, is told that nothing came over the connection that the INVITE was too large for UDP to do without, on
-	// whatever goroutine; the INVITE is then taken back as after within.
+	// deaf, if not nil, is told that nothing came over the connection that the INVITE was too large for UDP to do without; the
+	// INVITE is then taken back as after within.
 	deaf func()
 	// claim, if not nil, is what an agent's phone is rung by; relayed: by way of another node, which is the hop.
 	claim   *call.RingClaim

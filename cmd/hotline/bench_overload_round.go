@@ -82,7 +82,7 @@ func (b *benchOverloadCmd) offer(ctx context.Context, s *server, rate float64, c
 	}
 	before := b.Hold + b.Hold/2
 	uncounted := begin(before)
-	if !benchPause(ctx, before) {
+	if !pause(ctx, before) {
 		return line, errStopped
 	}
 	first, err := s.asked()
@@ -90,7 +90,7 @@ func (b *benchOverloadCmd) offer(ctx context.Context, s *server, rate float64, c
 		return line, err
 	}
 	began, counted := time.Now(), begin(b.For)
-	if !benchPause(ctx, b.For) {
+	if !pause(ctx, b.For) {
 		return line, errStopped
 	}
 	last, err := s.asked()
@@ -143,18 +143,6 @@ func placeless(calls map[string]int) (n int) {
 type flooded struct {
 	figures sim.FloodFigures
 	err     error
-}
-
-// benchPause waits, and reports whether ctx is still alive.
-func benchPause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // startAlarms has agents register who have the skill, and callers with an alarm call, until stop.
