@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -54,6 +55,8 @@ type transport interface {
 	// bridge or room, so that nobody else moves them meanwhile. With stay the first is where the others come to, since
 	// packets pass between it and one that is not told of. It reports false when it cannot, because one is closed.
 	gather(stay bool, lines ...*line) bool
+	// paces are those of the wheels.
+	paces() []*pace
 	// end waits until nothing of this engine runs. All its lines are closed.
 	end()
 }
@@ -94,6 +97,21 @@ func (c *core) Open(o StreamOptions) (Stream, error) {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
 	return s, nil
+}
+
+// Lag implements Engine.
+func (c *core) Lag() func() time.Duration {
+	var wheels []func(time.Time) time.Duration
+	for _, p := range c.transport.paces() {
+		wheels = append(wheels, p.lag())
+	}
+	return func() (worst time.Duration) {
+		now := time.Now()
+		for _, lag := range wheels {
+			worst = max(worst, lag(now))
+		}
+		return worst
+	}
 }
 
 // serve has a stream served, unless the engine is closed. Errors: ErrClosed, the transport's.

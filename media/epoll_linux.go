@@ -113,6 +113,14 @@ func (t *epoll) gather(stay bool, lines ...*line) bool {
 // homeOf is the shard that has a line. It stays that while the line is in no bridge or room that is being made.
 func homeOf(l *line) *shard { return l.sockets.(*descriptors).home.Load() }
 
+// paces implements transport.
+func (t *epoll) paces() (paces []*pace) {
+	for _, s := range t.shards {
+		paces = append(paces, &s.wheel.pace)
+	}
+	return paces
+}
+
 // end implements transport.
 func (t *epoll) end() {
 	for _, s := range t.shards {

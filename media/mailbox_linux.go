@@ -1,11 +1,8 @@
 package media
 
 import (
-	"encoding/binary"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/sys/unix"
 )
 
 // command is something to be done on a shard.
@@ -25,16 +22,13 @@ func (c command) answer(done bool) {
 
 // mailbox is a shard's. Anybody may post; the shard looks at it once per wake, by a flag, and takes all there is.
 type mailbox struct {
-	pending atomic.Bool // something may be in it; then the event descriptor was written to
+	pending atomic.Bool // something may be in it; then wake was called, or is about to be
+	wake    func()      // wakes the shard; safe for concurrent use
 
-	mu    sync.Mutex // guards the following, and writing to event
+	mu    sync.Mutex // guards the following
 	queue []command
 	ended bool
-	event int // an eventfd(2) in the shard's epoll set, which wakes it
 }
-
-// one is what an eventfd is written.
-var one = binary.NativeEndian.AppendUint64(nil, 1)
 
 // post reports whether a command was put in. first, if not nil, is called when it is, before the shard can see it.
 func (m *mailbox) post(c command, first func()) bool {
@@ -48,7 +42,7 @@ func (m *mailbox) post(c command, first func()) bool {
 	}
 	m.queue = append(m.queue, c)
 	if !m.pending.Swap(true) {
-		_, _ = unix.Write(m.event, one) // can only fail by 2⁶⁴ writes that nobody read
+		m.wake()
 	}
 	return true
 }

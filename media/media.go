@@ -58,6 +58,10 @@ type Engine interface {
 	// Listen has tap hear what comes on one stream, as SideA, until stop is called or the stream closes, whatever
 	// else is done with it. A stream has one such tap at a time. stop waits until no more packet can reach tap.
 	Listen(s Stream, tap Tap) (stop func(), err error)
+	// Lag returns what tells by how long what the engine sends by the clock was late, on average, since it was asked last: of the
+	// worst of its parts. 0 is on time; above half a second packets are left out. It is for one goroutine, and each call of Lag
+	// makes another.
+	Lag() (lag func() time.Duration)
 	// Close closes all streams and waits for the engine's goroutines.
 	Close() error
 }

@@ -115,7 +115,7 @@ func (t *portable) read(conn *net.UDPConn, take func(b []byte, from netip.AddrPo
 func (t *portable) turn(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	t.wheel.due = time.Now()
+	t.wheel.begin()
 	for {
 		select {
 		case <-ctx.Done():
@@ -141,6 +141,9 @@ func (t *portable) do(l *line, f func()) bool {
 
 // gather implements transport: there is but one shard.
 func (t *portable) gather(bool, ...*line) bool { return true }
+
+// paces implements transport.
+func (t *portable) paces() []*pace { return []*pace{&t.wheel.pace} }
 
 // end implements transport.
 func (t *portable) end() {

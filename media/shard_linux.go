@@ -31,11 +31,12 @@ type shard struct {
 	from  sockaddr
 }
 
-// What an event is about, if not a slot's RTP or RTCP socket.
-const (
-	eventMail  = -1
-	eventTimer = -2
-)
+// eventTimer is what an event is about, if not a slot's RTP or RTCP socket.
+const eventTimer = -1
+
+// timerSpare is how long the shard's own timer, which is exact, may take to wake it. When all processors are busy it is Go's
+// that does, see poller.
+const timerSpare = time.Millisecond
 
 // newShard makes one, which then must be run. Errors: the system's.
 func newShard(log *zap.Logger, t *tally) (*shard, error) {
@@ -43,14 +44,11 @@ func newShard(log *zap.Logger, t *tally) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shard{log: log, tally: t, poller: p, timer: -1}
-	if s.mail.event, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
-		return nil, errors.Join(os.NewSyscallError("eventfd", err), p.close())
-	}
+	s := &shard{log: log, tally: t, poller: p, mail: mailbox{wake: p.wake}}
 	if s.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
-		return nil, errors.Join(os.NewSyscallError("timerfd_create", err), unix.Close(s.mail.event), p.close())
+		return nil, errors.Join(os.NewSyscallError("timerfd_create", err), p.close())
 	}
-	if err = errors.Join(p.watch(s.mail.event, eventMail, 0), p.watch(s.timer, eventTimer, 0)); err != nil {
+	if err = p.watch(s.timer, eventTimer, 0); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -58,17 +56,19 @@ func newShard(log *zap.Logger, t *tally) (*shard, error) {
 
 // close closes what newShard opened.
 func (s *shard) close() error {
-	return errors.Join(os.NewSyscallError("close", unix.Close(s.timer)),
-		os.NewSyscallError("close", unix.Close(s.mail.event)), s.poller.close())
+	return errors.Join(os.NewSyscallError("close", unix.Close(s.timer)), s.poller.close())
 }
 
 // run is the shard's goroutine. It returns when the command to end has been done.
 func (s *shard) run() {
 	for !s.ended {
-		events := s.poller.wait()
+		events := s.wait()
 		now := time.Now()
 		for i := range events {
 			s.event(&events[i], now)
+		}
+		if s.armed && now.Sub(s.wheel.due) >= timerSpare {
+			s.turn()
 		}
 		if s.mail.pending.Load() {
 			s.commands()
@@ -82,17 +82,26 @@ func (s *shard) run() {
 	}
 }
 
+// wait returns when there is something to do.
+func (s *shard) wait() []unix.EpollEvent {
+	latest := time.Time{}
+	if s.armed {
+		latest = s.wheel.due.Add(timerSpare)
+	}
+	s.poller.until(latest)
+	if s.mail.pending.Load() { // who posted it may have woken the shard before the time was set, and not after it
+		return s.poller.now()
+	}
+	return s.poller.wait()
+}
+
 func (s *shard) event(e *unix.EpollEvent, now time.Time) {
-	switch e.Fd {
-	case eventMail:
-		var count [8]byte
-		_, _ = unix.Read(s.mail.event, count[:]) // to be woken again; that there are commands the flag says
-	case eventTimer:
+	if e.Fd == eventTimer {
 		s.turn()
-	default:
-		if d := s.slots.owner(e.Fd>>1, e.Pad); d != nil {
-			s.read(d, e.Fd&1 == 1, now)
-		}
+		return
+	}
+	if d := s.slots.owner(e.Fd>>1, e.Pad); d != nil {
+		s.read(d, e.Fd&1 == 1, now)
 	}
 }
 
@@ -139,6 +148,8 @@ func (s *shard) arm() {
 	var when unix.ItimerSpec
 	if s.armed = len(s.wheel.places) > 0; s.armed {
 		when.Value = unix.NsecToTimespec(max(1, int64(time.Until(s.wheel.due))))
+	} else {
+		s.wheel.pace.set(time.Time{})
 	}
 	if err := unix.TimerfdSettime(s.timer, 0, &when, nil); err != nil {
 		s.log.Error("timer of the media wheel not set", zap.Error(err))

@@ -193,6 +193,25 @@ func TestTimerDisarmed(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// When all processors are busy Go does not look at the shard's own timer: its wheel turns all the same.
+func TestTurnsWithoutItsTimer(t *testing.T) {
+	c, e := epollEngine(t, 18400, 1)
+	s := openStream(t, c)
+	shard := e.shards[0]
+	none, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	require.NoError(t, err)
+	var timer int
+	s.do(func() { // what it sets from now on is watched by nobody
+		shard.poller.unwatch(shard.timer)
+		timer, shard.timer = shard.timer, none
+	})
+	turns := shard.wheel.pace.turns.Load()
+	require.Eventually(t, func() bool { return shard.wheel.pace.turns.Load() > turns+10 }, testWait, time.Millisecond)
+	s.do(func() { shard.timer = timer })
+	require.NoError(t, unix.Close(none))
+	require.NoError(t, s.Close())
+}
+
 // After its end a shard does nothing, and says so; what was posted before is done or refused, never forgotten.
 func TestShardEnds(t *testing.T) {
 	s, err := newShard(zap.NewNop(), &tally{})

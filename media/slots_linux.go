@@ -1,9 +1,6 @@
 package media
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // slots are the lines whose sockets are in a shard's epoll set. An event names one, and its generation, which changes
 // with its owner: what was reported of a socket that has since been closed, or has moved, reaches nobody else, though
@@ -58,7 +55,7 @@ func (s *shard) adopt(d *descriptors) error {
 	d.slot, d.line.tally = index, s.tally
 	s.wheel.add(d.line)
 	if !s.armed {
-		s.wheel.due = time.Now()
+		s.wheel.begin()
 		s.arm()
 	}
 	return nil

@@ -19,6 +19,7 @@ type wheel struct {
 	places []place
 	count  uint64    // of turns so far
 	due    time.Time // of the next turn
+	pace   pace
 }
 
 // place is a line's on a wheel.
@@ -54,10 +55,17 @@ func (l *line) stir() {
 	}
 }
 
+// begin has the next turn be due now.
+func (w *wheel) begin() {
+	w.due = time.Now()
+	w.pace.set(w.due)
+}
+
 // turn sends one frame on each line that has something of its own to send, and moves the deadline on. now is asked
 // for the time when that has been done.
 func (w *wheel) turn(frame []byte, now func() time.Time) {
 	w.count++
+	w.pace.turned(w.due, now())
 	for i := len(w.places) - 1; i >= 0; i-- { // whoever is removed leaves its seat to one who had its turn
 		k := &w.places[i]
 		if k.next > w.count {
@@ -74,4 +82,5 @@ func (w *wheel) turn(frame []byte, now func() time.Time) {
 	if n := now(); n.Sub(w.due) > maxArrears {
 		w.due = n
 	}
+	w.pace.set(w.due)
 }

@@ -133,3 +133,28 @@ func TestWheelSeats(t *testing.T) {
 	require.Equal(t, uint64(2), other.near.out.packets)
 	require.Len(t, w.places, 1)
 }
+
+// The lag is how late turns were since it was asked last, on average; one that is overdue counts, and a wheel that stands still has none.
+func TestLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wheel{}
+		a, b := w.pace.lag(), w.pace.lag()
+		require.Zero(t, a(time.Now()), "nobody waits")
+		w.begin()
+		require.Zero(t, a(time.Now()))
+		for _, late := range []time.Duration{0, 10 * time.Millisecond, 20 * time.Millisecond} {
+			time.Sleep(time.Until(w.due) + late)
+			w.turn(nil, time.Now)
+		}
+		require.Equal(t, 10*time.Millisecond, a(time.Now()))
+		require.Zero(t, a(time.Now()), "asked again")
+		time.Sleep(time.Until(w.due) + 300*time.Millisecond)
+		require.Equal(t, 300*time.Millisecond, a(time.Now()), "it does not turn at all")
+		w.turn(nil, time.Now)
+		require.Equal(t, 122*time.Millisecond, b(time.Now()), "another's: of 0, 10, 20, 300, and 280 of the next")
+		w.pace.set(time.Time{})
+		_ = a(time.Now())
+		time.Sleep(time.Hour)
+		require.Zero(t, a(time.Now()))
+	})
+}

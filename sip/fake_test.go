@@ -17,8 +17,9 @@ import (
 type fakeEngine struct {
 	mu      sync.Mutex
 	streams []*fakeStream
-	none    error  // returned by Open when set
-	more    string // what descriptions of later streams end with
+	none    error        // returned by Open when set
+	more    string       // what descriptions of later streams end with
+	late    atomic.Int64 // by how long, in nanoseconds
 }
 
 func (e *fakeEngine) Open(o media.StreamOptions) (media.Stream, error) {
@@ -39,6 +40,11 @@ func (e *fakeEngine) Bridge(media.Stream, media.Stream, media.Tap) (func(), erro
 func (e *fakeEngine) Mix(media.Tap, ...media.Party) (media.Room, error) { return nil, media.ErrForeign }
 
 func (e *fakeEngine) Listen(media.Stream, media.Tap) (func(), error) { return func() {}, nil }
+
+// Lag tells what late says.
+func (e *fakeEngine) Lag() func() time.Duration {
+	return func() time.Duration { return time.Duration(e.late.Load()) }
+}
 
 func (e *fakeEngine) Close() error { return nil }
 

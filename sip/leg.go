@@ -164,7 +164,9 @@ func (l *leg) Ring() error {
 func (l *leg) progress(at time.Time) {
 	if !l.progressed {
 		l.progressed = true
-		l.ua.metrics.postDial.Observe(at.Sub(l.received).Seconds())
+		took := at.Sub(l.received)
+		l.ua.metrics.postDial.Observe(took.Seconds())
+		l.ua.load.begun(took)
 	}
 }
 

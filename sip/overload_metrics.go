@@ -43,8 +43,12 @@ func (m *metrics) loadOf(r prometheus.Registerer, c *overload) error {
 	gauge("level", "0 normal, 1 new calls are bounded by a rate, 2 alarms alone are let in.",
 		func(l load) float64 { return float64(l.Level) })
 	gauge("rate", "New calls a second that are let in at most; +Inf without a bound.", func(l load) float64 { return l.Rate })
-	gauge("lag_seconds", "Mean wait of requests for their handlers, or the lateness of a timer where that is more, in the last tenth of a second.",
-		func(l load) float64 { return l.Lag.Seconds() })
+	gauge("live_limit", "Calls that may be in at most while audio was late; +Inf without a bound but that of the places.",
+		func(l load) float64 { return l.Most })
+	gauge("lag_seconds", "Mean wait of requests for their handlers, the lateness of a timer or half the time a call took to ring, whichever is most, "+
+		"in the last tenth of a second.", func(l load) float64 { return l.Lag.Seconds() })
+	gauge("audio_lag_seconds", "How late the media engine sent what it sends by the clock, on average, in the last tenth of a second.",
+		func(l load) float64 { return l.Audio.Seconds() })
 	gauge("cpu_ratio", "Share of the cores it may use that this process uses, over half a second; 0 where it is not known.",
 		func(l load) float64 { return l.CPU })
 	return errors.Join(errs...)

@@ -21,7 +21,7 @@ func (u *UA) watchLoad(ctx context.Context) error {
 	defer timer.Stop()
 	at := time.Now()
 	used, known := u.cpuTime()
-	sockets := newBacklogs(u.listeners)
+	sockets, audio := newBacklogs(u.listeners), u.o.Engine.Lag()
 	for {
 		select {
 		case <-ctx.Done():
@@ -29,7 +29,7 @@ func (u *UA) watchLoad(ctx context.Context) error {
 		case <-timer.C:
 		}
 		now := time.Now()
-		m := measures{took: now.Sub(at), cpu: -1, late: max(0, now.Sub(at)-overloadEvery)}
+		m := measures{took: now.Sub(at), cpu: -1, late: max(0, now.Sub(at)-overloadEvery), audio: audio(), live: u.calls.total()}
 		if m.queue, m.dropped = sockets.look(); m.dropped > 0 {
 			u.metrics.dropped.WithLabelValues(dropUnread).Add(float64(m.dropped))
 		}
@@ -61,7 +61,8 @@ func (u *UA) tickLoad(m measures) {
 	case levelSaturated:
 		line, level = "saturated: alarms alone are let in", zap.ErrorLevel
 	}
-	u.log.Log(level, line, zap.Duration("lag", is.Lag), zap.Float64("cpu", is.CPU), zap.Float64("calls_per_second", is.Rate))
+	u.log.Log(level, line, zap.Duration("lag", is.Lag), zap.Duration("audio_lag", is.Audio), zap.Float64("cpu", is.CPU),
+		zap.Float64("calls_per_second", is.Rate), zap.Float64("calls", is.Most))
 }
 
 // cpuTime is the CPU time used by the process; false, told once, where the system does not say.
