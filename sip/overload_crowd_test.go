@@ -174,7 +174,8 @@ func TestOverloadOfAudio(t *testing.T) {
 	require.Equal(t, 2*usual.Lag, now.Audio)
 	require.Equal(t, [classes]admission{admitNot, admitShort, admitted, admitted}, admitAll(c, time.Now()))
 	require.True(t, c.turns(classRest, 0, time.Now()))
-	require.InDelta(t, crowdLeft*1000, tick(usual.Lag*3/2, 1000).Most, 1, "it is better already")
+	require.InDelta(t, crowdLeft*1000, tick(usual.Lag*3/2, 960).Most, 1, "it is better already")
+	require.InDelta(t, crowdLeft*1000, tick(usual.Lag*5/4, 960).Most, 1)
 	now = tick(0, 960)
 	require.InDelta(t, crowdLeft*1000, now.Most, 1)
 	got := admitAll(c, time.Now())
@@ -184,6 +185,60 @@ func TestOverloadOfAudio(t *testing.T) {
 	}
 	require.Equal(t, levelNormal, now.Level)
 	require.True(t, math.IsInf(now.Most, 1))
+}
+
+// boundLoad is a control that lets in 50 calls a second of 1,000 that are in, of which as many end.
+func boundLoad() *overload {
+	c := newOverload(usual)
+	for i := range 100 + lateRow {
+		for range 5 {
+			c.admit(classMenu, 0, time.Time{})
+		}
+		m := measures{took: overloadEvery, cpu: 0.6, live: 1000}
+		if i >= 100 {
+			m.late = 2 * usual.Lag
+		}
+		c.tick(m)
+	}
+	return c
+}
+
+// While too much CPU is used a little fewer are let in than end, and not ever fewer: what calls that last take passes as they end.
+func TestOverloadEbb(t *testing.T) {
+	t.Parallel()
+	c := boundLoad()
+	for live := 1000; live > 500; live -= 5 {
+		c.tick(measures{took: overloadEvery, cpu: 1, live: live})
+	}
+	require.Greater(t, c.found().Rate, 0.8*hotEbb*50)
+	require.Less(t, c.found().Rate, 50.0)
+	for range 100 { // none ends
+		c.tick(measures{took: overloadEvery, cpu: 1, live: 500})
+	}
+	require.Less(t, c.found().Rate, 3.0)
+}
+
+// Who has waited for too long, or is kept out by those who are in, would have been refused at any rate: that raises none. Nor is a
+// rate lowered on and on while the queue that it was lowered for is served.
+func TestOverloadRateStays(t *testing.T) {
+	t.Parallel()
+	c := boundLoad()
+	rate := c.found().Rate
+	for range 50 {
+		for range 20 {
+			require.NotEqual(t, admitted, c.admit(classMenu, 2*usual.Lag, time.Time{}))
+		}
+		c.tick(measures{took: overloadEvery, cpu: 0.6, live: 1000})
+	}
+	require.InDelta(t, rate, c.found().Rate, 0.01)
+	for late := 20 * usual.Lag; late > usual.Lag; late -= usual.Lag / 2 {
+		c.tick(measures{took: overloadEvery, cpu: 0.6, late: late, live: 1000})
+	}
+	require.InDelta(t, rate, c.found().Rate, 2*(1-lateStep)*rate)
+	for range 5 {
+		c.tick(measures{took: overloadEvery, cpu: 0.6, late: 2 * usual.Lag, live: 1000})
+	}
+	require.Less(t, c.found().Rate, 0.8*rate)
 }
 
 // What takes long to ring has waited somewhere, though no request did for its handler.
