@@ -1,0 +1,199 @@
+package test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
+)
+
+// machineBelow is a Debian 12 as it is installed, with nothing of ours, below a folder: what somebody types as root is done there.
+type machineBelow struct {
+	t    *testing.T
+	root string
+	in   *testkit.Network // where commands run
+}
+
+// Instead of what takes a real machine. systemctl is written down; groups are looked up below the folder, so that no group of this
+// machine's will do, and are given to nobody, since that takes root.
+const (
+	fakeSystemctl = `#!/bin/sh
+echo "$@" >>"%[1]s/systemctl"
+`
+	fakeSysusers = `#!/bin/sh
+exec %[2]s --root="%[1]s" "$@"
+`
+	fakeInstall = `#!/bin/bash
+args=()
+while [ $# -gt 0 ]; do
+	if [ "$1" = -g ]; then
+		grep -qs "^$2:" "%[1]s/etc/group" || { echo "install: invalid group: $2" >&2; exit 1; }
+		shift
+	else
+		args+=("$1")
+	fi
+	shift
+done
+exec %[2]s "${args[@]}"
+`
+)
+
+func newMachineBelow(t *testing.T, in *testkit.Network) *machineBelow {
+	t.Helper()
+	m := &machineBelow{t: t, root: t.TempDir(), in: in}
+	for _, folder := range []string{"etc/systemd/system", "usr/local/bin", "var/lib", "fakes", "work"} {
+		require.NoError(t, os.MkdirAll(m.path(folder), 0o750))
+	}
+	for name, text := range map[string]string{"systemctl": fakeSystemctl, "systemd-sysusers": fakeSysusers, "install": fakeInstall} {
+		real, err := exec.LookPath(name)
+		require.NoError(t, err)
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "%[1]s", m.root), "%[2]s", real)
+		require.NoError(t, os.WriteFile(m.path("fakes", name), []byte(text), 0o700)) //nolint:gosec // a program
+	}
+	require.NoError(t, os.Symlink(filepath.Join(testkit.Module(t), "deploy"), m.path("work", "deploy")))
+	return m
+}
+
+func (m *machineBelow) path(names ...string) string {
+	return filepath.Join(append([]string{m.root}, names...)...)
+}
+
+// below is a text with the machine's paths as paths below the folder.
+func (m *machineBelow) below(text string) string {
+	return regexp.MustCompile(`/(etc|usr/local|var/lib|run)/[a-z]`).ReplaceAllString(text, m.root+"$0")
+}
+
+// command is a shell's, where deploy/ is. It ends at the first line that fails.
+func (m *machineBelow) command(script string) *exec.Cmd {
+	cmd := m.in.Command("sh", "-euc", m.below(script))
+	cmd.Dir = m.path("work")
+	cmd.Env = append(os.Environ(), "PATH="+m.path("fakes")+":"+m.path("usr/local/bin")+":"+os.Getenv("PATH")+":/usr/sbin")
+	return cmd
+}
+
+// types has the lines done, which must go well.
+func (m *machineBelow) types(script string) string {
+	m.t.Helper()
+	said, err := m.command(script).CombinedOutput()
+	require.NoError(m.t, err, "%s\n%s", script, said)
+	return string(said)
+}
+
+// steps are the commands in the comment at the top of a file.
+func steps(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{testkit.Module(t)}, path...)...))
+	require.NoError(t, err)
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		comment, ok := strings.CutPrefix(line, "#")
+		if !ok {
+			break
+		}
+		if command, ok := strings.CutPrefix(comment, "   "); ok {
+			lines = append(lines, command)
+		}
+	}
+	require.NotEmpty(t, lines)
+	return strings.Join(lines, "")
+}
+
+// shellBlocks are the blocks of commands of a guide below a heading.
+func shellBlocks(t *testing.T, heading string, guide ...string) (blocks []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{testkit.Module(t)}, guide...)...))
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(text), "\n"+heading+"\n")
+	require.True(t, found, heading)
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, m := range regexp.MustCompile("(?ms)^( *)```sh\n(.*?)^ *```$").FindAllStringSubmatch(section, -1) {
+		blocks = append(blocks, strings.ReplaceAll("\n"+m[2], "\n"+m[1], "\n"))
+	}
+	require.NotEmpty(t, blocks)
+	return blocks
+}
+
+// setting are the values of a key of the unit.
+func setting(t *testing.T, key string) (values []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(unitText(t), -1) {
+		values = append(values, m[1])
+	}
+	return values
+}
+
+// TestUnitInstall: the steps at the top of the unit, done on a machine that has nothing yet, make every file that the unit wants,
+// each readable by whom it must be alone. The hotline then starts by what the unit says, its token is in no log, and the guide's
+// commands beside it are let in by that token.
+func TestUnitInstall(t *testing.T) {
+	t.Parallel()
+	testkit.Require(t, "systemd-sysusers", "od")
+	var apart *testkit.Network // where its ports are nobody else's, if that is permitted
+	if os.Geteuid() == 0 {
+		apart = testkit.StartNetwork(t)
+		testkit.Connect(t, testkit.End{In: apart, Name: "eth0", Addresses: []string{"10.20.0.1/24"}},
+			testkit.End{In: testkit.StartNetwork(t), Name: "eth0", Addresses: []string{"10.20.0.2/24"}})
+	}
+	m := newMachineBelow(t, apart)
+	require.NoError(t, os.Symlink(testkit.HotlineBinary(t, false), m.path("work", "hotline")))
+	m.types(steps(t, "deploy", "systemd", "hotline.service"))
+
+	for file, mode := range map[string]os.FileMode{
+		"usr/local/bin/hotline": 0o755, "etc/hotline": 0o750 | os.ModeDir, "etc/hotline/hotline.yaml": 0o640,
+		"etc/hotline/environment": 0o640, "etc/systemd/system/hotline.service": 0o644,
+	} {
+		info, err := os.Stat(m.path(file))
+		require.NoError(t, err)
+		require.Equal(t, mode, info.Mode(), file)
+	}
+	done, err := os.ReadFile(m.path("systemctl"))
+	require.NoError(t, err)
+	require.Equal(t, "daemon-reload\nenable --now hotline\n", string(done))
+	users, err := os.ReadFile(m.path("etc/passwd"))
+	require.NoError(t, err)
+	require.Regexp(t, "(?m)^"+setting(t, "User")[0]+":x:", string(users))
+	for _, credential := range setting(t, "LoadCredential") {
+		_, file, _ := strings.Cut(credential, ":")
+		require.FileExists(t, m.path(file), "the unit would not start: 243/CREDENTIALS")
+	}
+	environment := setting(t, "EnvironmentFile")
+	require.Len(t, environment, 1)
+	secret, err := os.ReadFile(m.path(environment[0]))
+	require.NoError(t, err)
+	require.Regexp(t, `^HOTLINE_TOKEN=[0-9a-f]{32}\n$`, string(secret))
+	if apart == nil {
+		return
+	}
+
+	require.NoError(t, os.Mkdir(m.path(setting(t, "WorkingDirectory")[0]), 0o700)) // StateDirectory makes it
+	serve := m.command("cd " + setting(t, "WorkingDirectory")[0] + "; exec env " + strings.TrimSpace(string(secret)) + " " + setting(t, "ExecStart")[0])
+	heard, err := os.Create(m.path("journal"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, heard.Close()) })
+	journal := func() string {
+		text, err := os.ReadFile(heard.Name())
+		require.NoError(t, err)
+		return string(text)
+	}
+	serve.Stdout, serve.Stderr = heard, heard
+	require.NoError(t, serve.Start())
+	t.Cleanup(func() { _ = serve.Process.Kill() }) // unless it has ended
+	testkit.Within(t, testkit.Patience, "the hotline to serve", func() bool { return strings.Contains(journal(), "The wall") })
+	said := ""
+	for _, block := range shellBlocks(t, "## systemd", "docs", "machine.md") {
+		said += m.types(block)
+	}
+	require.Contains(t, said, "nobody is banned\n", "the token was not taken")
+	require.NoError(t, serve.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, serve.Wait(), journal())
+	_, token, _ := strings.Cut(strings.TrimSpace(string(secret)), "=")
+	require.NotContains(t, journal(), token)
+	require.NotContains(t, journal(), "until the next start it is", "a token by chance")
+}
