@@ -197,3 +197,43 @@ func TestUnitInstall(t *testing.T) {
 	require.NotContains(t, journal(), token)
 	require.NotContains(t, journal(), "until the next start it is", "a token by chance")
 }
+
+// debianRules is /etc/nftables.conf as Debian 12 installs it.
+const debianRules = `#!/usr/sbin/nft -f
+
+flush ruleset
+
+table inet filter {
+	chain input {
+		type filter hook input priority filter;
+	}
+	chain forward {
+		type filter hook forward priority filter;
+	}
+	chain output {
+		type filter hook output priority filter;
+	}
+}
+`
+
+// TestFirewallInstall: the steps at the top of the rules load them now, and again at the machine's next start, as nftables.service
+// does it; done twice, for a change, they leave one include.
+func TestFirewallInstall(t *testing.T) {
+	t.Parallel()
+	testkit.RequireNetworks(t)
+	m := newMachineBelow(t, testkit.StartNetwork(t))
+	require.NoError(t, os.WriteFile(m.path("etc/nftables.conf"), []byte(debianRules), 0o755)) //nolint:gosec // as Debian has it
+	for range 2 {
+		m.types(steps(t, "deploy", "nftables", "hotline.nft"))
+		require.Contains(t, m.types("nft list table inet hotline"), "policy drop")
+	}
+	done, err := os.ReadFile(m.path("systemctl"))
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("enable nftables\n", 2), string(done))
+	text, err := os.ReadFile(m.path("etc/nftables.conf"))
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(text), "include"))
+	m.in = testkit.StartNetwork(t) // after a start nothing is loaded
+	m.types("nft -f /etc/nftables.conf")
+	require.Contains(t, m.types("nft list table inet hotline"), "policy drop")
+}
