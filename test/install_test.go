@@ -1,6 +1,10 @@
 package test
 
 import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -236,4 +241,40 @@ func TestFirewallInstall(t *testing.T) {
 	m.in = testkit.StartNetwork(t) // after a start nothing is loaded
 	m.types("nft -f /etc/nftables.conf")
 	require.Contains(t, m.types("nft list table inet hotline"), "policy drop")
+}
+
+// TestPager: Alertmanager starts with the example, and the command at its top has the pager called at once.
+func TestPager(t *testing.T) {
+	t.Parallel()
+	testkit.RequireNetworks(t)
+	testkit.Require(t, "prometheus-alertmanager", "amtool")
+	m := newMachineBelow(t, testkit.StartNetwork(t))
+	paged := make(chan string, 8)
+	var listener net.Listener
+	require.NoError(t, m.in.Do(func() (err error) {
+		listener, err = net.Listen("tcp", "127.0.0.1:9095") //nolint:noctx // no name is looked up
+		return err
+	}))
+	pager := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body) // what did not come is missed below
+		paged <- string(text)
+	}))
+	require.NoError(t, pager.Listener.Close())
+	pager.Listener = listener
+	pager.Start()
+	t.Cleanup(pager.Close)
+	manager := m.command("exec prometheus-alertmanager --cluster.listen-address= --storage.path=data --config.file=deploy/prometheus/alertmanager.yml")
+	require.NoError(t, manager.Start())
+	t.Cleanup(func() {
+		require.NoError(t, manager.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, manager.Wait())
+	})
+	trial := steps(t, "deploy", "prometheus", "alertmanager.yml")
+	testkit.Within(t, testkit.Patience, "Alertmanager to take an alert", func() bool { return m.command(trial).Run() == nil })
+	select {
+	case text := <-paged:
+		require.Contains(t, text, `"alertname":"HotlineTrial"`)
+	case <-time.After(testkit.Patience):
+		require.Fail(t, "the pager was not called")
+	}
 }
