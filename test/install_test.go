@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hotline/config"
 	"hotline/internal/testkit"
 )
 
@@ -26,8 +29,9 @@ type machineBelow struct {
 	in   *testkit.Network // where commands run
 }
 
-// Instead of what takes a real machine. systemctl is written down; groups are looked up below the folder, so that no group of this
-// machine's will do, and are given to nobody, since that takes root.
+// Instead of what takes a real machine. systemctl is written down, and so is docker, but for init, which is done; names of groups are
+// looked up below the folder, so that no group of this machine's will do, and what would be given to a group or user is given to
+// nobody, since that takes root, but written down.
 const (
 	fakeSystemctl = `#!/bin/sh
 echo "$@" >>"%[1]s/systemctl"
@@ -36,17 +40,24 @@ echo "$@" >>"%[1]s/systemctl"
 exec %[2]s --root="%[1]s" "$@"
 `
 	fakeInstall = `#!/bin/bash
+echo "$@" >>"%[1]s/install"
 args=()
 while [ $# -gt 0 ]; do
-	if [ "$1" = -g ]; then
-		grep -qs "^$2:" "%[1]s/etc/group" || { echo "install: invalid group: $2" >&2; exit 1; }
-		shift
-	else
-		args+=("$1")
-	fi
+	case $1 in
+	-g | -o)
+		[[ $2 =~ ^[0-9]+$ ]] || grep -qs "^$2:" "%[1]s/etc/group" || { echo "install: invalid group: $2" >&2; exit 1; }
+		shift ;;
+	*) args+=("$1") ;;
+	esac
 	shift
 done
 exec %[2]s "${args[@]}"
+`
+	fakeDocker = `#!/bin/bash
+if [ "${*: -2}" = "hotline init" ]; then
+	exec ./hotline init
+fi
+printf '%s\n' "$@" >"%[1]s/docker-$1"
 `
 )
 
@@ -56,9 +67,10 @@ func newMachineBelow(t *testing.T, in *testkit.Network) *machineBelow {
 	for _, folder := range []string{"etc/systemd/system", "usr/local/bin", "var/lib", "fakes", "work"} {
 		require.NoError(t, os.MkdirAll(m.path(folder), 0o750))
 	}
-	for name, text := range map[string]string{"systemctl": fakeSystemctl, "systemd-sysusers": fakeSysusers, "install": fakeInstall} {
-		real, err := exec.LookPath(name)
-		require.NoError(t, err)
+	for name, text := range map[string]string{
+		"systemctl": fakeSystemctl, "systemd-sysusers": fakeSysusers, "install": fakeInstall, "docker": fakeDocker,
+	} {
+		real, _ := exec.LookPath(name) // only of some something is run
 		text = strings.ReplaceAll(strings.ReplaceAll(text, "%[1]s", m.root), "%[2]s", real)
 		require.NoError(t, os.WriteFile(m.path("fakes", name), []byte(text), 0o700)) //nolint:gosec // a program
 	}
@@ -201,6 +213,58 @@ func TestUnitInstall(t *testing.T) {
 	_, token, _ := strings.Cut(strings.TrimSpace(string(secret)), "=")
 	require.NotContains(t, journal(), token)
 	require.NotContains(t, journal(), "until the next start it is", "a token by chance")
+}
+
+// TestContainerInstall: the guide's commands start the image so that it can read its configuration and write its data, with a token
+// that is in no command, as many files as the unit has, and time to drain.
+func TestContainerInstall(t *testing.T) {
+	t.Parallel()
+	testkit.Require(t, "od")
+	text, err := os.ReadFile(filepath.Join(testkit.Module(t), "deploy", "Dockerfile"))
+	require.NoError(t, err)
+	image := func(pattern string) string {
+		m := regexp.MustCompile("(?m)" + pattern).FindStringSubmatch(string(text))
+		require.NotNil(t, m, pattern)
+		return m[1]
+	}
+	user, group := image(`^USER (\d+)$`), image(`groupadd .*--gid (\d+) `)
+	require.Regexp(t, `useradd .*--uid `+user+` --gid `+group+` `, string(text))
+
+	m := newMachineBelow(t, nil)
+	require.NoError(t, os.Symlink(testkit.HotlineBinary(t, false), m.path("work", "hotline")))
+	m.types(shellBlocks(t, "## A container", "docs", "machine.md")[0])
+	written := func(name string) string {
+		text, err := os.ReadFile(m.path(name))
+		require.NoError(t, err)
+		return strings.ReplaceAll(string(text), m.root, "")
+	}
+	require.Equal(t, "-d -m 0750 -g "+group+" /etc/hotline\n-m 0640 -g "+group+" hotline.yaml /etc/hotline/hotline.yaml\n", written("install"))
+	for file, mode := range map[string]os.FileMode{
+		"work/hotline.yaml": 0o600, "etc/hotline": 0o750 | os.ModeDir, "etc/hotline/hotline.yaml": 0o640, "etc/hotline/environment": 0o600,
+	} {
+		info, err := os.Stat(m.path(file))
+		require.NoError(t, err)
+		require.Equal(t, mode, info.Mode(), file)
+	}
+	require.Regexp(t, `^HOTLINE_TOKEN=[0-9a-f]{32}\n$`, written("etc/hotline/environment"))
+	tag := "hotline"
+	require.Equal(t, "build\n-f\ndeploy/Dockerfile\n-t\n"+tag+"\n.\n", written("docker-build"))
+
+	run := written("docker-run")
+	require.True(t, strings.HasSuffix(run, "\n"+tag+"\n"), "the image last, which has its command")
+	for _, option := range []string{
+		"--network host", "--env-file /etc/hotline/environment", "-v /etc/hotline:/etc/hotline:ro", "-v hotline:" + image(`^VOLUME (\S+)$`),
+		fmt.Sprintf("--ulimit nofile=%[1]s:%[1]s", setting(t, "LimitNOFILE")[0]), "--read-only",
+	} {
+		require.Contains(t, run, "\n"+strings.ReplaceAll(option, " ", "\n")+"\n")
+	}
+	require.Contains(t, image(`^CMD (.*)$`), `"/etc/hotline/hotline.yaml"`)
+	seconds, err := strconv.Atoi(regexp.MustCompile(`--stop-timeout\n(\d+)\n`).FindStringSubmatch(run)[1])
+	require.NoError(t, err)
+	cfg, err := config.Reference()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, time.Duration(seconds)*time.Second, cfg.Drain+time.Minute)
+	require.Equal(t, "exec\nhotline\nhotline\nbans\n--config\n/etc/hotline/hotline.yaml\n", written("docker-exec"))
 }
 
 // debianRules is /etc/nftables.conf as Debian 12 installs it.

@@ -28,7 +28,7 @@ type written struct {
 var (
 	codeBlock   = regexp.MustCompile("(?ms)^ *```[a-z]*\n(.*?)^ *```$")
 	codeInline  = regexp.MustCompile("`([^`]+)`")
-	hotlineRuns = regexp.MustCompile(`(?m)(?:^[ #$]*|[;&|('] *|exec |sudo |[A-Z]=\S+ |=/usr/local/bin/|go run \./cmd/)hotline ([a-z][^;&|')>\n]*)`)
+	hotlineRuns = regexp.MustCompile(`(?m)(?:^[ #$]*|[;&|('] *|exec |sudo |[A-Z]=\S+ |=/usr/local/bin/|go run \./cmd/|docker exec hotline |docker run [^\n]*? )hotline ([a-z][^;&|')>\n]*)`)
 )
 
 // writtenIn are the command lines of a text.
