@@ -18,6 +18,7 @@ peers=(
 	postgres:postgresql
 	gcc:gcc,libc6-dev
 	promtool:prometheus
+	amtool:prometheus-alertmanager
 	systemd-analyze:systemd
 	nft:nftables
 	strace:strace
@@ -74,6 +75,7 @@ stop kamailio kamailio
 stop redis-server redis-server
 stop postgres postgresql
 stop promtool prometheus
+stop amtool prometheus-alertmanager
 for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done
 look
 [ "${#missing[@]}" -eq 0 ] || complain "They were installed, and are not on the PATH."

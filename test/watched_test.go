@@ -47,6 +47,49 @@ func promtool(t *testing.T, dir string, args ...string) {
 	require.NoError(t, err, "promtool %v: %s", args, said)
 }
 
+// TestAlertsReachSomebody: Prometheus sends its alerts to where Alertmanager listens by itself, Alertmanager takes its configuration, and an
+// alert of each severity of the rules has a receiver of that name, which somebody is told by.
+func TestAlertsReachSomebody(t *testing.T) {
+	t.Parallel()
+	testkit.Require(t, "amtool")
+	dir, r := prometheusFolder(t)
+	read := func(name string, to any) {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NoError(t, yaml.Unmarshal(text, to))
+	}
+	var watcher struct {
+		Alerting struct {
+			Alertmanagers []struct {
+				Static []struct{ Targets []string } `yaml:"static_configs"`
+			}
+		}
+	}
+	read("prometheus.yml", &watcher)
+	require.Len(t, watcher.Alerting.Alertmanagers, 1)
+	require.Equal(t, []string{"127.0.0.1:9093"}, watcher.Alerting.Alertmanagers[0].Static[0].Targets)
+
+	file := filepath.Join(dir, "alertmanager.yml")
+	command(t, "amtool", "check-config", file)
+	severities := map[string]bool{}
+	for _, g := range r.Groups {
+		for _, rule := range g.Rules {
+			if rule.Alert != "" {
+				severities[rule.Labels["severity"]] = true
+			}
+		}
+	}
+	require.Len(t, severities, 2)
+	var told struct{ Receivers []map[string]any }
+	read("alertmanager.yml", &told)
+	for severity := range severities {
+		command(t, "amtool", "config", "routes", "test", "--config.file="+file, "--verify.receivers="+severity, "job=hotline", "severity="+severity)
+	}
+	for _, receiver := range told.Receivers {
+		require.Greater(t, len(receiver), 1, "%s tells nobody", receiver["name"])
+	}
+}
+
 // TestRules: Prometheus takes the rules and the configuration, and each alert fires when it is to and no other does.
 func TestRules(t *testing.T) {
 	t.Parallel()

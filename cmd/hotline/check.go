@@ -1,15 +1,30 @@
 package main
 
-import "hotline/config"
+import (
+	"cmp"
+	"errors"
 
-// checkCmd checks a configuration.
+	"hotline/config"
+)
+
+// checkCmd checks a configuration. It is named as for init, or as for serve.
 type checkCmd struct {
-	File string `arg:"" type:"path" help:"The configuration."`
+	File   string `arg:"" optional:"" type:"path" help:"The configuration."`
+	Config string `type:"path" placeholder:"FILE" help:"The configuration, as the other commands have it."`
+}
+
+// Validate has kong refuse a command line that names no file, or two: the reference needs no check.
+func (c *checkCmd) Validate() error {
+	if (c.File == "") == (c.Config == "") {
+		return errors.New("name one configuration: hotline check FILE, or hotline check --config FILE")
+	}
+	return nil
 }
 
 // Run implements the command: nothing is started, nothing is written.
 func (c *checkCmd) Run(con *console) error {
-	cfg, err := loadConfig(c.File)
+	file := cmp.Or(c.File, c.Config)
+	cfg, err := loadConfig(file)
 	if err != nil {
 		return con.problems(err)
 	}
@@ -17,7 +32,7 @@ func (c *checkCmd) Run(con *console) error {
 		con.say("%s\n", w)
 	}
 	con.say("%s: good: %d numbers, %d menus, %d queues, %d agents\n",
-		c.File, numbers(cfg), len(cfg.Menus), len(cfg.Queues), len(cfg.Agents))
+		file, numbers(cfg), len(cfg.Menus), len(cfg.Queues), len(cfg.Agents))
 	return nil
 }
 

@@ -31,6 +31,9 @@ func (l logFlags) logger(w io.Writer) (*zap.Logger, error) {
 		form.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(form)
 	}
+	if toJournal(w) {
+		encoder = journalEncoder{encoder}
+	}
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)), nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"go.uber.org/zap/zapcore"
 )
 
 // Exit codes.
@@ -40,9 +41,13 @@ func (c *console) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.out, format, args...) // nobody to tell when the terminal is gone
 }
 
-// complain writes what is wrong.
+// complain writes what is wrong; the journal is told that it is an error.
 func (c *console) complain(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.err, format, args...) // as in say
+	text := fmt.Sprintf(format, args...)
+	if toJournal(c.err) {
+		text = marked(text, priorities[zapcore.ErrorLevel])
+	}
+	_, _ = io.WriteString(c.err, text) // as in say
 }
 
 // cli is the command line.

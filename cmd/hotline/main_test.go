@@ -151,6 +151,7 @@ func TestWrongUsage(t *testing.T) {
 		"unknown":      {"answer"},
 		"unknown flag": {"serve", "--fast"},
 		"no file":      {"check"},
+		"two files":    {"check", "a.yaml", "--config", "b.yaml"},
 		"bad duration": {"demo", "--for", "soon"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,10 +166,12 @@ func TestWrongUsage(t *testing.T) {
 func TestCheckGood(t *testing.T) {
 	t.Parallel()
 	file := write(t, reference(t))
-	code, out, complaints := command(t, "check", file)
-	require.Zero(t, code, complaints)
-	require.Equal(t, file+": good: 2 numbers, 1 menus, 4 queues, 4 agents\n", out)
-	require.Empty(t, complaints)
+	for _, args := range [][]string{{"check", file}, {"check", "--config", file}} {
+		code, out, complaints := command(t, args...)
+		require.Zero(t, code, complaints)
+		require.Equal(t, file+": good: 2 numbers, 1 menus, 4 queues, 4 agents\n", out)
+		require.Empty(t, complaints)
+	}
 }
 
 // reference is the contract that the configuration carries.
