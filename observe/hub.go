@@ -33,6 +33,9 @@ const (
 	askEvery = time.Second
 )
 
+// All who may capture at the same time may capture the same call.
+const _ = uint(media.MostCaptures - AtOnce)
+
 // Errors of Watch.
 var (
 	ErrBusy = errors.New("observe: as many watch already as may")
