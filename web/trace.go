@@ -37,7 +37,7 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) error {
 		ladder = call.MaskLadder(ladder, open...)
 	} else {
 		bearer := bearerOf(r)
-		s.o.Logger.Info("audit: numbers shown in a call's SIP messages", zap.String("call", rec.ID),
+		call.Audit(s.o.Logger).Info("audit: numbers shown in a call's SIP messages", zap.String("call", rec.ID),
 			zap.String("token", bearer.name), zap.String("role", string(bearer.role)), zap.String("client", r.RemoteAddr))
 	}
 	return writeJSON(w, struct {

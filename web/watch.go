@@ -46,13 +46,13 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.untilClosing(r.Context(), lasting)
 	defer cancel()
 	bearer := bearerOf(r)
-	log := s.o.Logger.With(zap.String("by", bearer.name), zap.String("role", string(bearer.role)), zap.String("client", r.RemoteAddr),
+	audit := call.Audit(s.o.Logger).With(zap.String("by", bearer.name), zap.String("role", string(bearer.role)), zap.String("client", r.RemoteAddr),
 		zap.String("peer", peer), zap.Bool("numbers", numbers == "1"))
 	out := http.NewResponseController(w)
 	began := false
 	n, err := s.o.Watch(ctx, peer, numbers == "1", func() {
 		began = true
-		log.Info("audit: SIP trace of a peer begins", zap.Duration("for", lasting))
+		audit.Info("audit: SIP trace of a peer begins", zap.Duration("for", lasting))
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		w.Header().Set("Cache-Control", "no-store")
 		_ = s.deadline(w, eventTimeout) // an error shows at the first message
@@ -65,7 +65,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 		return unavailable("too many watch already", nil)
 	}
 	if began {
-		log.Info("audit: SIP trace of a peer ends", zap.Int("messages", n), zap.Error(err))
+		audit.Info("audit: SIP trace of a peer ends", zap.Int("messages", n), zap.Error(err))
 		return nil // the answer has begun: nothing else can be said
 	}
 	return err

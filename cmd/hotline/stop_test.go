@@ -118,7 +118,7 @@ func TestSignalEndsReading(t *testing.T) {
 	o, e := newTerminal(), newTerminal()
 	require.Equal(t, exitFault, run([]string{"ha1", "8001"}, &console{in: in, out: o, err: e, signals: signals}))
 	require.Contains(t, e.String(), errStopped.Error())
-	for _, command := range strings.FieldsSeq("serve demo reload bans unban bench ha1 pcap trace model staff replay") {
+	for command := range strings.FieldsSeq("serve demo reload bans unban bench ha1 pcap trace model staff replay") {
 		require.True(t, hearsSignals([]string{command, "x"}), command)
 	}
 	for _, command := range []string{"check", "init", "menu"} {
