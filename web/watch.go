@@ -24,7 +24,7 @@ const (
 // Errors of Options.Watch.
 var (
 	ErrWatched   = errors.New("web: as many watch already as may")
-	ErrNoSuchOne = errors.New("web: nobody that can be watched")
+	ErrNoSuchOne = errors.New("web: neither an address nor an agent that there is")
 )
 
 // watch is /api/v1/trace?peer=…&for=…: what one peer says and is told by SIP from now on, a line of JSON for each message
@@ -60,7 +60,8 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	}, func(m call.SIPMessage) error { return s.showMessage(w, out, m) })
 	switch {
 	case errors.Is(err, ErrNoSuchOne):
-		return badRequest("peer: an IP address, ADDRESS:PORT or an agent's id is needed", nil)
+		return badRequest("peer: an IP address, ADDRESS:PORT or the id of an agent is needed, and no agent has that one; "+
+			"/api/v1/agents has them all; a caller or a trunk is watched by its address", nil)
 	case errors.Is(err, ErrWatched):
 		return unavailable("too many watch already", nil)
 	}
