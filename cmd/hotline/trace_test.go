@@ -53,6 +53,12 @@ func TestTraceOfACall(t *testing.T) {
 		code, drawn, complaints = trace(id)
 		return code == exitOK && strings.Count(drawn, "200 OK (BYE)") >= 2 // of both legs; one may be sent again
 	})
+	for _, over := range []string{id, "0199-aa"} {
+		code, _, complaints = command(t, "pcap", over, "--config", premises{http: s.http}.file(t))
+		require.Equal(t, exitFault, code)
+		require.Contains(t, complaints, "404 Not Found")
+		require.Contains(t, complaints, "no such call in progress")
+	}
 	rungs := strings.Split(drawn, "\n")
 	require.Equal(t, "call "+id, rungs[0])
 	require.Regexp(t, `^139\*{6}34 -> 96119, .* \+0800, answered \(caller-hangup\)$`, rungs[1])
