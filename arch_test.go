@@ -113,6 +113,32 @@ func TestLeaksAreLookedFor(t *testing.T) {
 	require.Greater(t, seen, 5, "something was looked at")
 }
 
+var (
+	audits  = regexp.MustCompile(`\.Info\("audit: `)
+	audited = regexp.MustCompile(`(\baudit|\bAudit\([\w.]+\))\.Info\("audit: `)
+)
+
+// TestAuditsAreAudits: what says that it is an audit is logged as one (call.Audit), whatever the level of the log.
+func TestAuditsAreAudits(t *testing.T) {
+	seen := 0
+	require.NoError(t, filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for line := range strings.Lines(string(text)) {
+			if audits.MatchString(line) {
+				seen++
+				if !audited.MatchString(line) {
+					t.Errorf("%s: by no audit logger: %s", path, line)
+				}
+			}
+		}
+		return err
+	}))
+	require.Greater(t, seen, 5, "something was looked at")
+}
+
 func anyHas(t *testing.T, dir string, files []string, pattern *regexp.Regexp) bool {
 	t.Helper()
 	return slices.ContainsFunc(files, func(name string) bool {

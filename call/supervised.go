@@ -22,7 +22,7 @@ func (t *talking) supervise(cmd Supervise) (changed bool) {
 	}
 	t.unnoted(time.Now())
 	t.c.rec.Supervisions = append(t.c.rec.Supervisions, Supervision{By: cmd.By, Mode: cmd.Mode, From: time.Now()})
-	t.c.log.Info("audit: supervised", zap.String("by", cmd.By), zap.String("mode", string(cmd.Mode)),
+	Audit(t.c.log).Info("audit: supervised", zap.String("by", cmd.By), zap.String("mode", string(cmd.Mode)),
 		zap.String("agent", t.at.Agent))
 	first := t.watch == nil
 	if first {
@@ -79,7 +79,7 @@ func (t *talking) unwatch() (changed bool) {
 		return false
 	}
 	t.unnoted(time.Now())
-	t.c.log.Info("audit: supervised no more", zap.String("by", t.watch.By), zap.String("agent", t.at.Agent))
+	Audit(t.c.log).Info("audit: supervised no more", zap.String("by", t.watch.By), zap.String("agent", t.at.Agent))
 	t.watch.Over()
 	t.watch = nil
 	return t.room != nil

@@ -130,7 +130,7 @@ func (x *Exchange) Unsupervise(id string) error {
 func (x *Exchange) dismissSupervisors(now *Options) {
 	for id, c := range x.supervisors.all() {
 		if !now.Supervisors[id] {
-			c.log.Info("audit: supervisor no more", zap.String("by", id))
+			Audit(c.log).Info("audit: supervisor no more", zap.String("by", id))
 			c.post(HangUp{Why: ReasonWithdrawn})
 		}
 	}

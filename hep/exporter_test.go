@@ -124,6 +124,36 @@ func TestChunks(t *testing.T) {
 	require.Equal(t, 2, r.count(t, "sent"))
 }
 
+// Both ends of a packet are of one family, that of the end which is known.
+func TestFamilyOfAPacket(t *testing.T) {
+	t.Parallel()
+	s, _ := testkit.StartHEPServer(t, "127.0.0.1:0")
+	r := run(t, nil)
+	r.Aim(&hep.Target{Address: s.Addr, ID: 1, Full: true})
+	all := func(ip string) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(ip), 5060) }
+	for i, c := range []struct {
+		local, remote netip.AddrPort
+		family        byte
+		target        netip.AddrPort // ours: the message was received
+	}{
+		{all("::"), theirs4, 2, all("0.0.0.0")},
+		{all("0.0.0.0"), theirs6, 10, all("::")},
+		{all("::ffff:0.0.0.0"), theirs4, 2, all("0.0.0.0")},
+		{all("::ffff:192.0.2.1"), theirs4, 2, ours4},
+		{netip.AddrPort{}, theirs6, 10, netip.MustParseAddrPort("[::]:0")},
+		{netip.AddrPort{}, theirs4, 2, netip.MustParseAddrPort("0.0.0.0:0")},
+	} {
+		m := invite(fmt.Sprint(i))
+		m.Local, m.Remote = c.local, c.remote
+		r.Send(m)
+		testkit.Within(t, testkit.Patience, "a packet", func() bool { return len(s.Packets(t)) == i+1 })
+		got := s.Packets(t)[i]
+		require.EqualValues(t, c.family, got.Family, i)
+		require.Equal(t, c.target, got.Target, i)
+		require.Equal(t, netip.AddrPortFrom(c.remote.Addr().Unmap(), c.remote.Port()), got.Source, i)
+	}
+}
+
 // Numbers are hidden unless they are wanted, all but the hotline's own.
 func TestNumbersAreHidden(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,7 @@ func (p *packet) appendTo(b []byte) ([]byte, bool) {
 	begin := len(b)
 	b = append(b, magic...)
 	b = append(b, 0, 0)
-	source, target := p.source.Addr().Unmap().WithZone(""), p.target.Addr().Unmap().WithZone("")
+	source, target := plain(p.source.Addr(), p.target.Addr()), plain(p.target.Addr(), p.source.Addr())
 	family, from, to := byte(familyIPv4), uint16(chunkSource4), uint16(chunkTarget4)
 	if source.Is6() || target.Is6() {
 		family, from, to = familyIPv6, chunkSource6, chunkTarget6
@@ -104,6 +104,20 @@ func (p *packet) appendTo(b []byte) ([]byte, bool) {
 	return b, true
 }
 
+// plain is an address as it is on the wire; one that is not known, or is that of all, is the unspecified one of the other
+// end's family: a packet has one.
+func plain(a, other netip.Addr) netip.Addr {
+	a, other = a.Unmap().WithZone(""), other.Unmap()
+	switch {
+	case a.IsValid() && !a.IsUnspecified():
+		return a
+	case other.Is6() && (!other.IsUnspecified() || a.Is6()):
+		return netip.IPv6Unspecified()
+	default:
+		return netip.IPv4Unspecified()
+	}
+}
+
 // head begins a chunk of that many octets.
 func head(b []byte, kind uint16, octets int) []byte {
 	b = binary.BigEndian.AppendUint16(b, vendor)
@@ -111,17 +125,11 @@ func head(b []byte, kind uint16, octets int) []byte {
 	return binary.BigEndian.AppendUint16(b, uint16(chunkHeader+octets)) //nolint:gosec // what is longer is not sent
 }
 
-// address is a chunk with an address; one that is not known is the unspecified one.
+// address is a chunk with an address.
 func address(b []byte, kind uint16, a netip.Addr, family byte) []byte {
 	if family == familyIPv6 {
-		if !a.IsValid() {
-			a = netip.IPv6Unspecified()
-		}
 		octets := a.As16()
 		return append(head(b, kind, len(octets)), octets[:]...)
-	}
-	if !a.IsValid() {
-		a = netip.IPv4Unspecified()
 	}
 	octets := a.As4()
 	return append(head(b, kind, len(octets)), octets[:]...)

@@ -2,6 +2,7 @@ package media
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -75,55 +76,69 @@ func (c *Capture) Take(use func(Captured)) (missed int) {
 	return missed
 }
 
+// MostCaptures is how many captures may have one stream at a time.
+const MostCaptures = 4
+
 // Capturing is a stream whose datagrams can be captured, as those of all engines here are.
 type Capturing interface {
-	// Capture has datagrams copied into c from now on, those of RTP and of RTCP, both ways. It reports
-	// false, and does nothing, when the stream is closed, or when another capture than c has it.
+	// Capture has datagrams copied into c from now on, those of RTP and of RTCP, both ways, whoever else captures them. It
+	// reports false, and does nothing, when the stream is closed, or when MostCaptures others have it.
 	Capture(c *Capture) bool
 	// Release ends what Capture began with c, if c still has the stream.
 	Release(c *Capture)
 }
 
-// lineCapture is who copies a line's datagrams. It is the shard's.
+// lineCapture is one that a line's datagrams are copied to. It is the shard's.
 type lineCapture struct {
 	to             *Capture
 	local, control netip.AddrPort
 }
 
-func (l *line) heard(b []byte, from netip.AddrPort, control bool, now time.Time) {
-	local := l.captured.local
+// at is which port of ours a datagram is of.
+func (c *lineCapture) at(control bool) netip.AddrPort {
 	if control {
-		local = l.captured.control
+		return c.control
 	}
-	l.captured.to.put(now, true, local, from, b)
+	return c.local
+}
+
+// heard copies what came. Lines that nobody captures do not call it, nor said.
+func (l *line) heard(b []byte, from netip.AddrPort, control bool, now time.Time) {
+	for i := range l.captured {
+		c := &l.captured[i]
+		c.to.put(now, true, c.at(control), from, b)
+	}
 }
 
 func (l *line) said(b []byte, to netip.AddrPort, control bool) {
-	local := l.captured.local
-	if control {
-		local = l.captured.control
+	now := time.Now()
+	for i := range l.captured {
+		c := &l.captured[i]
+		c.to.put(now, false, c.at(control), to, b)
 	}
-	l.captured.to.put(time.Now(), false, local, to, b)
 }
 
 // Capture implements Capturing.
 func (s *stream) Capture(c *Capture) (ok bool) {
 	local := s.Local()
-	own := &lineCapture{to: c, local: local, control: netip.AddrPortFrom(local.Addr(), local.Port()+1)}
+	own := lineCapture{to: c, local: local, control: netip.AddrPortFrom(local.Addr(), local.Port()+1)}
 	s.core.transport.do(s.line, func() {
-		if s.line.closed || s.line.captured != nil && s.line.captured.to != c {
-			return
+		all := s.line.captured
+		switch {
+		case s.line.closed:
+		case slices.ContainsFunc(all, own.same):
+			ok = true
+		case len(all) < MostCaptures:
+			s.line.captured, ok = append(all, own), true
 		}
-		s.line.captured, ok = own, true
 	})
 	return ok
 }
 
 // Release implements Capturing.
 func (s *stream) Release(c *Capture) {
-	s.core.transport.do(s.line, func() {
-		if s.line.captured != nil && s.line.captured.to == c {
-			s.line.captured = nil
-		}
-	})
+	own := lineCapture{to: c}
+	s.core.transport.do(s.line, func() { s.line.captured = slices.DeleteFunc(s.line.captured, own.same) })
 }
+
+func (c *lineCapture) same(other lineCapture) bool { return c.to == other.to }

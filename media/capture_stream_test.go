@@ -12,8 +12,8 @@ import (
 	"hotline/media/mediatest"
 )
 
-// A stream is of one capture at a time, which has what comes and what is sent as it is on the wire; of none once it is
-// released, or closed.
+// A stream is of several captures at a time, each of which has all that comes and is sent as it is on the wire; of none once
+// they are released, or it is closed.
 func TestCaptureOfAStream(t *testing.T) {
 	t.Parallel()
 	for name, newEngine := range engines {
@@ -32,7 +32,11 @@ func TestCaptureOfAStream(t *testing.T) {
 			c := media.NewCapture()
 			require.True(t, one.Capture(c))
 			require.True(t, one.Capture(c), "again")
-			require.False(t, one.Capture(media.NewCapture()), "another has it")
+			beside := []*media.Capture{media.NewCapture(), media.NewCapture(), media.NewCapture()}
+			for _, other := range beside {
+				require.True(t, one.Capture(other))
+			}
+			require.False(t, one.Capture(media.NewCapture()), "so many have it already")
 			p.Send(make([]byte, 160))
 			p.Take(3) // of what the stream sends from then on
 			var in, out int
@@ -50,13 +54,31 @@ func TestCaptureOfAStream(t *testing.T) {
 				})
 				return in >= 1 && out >= 3
 			})
+			for _, other := range beside {
+				var came, went int
+				other.Take(func(got media.Captured) {
+					if got.Received {
+						came++
+					} else {
+						went++
+					}
+				})
+				require.GreaterOrEqual(t, came, 1)
+				require.GreaterOrEqual(t, went, 3)
+			}
 			one.Release(media.NewCapture()) // not its
 			require.False(t, one.Capture(media.NewCapture()))
-			one.Release(c)
+			for _, gone := range append(beside[1:], c) {
+				one.Release(gone)
+			}
 			c.Take(func(media.Captured) {})
+			beside[0].Take(func(media.Captured) {})
 			p.Send(make([]byte, 160))
 			p.Take(3)
 			c.Take(func(media.Captured) { t.Error("captured after it was released") })
+			left := 0
+			beside[0].Take(func(media.Captured) { left++ })
+			require.GreaterOrEqual(t, left, 3, "whoever else has released it")
 			other := media.NewCapture()
 			require.True(t, one.Capture(other))
 			require.NoError(t, s.Close())

@@ -54,7 +54,7 @@ func (l *line) turnContained(due time.Time, passed int, frame []byte) (rest int)
 func (l *line) controlContained(b []byte, from netip.AddrPort, now time.Time) {
 	defer l.contain("media: report")
 	if !l.closed {
-		if l.captured != nil {
+		if len(l.captured) > 0 {
 			l.heard(b, from, true, now)
 		}
 		l.control(b, from, now)

@@ -88,7 +88,7 @@ func (l *line) speak(now time.Time, bye *rtcp.Goodbye) {
 		return
 	}
 	l.monitor.spoke(l.out.packets)
-	if l.captured != nil {
+	if len(l.captured) > 0 {
 		l.said(b, to, !l.out.agreed.mux)
 	}
 	if l.out.agreed.mux {

@@ -34,7 +34,7 @@ type line struct {
 	// while it is still rung to may take its own ringing tone away.
 	live bool
 
-	captured *lineCapture // nil: nobody copies its datagrams
+	captured []lineCapture // mostly none, at most MostCaptures
 
 	monitor     monitor
 	untilReport int // turns of the wheel
@@ -86,7 +86,7 @@ func (l *line) write(b []byte, to netip.AddrPort) bool {
 	if !l.sockets.send(b, to) {
 		return false
 	}
-	if l.captured != nil {
+	if len(l.captured) > 0 {
 		l.said(b, to, false)
 	}
 	l.tally.out.Add(1)
@@ -100,7 +100,7 @@ func (l *line) datagram(w *workbench, b []byte, from netip.AddrPort, now time.Ti
 	if l.closed {
 		return
 	}
-	if l.captured != nil {
+	if len(l.captured) > 0 {
 		l.heard(b, from, false, now)
 	}
 	if l.muxed(b) {

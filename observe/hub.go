@@ -11,7 +11,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -33,10 +33,13 @@ const (
 	askEvery = time.Second
 )
 
+// All who may capture at the same time may capture the same call.
+const _ = uint(media.MostCaptures - AtOnce)
+
 // Errors of Watch.
 var (
 	ErrBusy = errors.New("observe: as many watch already as may")
-	ErrPeer = errors.New("observe: neither an address, ADDRESS:PORT nor an agent's id")
+	ErrPeer = errors.New("observe: neither an address, ADDRESS:PORT nor the id of an agent that there is")
 )
 
 // Options wire a hub.
@@ -52,16 +55,23 @@ type Options struct {
 
 // Hub knows who watches. Make one with New.
 type Hub struct {
-	o    Options
-	open atomic.Pointer[[]string]
-	all  chan struct{} // holds one for each that watches, or captures
+	o     Options
+	names atomic.Pointer[names]
+	all   chan struct{} // holds one for each that watches, or captures
 }
 
-// New returns a hub that nobody watches.
-func New(o Options) *Hub { return &Hub{o: o, all: make(chan struct{}, AtOnce)} }
+// names are what a hub knows of the configuration.
+type names struct{ agents, open []string }
 
-// Open says which numbers need not be hidden: the hotline's own, and agents'.
-func (h *Hub) Open(numbers []string) { h.open.Store(&numbers) }
+// New returns a hub that nobody watches, which knows no agents.
+func New(o Options) *Hub {
+	h := &Hub{o: o, all: make(chan struct{}, AtOnce)}
+	h.names.Store(&names{})
+	return h
+}
+
+// Know says by their ids which agents there are, and which numbers need not be hidden: the hotline's own, and agents'.
+func (h *Hub) Know(agents, open []string) { h.names.Store(&names{agents, open}) }
 
 // peer is who is watched: an address of every port, one with its port, or an agent.
 type peer struct {
@@ -72,17 +82,16 @@ type peer struct {
 	named []byte                         // how an agent stands in a URI
 }
 
-// agentShape is what an agent's id may be (as of the configuration), so that it is told from an address.
-var agentShape = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$`)
-
-func parsePeer(text string) (*peer, error) {
+// peer reads who is to be watched. A name that is no agent's is refused: it may be a caller's number, which is not to be
+// watched by, nor to be in the log; and if it is mistyped, whoever waits for it waits in vain.
+func (h *Hub) peer(text string) (*peer, error) {
 	if a, err := netip.ParseAddr(text); err == nil {
 		return &peer{addr: a.Unmap()}, nil
 	}
 	if ap, err := netip.ParseAddrPort(text); err == nil {
 		return &peer{addr: ap.Addr().Unmap(), port: ap.Port()}, nil
 	}
-	if !agentShape.MatchString(text) {
+	if !slices.Contains(h.names.Load().agents, text) {
 		return nil, ErrPeer
 	}
 	return &peer{agent: text, named: []byte(":" + text + "@")}, nil
@@ -117,19 +126,13 @@ func (p *peer) is(m *call.WireMessage) bool {
 	return false
 }
 
-// Check reports whether a peer can be watched: ErrPeer if not.
-func Check(who string) error {
-	_, err := parsePeer(who)
-	return err
-}
-
 // Watch hands on, in the order of the wire, what a peer (an IP address, ADDRESS:PORT or an agent's id) says and is told,
 // until ctx is done, show returns an error, which is returned then, or MostMessages were handed on. Heads are without
 // credentials and at most 8 KiB, bodies are told by type and length; telephone numbers are hidden unless full.
 // What show was too slow for is told as a message with Omitted alone. began is called once messages are taken.
 // Errors: ErrPeer, ErrBusy.
 func (h *Hub) Watch(ctx context.Context, who string, full bool, began func(), show func(call.SIPMessage) error) (shown int, err error) {
-	p, err := parsePeer(who)
+	p, err := h.peer(who)
 	if err != nil {
 		return 0, err
 	}
@@ -202,9 +205,5 @@ func (h *Hub) told(m call.WireMessage, full bool) call.SIPMessage {
 	if full {
 		return s
 	}
-	var open []string
-	if numbers := h.open.Load(); numbers != nil {
-		open = *numbers
-	}
-	return call.MaskLadder([]call.SIPMessage{s}, open...)[0]
+	return call.MaskLadder([]call.SIPMessage{s}, h.names.Load().open...)[0]
 }

@@ -67,7 +67,7 @@ func at(remote, head string) call.WireMessage {
 func seen(t *testing.T, w *wire, who string, full bool, said func()) (got []call.SIPMessage) {
 	t.Helper()
 	h := observe.New(observe.Options{Observe: w.Observe, PhoneOf: w.PhoneOf})
-	h.Open([]string{"96777", "8001"})
+	h.Know([]string{"8001", "8002"}, []string{"96777", "8001"})
 	ctx, cancel := context.WithCancel(t.Context())
 	began := make(chan struct{})
 	done := make(chan error, 1)
@@ -216,7 +216,33 @@ func TestBounds(t *testing.T) {
 		require.Equal(t, observe.MostMessages, n)
 		require.Empty(t, w.show)
 	})
-	for _, nobody := range []string{"", "a b", "8001@h", "192.0.2.1:x", strings.Repeat("8", 33)} {
-		require.ErrorIs(t, observe.Check(nobody), observe.ErrPeer, nobody)
+}
+
+// Nobody is watched by a name that is no agent's: it may be a caller's number.
+func TestNobody(t *testing.T) {
+	t.Parallel()
+	w := &wire{show: make(map[int]func(call.WireMessage))}
+	h := observe.New(observe.Options{Observe: w.Observe, PhoneOf: w.PhoneOf})
+	watch := func(who string) (began bool, err error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = h.Watch(ctx, who, false, func() { began = true }, func(call.SIPMessage) error { return nil })
+		return began, err
 	}
+	h.Know([]string{"8001"}, []string{"96777", "8001"})
+	for _, nobody := range []string{"", "a b", "8001@h", "192.0.2.1:x", strings.Repeat("8", 33), "8002", "80010", "13912345678", "96777", "city"} {
+		began, err := watch(nobody)
+		require.ErrorIs(t, err, observe.ErrPeer, nobody)
+		require.False(t, began, nobody)
+	}
+	for _, somebody := range []string{"8001", "192.0.2.1", "192.0.2.1:5060", "2001:db8::1"} {
+		began, err := watch(somebody)
+		require.NoError(t, err, somebody)
+		require.True(t, began, somebody)
+	}
+	h.Know([]string{"8002"}, nil)
+	_, err := watch("8001")
+	require.ErrorIs(t, err, observe.ErrPeer, "he is none any more")
+	_, err = watch("8002")
+	require.NoError(t, err)
 }

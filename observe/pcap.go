@@ -149,7 +149,7 @@ func (c *collector) attach() bool {
 	streams := c.h.o.StreamsOf(c.id)
 	for _, s := range streams {
 		one, ok := s.(media.Capturing)
-		if ok && !slices.Contains(c.streams, one) && one.Capture(c.rtp) {
+		if ok && !slices.Contains(c.streams, one) && one.Capture(c.rtp) { // else it is closed: no more than AtOnce have it
 			c.streams = append(c.streams, one)
 		}
 	}

@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -28,11 +30,32 @@ import (
 type leg struct {
 	media.Stream
 
-	by atomic.Pointer[media.Capture]
+	mu sync.Mutex
+	by []*media.Capture
 }
 
-func (l *leg) Capture(c *media.Capture) bool { return l.by.CompareAndSwap(nil, c) }
-func (l *leg) Release(c *media.Capture)      { l.by.CompareAndSwap(c, nil) }
+func (l *leg) Capture(c *media.Capture) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.by) == media.MostCaptures || slices.Contains(l.by, c) {
+		return false
+	}
+	l.by = append(l.by, c)
+	return true
+}
+
+func (l *leg) Release(c *media.Capture) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.by = slices.DeleteFunc(l.by, func(other *media.Capture) bool { return other == c })
+}
+
+// captures is how many have it.
+func (l *leg) captures() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.by)
+}
 
 // calling is a hub with one call, c1, whose legs come and go.
 func calling(w *wire, legs *atomic.Pointer[[]media.Stream]) *observe.Hub {
@@ -87,7 +110,7 @@ func TestPcap(t *testing.T) {
 			done <- got
 		}()
 		<-began
-		require.NotNil(t, first.by.Load())
+		require.Equal(t, 1, first.captures())
 		w.say(of("c1", over("leg-a", "TCP", "INFO", true)))
 		w.say(of("c1", over("leg-a", "TCP", "OPTIONS", false)))
 		w.say(of("c1", over("leg-a", "TCP", "UPDATE", true)))
@@ -97,14 +120,14 @@ func TestPcap(t *testing.T) {
 		w.say(over("nobody's", "UDP", "REGISTER", true))
 		legs.Store(&[]media.Stream{first, second})
 		time.Sleep(100 * time.Millisecond) // of synctest
-		require.NotNil(t, second.by.Load())
+		require.Equal(t, 1, second.captures())
 		legs.Store(nil)
 		time.Sleep(500 * time.Millisecond) // of synctest
 		w.say(of("c1", over("leg-b", "UDP", "BYE", true)))
 		time.Sleep(time.Second) // of synctest
 		require.Equal(t, call.Capture{Packets: 5, End: call.CaptureCallOver}, <-done)
-		require.Nil(t, first.by.Load())
-		require.Nil(t, second.by.Load())
+		require.Zero(t, first.captures())
+		require.Zero(t, second.captures())
 		require.Empty(t, w.show)
 	})
 	r, err := pcapgo.NewNgReader(bytes.NewReader(file.Bytes()), pcapgo.DefaultNgReaderOptions)
@@ -239,7 +262,7 @@ func TestPcapEnds(t *testing.T) {
 		h := calling(w, &legs)
 		_, err := h.Pcap(t.Context(), "c1", badWriter{}, func() { w.say(over("leg-a", "UDP", "INFO", true)) })
 		require.ErrorIs(t, err, errBad)
-		require.Nil(t, one.by.Load())
+		require.Zero(t, one.captures())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		done := make(chan error, observe.AtOnce)
@@ -250,6 +273,7 @@ func TestPcapEnds(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
+		require.Equal(t, observe.AtOnce, one.captures(), "each has the leg's audio")
 		_, err = h.Pcap(ctx, "c1", io.Discard, func() {})
 		require.ErrorIs(t, err, observe.ErrBusy)
 		began := time.Now()
@@ -257,5 +281,6 @@ func TestPcapEnds(t *testing.T) {
 			require.NoError(t, <-done)
 		}
 		require.LessOrEqual(t, time.Since(began), time.Minute)
+		require.Zero(t, one.captures())
 	})
 }

@@ -98,16 +98,16 @@ func (f *file) write(p frame) error {
 	return f.put(p.at, 0, f.packet.Bytes())
 }
 
-// known is an address, or where it is not known the unspecified one of the other's family and port 0: so is ours of a
-// connection that we made.
+// known is an address, or where it is not known, or that of all, the unspecified one of the other's family: both ends of a
+// packet are of one. The port of one that is not known at all is 0.
 func known(a, other netip.AddrPort) netip.AddrPort {
 	switch {
-	case a.IsValid():
-		return a
+	case a.IsValid() && !a.Addr().Unmap().IsUnspecified():
+		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 	case other.Addr().Unmap().Is4():
-		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port())
 	default:
-		return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+		return netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port())
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,7 +22,8 @@ import (
 	"hotline/media"
 )
 
-// A message over a connection that we made, whose address of ours nobody knows, is in the file. How much there was no room
+// A message over a connection that we made, whose address of ours nobody knows, is in the file; so is one of a socket of all
+// addresses. How much there was no room
 // for is told at its end.
 func TestPcapTellsWhatItLacks(t *testing.T) {
 	t.Parallel()
@@ -36,7 +39,12 @@ func TestPcapTellsWhatItLacks(t *testing.T) {
 			m.Call = "c1"
 			m.Local, m.Remote = netip.AddrPort{}, netip.MustParseAddrPort("192.0.2.9:5060")
 			w.say(m)
-			for range most - 1 + more {
+			for local, remote := range map[string]string{"[::]:5060": "192.0.2.9:5060", "0.0.0.0:5060": "[2001:db8::9]:5060"} {
+				all := of("c1", over("leg-a", "UDP", "MESSAGE", false))
+				all.Local, all.Remote = netip.MustParseAddrPort(local), netip.MustParseAddrPort(remote)
+				w.say(all)
+			}
+			for range most - 3 + more {
 				one := over("leg-b", "UDP", "OPTIONS", true)
 				one.Call = "c1"
 				w.say(one)
@@ -56,8 +64,13 @@ func TestPcapTellsWhatItLacks(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, more, on.Statistics.PacketsDropped)
 	require.EqualValues(t, most+more, on.Statistics.PacketsReceived)
+	require.Equal(t, "0.0.0.0|192.0.2.9||\n||::|2001:db8::9\n", sorted(tshark(t, file.Bytes(), "-Y", `sip.Method == "MESSAGE"`, "-T", "fields", "-E", "separator=|",
+		"-e", "ip.src", "-e", "ip.dst", "-e", "ipv6.src", "-e", "ipv6.dst")), "both ends of a packet are of one family")
 	require.Equal(t, "INVITE|0.0.0.0|192.0.2.9\n", tshark(t, file.Bytes(), "-Y", "tcp", "-T", "fields", "-E", "separator=|", "-e", "sip.Method", "-e", "ip.src", "-e", "ip.dst"))
 }
+
+// sorted has lines in order.
+func sorted(text string) string { return strings.Join(slices.Sorted(strings.Lines(text)), "") }
 
 // tshark reads a capture.
 func tshark(t *testing.T, capture []byte, args ...string) string {

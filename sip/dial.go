@@ -99,7 +99,7 @@ func (u *UA) notDialled(r call.DialRequest, trunk, outcome string) error {
 // audit writes down what became of one try.
 func (u *UA) audit(r call.DialRequest, trunk, outcome string) {
 	u.metrics.dialled.WithLabelValues(trunk, outcome).Inc()
-	u.log.Info("number outside dialled", zap.String("number", masked(r.Number)), zap.String("agent", r.Agent),
+	call.Audit(u.log).Info("number outside dialled", zap.String("number", masked(r.Number)), zap.String("agent", r.Agent),
 		zap.String("call", r.CallID), zap.String("trunk", trunk), zap.String("outcome", outcome))
 }
 

@@ -106,6 +106,7 @@ func TestDial(t *testing.T) {
 
 	line := logs.FilterMessage("number outside dialled").All()
 	require.Len(t, line, 1)
+	require.Equal(t, call.AuditName, line[0].LoggerName)
 	require.Equal(t, map[string]any{
 		"number": "139******78", "agent": "8001", "call": "c1", "trunk": "city", "outcome": "answered",
 	}, line[0].ContextMap())

@@ -38,6 +38,7 @@ type ladder struct {
 	quiet time.Duration
 
 	observers observers
+	ends      *ownEnds // set before the first message; nil: addresses are as the sockets have them
 
 	mu        sync.Mutex
 	tracks    map[string]*track // by SIP Call-ID

@@ -44,7 +44,7 @@ func (l *ladder) saw(c crossing) {
 // enter puts a message on its track.
 func (l *ladder) enter(c crossing, f facts, head, body []byte) {
 	m := call.SIPMessage{
-		At: c.at, Received: c.received, Transport: c.transport, Local: c.local, Remote: c.remote,
+		At: c.at, Received: c.received, Transport: c.transport, Local: l.ends.of(c.transport, c.local, c.remote), Remote: unmap(c.remote),
 	}
 	if f.secret || len(head) > ladderHead {
 		head = hideSecrets(head)

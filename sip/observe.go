@@ -94,7 +94,7 @@ func (l *ladder) show(c crossing, f facts) {
 		return
 	}
 	m := call.WireMessage{
-		At: c.at, Received: c.received, Transport: c.transport, Local: c.local, Remote: c.remote,
+		At: c.at, Received: c.received, Transport: c.transport, Local: l.ends.of(c.transport, c.local, c.remote), Remote: unmap(c.remote),
 		CallID: string(f.callID), Data: withoutSecrets(c.data),
 	}
 	l.mu.Lock()

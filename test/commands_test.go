@@ -1,6 +1,8 @@
 package test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +21,7 @@ import (
 
 // typed is a command that goes on, with what it has said in a file.
 type typed struct {
+	cmd  *exec.Cmd
 	out  string
 	done chan error
 }
@@ -30,6 +33,7 @@ func typing(t *testing.T, h *testkit.Hotline, args ...string) *typed {
 	f, err := os.Create(c.out)
 	require.NoError(t, err)
 	cmd := h.Command(args...)
+	c.cmd = cmd
 	cmd.Stdout = f
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
@@ -85,6 +89,7 @@ func TestCommands(t *testing.T) {
 	r := h.AwaitCall("in the menu", func(r testkit.Record) bool { return r.Ended == nil })
 	capture := typing(t, h, "pcap", r.ID, "--for", "10m")
 	h.AwaitLog("audit: capture of a call begins")
+	typedAway(t, h, r.ID)
 	c.SendDigit('2')
 	phone.Await(testkit.CallEstablished)
 	talk(t, h, 500*time.Millisecond)
@@ -122,6 +127,35 @@ func TestCommands(t *testing.T) {
 		require.Regexp(t, line, h.Log())
 	}
 	require.NotContains(t, h.Log(), r.From)
+}
+
+// typedAway has Ctrl-C end what would go on for long: a trace, a capture, whose file is whole, and one who waits for a file.
+func typedAway(t *testing.T, h *testkit.Hotline, call string) {
+	t.Helper()
+	begun := strings.Count(h.Log(), "audit: capture of a call begins")
+	trace, capture := typing(t, h, "trace", "8001", "--for", "10m"), typing(t, h, "pcap", call, "--for", "10m")
+	testkit.Within(t, testkit.Patience, "both to begin", func() bool {
+		return strings.Contains(h.Log(), `"peer":"8001"`) && strings.Count(h.Log(), "audit: capture of a call begins") > begun
+	})
+	for c, how := range map[*typed]os.Signal{trace: os.Interrupt, capture: syscall.SIGTERM} {
+		require.NoError(t, c.cmd.Process.Signal(how))
+		c.ended(t)
+	}
+	readPcap(t, h, capture.out) // it is no file that was cut short
+
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience) // a check that goes on is killed
+	defer cancel()
+	check := exec.CommandContext(ctx, h.Command().Path, "check", "/dev/stdin")
+	in, err := check.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, check.Start())
+	defer func() { _ = in.Close() }()
+	_, err = in.Write([]byte(strings.Repeat("#\n", 100_000))) // more than a pipe holds: it is being read
+	require.NoError(t, err)
+	require.NoError(t, check.Process.Signal(os.Interrupt))
+	ended, _ := errors.AsType[*exec.ExitError](check.Wait())
+	require.NotNil(t, ended)
+	require.Equal(t, syscall.SIGINT, ended.Sys().(syscall.WaitStatus).Signal()) //nolint:forcetypeassert // of Unix
 }
 
 const localhost = "127.0.0.1"

@@ -52,7 +52,7 @@ func supervisorPhone(t *testing.T, h *testkit.Hotline, auto bool) *testkit.Bares
 // TestSupervisePage: a supervisor logs in to the page, sees a call come and be talked in, and has their phone hear it: each
 // mode by a click, one more by a key of the phone, which the page then shows. In each mode each end has the tones of those
 // who are to be heard there, and of nobody else; so it has once the supervisor has left, and when the talk is over the
-// page is empty.
+// page is empty. The call's ladder is a click away.
 func TestSupervisePage(t *testing.T) {
 	t.Parallel()
 	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: superviseCity, Race: true, Ping: "10m"})
@@ -90,6 +90,13 @@ func TestSupervisePage(t *testing.T) {
 	page.Shows("#said", "已退出")
 	page.Hides("#talks .leave")
 	page.Until("nobody to hear", "document.querySelector('#talks .now').textContent === '' && !document.querySelector('[aria-pressed=true]')")
+	page.Hides("#ladder")
+	page.Click("#talks .trace")
+	page.Until("the call's ladder", `["139******34 → 热线  INVITE", "热线 → 8002  INVITE", "8002 → 热线  200 Answering (INVITE)", "热线 → 8002  ACK"]
+		.every((line) => $('messages').textContent.includes(line))`)
+	page.Until("no caller's number in it", `![...$('messages').children].some((m) => (m.textContent + m.title).includes('13900001234'))`)
+	page.Click("#ladder-close")
+	page.Hides("#ladder")
 	c.Hangup()
 	page.Shows("#none", "当前没有通话")
 	page.Until("no talk to be listed", "$('talks').children.length === 0")

@@ -16,7 +16,7 @@ import (
 
 // TestCaptureOfACall: a supervisor captures a call from the menu on. tshark finds the agent's dialog and the caller's BYE in
 // the file, and both directions of both legs' RTP, the agent's by its SDP alone, without a gap, and of their RTCP; nobody's
-// credentials. The file ends with the call.
+// credentials. The file ends with the call. Another's capture, which begins when the agent is rung, has as much of the audio.
 func TestCaptureOfACall(t *testing.T) {
 	t.Parallel()
 	testkit.Require(t, "tshark")
@@ -31,6 +31,8 @@ func TestCaptureOfACall(t *testing.T) {
 	h.AwaitLog("audit: capture of a call begins")
 	c.SendDigit('2')
 	phone.Await(testkit.CallEstablished)
+	other := typing(t, h, "pcap", r.ID, "--for", "10m")
+	testkit.Within(t, testkit.Patience, "both to capture", func() bool { return strings.Count(h.Log(), "audit: capture of a call begins") == 2 })
 	talk(t, h, 6*time.Second) // a phone reports each five
 	c.Hangup()
 	phone.Await(testkit.CallClosed)
@@ -38,6 +40,9 @@ func TestCaptureOfACall(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "call.pcapng")
 	require.NoError(t, os.WriteFile(file, <-read, 0o600))
 	h.AwaitLog("audit: capture of a call ends")
+	other.ended(t)
+	require.GreaterOrEqual(t, len(streams(readPcap(t, h, other.out, "--enable-heuristic", "rtp_udp", "-q", "-z", "rtp,streams"))), 4,
+		"both directions of both legs")
 
 	says := func(args ...string) string { return readPcap(t, h, file, args...) }
 	methods := says("-Y", "sip.Method", "-T", "fields", "-e", "sip.Method")

@@ -109,7 +109,7 @@ func (s *Server) acting(name string, do act) handle {
 			return err
 		}
 		err = problemOf(do(s.o.Shifts(), agent, asked))
-		s.o.Logger.Info("audit: agent", zap.String("by", by.name), zap.String("act", name), zap.String("agent", agent),
+		call.Audit(s.o.Logger).Info("audit: agent", zap.String("by", by.name), zap.String("act", name), zap.String("agent", agent),
 			zap.Any("asked", asked), zap.Error(err))
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"hotline/call"
 )
 
 // Ban is a source that SIP gets no answer at, and no connection, for a time.
@@ -53,7 +55,7 @@ func (s *Server) unban(w http.ResponseWriter, r *http.Request) error {
 		return badRequest("address: an IP address is needed, such as 203.0.113.5 or 2001:db8::1", err)
 	}
 	lifted := s.o.Unban(address)
-	s.o.Logger.Info("audit: unban", zap.String("by", bearerOf(r).name), zap.Stringer("address", address),
+	call.Audit(s.o.Logger).Info("audit: unban", zap.String("by", bearerOf(r).name), zap.Stringer("address", address),
 		zap.Bool("lifted", lifted), zap.String("client", r.RemoteAddr))
 	if !lifted {
 		return notFound("that address is not banned at this node")

@@ -45,7 +45,7 @@ func (s *Server) cancelCallback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.o.Logger.Info("callback cancelled", zap.String("callback", id), zap.String("by", bearerOf(r).name))
+	call.Audit(s.o.Logger).Info("callback cancelled", zap.String("callback", id), zap.String("by", bearerOf(r).name))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

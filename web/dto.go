@@ -2,6 +2,7 @@ package web
 
 import (
 	"math"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -70,6 +71,7 @@ type callDTO struct {
 	Reason       call.Reason  `json:"reason"`
 	Recording    string       `json:"recording"`
 	Unrecorded   string       `json:"unrecorded"`
+	Trace        string       `json:"trace"` // where its SIP messages are
 	Visits       []visitDTO   `json:"visits"`
 	Offers       []offerDTO   `json:"offers"`
 	Talks        []talkDTO    `json:"talks"`
@@ -205,6 +207,7 @@ func (z zone) call(r call.Record) callDTO {
 		last = &messages[n-1]
 	}
 	return callDTO{
+		Trace:   "/api/v1/calls/" + url.PathEscape(r.ID) + "/trace",
 		Answers: r.Answers, Language: r.Language, Survey: each(r.Survey, z.score), Message: last, Messages: messages, Kind: r.Kind, Callback: r.Callback, Origin: r.Origin,
 		ID: r.ID, From: r.From, To: r.To, Trunk: r.Trunk, Node: r.Node, MenuPath: r.MenuPath, Queue: r.Queue, Agent: r.Agent,
 		Started: z.at(r.Started), Accepted: z.maybe(r.Accepted), Queued: z.maybe(r.Queued),

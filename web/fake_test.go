@@ -70,6 +70,20 @@ func fakeHotline(t *testing.T) Options {
 			}
 			return ladder(now.Add(-10 * time.Minute)), nil
 		},
+		Pcap: func(_ context.Context, id string, _ io.Writer, began func()) (done call.Capture, err error) {
+			if id != "c1" {
+				return done, call.ErrNotFound
+			}
+			began()
+			return call.Capture{End: call.CaptureCallOver}, nil
+		},
+		Watch: func(_ context.Context, peer string, _ bool, began func(), _ func(call.SIPMessage) error) (int, error) {
+			if peer != "8001" {
+				return 0, ErrNoSuchOne
+			}
+			began()
+			return 0, nil
+		},
 		Live: func() []call.Live {
 			return []call.Live{{Record: live, At: call.Talk}, {Record: fresh, At: call.Wait}}
 		},

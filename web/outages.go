@@ -69,7 +69,7 @@ func (s *Server) changeOutage(w http.ResponseWriter, r *http.Request) error {
 	if s.o.Outages == nil || !outageID.MatchString(id) {
 		return notFound("no outage can have this id: it is 1 to 64 of A-Z a-z 0-9 _ . -, a letter or digit first")
 	}
-	log := s.o.Logger.With(zap.String("outage", id), zap.String("by", bearerOf(r).name))
+	audit := call.Audit(s.o.Logger).With(zap.String("outage", id), zap.String("by", bearerOf(r).name))
 	if r.Method == http.MethodDelete {
 		err := s.o.Outages.DeleteOutage(r.Context(), id)
 		if errors.Is(err, call.ErrNoOutage) {
@@ -78,7 +78,7 @@ func (s *Server) changeOutage(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		log.Info("outage deleted")
+		audit.Info("outage deleted")
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
@@ -92,7 +92,7 @@ func (s *Server) changeOutage(w http.ResponseWriter, r *http.Request) error {
 	} else if err != nil {
 		return err
 	}
-	log.Info("outage put", zap.Time("from", o.From), zap.Time("to", o.To), zap.Strings("areas", o.Areas))
+	audit.Info("outage put", zap.Time("from", o.From), zap.Time("to", o.To), zap.Strings("areas", o.Areas))
 	return writeJSON(w, s.outage(o))
 }
 

@@ -23,13 +23,13 @@ func (s *Server) pcap(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.untilClosing(r.Context(), lasting)
 	defer cancel()
 	id, bearer := r.PathValue("id"), bearerOf(r)
-	log := s.o.Logger.With(zap.String("by", bearer.name), zap.String("role", string(bearer.role)), zap.String("client", r.RemoteAddr),
+	audit := call.Audit(s.o.Logger).With(zap.String("by", bearer.name), zap.String("role", string(bearer.role)), zap.String("client", r.RemoteAddr),
 		zap.String("call", id))
 	out := &trickle{s: s, w: w, out: http.NewResponseController(w)}
 	began := false
 	done, err := s.o.Pcap(ctx, id, out, func() {
 		began = true
-		log.Info("audit: capture of a call begins", zap.Duration("for", lasting))
+		audit.Info("audit: capture of a call begins", zap.Duration("for", lasting))
 		w.Header().Set("Content-Type", "application/x-pcapng")
 		w.Header().Set("Cache-Control", "no-store")
 	})
@@ -40,7 +40,7 @@ func (s *Server) pcap(w http.ResponseWriter, r *http.Request) error {
 		return unavailable("too many watch already", nil)
 	}
 	if began {
-		log.Info("audit: capture of a call ends", zap.Int("packets", done.Packets), zap.Int("missed", done.Missed),
+		audit.Info("audit: capture of a call ends", zap.Int("packets", done.Packets), zap.Int("missed", done.Missed),
 			zap.Int("unsure", done.Unsure), zap.String("end", string(done.End)), zap.Error(err))
 		return nil // the answer has begun: nothing else can be said
 	}

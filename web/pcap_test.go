@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"hotline/call"
 )
@@ -80,4 +83,43 @@ func TestPcapThroughAnotherNode(t *testing.T) {
 	fields := end[0].ContextMap()
 	require.Equal(t, []any{int64(3), int64(2), int64(1), "full"}, []any{fields["packets"], fields["missed"], fields["unsure"], fields["end"]})
 	require.Equal(t, "ops@n1", fields["by"])
+}
+
+// Who may have a capture or watch a peer, of whom, and for how long: what is refused is refused in words, and nowhere is a
+// capture or a trace of it in the log; nor is a caller's number by which somebody was to be watched.
+func TestObservingIsRefused(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	o := fakeHotline(t)
+	o.Logger = zap.New(core)
+	h := New(o).Handler()
+	for _, path := range []string{"/api/v1/calls/c1/pcap?for=1s", "/api/v1/trace?peer=8001&for=1s"} {
+		isProblem(t, get(t, h, path, ""), http.StatusUnauthorized)
+		for _, token := range []string{auditorToken, agentToken, ownToken, metricsToken} {
+			isProblem(t, get(t, h, path, token), http.StatusForbidden)
+		}
+	}
+	for path, want := range map[string]string{
+		"/api/v1/calls/none/pcap": "no such call in progress", "/api/v1/calls/c3/pcap": "no such call in progress",
+	} {
+		require.Contains(t, isProblem(t, get(t, h, path, supervisorToken), http.StatusNotFound), want)
+	}
+	for path, want := range map[string]string{
+		"/api/v1/calls/c1/pcap?for=11m": "for: a duration", "/api/v1/calls/c1/pcap?for=x": "for: a duration",
+		"/api/v1/trace?peer=8001&for=1ms": "for: a duration", "/api/v1/trace?peer=8001&numbers=yes": "numbers: 1",
+		"/api/v1/trace": "the id of an agent", "/api/v1/trace?peer=13912345678": "the id of an agent", "/api/v1/trace?peer=8009": "no agent has that one",
+	} {
+		require.Contains(t, isProblem(t, get(t, h, path, supervisorToken), http.StatusBadRequest), want)
+	}
+	require.Empty(t, logs.FilterMessageSnippet("audit").All())
+	for _, line := range logs.All() {
+		require.NotContains(t, fmt.Sprint(line.Message, line.ContextMap()), "13912345678")
+	}
+	require.Equal(t, http.StatusOK, get(t, h, "/api/v1/calls/c1/pcap", supervisorToken).Code)
+	require.Equal(t, http.StatusOK, get(t, h, "/api/v1/trace?peer=8001", supervisorToken).Code)
+	all := logs.All()
+	require.Len(t, all, 4, "the beginning and the end of each")
+	for _, line := range all {
+		require.Equal(t, call.AuditName, line.LoggerName)
+		require.Equal(t, "ops", line.ContextMap()["by"])
+	}
 }

@@ -35,7 +35,7 @@ func (s *Server) pick(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		err = problemOfPick(s.o.Picker().Pick(r.Context(), id, wish.Agent))
 	}
-	s.o.Logger.Info("audit: pick", zap.String("by", by), zap.String("call", id), zap.String("agent", wish.Agent), zap.Error(err))
+	call.Audit(s.o.Logger).Info("audit: pick", zap.String("by", by), zap.String("call", id), zap.String("agent", wish.Agent), zap.Error(err))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"hotline/call"
 )
 
 // Settings are what of the [Options] a reload changes.
@@ -52,7 +54,7 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 		return notFound("nothing here can be reloaded")
 	}
 	done := s.o.Reload()
-	s.o.Logger.Info("reload asked for", zap.String("token", bearerOf(r).name), zap.Int("problems", len(done.Problems)))
+	call.Audit(s.o.Logger).Info("reload asked for", zap.String("token", bearerOf(r).name), zap.Int("problems", len(done.Problems)))
 	if len(done.Problems) > 0 {
 		return &problem{
 			Status: http.StatusUnprocessableEntity, Detail: "the configuration has problems; nothing was changed",

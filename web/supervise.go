@@ -32,7 +32,7 @@ func (s *Server) supervise(w http.ResponseWriter, r *http.Request) error {
 	id, by := r.PathValue("id"), bearerOf(r).name
 	if r.Method == http.MethodDelete {
 		err := problemOfSupervision(s.o.Supervision().Unsupervise(id))
-		s.o.Logger.Info("audit: supervise", zap.String("by", by), zap.String("call", id), zap.String("mode", "none"), zap.Error(err))
+		call.Audit(s.o.Logger).Info("audit: supervise", zap.String("by", by), zap.String("call", id), zap.String("mode", "none"), zap.Error(err))
 		if err == nil {
 			w.WriteHeader(http.StatusNoContent)
 		}
@@ -44,7 +44,7 @@ func (s *Server) supervise(w http.ResponseWriter, r *http.Request) error {
 	}
 	rung, err := s.o.Supervision().Supervise(r.Context(), id, wish.Phone, wish.Mode)
 	err = problemOfSupervision(err)
-	s.o.Logger.Info("audit: supervise", zap.String("by", by), zap.String("call", id), zap.String("phone", wish.Phone),
+	call.Audit(s.o.Logger).Info("audit: supervise", zap.String("by", by), zap.String("call", id), zap.String("phone", wish.Phone),
 		zap.String("mode", string(wish.Mode)), zap.Error(err))
 	if err != nil {
 		return err

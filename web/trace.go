@@ -24,7 +24,7 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) error {
 	}
 	ladder, err := s.o.Ladder(r.Context(), rec.ID)
 	if errors.Is(err, call.ErrNotFound) {
-		return notFound("none of the call's SIP messages are kept, or not any more")
+		return notFound("none of the call's SIP messages are kept, or not any more: sip.trace_keep of the configuration says for how long")
 	}
 	if err != nil {
 		return fmt.Errorf("find SIP messages: %w", err)
@@ -37,7 +37,7 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) error {
 		ladder = call.MaskLadder(ladder, open...)
 	} else {
 		bearer := bearerOf(r)
-		s.o.Logger.Info("audit: numbers shown in a call's SIP messages", zap.String("call", rec.ID),
+		call.Audit(s.o.Logger).Info("audit: numbers shown in a call's SIP messages", zap.String("call", rec.ID),
 			zap.String("token", bearer.name), zap.String("role", string(bearer.role)), zap.String("client", r.RemoteAddr))
 	}
 	return writeJSON(w, struct {

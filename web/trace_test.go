@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -33,9 +34,15 @@ func ladder(at time.Time) []call.SIPMessage {
 	}
 }
 
+// A call's ladder is where its record says, in a list as alone.
 func TestTrace(t *testing.T) {
 	h := New(fakeHotline(t)).Handler()
-	w := get(t, h, "/api/v1/calls/c1/trace", auditorToken)
+	var one struct{ ID, Trace string }
+	require.NoError(t, json.Unmarshal(get(t, h, "/api/v1/calls/c1", auditorToken).Body.Bytes(), &one))
+	var list struct{ Calls []struct{ ID, Trace string } }
+	require.NoError(t, json.Unmarshal(get(t, h, "/api/v1/calls", auditorToken).Body.Bytes(), &list))
+	require.Contains(t, list.Calls, one)
+	w := get(t, h, one.Trace, auditorToken)
 	require.Equal(t, http.StatusOK, w.Code)
 	golden(t, "trace.json", w.Body.Bytes())
 	require.NotContains(t, w.Body.String(), "13912345678")

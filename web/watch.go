@@ -24,7 +24,7 @@ const (
 // Errors of Options.Watch.
 var (
 	ErrWatched   = errors.New("web: as many watch already as may")
-	ErrNoSuchOne = errors.New("web: nobody that can be watched")
+	ErrNoSuchOne = errors.New("web: neither an address nor an agent that there is")
 )
 
 // watch is /api/v1/trace?peer=…&for=…: what one peer says and is told by SIP from now on, a line of JSON for each message
@@ -46,13 +46,13 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.untilClosing(r.Context(), lasting)
 	defer cancel()
 	bearer := bearerOf(r)
-	log := s.o.Logger.With(zap.String("by", bearer.name), zap.String("role", string(bearer.role)), zap.String("client", r.RemoteAddr),
+	audit := call.Audit(s.o.Logger).With(zap.String("by", bearer.name), zap.String("role", string(bearer.role)), zap.String("client", r.RemoteAddr),
 		zap.String("peer", peer), zap.Bool("numbers", numbers == "1"))
 	out := http.NewResponseController(w)
 	began := false
 	n, err := s.o.Watch(ctx, peer, numbers == "1", func() {
 		began = true
-		log.Info("audit: SIP trace of a peer begins", zap.Duration("for", lasting))
+		audit.Info("audit: SIP trace of a peer begins", zap.Duration("for", lasting))
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		w.Header().Set("Cache-Control", "no-store")
 		_ = s.deadline(w, eventTimeout) // an error shows at the first message
@@ -60,12 +60,13 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	}, func(m call.SIPMessage) error { return s.showMessage(w, out, m) })
 	switch {
 	case errors.Is(err, ErrNoSuchOne):
-		return badRequest("peer: an IP address, ADDRESS:PORT or an agent's id is needed", nil)
+		return badRequest("peer: an IP address, ADDRESS:PORT or the id of an agent is needed, and no agent has that one; "+
+			"/api/v1/agents has them all; a caller or a trunk is watched by its address", nil)
 	case errors.Is(err, ErrWatched):
 		return unavailable("too many watch already", nil)
 	}
 	if began {
-		log.Info("audit: SIP trace of a peer ends", zap.Int("messages", n), zap.Error(err))
+		audit.Info("audit: SIP trace of a peer ends", zap.Int("messages", n), zap.Error(err))
 		return nil // the answer has begun: nothing else can be said
 	}
 	return err

@@ -31,6 +31,8 @@ var apiRoutes = map[string][]string{
 	"/api/v1/calls/c1":         {supervisorToken, auditorToken},
 	"/api/v1/calls/c1/trace":   {supervisorToken, auditorToken},
 	"/api/v1/calls/c1/routing": {supervisorToken, auditorToken},
+	"/api/v1/calls/c1/pcap":    {supervisorToken},
+	"/api/v1/trace?peer=8001":  {supervisorToken},
 	"/api/v1/recordings/c1":    {supervisorToken, auditorToken},
 	"/api/v1/events":           {supervisorToken, auditorToken},
 	"/api/v1/queues":           {supervisorToken, agentToken},

@@ -39,7 +39,7 @@ func (b *bansCmd) Run(con *console) error {
 	if err != nil {
 		return con.problems(err)
 	}
-	status, body, err := askHotline(cfg, http.MethodGet, "/api/v1/bans")
+	status, body, err := askHotline(con, cfg, http.MethodGet, "/api/v1/bans")
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (u *unbanCmd) Run(con *console) error {
 	if err != nil {
 		return con.problems(err)
 	}
-	status, _, err := askHotline(cfg, http.MethodDelete, "/api/v1/bans/"+address.String())
+	status, _, err := askHotline(con, cfg, http.MethodDelete, "/api/v1/bans/"+address.String())
 	if err != nil {
 		return err
 	}
@@ -98,9 +98,11 @@ func (u *unbanCmd) Run(con *console) error {
 	}
 }
 
-// askHotline asks the API of a configuration's hotline something as a supervisor.
-func askHotline(cfg *config.Config, method, path string) (status int, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
+// askHotline asks the API of a configuration's hotline something as a supervisor, until a signal comes.
+func askHotline(con *console, cfg *config.Config, method, path string) (status int, body []byte, err error) {
+	ctx, stop := con.untilSignal()
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	return readHere(ctx, cfg, method, path)
 }

@@ -67,19 +67,30 @@ func readPassword(con *console) (string, error) {
 }
 
 func ask(con *console) (string, error) {
+	ctx, stop := con.untilSignal()
+	defer stop()
 	f, ok := con.in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		line, err := bufio.NewReader(io.LimitReader(con.in, maxPassword+1)).ReadString('\n')
+		line, err := orStopped(ctx, func() (string, error) {
+			return bufio.NewReader(io.LimitReader(con.in, maxPassword+1)).ReadString('\n')
+		})
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", err
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}
+	before, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return "", err
+	}
 	var said [2]string
 	for i, prompt := range []string{"Password: ", "Again: "} {
 		con.complain("%s", prompt)
-		b, err := term.ReadPassword(int(f.Fd()))
+		b, err := orStopped(ctx, func() ([]byte, error) { return term.ReadPassword(int(f.Fd())) })
 		con.complain("\n")
+		if errors.Is(err, errStopped) {
+			_ = term.Restore(int(f.Fd()), before) // the reading, which goes on, has put the echo off
+		}
 		if err != nil {
 			return "", err
 		}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -71,12 +72,20 @@ type cli struct {
 
 func main() {
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if hearsSignals(os.Args[1:]) {
+		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	}
 	hangups := make(chan os.Signal, 1)
 	if hearsHangups(os.Args[1:]) {
 		signal.Notify(hangups, syscall.SIGHUP)
 	}
 	os.Exit(run(os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, signals: signals, hangups: hangups}))
+}
+
+// hearsSignals reports whether a command ends in a way of its own by SIGINT and SIGTERM. Those that only read a file or a
+// keyboard end by them as any program does.
+func hearsSignals(args []string) bool {
+	return len(args) > 0 && !slices.Contains([]string{"check", "init", "menu"}, args[0])
 }
 
 // hearsHangups reports whether a command has a use for SIGHUP. All others end by it, as a program does whose

@@ -125,7 +125,7 @@ func (a *app) take() (restart []string, err error) {
 	a.web.Apply(next.pageSettings())
 	door()
 	a.aimHEP(cfg)
-	a.watches.Open(openNumbers(cfg))
+	a.watches.Know(agentIDs(cfg), openNumbers(cfg))
 	told() // last: it may wait for a disk
 	a.inForce = cfg
 	return restart, nil

@@ -32,7 +32,9 @@ func (r *reloadCmd) Run(con *console) error {
 	if err != nil {
 		return con.problems(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
+	ctx, stop := con.untilSignal()
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	done, err := askReload(ctx, cfg)
 	if err != nil {

@@ -34,13 +34,14 @@ func (t *traceCmd) Run(con *console) (err error) {
 	if err != nil {
 		return con.problems(err)
 	}
+	ctx, stop := con.untilSignal()
+	defer stop()
 	if t.For != 0 {
-		return t.live(context.Background(), con, cfg)
+		return t.live(ctx, con, cfg)
 	}
 	if cfg.SIP.TraceKeep <= 0 {
 		return errors.New("sip.trace_keep is 0: no SIP messages are kept")
 	}
-	ctx := context.Background()
 	r, err := openRecords(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s has no call records; --config says where they are: %w", cfg.Data, err)

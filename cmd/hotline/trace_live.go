@@ -19,7 +19,8 @@ import (
 // mostLine bounds one line of what the hotline tells, in octets: a head of 8 KiB, as JSON.
 const mostLine = 256 << 10
 
-// live prints what a peer says and is told, from now on, as the running hotline sees it.
+// live prints what a peer says and is told, from now on, as the running hotline sees it. A signal ends it well: the person
+// has seen enough.
 func (t *traceCmd) live(ctx context.Context, con *console, cfg *config.Config) error {
 	q := url.Values{"peer": {t.Call}, "for": {t.For.String()}}
 	if t.Numbers {
@@ -46,8 +47,19 @@ func (t *traceCmd) live(ctx context.Context, con *console, cfg *config.Config) e
 		}
 		con.say("%s", t.lineOf(m))
 	}
-	if err := lines.Err(); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // a hotline that stops cuts it off
-		return fmt.Errorf("read SIP messages from the hotline: %w", err)
+	if errors.Is(context.Cause(ctx), errStopped) {
+		return nil
+	}
+	return cutOff(lines.Err(), "SIP messages")
+}
+
+// cutOff says that the hotline's answer ended before its end; what came until then is there.
+func cutOff(err error, what string) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the hotline, or the way to it, cut off the %s: what came until then is all there is: %w", what, err)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s from the hotline: %w", what, err)
 	}
 	return nil
 }

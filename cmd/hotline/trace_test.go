@@ -53,6 +53,12 @@ func TestTraceOfACall(t *testing.T) {
 		code, drawn, complaints = trace(id)
 		return code == exitOK && strings.Count(drawn, "200 OK (BYE)") >= 2 // of both legs; one may be sent again
 	})
+	for _, over := range []string{id, "0199-aa"} {
+		code, _, complaints = command(t, "pcap", over, "--config", premises{http: s.http}.file(t))
+		require.Equal(t, exitFault, code)
+		require.Contains(t, complaints, "404 Not Found")
+		require.Contains(t, complaints, "no such call in progress")
+	}
 	rungs := strings.Split(drawn, "\n")
 	require.Equal(t, "call "+id, rungs[0])
 	require.Regexp(t, `^139\*{6}34 -> 96119, .* \+0800, answered \(caller-hangup\)$`, rungs[1])
@@ -81,6 +87,28 @@ func TestTraceOfACall(t *testing.T) {
 	require.Equal(t, id, got.Call)
 	require.Equal(t, "139******34", got.Messages[0].Party)
 	require.True(t, strings.HasPrefix(got.Messages[0].Head, "INVITE sip:96119@"))
+}
+
+// TestTraceOfNobody: who is no agent is not watched by his name, and told so; a caller's number is not in the log.
+func TestTraceOfNobody(t *testing.T) {
+	t.Parallel()
+	a, s, change := reloadable(t)
+	watch := func(who string) (int, string) {
+		code, _, complaints := command(t, "trace", who, "--for", "1s", "--config", s.data)
+		return code, complaints
+	}
+	for _, who := range []string{"13900001234", "8004", "city"} {
+		code, complaints := watch(who)
+		require.Equal(t, exitFault, code, who)
+		require.Contains(t, complaints, "or the id of an agent is needed, and no agent has that one")
+		require.Contains(t, complaints, "by its address")
+	}
+	change("agents: [", `agents: [{id: "8004", password: four, skills: {repair: 1}}, `)
+	require.Empty(t, a.reload("test").Problems)
+	for _, who := range []string{"8003", "8004", "127.0.0.1", "192.0.2.1:5060"} {
+		code, complaints := watch(who)
+		require.Zero(t, code, complaints)
+	}
 }
 
 // TestTraceCannot: what is wrong is said, with what to do.

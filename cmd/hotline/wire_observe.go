@@ -20,7 +20,7 @@ func (a *app) openHEP() (err error) {
 	}
 	a.aimHEP(a.cfg)
 	a.watches = observe.New(observe.Options{Observe: a.ua.Observe, PhoneOf: a.ua.PhoneOf, CallOf: a.ua.CallOf, StreamsOf: a.ua.StreamsOf})
-	a.watches.Open(openNumbers(a.cfg))
+	a.watches.Know(agentIDs(a.cfg), openNumbers(a.cfg))
 	return nil
 }
 
@@ -69,13 +69,18 @@ func (a *app) aimHEP(cfg *config.Config) {
 
 // openNumbers are those that need not be masked: the hotline's own, and agents'.
 func openNumbers(cfg *config.Config) (open []string) {
-	for _, g := range cfg.Agents {
-		open = append(open, g.ID)
-	}
+	open = agentIDs(cfg)
 	for _, k := range cfg.Trunks {
 		for number := range k.Numbers {
 			open = append(open, number)
 		}
 	}
 	return open
+}
+
+func agentIDs(cfg *config.Config) (ids []string) {
+	for _, g := range cfg.Agents {
+		ids = append(ids, g.ID)
+	}
+	return ids
 }

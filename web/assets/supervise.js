@@ -36,7 +36,7 @@ async function refusal(answer) {
 }
 
 async function api(method, path, body) {
-  const answer = await fetch("/api/v1/" + path, {
+  const answer = await fetch(path.startsWith("/") ? path : "/api/v1/" + path, {
     method, body: body && JSON.stringify(body), cache: "no-store",
     headers: { Authorization: "Bearer " + token, "Content-Type": "application/json" },
   });
@@ -74,7 +74,7 @@ function talkOf(call) {
 // A row stays the same while its talk goes on, so that no click is lost to a redraw.
 const rows = new Map();
 
-function row(id) {
+function row({ id, trace }) {
   const item = el("li"), what = el("span", "what"), now = el("b", "now");
   item.append(what, now);
   for (const [mode, name] of Object.entries(modes)) {
@@ -84,9 +84,33 @@ function row(id) {
   }
   const leave = el("button", "leave", "退出");
   leave.addEventListener("click", () => act("DELETE", id));
-  item.append(leave);
+  const ladder = el("button", "trace", "信令");
+  ladder.addEventListener("click", () => showLadder(what.textContent, trace));
+  item.append(leave, ladder);
   $("talks").append(item);
   return { item, what, now, leave };
+}
+
+// A SIP message in a line: when, from whom to whom, and what: a request's method, or an answer's status and what it answers.
+function messageLine(m) {
+  if (m.omitted) return `… ${m.omitted} 条未保存`;
+  const [from, to] = m.received ? [m.party || m.remote, "热线"] : ["热线", m.party || m.remote];
+  const [start] = m.head.split("\r\n", 1), [first, ...rest] = start.split(" ");
+  const method = (/^cseq[ \t]*:[ \t]*\d+[ \t]+(\S+)/im.exec(m.head) || [])[1] || "";
+  return `${m.at.slice(11, 23)} ${from} → ${to}  ${first === "SIP/2.0" ? `${rest.join(" ")} (${method})` : first}`;
+}
+
+// Shows what a call has said by SIP so far, by the field trace of its record.
+async function showLadder(name, trace) {
+  try {
+    const { messages } = await api("GET", trace);
+    $("ladder-of").textContent = name;
+    $("messages").replaceChildren(...messages.map((m) => Object.assign(el("li", m.received ? "in" : "out", messageLine(m)), { title: m.head })));
+    $("ladder").hidden = false;
+    say("");
+  } catch (err) {
+    say(err.status === 404 ? "没有保存该通话的信令" : words(err), "bad");
+  }
 }
 
 // Who hears a call, and how, or whose phone is being rung for it: the mode is empty then. Null when nobody is.
@@ -101,7 +125,7 @@ function draw(calls) {
   const ids = new Set(going.map((c) => c.id));
   for (const [id, r] of rows) if (!ids.has(id)) { r.item.remove(); rows.delete(id); }
   for (const c of going) {
-    if (!rows.has(c.id)) rows.set(c.id, row(c.id));
+    if (!rows.has(c.id)) rows.set(c.id, row(c));
     const r = rows.get(c.id), talk = talkOf(c), ear = earOf(c, own);
     const parts = [talk.agent || talk.number, c.from || "未知号码", c.queue && queueName(c.queue), talk.joined.slice(11, 19)];
     r.what.textContent = parts.filter(Boolean).join(" · ");
@@ -148,7 +172,7 @@ async function refresh() {
     [$("link").textContent, $("link").className] = [words(err), "link broken"];
     if (err.status === 401 || err.status === 403) { // no token, or not one that may
       sessionStorage.removeItem("token");
-      $("desk").hidden = !($("enter").hidden = false);
+      $("desk").hidden = $("ladder").hidden = !($("enter").hidden = false);
       return;
     }
   }
@@ -162,4 +186,5 @@ $("enter").addEventListener("submit", (event) => {
   $("token").value = "";
   refresh();
 });
+$("ladder-close").addEventListener("click", () => { $("ladder").hidden = true; });
 if (token) refresh();
