@@ -33,6 +33,9 @@ func (r *reader) checkAddresses() {
 	case m.Advertise.IsUnspecified():
 		r.report("media.address", quote(m.Address.String())+" without media.advertise",
 			"media.advertise: the address that peers reach")
+	case m.Address.Is4() != m.Advertise.Is4() && m.Address != netip.IPv6Unspecified():
+		r.report("media.advertise", quote(m.Advertise.String()),
+			"an address of the family of media.address, "+m.Address.String()+", which is where RTP is bound; or media.address: \"::\", for both")
 	case outside && m.Address.IsLoopback():
 		r.report("media.address", quote(m.Address.String())+" while sip.listen is not on loopback",
 			"the address of this machine that phones reach; nobody would be heard")
