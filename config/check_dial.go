@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
@@ -60,12 +61,28 @@ func (r *reader) checkThrough(path, name string, names map[string]bool) {
 	}
 }
 
-// checkListens: what is sent to an address leaves by a listener of its transport.
+// checkListens: what is sent to an address leaves by a listener of its transport, and of its family: [::] is IPv6 alone. Which
+// families a name has is found out when it is called.
 func (r *reader) checkListens(path string, a TrunkAddress) {
-	speaks := func(l Listener) bool { return l.Network == a.Network }
-	if a != (TrunkAddress{}) && !slices.ContainsFunc(r.cfg.SIP.Listen, speaks) {
-		r.report(path, "a trunk by "+a.Network, "a listener of "+a.Network+" in sip.listen")
+	if a == (TrunkAddress{}) {
+		return
 	}
+	speaks := func(l Listener) bool { return l.Network == a.Network }
+	if !slices.ContainsFunc(r.cfg.SIP.Listen, speaks) {
+		r.report(path, "a trunk by "+a.Network, "a listener of "+a.Network+" in sip.listen")
+		return
+	}
+	at, err := netip.ParseAddr(a.Host)
+	reaches := func(l Listener) bool { return speaks(l) && l.Address.Addr().Unmap().Is4() == at.Unmap().Is4() }
+	if err != nil || slices.ContainsFunc(r.cfg.SIP.Listen, reaches) {
+		return
+	}
+	family, such := "IPv6", "[2001:db8::5]"
+	if at.Unmap().Is4() {
+		family, such = "IPv4", "192.0.2.5"
+	}
+	r.report(path, "a trunk at an "+family+" address, which no listener of "+a.Network+" reaches",
+		"a listener in sip.listen at an "+family+" address of this machine, such as "+a.Network+"://"+such+":5060")
 }
 
 // checkOutside: a number that the file has called is one that a rule allows. It is not quoted: what is wrong is logged, too.

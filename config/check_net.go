@@ -33,6 +33,9 @@ func (r *reader) checkAddresses() {
 	case m.Advertise.IsUnspecified():
 		r.report("media.address", quote(m.Address.String())+" without media.advertise",
 			"media.advertise: the address that peers reach")
+	case m.Address.Is4() != m.Advertise.Is4() && m.Address != netip.IPv6Unspecified():
+		r.report("media.advertise", quote(m.Advertise.String()),
+			"an address of the family of media.address, "+m.Address.String()+", which is where RTP is bound; or media.address: \"::\", for both")
 	case outside && m.Address.IsLoopback():
 		r.report("media.address", quote(m.Address.String())+" while sip.listen is not on loopback",
 			"the address of this machine that phones reach; nobody would be heard")
@@ -58,13 +61,14 @@ func (r *reader) checkAddresses() {
 type socket struct {
 	path, network string
 	addr          netip.AddrPort
+	both          bool // unspecified, it is bound for both families, as package net does where it is asked for none
 }
 
-// clashes reports whether the system would refuse to bind both.
+// clashes reports whether the system would refuse to bind both. A listener of SIP is of one family: [::] leaves IPv4 alone.
 func (s socket) clashes(o socket) bool {
 	a, b := s.addr.Addr(), o.addr.Addr()
-	return s.network == o.network && s.addr.Port() == o.addr.Port() && s.addr.Port() != 0 &&
-		(a == b || a.IsUnspecified() || b.IsUnspecified())
+	takes := a.IsUnspecified() && (s.both || a.Is4() == b.Is4()) || b.IsUnspecified() && (o.both || a.Is4() == b.Is4())
+	return s.network == o.network && s.addr.Port() == o.addr.Port() && s.addr.Port() != 0 && (a == b || takes)
 }
 
 // checkPorts: nothing may be bound twice.
@@ -72,9 +76,9 @@ func (r *reader) checkPorts() {
 	c := r.cfg
 	var bound []socket
 	for i, l := range c.SIP.Listen {
-		bound = append(bound, socket{r.listenPath(i), l.Socket(), l.Address})
+		bound = append(bound, socket{r.listenPath(i), l.Socket(), l.Address, false})
 	}
-	bound = append(bound, socket{"http.listen", tcp, c.HTTP.Listen})
+	bound = append(bound, socket{"http.listen", tcp, c.HTTP.Listen, true})
 	bound = append(bound, r.nodeSockets()...)
 	first := map[socket]string{}
 	for _, s := range bound {
@@ -86,11 +90,11 @@ func (r *reader) checkPorts() {
 				break
 			}
 		}
-		key := socket{"", s.network, s.addr}
+		key := socket{"", s.network, s.addr, s.both}
 		if _, ok := first[key]; !ok && len(first) < 1000 {
 			first[key] = s.path
 		}
-		if rtp := (socket{"", udp, netip.AddrPortFrom(c.Media.Address, s.addr.Port())}); s.network == udp &&
+		if rtp := (socket{"", udp, netip.AddrPortFrom(c.Media.Address, s.addr.Port()), true}); s.network == udp &&
 			s.addr.Port() >= c.Media.Ports.Low && s.addr.Port() <= c.Media.Ports.High && s.clashes(rtp) {
 			r.report("media.ports", fmt.Sprintf("a range with port %d of %s in it", s.addr.Port(), s.path),
 				"ports that nothing else takes")

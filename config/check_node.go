@@ -6,10 +6,10 @@ import "strings"
 func (r *reader) nodeSockets() (bound []socket) {
 	n := r.cfg.Node
 	if n.SIP.Address.IsValid() {
-		bound = append(bound, socket{"node.sip", udp, n.SIP.Address})
+		bound = append(bound, socket{"node.sip", udp, n.SIP.Address, false})
 	}
 	if n.HTTP.Address != r.cfg.HTTP.Listen { // else one socket serves both
-		bound = append(bound, socket{"node.http", tcp, n.HTTP.Address})
+		bound = append(bound, socket{"node.http", tcp, n.HTTP.Address, true})
 	}
 	return bound
 }

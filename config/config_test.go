@@ -133,6 +133,7 @@ func TestNoRest(t *testing.T) {
 // How numbers outside are called, with its defaults.
 func TestDialOut(t *testing.T) {
 	c := parse(t, `
+sip: {listen: ["tcp://[::1]:5060"]}
 trunks:
   - {name: city, allow: [203.0.113.5], numbers: {"96777": {queue: consult}, "+8696119": {queue: repair}}, address: "tcp://[2001:db8::1]:5070", username: hotline, password: "${P}"}
 dial:

@@ -13,7 +13,7 @@ import (
 // the trunk where that names none.
 func TestTrunkRegister(t *testing.T) {
 	c := parse(t, `
-sip: {listen: [udp://127.0.0.1:5060]}
+sip: {listen: [udp://127.0.0.1:5060, "udp://[::1]:5060"]}
 trunks:
   - {name: a, numbers: {"96777": {queue: consult}}, address: udp://sip.carrier.example:5060, register: {username: u, password: p}}
   - {name: b, numbers: {"96777": {queue: consult}}, address: udp://192.0.2.1:5060, username: v, password: q,

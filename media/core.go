@@ -82,15 +82,20 @@ func newCore(o Options, start func(c *core) (transport, error)) (Engine, error) 
 
 // Open implements Engine.
 func (c *core) Open(o StreamOptions) (Stream, error) {
-	s := newStream(c, o)
+	if o.Advertise = o.Advertise.Unmap(); !o.Advertise.IsValid() {
+		o.Advertise = c.o.Advertise
+	}
+	if o.Advertise.IsUnspecified() || !c.o.binds(o.Advertise) {
+		return nil, fmt.Errorf("open stream: %w: RTP at %s cannot be told of as %s", ErrBadOptions, c.o.Address, o.Advertise)
+	}
+	s, at := newStream(c, o), c.o.boundFor(o.Advertise)
 	port, err := c.ports.take(func(port uint16) error {
-		return c.transport.bind(s.line,
-			netip.AddrPortFrom(c.o.Address, port), netip.AddrPortFrom(c.o.Address, port+1))
+		return c.transport.bind(s.line, netip.AddrPortFrom(at, port), netip.AddrPortFrom(at, port+1))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
-	s.begin(o, port)
+	s.begin(o, netip.AddrPortFrom(at, port))
 	if err := c.serve(s); err != nil {
 		err = errors.Join(err, s.line.sockets.close())
 		c.ports.release(port) // no sooner, or another stream could be given what is still bound
@@ -165,7 +170,7 @@ func (c *core) Close() error {
 // negotiator for a stream at a port.
 func (c *core) negotiator(o StreamOptions, port uint16) negotiator {
 	return negotiator{
-		local:  netip.AddrPortFrom(c.o.Advertise, port),
+		local:  netip.AddrPortFrom(o.Advertise, port),
 		codecs: preferring(o.Prefer, c.codecsFor(o)), security: o.Secure,
 		session: rand.Uint64() >> 2, // kept within what every phone's integer holds
 	}

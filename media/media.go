@@ -71,6 +71,9 @@ type StreamOptions struct {
 	// Signalling is the address the leg's SIP comes from: with the address in the SDP it is trusted
 	// as the first source of RTP.
 	Signalling netip.Addr
+	// Advertise is the address that the far end is told in SDP, as long as the stream lives; the zero value means
+	// Options.Advertise. It is of the family of Options.Address, unless that is [::].
+	Advertise netip.Addr
 	// Prefer is the codec to put first in an offer (the other leg's, so that packets pass through);
 	// empty means the engine's order.
 	Prefer Codec

@@ -22,10 +22,11 @@ type PortRange struct{ Lo, Hi uint16 }
 
 // Options say how an engine works. All but Address and Ports may be left zero.
 type Options struct {
-	// Address is where RTP is bound.
+	// Address is where RTP is bound: each stream in the one family that its far end is told an address of. That is Address's,
+	// but where it is [::], of either: what is told of IPv4 is then bound at 0.0.0.0.
 	Address netip.Addr
 	// Advertise is the address written into SDP when it differs from Address (behind NAT, or when
-	// Address is unspecified, which nobody can send to).
+	// Address is unspecified, which nobody can send to), for streams that have none of their own.
 	Advertise netip.Addr
 	// Ports holds the pairs (even RTP, odd RTCP above it: RFC 3550 section 11).
 	Ports PortRange
@@ -64,7 +65,7 @@ func (o Options) checked() (Options, error) {
 		fault("no address to bind RTP at")
 	case o.Advertise.IsUnspecified():
 		fault("address %s cannot be sent to: an address to advertise is needed", o.Advertise)
-	case o.Address.Is4() != o.Advertise.Is4():
+	case !o.binds(o.Advertise):
 		fault("address %s and advertised address %s are of different families", o.Address, o.Advertise)
 	}
 	if _, pairs := o.Ports.pairs(); pairs == 0 {
@@ -95,6 +96,19 @@ func (o Options) checked() (Options, error) {
 		o.Logger = zap.NewNop()
 	}
 	return o, errors.Join(faults...)
+}
+
+// binds tells whether streams may be bound that are told of by an address: those of its family.
+func (o Options) binds(advertise netip.Addr) bool {
+	return o.Address.Is4() == advertise.Is4() || o.Address == netip.IPv6Unspecified()
+}
+
+// boundFor is where a stream is bound that is told of by an address.
+func (o Options) boundFor(advertise netip.Addr) netip.Addr {
+	if o.Address == netip.IPv6Unspecified() && advertise.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return o.Address
 }
 
 // pairs returns the first even port and how many pairs follow from it within the range.

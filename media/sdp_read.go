@@ -94,6 +94,21 @@ func parseSDP(b []byte) (*description, error) {
 	return d, nil
 }
 
+// AudioAddress is where a description wants its first audio that is not declined; the zero value if it has none, or cannot be
+// read.
+func AudioAddress(description []byte) netip.Addr {
+	d, err := parseSDP(description)
+	if err != nil {
+		return netip.Addr{}
+	}
+	for _, m := range d.media {
+		if m.kind == kindAudio && m.port != 0 && m.address.IsValid() {
+			return m.address.Unmap()
+		}
+	}
+	return netip.Addr{}
+}
+
 // checkLine refuses what is not "x=text", and control characters: parts of an offer are repeated in
 // our answer.
 func checkLine(line string, number int) error {

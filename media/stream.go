@@ -39,10 +39,10 @@ func newStream(c *core, o StreamOptions) *stream {
 	return s
 }
 
-// begin is called when the stream has its ports.
-func (s *stream) begin(o StreamOptions, port uint16) {
-	s.local = netip.AddrPortFrom(s.core.o.Address, port)
-	s.sdp = s.core.negotiator(o, port)
+// begin is called when the stream has its ports, the first of them at local.
+func (s *stream) begin(o StreamOptions, local netip.AddrPort) {
+	s.local = local
+	s.sdp = s.core.negotiator(o, local.Port())
 	s.line.begin(s.sdp.session)
 }
 

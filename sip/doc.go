@@ -13,6 +13,8 @@
 // sipgo's parser with header parsers of ours (parser.go), the checks (check.go, content.go), the door (incoming.go) or
 // its dialog (indialog.go). ServeBare is sipgo alone, which what all this costs is measured against.
 //
+// What we say of ourselves, and which of several listeners a message leaves by, is ourselves.go's.
+//
 // As one node of several (Options.Site), every INVITE that is made by a claim passes the gate of the phone's edge in the step
 // in which it leaves (gates.go, guard.go): ring_site.go for the calls of this node, whose INVITE goes to another node where
 // the phone is registered there, and the proxy (relay.go, relay_pass.go, relay_end.go) for those of others. What is the

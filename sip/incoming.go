@@ -225,14 +225,17 @@ func (u *UA) answerable(x *exchange, in *call.Incoming, received time.Time, free
 		x.reply(sipmsg.StatusBadRequest)
 		return nil
 	}
-	stream, err := u.openStream(media.StreamOptions{Signalling: x.src.addr.Addr(), Secure: u.securityOf(in), Codecs: u.codecsOf(in)})
+	offer := x.req.Body()
+	stream, err := u.openStream(media.StreamOptions{
+		Signalling: x.src.addr.Addr(), Secure: u.securityOf(in), Codecs: u.codecsOf(in), Advertise: u.audioAt(d.hop(), offer),
+	})
 	if err != nil {
 		u.limited(zap.WarnLevel, "no stream for a call", zap.Error(err))
 		x.reply(statusOfMedia(err))
 		return nil
 	}
 	var answer []byte
-	if offer := x.req.Body(); len(offer) > 0 {
+	if len(offer) > 0 {
 		answer, err = stream.Answer(offer)
 	}
 	if err != nil {

@@ -84,15 +84,16 @@ func wrapperOf(o Listener, certs *certificates) wrapper {
 func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 	var lc net.ListenConfig
 	l := &listener{advertise: o.Advertise, done: make(chan struct{})}
-	// An IPv4 address is bound as such, so that the socket's address is written as it was configured.
-	family := "4"
-	if !o.Address.Addr().Is4() {
-		family = ""
+	// A socket is of one family, [::] too: its address is then written as it was configured, it may stand beside 0.0.0.0, and
+	// what is said of it holds for all who come to it.
+	at, family := unmap(o.Address), "4"
+	if !at.Addr().Is4() {
+		family = "6"
 	}
 	var addr net.Addr
 	switch o.Network {
 	case networkUDP:
-		p, err := lc.ListenPacket(context.Background(), networkUDP+family, o.Address.String())
+		p, err := lc.ListenPacket(context.Background(), networkUDP+family, at.String())
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +102,7 @@ func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 			return nil, errors.Join(err, l.close())
 		}
 	case networkTCP, networkTLS, networkWS, networkWSS:
-		s, err := lc.Listen(context.Background(), networkTCP+family, o.Address.String())
+		s, err := lc.Listen(context.Background(), networkTCP+family, at.String())
 		if err != nil {
 			return nil, err
 		}

@@ -51,6 +51,9 @@ type Options struct {
 	Dial []DialRule
 	// Engine opens the streams of the legs. Required.
 	Engine media.Engine
+	// Audio says where Engine is bound, so that a leg's far end can be told the address that its listener is known by. Its
+	// zero value: what the engine says by itself holds for all.
+	Audio AudioOptions
 	// Abuse bounds what strangers may have of us; its zero value means the defaults.
 	Abuse AbuseOptions
 	// Homes are those that OnHomes was given last, before a restart, for 30 days after each one's Last. What is no account's

@@ -180,7 +180,11 @@ func (u *UA) inviteOnce(ctx context.Context, o outgoing) (l *leg, again bool, er
 
 // open makes the stream and the offer.
 func (r *ringing) open() (err error) {
-	if r.stream, err = r.ua.openStream(r.o.media); err != nil {
+	o := r.o.media
+	if !r.o.relayed { // else the phone is another node's, and by which of our addresses it reaches us is not known
+		o.Advertise = r.ua.audioAt(r.o.hop, nil)
+	}
+	if r.stream, err = r.ua.openStream(o); err != nil {
 		return err
 	}
 	if r.offer, err = r.stream.Offer(); err != nil {

@@ -92,49 +92,6 @@ func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
 	}
 }
 
-// selfAt is our own address as the far end is to see it: what the listener advertises, else what it is
-// bound to, else what this host routes to the far end from.
-func (u *UA) selfAt(h hop) netip.AddrPort {
-	self := h.ours
-	for _, l := range u.listeners {
-		if l.transport != h.transport || l.bound.Port() != h.ours.Port() {
-			continue
-		}
-		if u.site != nil && (l == u.site.door) != (h.ours == u.site.door.bound && h.transport == transportUDP) {
-			continue // another node's address may differ from the door's in the host alone
-		}
-		if l.advertise.Addr().IsValid() {
-			port := l.advertise.Port()
-			if port == 0 {
-				port = l.bound.Port()
-			}
-			return netip.AddrPortFrom(l.advertise.Addr(), port)
-		}
-	}
-	if self.Addr().IsUnspecified() {
-		self = netip.AddrPortFrom(routedFrom(h.dest, self.Addr()), self.Port())
-	}
-	return self
-}
-
-// routedFrom asks the host which address it would send from. Nothing is sent: connecting a UDP socket
-// only looks up the route. def is returned when there is none.
-func routedFrom(dest string, def netip.Addr) netip.Addr {
-	peer, err := netip.ParseAddrPort(dest)
-	if err != nil {
-		return def // a name; no look-up is worth it here
-	}
-	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(peer))
-	if err != nil {
-		return def
-	}
-	local, err := netip.ParseAddrPort(c.LocalAddr().String())
-	if cerr := c.Close(); err != nil || cerr != nil {
-		return def
-	}
-	return local.Addr().Unmap()
-}
-
 // contactAt is our Contact towards h. It is of sips where the dialog is (RFC 3261 sections 8.1.1.8 and 12.1.1).
 func (u *UA) contactAt(h hop) sipmsg.Header {
 	uri := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: u.selfAt(h).Addr().String(), Port: int(u.selfAt(h).Port())}

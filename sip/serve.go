@@ -91,6 +91,9 @@ func (u *UA) arrived(msg sipmsg.Message) {
 		return
 	}
 	u.metrics.request(req.Method)
+	if !reliable(transport) {
+		unmarked(req)
+	}
 	if describes(req.Method) || req.IsAck() {
 		unwrap(req)
 	}

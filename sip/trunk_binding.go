@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -167,17 +166,4 @@ func (u *UA) sendRegister(ctx context.Context, d *dialog, auth *phoneAuth, r con
 	}
 	u.dispatchable(req, r.hop)
 	return u.do(ctx, req)
-}
-
-// wayTo is the way to an address: which of our sockets goes there. A listener on loopback does not reach the world, nor
-// the other way round.
-func (u *UA) wayTo(network string, to netip.AddrPort) (hop, bool) {
-	for _, l := range u.listeners {
-		ours := l.bound.Addr().Unmap()
-		if l.transport == strings.ToUpper(network) && ours.Is4() == to.Addr().Is4() &&
-			(ours.IsUnspecified() || ours.IsLoopback() == to.Addr().IsLoopback()) {
-			return hop{transport: l.transport, dest: to.String(), ours: l.bound}, true
-		}
-	}
-	return hop{}, false
 }

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	sipmsg "github.com/emiago/sipgo/sip"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -20,7 +23,7 @@ func (u *UA) listenUDP(l *listener) error {
 	turn = func() error {
 		return u.transport.ServeUDP(&udpTurn{
 			PacketConn: l.packet, ua: u, done: l.done, begun: begun,
-			seen: make(map[netip.AddrPort]struct{}), next: func() { turns.Go(turn) },
+			seen: make(map[netip.AddrPort]struct{}), next: func() { turns.Go(turn) }, mark: u.markOf(l),
 		})
 	}
 	turns.Go(turn)
@@ -38,6 +41,8 @@ type udpTurn struct {
 	// begun is called when it is read for the first time; nil after that.
 	begun func()
 	told  [queuedRoom]byte // what the kernel tells of a datagram
+	// mark tells this socket's peers from those of others; see sourceAt. It is 0 where no other is read.
+	mark int
 }
 
 // ReadFrom returns the next datagram that may be a message for us. It fails with net.ErrClosed only, at the end of the
@@ -79,8 +84,67 @@ func (s *udpTurn) ReadFrom(p []byte) (int, net.Addr, error) {
 			}
 			s.seen[src] = struct{}{}
 			s.ua.heardDatagram(p[:n], src, s.LocalAddr())
-			return n, net.UDPAddrFromAddrPort(src), nil
+			return n, s.sourceAt(src), nil
 		}
+	}
+}
+
+// markedAddr is a peer of one socket of several, as sipgo is to know him: it answers by the socket that it heard the text of an
+// address at, last or before, so that two sockets may not have the same. As many zeros as mark says stand before the port,
+// which mean nothing to whoever reads it (unmarked): the response leaves by the socket that the request came by, whatever
+// came meanwhile by others (RFC 3261 section 18.2.2, RFC 3581 section 4).
+type markedAddr struct {
+	netip.AddrPort
+	mark int
+}
+
+// Network implements net.Addr.
+func (markedAddr) Network() string { return networkUDP }
+
+// String implements net.Addr.
+func (a markedAddr) String() string {
+	return net.JoinHostPort(a.Addr().String(), strings.Repeat("0", a.mark)+strconv.Itoa(int(a.Port())))
+}
+
+// sourceAt is the source of a datagram, as sipgo is to know it.
+func (s *udpTurn) sourceAt(src netip.AddrPort) net.Addr {
+	if s.mark == 0 {
+		return net.UDPAddrFromAddrPort(src)
+	}
+	return markedAddr{src, s.mark}
+}
+
+// markOf is the mark of a socket's peers: its own where several are read, since a peer may come to more than one. None is 0
+// then, or a datagram that has one of our own addresses for its source would have sipgo send from another by that.
+func (u *UA) markOf(l *listener) int {
+	mark, sockets := 0, 0
+	for _, one := range u.listeners {
+		if one.packet == nil {
+			continue
+		}
+		if sockets++; one == l {
+			mark = sockets
+		}
+	}
+	if sockets < 2 {
+		return 0
+	}
+	return mark
+}
+
+// unmarked has responses to a request tell its sender the port as it is: sipgo would tell it as it knows it, where the sender
+// asks for it (RFC 3581 section 4). Only the goroutine that read the request may call it.
+func unmarked(req *sipmsg.Request) {
+	via := req.Via()
+	if via == nil {
+		return
+	}
+	if rport, asked := via.Params.Get("rport"); !asked || rport != "" {
+		return
+	}
+	if peer := parsePeer(req.Source()); peer.IsValid() {
+		via.Params.Add("rport", strconv.Itoa(int(peer.Port())))
+		via.Params.Add("received", peer.Addr().String())
 	}
 }
 

@@ -19,6 +19,7 @@ func (a *app) openSIP() (err error) {
 	sip.SetT1(s.T1)
 	o := sip.Options{
 		T1: s.T1, TryingAfter: s.TryingAfter, Realm: s.Realm, Digest: names(s.Digest), Engine: a.engine,
+		Audio:    sip.AudioOptions{Address: a.cfg.Media.Address, Advertise: a.cfg.Media.Advertise},
 		MaxCalls: s.MaxCalls, CPUTime: cpuTime, Cores: cores(os.ReadFile), Ping: s.Ping,
 		ExpiresMin: s.Expires.Min, ExpiresMax: s.Expires.Max, ExpiresDefault: s.Expires.Default,
 		SessionExpires: s.SessionExpires, MinSE: s.MinSE,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -57,6 +58,9 @@ type HotlineOptions struct {
 	Host string
 	// IPv6: it listens on ::1, and nowhere else.
 	IPv6 bool
+	// Also are further addresses at whose SIPPort it listens by UDP and TCP, and by which it is known there. Audio is then bound
+	// at [::], and told of by Host where nothing else is known.
+	Also []string
 }
 
 // referencePeople are the parts of the reference hotline that are no defaults.
@@ -186,11 +190,15 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		h.WSS = hostPort(o.Host, first+wssOffset)
 		others += fmt.Sprintf(`, {address: "wss://%s", origins: ["%s"], certificate: %s, key: %s}`, h.WSS, o.Origin, o.Certificate, o.Key)
 	}
-	h.text = fmt.Sprintf(`sip: {listen: ["udp://%s", "tcp://%s"%s], ping: %s%s}
+	bound, listen := o.Host, fmt.Sprintf(`"udp://%[1]s", "tcp://%[1]s"`, h.SIP)
+	if len(o.Also) > 0 {
+		bound, rest, listen = "::", rest+", advertise: "+o.Host, knownBy(first, append([]string{o.Host}, o.Also...))
+	}
+	h.text = fmt.Sprintf(`sip: {listen: [%s%s], ping: %s%s}
 media: {address: "%s", ports: %d-%d%s}
 http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
 data: %s
-%s`, h.SIP, h.SIP, others, orElse(o.Ping, "10s"), more, o.Host, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
+%s`, listen, others, orElse(o.Ping, "10s"), more, bound, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
 	if o.Records != "" {
 		h.text += "records: \"" + o.Records + "\"\n"
 	}
@@ -199,6 +207,17 @@ data: %s
 	}
 	h.Start()
 	return h
+}
+
+// knownBy are listeners by UDP and TCP at a port of hosts, each known by its own address.
+func knownBy(port int, hosts []string) string {
+	all := make([]string, 0, 2*len(hosts))
+	for _, host := range hosts {
+		for _, network := range []string{overUDP, overTCP} {
+			all = append(all, fmt.Sprintf(`{address: "%s://%s", advertise: "%s"}`, network, hostPort(host, port), host))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // Start starts it, or starts it again once it has ended, with the same configuration and data.

@@ -55,3 +55,46 @@ func ipv6(t *testing.T, newEngine Make) {
 	require.NoError(t, err)
 	require.True(t, a.Held())
 }
+
+// families: an engine bound at [::] has streams of either family, each by the address that its far end is told, which stays
+// the same; and joins them.
+func families(t *testing.T, newEngine Make) {
+	t.Helper()
+	four, six := netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()
+	e := open(t, newEngine, func(o *media.Options) { o.Address, o.Advertise = netip.IPv6Unspecified(), four })
+	caller, called := newPhoneAt(t, four, media.PCMA), newPhoneAt(t, six, media.PCMU)
+	a, err := e.Open(media.StreamOptions{})
+	require.NoError(t, err)
+	b, err := e.Open(media.StreamOptions{Advertise: six})
+	require.NoError(t, err)
+	require.Contains(t, caller.Call(a), "c=IN IP4 127.0.0.1\r\n")
+	offer, err := b.Offer()
+	require.NoError(t, err)
+	require.Contains(t, string(offer), "c=IN IP6 ::1\r\n")
+	require.NoError(t, b.Accept(called.Describe()))
+	called.Aim(b)
+	unbridge, err := e.Bridge(a, b, nil)
+	require.NoError(t, err)
+	defer unbridge()
+	const packets = 25
+	caller.Say(media.Tone(700, packets*media.FrameDuration))
+	called.Say(media.Tone(1300, packets*media.FrameDuration))
+	require.True(t, Has(called.Heard(called.Take(packets)), 700))
+	require.True(t, Has(caller.Heard(caller.Take(packets)), 1300))
+	require.Contains(t, called.Call(b, "a=sendonly"), "c=IN IP6 ::1\r\n")
+	_, err = b.Answer(caller.Describe())
+	require.ErrorIs(t, err, media.ErrNotAcceptable)
+
+	// Another address of the same family is told as it is asked for; of another family none can be where RTP is of one.
+	outside := netip.MustParseAddr("192.0.2.7")
+	c, err := open(t, newEngine).Open(media.StreamOptions{Advertise: outside})
+	require.NoError(t, err)
+	offer, err = c.Offer()
+	require.NoError(t, err)
+	require.Contains(t, string(offer), "c=IN IP4 192.0.2.7\r\n")
+	require.Equal(t, four, c.Local().Addr())
+	for _, advertise := range []netip.Addr{six, netip.IPv4Unspecified()} {
+		_, err = open(t, newEngine).Open(media.StreamOptions{Advertise: advertise})
+		require.ErrorIs(t, err, media.ErrBadOptions)
+	}
+}

@@ -59,6 +59,7 @@ func audioTests() map[string]func(*testing.T, Make) {
 		"source known before a refresh":          sourceKnown,
 		"strangers are not heard":                sourceStrangers,
 		"over IPv6":                              ipv6,
+		"of both families":                       families,
 		"packets of every length":                lengths,
 		"packets of the length asked for":        lengthAsked,
 		"packets wrapped in every way":           wrappings,
