@@ -12,6 +12,7 @@ import (
 // Keys of trunks, and some of others.
 const (
 	keyRegister = "register"
+	keyRefresh  = "refresh"
 	keyLogin    = "login"
 	keyPing     = "ping"
 	keyUsername = "username"
@@ -23,6 +24,11 @@ const (
 const (
 	leastRegister   = time.Minute
 	defaultRegister = time.Hour
+	// A carrier over UDP that restarted within seconds has forgotten us, and nothing else says so; and a NAT between forgets
+	// us after as little as half a minute (RFC 4787 section 4.3 has two, and few keep to it).
+	leastRefresh   = 5 * time.Second
+	refreshOverUDP = time.Minute
+	pingOverUDP    = 30 * time.Second
 )
 
 // register reads how a trunk is registered to.
@@ -38,6 +44,12 @@ func (v value) register(t *Trunk) {
 			}
 		}},
 		field{"expires", func(v value) { v.seconds(&g.Expires, leastRegister, day) }},
+		field{keyRefresh, func(v value) {
+			v.duration(&g.Refresh, 0, day)
+			if g.Refresh != 0 && g.Refresh < leastRefresh {
+				v.problem(brief(g.Refresh), "0s, which is as late as the carrier allows, or at least 5s")
+			}
+		}},
 	)
 	v.require(keyUsername, realmShape.want)
 	v.require(keyPassword, wantSecret)
@@ -58,6 +70,14 @@ func (v value) settleRegister(t *Trunk) {
 		t.Register.Address = t.Address
 		if !v.r.written(v.path + "." + keyAddress) {
 			v.r.report(path+"."+keyAddress, "nothing", wantTrunkAddress)
+		}
+	}
+	if t.Register.Address.Network == udp {
+		if !v.r.written(path + "." + keyRefresh) {
+			t.Register.Refresh = refreshOverUDP
+		}
+		if !v.r.written(v.path + "." + keyPing) {
+			t.Ping = pingOverUDP
 		}
 	}
 	if t.Address != (TrunkAddress{}) && t.Username == "" && !v.r.written(v.path+".username") {

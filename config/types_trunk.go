@@ -20,7 +20,7 @@ type Trunk struct {
 	// Register is how it is told where we are; the zero value: it knows.
 	Register TrunkRegister
 	// Ping is how often it is asked by OPTIONS whether it lives, at Address, else at Register's; key `ping`, 1s to 10m,
-	// or 0s (never), which is the default.
+	// or 0s (never). Default 30s of a trunk that is registered to over UDP, else 0s.
 	Ping time.Duration
 	// Login is what it answers our challenge with, where it has no address that we know; key `login`, default none.
 	Login TrunkLogin
@@ -78,6 +78,9 @@ type TrunkRegister struct {
 	Username string        // of the account there; also the trunk's where that has none
 	Password Secret        // never empty
 	Expires  time.Duration // asked for: whole seconds from 60s to 24h, default 1h
+	// Refresh is how long at most until it is registered again, however long the carrier grants; key `refresh`, 5s to 24h, or
+	// 0s: until shortly before that is over. Default 1m over UDP, where nothing tells of a carrier that restarted; else 0s.
+	Refresh time.Duration
 }
 
 // Normalise is how a trunk's numbers are written, by the numbering plan of China. Key `trunks[].normalise`.

@@ -138,6 +138,9 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 	case heard:
 		u.hosts.answered(host, at)
 	}
+	if t.reg != nil && doubtful(failed) {
+		t.reg.doubt(time.Now())
+	}
 	return l, err
 }
 

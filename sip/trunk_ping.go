@@ -28,7 +28,8 @@ type pinger struct {
 	stop  context.CancelFunc // nil until it runs; registrations.mu guards it
 	hosts atomicAddrs        // that it is asked at
 	seen  atomic.Int32       // trunkUnknown, trunkUp or trunkDown
-	back  func()             // called when the trunk was down and is up
+	back  func()             // called when the trunk may have been away
+	late  bool               // run's own: the last answer came only after OPTIONS was sent again
 }
 
 // pingTarget is whom a pinger asks, and how often.
@@ -75,6 +76,7 @@ func (p *pinger) run(ctx context.Context) {
 
 // once asks, and tells of a change.
 func (p *pinger) once(ctx context.Context) {
+	late := p.late
 	code, err := p.ask(ctx)
 	if ctx.Err() != nil {
 		return
@@ -83,9 +85,15 @@ func (p *pinger) once(ctx context.Context) {
 	if err != nil || !takesCalls(code) {
 		now = trunkDown
 	}
+	if err != nil && p.seen.Load() == trunkUnknown && p.registered() {
+		return // it has never heard of OPTIONS, and lives
+	}
 	before := p.seen.Swap(now)
 	switch {
 	case before == now:
+		if now == trunkUp && p.late && !late && p.back != nil {
+			p.back() // it may have begun anew between the two sendings
+		}
 	case now == trunkDown:
 		p.ua.log.Warn("trunk is down: calls outside go by others first, where dial has others",
 			zap.String("trunk", p.name), zap.Int("code", code), zap.Error(err))
@@ -95,6 +103,13 @@ func (p *pinger) once(ctx context.Context) {
 			p.back()
 		}
 	}
+}
+
+// registered reports whether the trunk is registered to at the address where it is pinged: then somebody is there.
+func (p *pinger) registered() bool {
+	t := p.ua.plan().byName(p.name)
+	return t != nil && t.reg != nil && t.reg.o.Network == p.o.network && t.reg.o.Address == p.o.address &&
+		t.reg.snapshot(time.Now()).now == RegistrationUp
 }
 
 // takesCalls reports whether a status to OPTIONS is of somebody who would take a call. One who does not know OPTIONS, or us, or
@@ -162,7 +177,9 @@ func (p *pinger) askAt(ctx context.Context, h hop, host string, port uint16) (in
 	req.AppendHeader(p.ua.contactAt(h))
 	req.AppendHeader(sipmsg.NewHeader("Accept", sdpType))
 	p.ua.dispatchable(req, h)
+	sent := time.Now()
 	res, err := p.ua.do(ctx, req)
+	p.late = h.transport == transportUDP && time.Since(sent) >= p.ua.o.T1 // timer E has fired (RFC 3261 section 17.1.2.2)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			p.ua.unanswered(h, err)

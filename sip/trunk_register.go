@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -26,6 +27,9 @@ type TrunkRegister struct {
 	Username, Password string
 	// Expires is what is asked for, in whole seconds; the registrar may grant less, or want more (423).
 	Expires time.Duration
+	// Refresh is how long at most a registration is left as it is, however long it was granted for; 0: until shortly before its
+	// end. Over UDP nothing tells that a carrier restarted between two requests, and has forgotten us.
+	Refresh time.Duration
 }
 
 // States of a registration.
@@ -70,7 +74,9 @@ type registration struct {
 	done chan struct{}      // closed when run has ended
 	anew chan struct{}      // has a token when the carrier may have forgotten us
 
-	hosts atomicAddrs // of the registrar
+	hosts   atomicAddrs // of the registrar
+	bound   atomic.Pointer[grantedBy]
+	doubted atomic.Pointer[time.Time] // when it was last; see doubt
 
 	mu    sync.Mutex
 	state registrationState
@@ -80,6 +86,7 @@ type registration struct {
 	auth     phoneAuth
 	expires  time.Duration // asked for: more than o.Expires after a 423
 	failures int           // in a row
+	losses   int           // how often it was made anew, without one that held for long between
 }
 
 // registrationState is what others may know of a registration.
@@ -165,6 +172,7 @@ func (g *registration) run(ctx context.Context, after []<-chan struct{}) {
 		case <-timer.C:
 		case <-g.anew:
 			timer.Stop()
+			g.pause(ctx)
 		}
 	}
 }
@@ -185,7 +193,10 @@ func (g *registration) again(ctx context.Context) time.Duration {
 			log.Info("trunk registered", zap.Duration("for", granted), zap.String("before", before))
 		}
 		g.ua.metrics.trunkRegister(g.name, outcome)
-		return refreshAfter(granted)
+		if after := refreshAfter(granted); g.o.Refresh <= 0 || after < g.o.Refresh {
+			return after
+		}
+		return g.o.Refresh
 	}
 	s := registrationState{now: RegistrationUnreachable}
 	if refused, ok := errors.AsType[*StatusError](err); ok {

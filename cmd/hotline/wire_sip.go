@@ -223,6 +223,7 @@ func registerBy(t config.Trunk) *sip.TrunkRegister {
 	}
 	return &sip.TrunkRegister{
 		Network: r.Address.Network, Address: r.Address.HostPort(), Username: r.Username, Password: r.Password.Reveal(), Expires: r.Expires,
+		Refresh: r.Refresh,
 	}
 }
 
