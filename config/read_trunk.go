@@ -13,6 +13,8 @@ import (
 const (
 	keyRegister = "register"
 	keyRefresh  = "refresh"
+	keyUser     = "user"
+	keyDomain   = "domain"
 	keyLogin    = "login"
 	keyPing     = "ping"
 	keyUsername = "username"
@@ -43,6 +45,7 @@ func (v value) register(t *Trunk) {
 				v.problem("a password that is not set", "one that is")
 			}
 		}},
+		field{keyUser, func(v value) { v.sipUser(&g.User) }},
 		field{"expires", func(v value) { v.seconds(&g.Expires, leastRegister, day) }},
 		field{keyRefresh, func(v value) {
 			v.duration(&g.Refresh, 0, day)
@@ -53,6 +56,23 @@ func (v value) register(t *Trunk) {
 	)
 	v.require(keyUsername, realmShape.want)
 	v.require(keyPassword, wantSecret)
+	if strings.Contains(g.Username, "@") && !v.r.written(v.path+"."+keyUser) {
+		v.r.report(v.path+"."+keyUsername, foundAt, "user: PART as well, the part before the @, and domain: HOST of the trunk, the part behind it")
+	}
+}
+
+// userShape is the user of a SIP URI, as accounts have it (RFC 3261 section 25.1).
+var userShape = shape{regexp.MustCompile(`^[A-Za-z0-9+*._~-]{1,64}$`), "1 to 64 letters, digits, + * . _ ~ or -"}
+
+const foundAt = "an @, which no user of a SIP address has"
+
+// sipUser takes the user of an address.
+func (v value) sipUser(dst *string) {
+	if text, ok := v.scalar(userShape.want); ok && strings.Contains(text, "@") {
+		v.problem(foundAt, "the part before it; the part behind it is domain: HOST of the trunk")
+		return
+	}
+	v.text(dst, userShape)
 }
 
 // settleRegister gives a registration the trunk's address, where it has none of its own, and calls through the trunk the
@@ -92,9 +112,21 @@ func (v value) settlePing(t *Trunk) {
 	case t.Ping == 0:
 	case t.Ping < time.Second:
 		v.r.report(path, brief(t.Ping), "0s, which is never, or at least 1s")
-	case !v.r.written(v.path+"."+keyAddress) && !v.r.written(v.path+"."+keyRegister):
+	case v.anywhere():
 		v.r.report(path, "a trunk that is not called out through", "address: "+wantTrunkAddress+"; or register")
 	}
+}
+
+// settleDomain reports a domain of a trunk that we never ask for anything.
+func (v value) settleDomain() {
+	if path := v.path + "." + keyDomain; v.r.written(path) && v.anywhere() {
+		v.r.report(path, "a trunk that is not called out through", "address: "+wantTrunkAddress+"; or register")
+	}
+}
+
+// anywhere reports whether a trunk may be anywhere: there is no address of it to send something to.
+func (v value) anywhere() bool {
+	return !v.r.written(v.path+"."+keyAddress) && !v.r.written(v.path+"."+keyRegister)
 }
 
 const wantThrough = "a trunk's name, or a list: each a name, or {NAME: WEIGHT, NAME: WEIGHT} of those that share the calls"

@@ -14,6 +14,8 @@ type Trunk struct {
 	Numbers map[string]Destination // numbers dialled, and where each leads
 	// Address is where it takes calls; the zero value: it is not called out through.
 	Address TrunkAddress
+	// Domain is the host of what it is asked for and by, where that is not its address's, or ours; key `domain`, default none.
+	Domain string
 	// Username and Password answer its challenge; both empty where it knows us by our address.
 	Username string
 	Password Secret
@@ -75,7 +77,8 @@ type TrunkLogin struct {
 // TrunkRegister is how we register to a carrier (RFC 3261 section 10.2). Key `trunks[].register`.
 type TrunkRegister struct {
 	Address  TrunkAddress  // of the registrar; default the trunk's
-	Username string        // of the account there; also the trunk's where that has none
+	Username string        // answers its challenge, with Password; also the trunk's where that has none
+	User     string        // of the account's address; key `user`, default Username
 	Password Secret        // never empty
 	Expires  time.Duration // asked for: whole seconds from 60s to 24h, default 1h
 	// Refresh is how long at most until it is registered again, however long the carrier grants; key `refresh`, 5s to 24h, or

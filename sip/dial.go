@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,13 +165,11 @@ func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, wi
 		}
 		return nil, u.notReached(ctx, t, fmt.Errorf("reach trunk %s: %w", t.name, err))
 	}
-	to := sipmsg.Uri{Scheme: schemeSIP, User: t.numbering.dialled(r.Number), Host: host}
+	to := sipmsg.Uri{Scheme: schemeSIP, User: t.numbering.dialled(r.Number), Host: cmp.Or(t.out.Domain, host)}
 	target := to
 	target.Port = int(port)
-	if name := transportParam(h.transport); name != "" {
-		target.UriParams.Add("transport", name)
-	}
-	from, headers := t.presented(r, u.selfAt(h).Addr().String())
+	target = inDomain(t.out.Domain, target, t.out.Network)
+	from, headers := t.presented(r, cmp.Or(t.out.Domain, u.selfAt(h).Addr().String()))
 	began, heard := time.Now(), false
 	l, err := u.inviteLarge(ctx, outgoing{
 		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,

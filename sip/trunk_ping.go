@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type pinger struct {
 // pingTarget is whom a pinger asks, and how often.
 type pingTarget struct {
 	network, address string
+	user, domain     string // of whom it is asked by, where it has a domain
 	every            time.Duration
 }
 
@@ -50,6 +52,12 @@ func newPinger(o *TrunkOptions) *pinger {
 		p.o.network, p.o.address = o.Register.Network, o.Register.Address
 	default:
 		return nil
+	}
+	if o.Out != nil {
+		p.o.domain, p.o.user = o.Out.Domain, o.Out.From
+	}
+	if o.Register != nil {
+		p.o.domain, p.o.user = o.Register.Domain, cmp.Or(o.Register.User, o.Register.Username)
 	}
 	return p
 }
@@ -163,10 +171,10 @@ func (p *pinger) askAt(ctx context.Context, h hop, host string, port uint16) (in
 	ctx, cancel := context.WithTimeout(ctx, registerWithin*p.ua.o.T1)
 	defer cancel()
 	self := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: p.ua.selfAt(h).Addr().String()}
-	to := sipmsg.Uri{Scheme: schemeSIP, Host: host, Port: int(port)}
-	if h.transport != transportUDP {
-		to.UriParams.Add("transport", p.o.network)
+	if p.o.domain != "" {
+		self.User, self.Host = p.o.user, p.o.domain // whom the carrier knows there
 	}
+	to := inDomain(p.o.domain, sipmsg.Uri{Scheme: schemeSIP, Host: host, Port: int(port)}, p.o.network)
 	d := dialog{
 		CallID: newID(), LocalTag: newID(), Local: nameAddr("", &self), Remote: nameAddr("", &to), Target: to.String(),
 	}
