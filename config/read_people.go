@@ -103,6 +103,7 @@ func (r *reader) trunks(v value) {
 			{keyName, func(v value) { v.text(&t.Name, nameShape) }},
 			{"allow", func(v value) { t.Allow = r.allow(v) }},
 			{keySRTP, func(v value) { oneOf(v, &t.SRTP, SRTPOff, SRTPOptional, SRTPRequired) }},
+			{keyDomain, func(v value) { v.text(&t.Domain, hostShape) }},
 			{keyPing, func(v value) { v.duration(&t.Ping, 0, 10*time.Minute) }},
 			{"codecs", func(v value) { listOf(v, &t.Codecs, PCMA, PCMU) }},
 			{"max_calls", func(v value) { v.integer(&t.MaxCalls, 0, 1<<15) }},
@@ -130,6 +131,7 @@ func (r *reader) trunks(v value) {
 		item.settleRegister(&t)
 		item.settleOut(&t)
 		item.settlePing(&t)
+		item.settleDomain()
 		item.settleTLS(&t)
 		r.cfg.Trunks = append(r.cfg.Trunks, t)
 	})

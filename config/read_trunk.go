@@ -12,6 +12,9 @@ import (
 // Keys of trunks, and some of others.
 const (
 	keyRegister = "register"
+	keyRefresh  = "refresh"
+	keyUser     = "user"
+	keyDomain   = "domain"
 	keyLogin    = "login"
 	keyPing     = "ping"
 	keyUsername = "username"
@@ -23,6 +26,11 @@ const (
 const (
 	leastRegister   = time.Minute
 	defaultRegister = time.Hour
+	// A carrier over UDP that restarted within seconds has forgotten us, and nothing else says so; and a NAT between forgets
+	// us after as little as half a minute (RFC 4787 section 4.3 has two, and few keep to it).
+	leastRefresh   = 5 * time.Second
+	refreshOverUDP = time.Minute
+	pingOverUDP    = 30 * time.Second
 )
 
 // register reads how a trunk is registered to.
@@ -37,10 +45,34 @@ func (v value) register(t *Trunk) {
 				v.problem("a password that is not set", "one that is")
 			}
 		}},
+		field{keyUser, func(v value) { v.sipUser(&g.User) }},
 		field{"expires", func(v value) { v.seconds(&g.Expires, leastRegister, day) }},
+		field{keyRefresh, func(v value) {
+			v.duration(&g.Refresh, 0, day)
+			if g.Refresh != 0 && g.Refresh < leastRefresh {
+				v.problem(brief(g.Refresh), "0s, which is as late as the carrier allows, or at least 5s")
+			}
+		}},
 	)
 	v.require(keyUsername, realmShape.want)
 	v.require(keyPassword, wantSecret)
+	if strings.Contains(g.Username, "@") && !v.r.written(v.path+"."+keyUser) {
+		v.r.report(v.path+"."+keyUsername, foundAt, "user: PART as well, the part before the @, and domain: HOST of the trunk, the part behind it")
+	}
+}
+
+// userShape is the user of a SIP URI, as accounts have it (RFC 3261 section 25.1).
+var userShape = shape{regexp.MustCompile(`^[A-Za-z0-9+*._~-]{1,64}$`), "1 to 64 letters, digits, + * . _ ~ or -"}
+
+const foundAt = "an @, which no user of a SIP address has"
+
+// sipUser takes the user of an address.
+func (v value) sipUser(dst *string) {
+	if text, ok := v.scalar(userShape.want); ok && strings.Contains(text, "@") {
+		v.problem(foundAt, "the part before it; the part behind it is domain: HOST of the trunk")
+		return
+	}
+	v.text(dst, userShape)
 }
 
 // settleRegister gives a registration the trunk's address, where it has none of its own, and calls through the trunk the
@@ -60,6 +92,14 @@ func (v value) settleRegister(t *Trunk) {
 			v.r.report(path+"."+keyAddress, "nothing", wantTrunkAddress)
 		}
 	}
+	if t.Register.Address.Network == udp {
+		if !v.r.written(path + "." + keyRefresh) {
+			t.Register.Refresh = refreshOverUDP
+		}
+		if !v.r.written(v.path + "." + keyPing) {
+			t.Ping = pingOverUDP
+		}
+	}
 	if t.Address != (TrunkAddress{}) && t.Username == "" && !v.r.written(v.path+".username") {
 		t.Username, t.Password = t.Register.Username, t.Register.Password
 	}
@@ -72,9 +112,21 @@ func (v value) settlePing(t *Trunk) {
 	case t.Ping == 0:
 	case t.Ping < time.Second:
 		v.r.report(path, brief(t.Ping), "0s, which is never, or at least 1s")
-	case !v.r.written(v.path+"."+keyAddress) && !v.r.written(v.path+"."+keyRegister):
+	case v.anywhere():
 		v.r.report(path, "a trunk that is not called out through", "address: "+wantTrunkAddress+"; or register")
 	}
+}
+
+// settleDomain reports a domain of a trunk that we never ask for anything.
+func (v value) settleDomain() {
+	if path := v.path + "." + keyDomain; v.r.written(path) && v.anywhere() {
+		v.r.report(path, "a trunk that is not called out through", "address: "+wantTrunkAddress+"; or register")
+	}
+}
+
+// anywhere reports whether a trunk may be anywhere: there is no address of it to send something to.
+func (v value) anywhere() bool {
+	return !v.r.written(v.path+"."+keyAddress) && !v.r.written(v.path+"."+keyRegister)
 }
 
 const wantThrough = "a trunk's name, or a list: each a name, or {NAME: WEIGHT, NAME: WEIGHT} of those that share the calls"

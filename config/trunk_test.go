@@ -31,6 +31,22 @@ trunks:
 	require.Equal(t, []string{"u", "p"}, []string{b.Register.Username, b.Register.Password.Reveal()})
 }
 
+// A trunk that is registered to over UDP is refreshed each minute, and pinged, unless it says otherwise; another is not.
+func TestTrunkRefresh(t *testing.T) {
+	for keys, want := range map[string][2]time.Duration{
+		`register: {address: udp://h.example:5060, username: u, password: p}`:                         {time.Minute, 30 * time.Second},
+		`register: {address: udp://h.example:5060, username: u, password: p, refresh: 0s}, ping: 0s`:  {0, 0},
+		`register: {address: udp://h.example:5060, username: u, password: p, refresh: 20s}, ping: 2m`: {20 * time.Second, 2 * time.Minute},
+		`register: {address: tcp://h.example:5060, username: u, password: p}`:                         {0, 0},
+		`register: {username: u, password: p}, address: udp://h.example:5060`:                         {time.Minute, 30 * time.Second},
+		`register: {address: tcp://h.example:5060, username: u, password: p, refresh: 5s}, ping: 1s`:  {5 * time.Second, time.Second},
+		`allow: [203.0.113.6], address: udp://h.example:5060`:                                         {0, 0},
+	} {
+		c := parse(t, "sip: {listen: [udp://127.0.0.1:5060, tcp://127.0.0.1:5060]}\ntrunks: [{name: a, numbers: {\"1\": {queue: consult}}, "+keys+"}]\n", nil)
+		require.Equal(t, want, [2]time.Duration{c.Trunks[0].Register.Refresh, c.Trunks[0].Ping}, keys)
+	}
+}
+
 // through may name several trunks, in groups that share the calls; one name is what it always was.
 func TestThrough(t *testing.T) {
 	c := parse(t, `

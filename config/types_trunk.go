@@ -14,13 +14,15 @@ type Trunk struct {
 	Numbers map[string]Destination // numbers dialled, and where each leads
 	// Address is where it takes calls; the zero value: it is not called out through.
 	Address TrunkAddress
+	// Domain is the host of what it is asked for and by, where that is not its address's, or ours; key `domain`, default none.
+	Domain string
 	// Username and Password answer its challenge; both empty where it knows us by our address.
 	Username string
 	Password Secret
 	// Register is how it is told where we are; the zero value: it knows.
 	Register TrunkRegister
 	// Ping is how often it is asked by OPTIONS whether it lives, at Address, else at Register's; key `ping`, 1s to 10m,
-	// or 0s (never), which is the default.
+	// or 0s (never). Default 30s of a trunk that is registered to over UDP, else 0s.
 	Ping time.Duration
 	// Login is what it answers our challenge with, where it has no address that we know; key `login`, default none.
 	Login TrunkLogin
@@ -75,9 +77,13 @@ type TrunkLogin struct {
 // TrunkRegister is how we register to a carrier (RFC 3261 section 10.2). Key `trunks[].register`.
 type TrunkRegister struct {
 	Address  TrunkAddress  // of the registrar; default the trunk's
-	Username string        // of the account there; also the trunk's where that has none
+	Username string        // answers its challenge, with Password; also the trunk's where that has none
+	User     string        // of the account's address; key `user`, default Username
 	Password Secret        // never empty
 	Expires  time.Duration // asked for: whole seconds from 60s to 24h, default 1h
+	// Refresh is how long at most until it is registered again, however long the carrier grants; key `refresh`, 5s to 24h, or
+	// 0s: until shortly before that is over. Default 1m over UDP, where nothing tells of a carrier that restarted; else 0s.
+	Refresh time.Duration
 }
 
 // Normalise is how a trunk's numbers are written, by the numbering plan of China. Key `trunks[].normalise`.

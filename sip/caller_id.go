@@ -22,7 +22,8 @@ const (
 	ShowNobody Shown = "nobody"
 )
 
-// presented is how a call shows itself to who is called: From, and headers beside it; self is our address. A number of ours
+// presented is how a call shows itself to who is called: From, and headers beside it; self is
+// our host, or the trunk's domain. A number of ours
 // is asserted whatever is shown, since it is who calls, and who pays. What a caller's trunk asserted of the caller stays
 // here: another trunk is outside that domain of trust (RFC 3325 section 5).
 func (t *trunk) presented(r call.DialRequest, self string) (from string, headers []sipmsg.Header) {

@@ -150,12 +150,17 @@ func (u *UA) keeps(transport string, peer netip.AddrPort) bool {
 }
 
 // connClosed is told of every connection that ends: the flows over it are lost, and calls that could only be answered over
-// it. sipgo has its table of connections locked meanwhile. The registrar is told at once, before a phone can register over a
+// it; a carrier that was registered to over it is so anew. sipgo has its table of connections locked meanwhile. The registrar is told at once, before a phone can register over a
 // connection that comes after, from the same address; nobody sends with its lock held. A leg's lock is held while a response
 // is written to a peer that may not read, so that legs are told by a goroutine of their own.
 func (u *UA) connClosed(end connEnd) {
 	if !end.succeeded {
 		u.registrar.connClosed(end.transport, end.peer)
+	}
+	for _, one := range u.plan().list {
+		if one.reg != nil {
+			one.reg.lost(end)
+		}
 	}
 	u.background("connection closed", func() { u.legs.connClosed(end) })
 }

@@ -1,11 +1,13 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -103,40 +105,87 @@ func (u *UA) audit(r call.DialRequest, trunk, outcome string) {
 		zap.String("call", r.CallID), zap.String("trunk", trunk), zap.String("outcome", outcome))
 }
 
-// dial calls a number through a trunk, which has to answer something within a time, or as RFC 3261 has it where that is 0.
-// The error is a *call.RingError.
+// dial calls a number through a trunk: at the first of its addresses, and at the next where that does not serve and nothing has
+// rung (RFC 3263 section 4.3). Each has to answer something within a time while there is another, and the last within what is
+// given, or as RFC 3261 has it where that is 0. The error is a *call.RingError.
 func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time.Duration) (*leg, error) {
-	h, err := u.wayOut(ctx, t)
+	ways, err := u.waysOut(ctx, t)
 	if err != nil {
-		u.log.Warn("trunk not reached", zap.String("trunk", t.name), zap.Error(err))
-		why := call.CauseUnreachable
-		if ctx.Err() != nil {
-			why = withdrawnFor(ctx)
-		}
-		return nil, &call.RingError{Why: why, At: time.Now()}
+		return nil, u.notReached(ctx, t, err)
 	}
+	var rang atomic.Bool
+	tell := r.Progress
+	r.Progress = func(code int, at time.Time) {
+		rang.Store(true)
+		if tell != nil {
+			tell(code, at)
+		}
+	}
+	for i, h := range ways {
+		last, wait := i+1 == len(ways), silentWithin*u.o.T1
+		if last {
+			wait = within
+		}
+		l, err := u.dialAt(ctx, t, r, h, wait)
+		if err == nil {
+			return l, nil
+		}
+		failed, _ := errors.AsType[*call.RingError](err)
+		if last || rang.Load() || ctx.Err() != nil || failed == nil || !addressFault(failed) {
+			return nil, err
+		}
+	}
+	return nil, u.notReached(ctx, t, errNoListener)
+}
+
+// addressFault reports whether another address of a carrier may serve where this one did not. One that does not take our
+// password says what all of them would.
+func addressFault(e *call.RingError) bool {
+	return carriersFault(e) && e.Code != sipmsg.StatusUnauthorized && e.Code != sipmsg.StatusProxyAuthRequired
+}
+
+// notReached tells that there is no way to a trunk, or to one of its addresses.
+func (u *UA) notReached(ctx context.Context, t *trunk, err error) error {
+	u.log.Warn("trunk not reached", zap.String("trunk", t.name), zap.Error(err))
+	why := call.CauseUnreachable
+	if ctx.Err() != nil {
+		why = withdrawnFor(ctx)
+	}
+	return &call.RingError{Why: why, At: time.Now()}
+}
+
+// dialAt is dial at one address.
+func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, within time.Duration) (*leg, error) {
 	host, port := t.out.hostPort()
-	to := sipmsg.Uri{Scheme: schemeSIP, User: t.numbering.dialled(r.Number), Host: host}
+	at, where := parsePeer(h.dest).Addr(), aim{t.name, t.out.Network, host, port}
+	t.at.Store(&at)
+	if err := u.secures(ctx, where, h); err != nil {
+		if ctx.Err() == nil {
+			u.hosts.silent(host, at)
+		}
+		return nil, u.notReached(ctx, t, fmt.Errorf("reach trunk %s: %w", t.name, err))
+	}
+	to := sipmsg.Uri{Scheme: schemeSIP, User: t.numbering.dialled(r.Number), Host: cmp.Or(t.out.Domain, host)}
 	target := to
 	target.Port = int(port)
-	if name := transportParam(h.transport); name != "" {
-		target.UriParams.Add("transport", name)
-	}
-	from, headers := t.presented(r, u.selfAt(h).Addr().String())
+	target = inDomain(t.out.Domain, target, t.out.Network)
+	from, headers := t.presented(r, cmp.Or(t.out.Domain, u.selfAt(h).Addr().String()))
 	began, heard := time.Now(), false
 	l, err := u.inviteLarge(ctx, outgoing{
 		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,
-		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
+		media:    media.StreamOptions{Signalling: at, Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
 		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within, heard: func() { heard = true },
-		secure: func(ctx context.Context) error { return u.secures(ctx, aim{t.name, t.out.Network, host, port}, h) },
+		secure: func(ctx context.Context) error { return u.secures(ctx, where, h) },
 	})
 	failed, _ := errors.AsType[*call.RingError](err)
-	switch at := parsePeer(h.dest).Addr(); {
+	switch {
 	case failed != nil && carriersFault(failed), !heard && time.Since(began) >= silentWithin*u.o.T1:
-		// Another of its addresses may serve the next call (RFC 3263 section 4.3).
-		u.hosts.silent(host, at)
+		u.hosts.silent(host, at) // another of its addresses is tried first from now on
 	case heard:
 		u.hosts.answered(host, at)
+	}
+	if t.reg != nil && doubtful(failed) {
+		t.reg.doubt(time.Now())
 	}
 	return l, err
 }
@@ -144,25 +193,23 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 // errNoListener: no listener of ours speaks the trunk's transport and kind of address.
 var errNoListener = errors.New("sip: no listener of the trunk's transport")
 
-// wayOut is the way to a trunk: an address of its host, beginning where it has answered, and which of our sockets goes there.
-func (u *UA) wayOut(ctx context.Context, t *trunk) (hop, error) {
+// waysOut are the ways to a trunk, one at least: to each address of its host, beginning where it has answered, by that of our
+// sockets which goes there.
+func (u *UA) waysOut(ctx context.Context, t *trunk) ([]hop, error) {
 	host, port := t.out.hostPort()
 	addrs, err := u.hosts.lookUp(ctx, host)
 	if err != nil {
-		return hop{}, fmt.Errorf("look up trunk %s: %w", t.name, err)
+		return nil, fmt.Errorf("look up trunk %s: %w", t.name, err)
 	}
-	to := aim{t.name, t.out.Network, host, port}
-	u.aims.set(to, addrs)
-	err = errNoListener
+	u.aims.set(aim{t.name, t.out.Network, host, port}, addrs)
+	var ways []hop
 	for _, a := range addrs {
-		h, ok := u.wayTo(t.out.Network, netip.AddrPortFrom(a, port))
-		if !ok {
-			continue
-		}
-		t.at.Store(&a)
-		if err = u.secures(ctx, to, h); err == nil {
-			return h, nil
+		if h, ok := u.wayTo(t.out.Network, netip.AddrPortFrom(a, port)); ok {
+			ways = append(ways, h)
 		}
 	}
-	return hop{}, fmt.Errorf("reach trunk %s: %w", t.name, err)
+	if len(ways) == 0 {
+		return nil, fmt.Errorf("reach trunk %s: %w", t.name, errNoListener)
+	}
+	return ways, nil
 }

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net"
@@ -167,30 +168,85 @@ func twoAddresses(t *testing.T, u *UA, p *peer) {
 // hostsT1 is such that a peer which answers does so in time, also where the machine is busy.
 const hostsT1 = 200 * time.Millisecond
 
-// A trunk that was silent at one of its addresses is called at another next time.
+// A trunk that is silent at one of its addresses is called at another, in the same call and at once in the next; one that says
+// it cannot serve just now at the last of its addresses leaves the call to the next trunk.
 func TestDialAtAnotherAddress(t *testing.T) {
 	t.Parallel()
-	r, first, second, _ := failoverRig(t, func(o *Options) { o.T1 = hostsT1 })
+	r, first, second, logs := failoverRig(t, func(o *Options) { o.T1 = hostsT1 })
 	twoAddresses(t, r.UA, first)
-	got := r.outside(t.Context(), "13912345678")
-	second.respond(second.expect("INVITE", "INVITE"), 486, "Busy Here", "b", "")
-	refusedFor(t, next(t, got), call.CauseBusy)
-	first.silence(20*time.Millisecond, "INVITE")
 	for range 2 {
-		got = r.outside(t.Context(), "13912345678")
+		got := r.outside(t.Context(), "13912345678")
 		first.respond(first.expect("INVITE sip:13912345678@carrier.test", "INVITE"), 486, "Busy Here", "a", "")
 		refusedFor(t, next(t, got), call.CauseBusy)
 	}
-	got = r.outside(t.Context(), "13912345678")
+	require.Len(t, logs.FilterMessage("number outside dialled").All(), 2, "the trunk is tried once, wherever it is")
+	second.silence(20*time.Millisecond, "INVITE")
+	got := r.outside(t.Context(), "13912345678")
 	first.respond(first.expect("INVITE", "INVITE"), 503, "Service Unavailable", "a", "") // it shuts down: the other is worth a try
 	second.respond(second.expect("INVITE", "INVITE"), 486, "Busy Here", "b", "")
 	refusedFor(t, next(t, got), call.CauseBusy)
-	at, err := r.hosts.lookUp(t.Context(), "carrier.test")
-	require.NoError(t, err)
-	require.Equal(t, "127.0.3.1", at[0].String())
+	require.Contains(t, logs.FilterMessage("number outside dialled").All()[2].ContextMap()["outcome"], string(call.CauseUnreachable))
 }
 
-// A caller who had no patience with a silent address leaves the next call another, too.
+// Whose only trunk answers at neither of its addresses has been tried at both; who has rung, or refused our password, is not
+// tried at another.
+func TestDialAtNoOtherAddress(t *testing.T) {
+	t.Parallel()
+	for name, answers := range map[string]func(p *peer, inv wire){
+		"rang": func(p *peer, inv wire) {
+			p.respond(inv, 180, "Ringing", "a", "")
+			p.respond(inv, 503, "Service Unavailable", "a", "")
+		},
+		"password": func(p *peer, inv wire) { p.respond(inv, 403, "Forbidden", "a", "") },
+		"busy":     func(p *peer, inv wire) { p.respond(inv, 486, "Busy Here", "a", "") },
+		"401":      func(p *peer, inv wire) { p.respond(inv, 401, "Unauthorized", "a", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, first, _, _ := failoverRig(t, func(o *Options) { o.Dial[0].Through = o.Dial[0].Through[:1] })
+			twoAddresses(t, r.UA, first)
+			_, port, err := net.SplitHostPort(first.addr())
+			require.NoError(t, err)
+			other := newPeerAt(t, net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.3.1:"+port)), "udp", r.udp())
+			_, err = r.hosts.lookUp(t.Context(), "carrier.test")
+			require.NoError(t, err)
+			r.hosts.answered("carrier.test", netip.MustParseAddr("127.0.0.1"))
+			got := r.outside(t.Context(), "13912345678")
+			answers(first, first.expect("INVITE", "INVITE"))
+			first.expect("ACK", "ACK")
+			require.Error(t, next(t, got).err)
+			other.silence(20*time.Millisecond, "INVITE")
+		})
+	}
+}
+
+// An address that takes no connection is passed over at once.
+func TestDialAtAnotherAddressByTCP(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	r, _, _, _ := failoverRig(t, func(o *Options) {
+		o.Dial[0].Through = o.Dial[0].Through[:1]
+		o.Trunks[0].Out = &TrunkOut{Network: "tcp", Address: "placeholder.invalid:5060", From: "96777"}
+	})
+	r.plan().list[0].out.Address = net.JoinHostPort("carrier.test", port)
+	r.hosts.resolve = func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("127.0.3.1"), netip.MustParseAddr("127.0.0.1")}, nil
+	}
+	got := r.outside(t.Context(), "13912345678")
+	require.NoError(t, l.(*net.TCPListener).SetDeadline(time.Now().Add(testWait)))
+	conn, err := l.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	p := &peer{t: t, conn: conn, in: bufio.NewReader(conn), to: r.tcp()}
+	p.respond(p.expect("INVITE sip:13912345678@carrier.test", "INVITE"), 486, "Busy Here", "a", "")
+	refusedFor(t, next(t, got), call.CauseBusy)
+}
+
+// A caller who had no patience with the last address, which was silent, leaves the next call another, too.
 func TestDialWithdrawnFromSilence(t *testing.T) {
 	t.Parallel()
 	r, first, _, _ := failoverRig(t, func(o *Options) {
@@ -198,17 +254,12 @@ func TestDialWithdrawnFromSilence(t *testing.T) {
 		o.Dial[0].Through = o.Dial[0].Through[:1]
 	})
 	twoAddresses(t, r.UA, first)
-	for _, silent := range []bool{true, false} {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*silentWithin*hostsT1)
-		defer cancel()
-		got := r.outside(ctx, "13912345678")
-		if !silent {
-			first.respond(first.expect("INVITE", "INVITE"), 486, "Busy Here", "a", "")
-			refusedFor(t, next(t, got), call.CauseBusy)
-			break
-		}
-		refusedFor(t, next(t, got), call.CauseNoAnswer)
-	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*silentWithin*hostsT1)
+	defer cancel()
+	refusedFor(t, next(t, r.outside(ctx, "13912345678")), call.CauseNoAnswer)
+	at, err := r.hosts.lookUp(t.Context(), "carrier.test")
+	require.NoError(t, err)
+	require.Equal(t, "127.0.3.1", at[0].String())
 }
 
 // A trunk that is pinged is called where it answers, and is up if it does so at any of its addresses.

@@ -49,6 +49,9 @@ func (g *registration) register(ctx context.Context) (granted time.Duration, res
 		granted, res, err = g.registerAt(ctx, h)
 		if refused, ok := errors.AsType[*StatusError](err); err == nil || ok && refused.Code < sipmsg.StatusInternalServerError {
 			g.ua.hosts.answered(host, a)
+			if err == nil {
+				g.bound.Store(&grantedBy{flowKey{h.transport, parsePeer(h.dest)}, time.Now()})
+			}
 			return granted, res, err
 		}
 		if ctx.Err() != nil {

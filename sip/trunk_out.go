@@ -16,6 +16,8 @@ type TrunkOut struct {
 	Network string
 	// Address is HOST:PORT; a name is looked up for each call.
 	Address string
+	// Domain is the host of From, To and the Request-URI, if it is another than Address's, and than ours in From.
+	Domain string
 	// Username and Password answer the trunk's challenge (RFC 3261 section 22); both empty where it knows
 	// us by our address.
 	Username, Password string
@@ -41,6 +43,19 @@ func hostAndPort(address string) (string, uint16) {
 	return host, uint16(port)
 }
 
+// inDomain is a URI of a trunk as it is asked for: the domain alone, where it has one, since the way there is another matter (RFC
+// 3261 section 8.1.2); else the host, the port, and the transport that is not UDP.
+func inDomain(domain string, uri sipmsg.Uri, network string) sipmsg.Uri {
+	if domain != "" {
+		uri.Host, uri.Port = domain, 0
+		return uri
+	}
+	if !strings.EqualFold(network, networkUDP) {
+		uri.UriParams.Add("transport", strings.ToLower(network))
+	}
+	return uri
+}
+
 // named tells whether a trunk that we call out by has that host.
 func (t *trunks) named(host string) bool {
 	return slices.ContainsFunc(t.list, func(one *trunk) bool {
@@ -48,7 +63,7 @@ func (t *trunks) named(host string) bool {
 			return false
 		}
 		name, _ := one.out.hostPort()
-		return strings.EqualFold(name, host)
+		return strings.EqualFold(name, host) || strings.EqualFold(one.out.Domain, host)
 	})
 }
 

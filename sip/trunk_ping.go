@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,12 +29,14 @@ type pinger struct {
 	stop  context.CancelFunc // nil until it runs; registrations.mu guards it
 	hosts atomicAddrs        // that it is asked at
 	seen  atomic.Int32       // trunkUnknown, trunkUp or trunkDown
-	back  func()             // called when the trunk was down and is up
+	back  func()             // called when the trunk may have been away
+	late  bool               // run's own: the last answer came only after OPTIONS was sent again
 }
 
 // pingTarget is whom a pinger asks, and how often.
 type pingTarget struct {
 	network, address string
+	user, domain     string // of whom it is asked by, where it has a domain
 	every            time.Duration
 }
 
@@ -49,6 +52,12 @@ func newPinger(o *TrunkOptions) *pinger {
 		p.o.network, p.o.address = o.Register.Network, o.Register.Address
 	default:
 		return nil
+	}
+	if o.Out != nil {
+		p.o.domain, p.o.user = o.Out.Domain, o.Out.From
+	}
+	if o.Register != nil {
+		p.o.domain, p.o.user = o.Register.Domain, cmp.Or(o.Register.User, o.Register.Username)
 	}
 	return p
 }
@@ -75,6 +84,7 @@ func (p *pinger) run(ctx context.Context) {
 
 // once asks, and tells of a change.
 func (p *pinger) once(ctx context.Context) {
+	late := p.late
 	code, err := p.ask(ctx)
 	if ctx.Err() != nil {
 		return
@@ -83,9 +93,15 @@ func (p *pinger) once(ctx context.Context) {
 	if err != nil || !takesCalls(code) {
 		now = trunkDown
 	}
+	if err != nil && p.seen.Load() == trunkUnknown && p.registered() {
+		return // it has never heard of OPTIONS, and lives
+	}
 	before := p.seen.Swap(now)
 	switch {
 	case before == now:
+		if now == trunkUp && p.late && !late && p.back != nil {
+			p.back() // it may have begun anew between the two sendings
+		}
 	case now == trunkDown:
 		p.ua.log.Warn("trunk is down: calls outside go by others first, where dial has others",
 			zap.String("trunk", p.name), zap.Int("code", code), zap.Error(err))
@@ -95,6 +111,13 @@ func (p *pinger) once(ctx context.Context) {
 			p.back()
 		}
 	}
+}
+
+// registered reports whether the trunk is registered to at the address where it is pinged: then somebody is there.
+func (p *pinger) registered() bool {
+	t := p.ua.plan().byName(p.name)
+	return t != nil && t.reg != nil && t.reg.o.Network == p.o.network && t.reg.o.Address == p.o.address &&
+		t.reg.snapshot(time.Now()).now == RegistrationUp
 }
 
 // takesCalls reports whether a status to OPTIONS is of somebody who would take a call. One who does not know OPTIONS, or us, or
@@ -148,10 +171,10 @@ func (p *pinger) askAt(ctx context.Context, h hop, host string, port uint16) (in
 	ctx, cancel := context.WithTimeout(ctx, registerWithin*p.ua.o.T1)
 	defer cancel()
 	self := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: p.ua.selfAt(h).Addr().String()}
-	to := sipmsg.Uri{Scheme: schemeSIP, Host: host, Port: int(port)}
-	if h.transport != transportUDP {
-		to.UriParams.Add("transport", p.o.network)
+	if p.o.domain != "" {
+		self.User, self.Host = p.o.user, p.o.domain // whom the carrier knows there
 	}
+	to := inDomain(p.o.domain, sipmsg.Uri{Scheme: schemeSIP, Host: host, Port: int(port)}, p.o.network)
 	d := dialog{
 		CallID: newID(), LocalTag: newID(), Local: nameAddr("", &self), Remote: nameAddr("", &to), Target: to.String(),
 	}
@@ -162,7 +185,9 @@ func (p *pinger) askAt(ctx context.Context, h hop, host string, port uint16) (in
 	req.AppendHeader(p.ua.contactAt(h))
 	req.AppendHeader(sipmsg.NewHeader("Accept", sdpType))
 	p.ua.dispatchable(req, h)
+	sent := time.Now()
 	res, err := p.ua.do(ctx, req)
+	p.late = h.transport == transportUDP && time.Since(sent) >= p.ua.o.T1 // timer E has fired (RFC 3261 section 17.1.2.2)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			p.ua.unanswered(h, err)

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -21,11 +23,16 @@ type TrunkRegister struct {
 	// Network and Address are the registrar's, as in TrunkOut. All addresses that its name has are the trunk's:
 	// calls from there are its calls.
 	Network, Address string
-	// Username is the user of the address-of-record, whose host is that of Address, and with Password what answers
-	// the registrar's challenge: MD5, SHA-256 or SHA-512-256 (RFC 8760).
+	// Username and Password answer the registrar's challenge: MD5, SHA-256 or SHA-512-256 (RFC 8760).
 	Username, Password string
+	// User and Domain are the address-of-record's; empty: Username, and the host of Address. A carrier of an IMS has a private
+	// identity for the one and a public one for the other (3GPP TS 23.228 section 4.3.3), and Address is its border's alone.
+	User, Domain string
 	// Expires is what is asked for, in whole seconds; the registrar may grant less, or want more (423).
 	Expires time.Duration
+	// Refresh is how long at most a registration is left as it is, however long it was granted for; 0: until shortly before its
+	// end. Over UDP nothing tells that a carrier restarted between two requests, and has forgotten us.
+	Refresh time.Duration
 }
 
 // States of a registration.
@@ -70,7 +77,9 @@ type registration struct {
 	done chan struct{}      // closed when run has ended
 	anew chan struct{}      // has a token when the carrier may have forgotten us
 
-	hosts atomicAddrs // of the registrar
+	hosts   atomicAddrs // of the registrar
+	bound   atomic.Pointer[grantedBy]
+	doubted atomic.Pointer[time.Time] // when it was last; see doubt
 
 	mu    sync.Mutex
 	state registrationState
@@ -80,6 +89,7 @@ type registration struct {
 	auth     phoneAuth
 	expires  time.Duration // asked for: more than o.Expires after a 423
 	failures int           // in a row
+	losses   int           // how often it was made anew, without one that held for long between
 }
 
 // registrationState is what others may know of a registration.
@@ -91,11 +101,8 @@ type registrationState struct {
 
 func newRegistration(name string, o TrunkRegister) *registration {
 	host, port := hostAndPort(o.Address)
-	aor := sipmsg.Uri{Scheme: schemeSIP, User: o.Username, Host: host}
-	registrar := sipmsg.Uri{Scheme: schemeSIP, Host: host, Port: int(port)}
-	if o.Network != networkUDP {
-		registrar.UriParams.Add("transport", o.Network)
-	}
+	aor := sipmsg.Uri{Scheme: schemeSIP, User: cmp.Or(o.User, o.Username), Host: cmp.Or(o.Domain, host)}
+	registrar := inDomain(o.Domain, sipmsg.Uri{Scheme: schemeSIP, Host: host, Port: int(port)}, o.Network)
 	return &registration{
 		name: name, o: o, user: contactUser(name, o), done: make(chan struct{}), anew: make(chan struct{}, 1), expires: o.Expires,
 		state: registrationState{now: RegistrationTrying},
@@ -165,6 +172,7 @@ func (g *registration) run(ctx context.Context, after []<-chan struct{}) {
 		case <-timer.C:
 		case <-g.anew:
 			timer.Stop()
+			g.pause(ctx)
 		}
 	}
 }
@@ -185,7 +193,10 @@ func (g *registration) again(ctx context.Context) time.Duration {
 			log.Info("trunk registered", zap.Duration("for", granted), zap.String("before", before))
 		}
 		g.ua.metrics.trunkRegister(g.name, outcome)
-		return refreshAfter(granted)
+		if after := refreshAfter(granted); g.o.Refresh <= 0 || after < g.o.Refresh {
+			return after
+		}
+		return g.o.Refresh
 	}
 	s := registrationState{now: RegistrationUnreachable}
 	if refused, ok := errors.AsType[*StatusError](err); ok {

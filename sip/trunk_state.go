@@ -152,15 +152,12 @@ func (u *UA) applyPingsLocked(p *plan) {
 	}
 }
 
-// registerAnew has a trunk registered to at once: one that was down and is up may have forgotten us.
+// registerAnew has a trunk registered to anew: one that was down and is up, or answers only now, may have forgotten us.
 func (u *UA) registerAnew(name string) {
 	u.regs.mu.Lock()
 	defer u.regs.mu.Unlock()
 	if g := u.regs.running[name]; g != nil {
-		select {
-		case g.anew <- struct{}{}:
-		default: // it is to be already
-		}
+		g.forgotten()
 	}
 }
 

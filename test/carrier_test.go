@@ -90,6 +90,29 @@ func TestRegistersAtCarrier(t *testing.T) {
 	}
 }
 
+// TestCarrierForgets: a carrier over UDP is killed and started within an instant, while our registration there has an hour to
+// go, and no ping sees it. Calls come again by themselves.
+func TestCarrierForgets(t *testing.T) {
+	t.Parallel()
+	carrier := testkit.StartCarrier(t, testkit.CarrierOptions{Account: carrierAccount, Password: carrierPassword})
+	yaml := strings.Replace(registering(carrier), "password: "+carrierPassword, "password: "+carrierPassword+", refresh: 5s", 1)
+	yaml = strings.Replace(yaml, "  - name: city\n", "  - name: city\n    ping: 0s\n", 1)
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: yaml})
+	awaitTrunk(t, h, "registered")
+	carrier.Kill()
+	carrier.Start()
+	lost := testkit.StartCaller(t, testkit.SippCaller{To: carrier.Addr, Number: "96777", From: "13900005678", Expect: 404})
+	require.Zero(t, lost.Wait(), "it has forgotten us: %s", lost.Messages())
+	refreshed := `hotline_trunk_registrations_total{outcome="refreshed",trunk="city"}` // none is told of before there is one
+	testkit.Within(t, testkit.Patience, "the carrier to be told anew", func() bool {
+		return strings.Contains(string(h.Get("/metrics")), refreshed)
+	})
+	c := caller(t, testkit.BaresipOptions{User: "13900000001"})
+	c.Dial("sip:96777@" + carrier.Addr)
+	h.AwaitCall("there", func(r testkit.Record) bool { return r.From == "13900000001" && r.Trunk == "city" })
+	c.Hangup()
+}
+
 // twoCarriers is city with two trunks that numbers outside are called through, the first of which is asked whether it lives.
 func twoCarriers(first, second *testkit.Carrier) string {
 	trunk := func(name string, c *testkit.Carrier) string {

@@ -165,7 +165,7 @@ func outBy(t config.Trunk) *sip.TrunkOut {
 	}
 	return &sip.TrunkOut{
 		Network: t.Address.Network, Address: t.Address.HostPort(),
-		Username: t.Username, Password: t.Password.Reveal(), From: t.From,
+		Username: t.Username, Password: t.Password.Reveal(), From: t.From, Domain: t.Domain,
 		Shows: shownNumbers[t.Shows],
 	}
 }
@@ -224,6 +224,7 @@ func registerBy(t config.Trunk) *sip.TrunkRegister {
 	}
 	return &sip.TrunkRegister{
 		Network: r.Address.Network, Address: r.Address.HostPort(), Username: r.Username, Password: r.Password.Reveal(), Expires: r.Expires,
+		Refresh: r.Refresh, User: r.User, Domain: t.Domain,
 	}
 }
 
