@@ -15,10 +15,26 @@ const txsMost = 64
 // within is in how long a transaction is over.
 func (rs *relays) within() time.Duration { return ackWithin * rs.u.o.T1 }
 
-// offer sends an INVITE that was admitted to the phone, for the first time.
+// offer sends an INVITE that was admitted to the phone, for the first time: by f, or, where that fails at once, by another flow
+// of the phone.
 func (r *relay) offer(p *packet, f flow, from way) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for tried := []uint64{f.serial}; !r.offerBy(p.clone(), f, from); tried = append(tried, f.serial) {
+		other, ok := r.rs.u.flowTo(r.agent, tried...)
+		if !ok || !time.Now().Before(r.until) {
+			seen(p, from)
+			p.push("Via", r.invite.via)
+			r.reply(r.invite, p, statusFlowFailed, packetHeader{name: headerRefused, value: "flow"})
+			r.finish()
+			return
+		}
+		f = other
+	}
+}
+
+// offerBy is offer by one flow; false: the INVITE did not leave. It changes p.
+func (r *relay) offerBy(p *packet, f flow, from way) bool {
 	r.phone = wayOf(f)
 	target, ok := r.aimed(p, f)
 	if !ok {
@@ -32,18 +48,16 @@ func (r *relay) offer(p *packet, f flow, from way) {
 	x := r.begin(p, string(sipmsg.INVITE), toPhone, from)
 	if x == nil {
 		r.finish()
-		return
+		return true
 	}
 	r.invite, r.asked = x, x
 	r.limitTo(lasts+r.rs.within(), r.expired)
-	switch {
-	case !ok:
-		r.reply(x, p, sipmsg.StatusForbidden)
-		r.finish()
-	case !r.send(x):
-		r.reply(x, p, statusFlowFailed, packetHeader{name: headerRefused, value: "flow"})
-		r.finish()
+	if ok {
+		return r.send(x)
 	}
+	r.reply(x, p, sipmsg.StatusForbidden)
+	r.finish()
+	return true
 }
 
 // aimed is where an INVITE to the phone at f goes: to its contact, or to another line of it, to which it redirected; ok is
@@ -111,7 +125,7 @@ func (r *relay) request(p *packet, method string, to int, from way) {
 
 // follow notes where the phone is now.
 func (r *relay) follow(to int, from way) {
-	if f, here := r.rs.u.registrar.lookup(r.agent); here {
+	if f, here := r.rs.u.registrar.lookupBy(r.agent, keyOf(r.phone.transport, r.phone.peer)); here {
 		r.phone = wayOf(f)
 	} else if to == toOwner {
 		r.phone = from

@@ -27,7 +27,8 @@ type hop struct {
 }
 
 // hopOf is the way to a dialog's far end. An agent's phone is reached by its registered flow, wherever it
-// has moved to since, which the dialog follows, since that is the way when the phone has no flow any more; a
+// has moved to since, which the dialog follows, since that is the way when the phone has no flow any more, and which it does not
+// leave for another while the phone has it; a
 // trunk by its route set or contact, over the connection that is open if there is one.
 func (u *UA) hopOf(d *dialog) (hop, error) {
 	h, err := u.anyHopOf(d)
@@ -44,7 +45,7 @@ func (u *UA) anyHopOf(d *dialog) (hop, error) {
 		return h, nil
 	}
 	if d.Agent != "" {
-		if f, ok := u.registrar.lookup(d.Agent); ok {
+		if f, ok := u.registrar.lookupBy(d.Agent, keyOf(d.Transport, d.Peer)); ok {
 			d.Transport, d.Peer, d.Ours = f.transport, f.source, f.local
 			return d.hop(), nil
 		}

@@ -181,7 +181,7 @@ func (u *UA) registrarOptions() registrarOptions {
 		realm: o.Realm, agents: o.Agents, digest: o.Digest, minExpires: o.ExpiresMin,
 		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
 		ping: u.ping, busy: u.legs.occupied, count: u.metrics.register, onFlow: u.flowChanged, logger: o.Logger,
-		sentry: u.sentry,
+		sentry: u.sentry, flowTimer: o.limits.idle,
 	}
 }
 
