@@ -3,6 +3,7 @@ package sip
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -78,16 +79,20 @@ func TestRingByTheOtherFlow(t *testing.T) {
 // is closed, somebody on the way says that it failed, or nothing at all is heard.
 func TestRingGoesOn(t *testing.T) {
 	t.Parallel()
-	for name, fail := range map[string]func(b *peer, inv wire){
-		"closed": func(b *peer, _ wire) { require.NoError(b.t, b.conn.Close()) },
-		"430":    func(b *peer, inv wire) { b.respond(inv, statusFlowFailed, "Flow Failed", "edge", "") },
-		"silent": func(*peer, wire) {},
+	const never = 10 * time.Second // nothing is found silent within a test
+	for name, way := range map[string]struct {
+		t1   time.Duration
+		fail func(b *peer, inv wire)
+	}{
+		"closed": {never, func(b *peer, _ wire) { require.NoError(b.t, b.conn.Close()) }},
+		"430":    {never, func(b *peer, inv wire) { b.respond(inv, statusFlowFailed, "Flow Failed", "edge", "") }},
+		"silent": {100 * time.Millisecond, func(*peer, wire) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, a, b := twoFlows(t, 100*time.Millisecond)
+			r, a, b := twoFlows(t, way.t1)
 			inv, out := b.rungBy(r)
-			fail(b, inv)
+			way.fail(b, inv)
 			again := a.expect("INVITE", "INVITE")
 			require.Equal(t, inv.header("call-id"), again.header("call-id"))
 			a.respond(again, 200, "OK", "phone", sdpGood)
@@ -99,6 +104,44 @@ func TestRingGoesOn(t *testing.T) {
 			a.respond(a.expect("BYE", "BYE"), 200, "OK", "", "")
 		})
 	}
+}
+
+// deafen has nothing be written any more over the connection of a peer, of which nobody is told before somebody tries.
+func (r *rig) deafen(t *testing.T, p *peer) {
+	t.Helper()
+	c := r.conns.of(transportTCP, netip.MustParseAddrPort(p.addr()))
+	require.NotNil(t, c)
+	raw, ok := c.raw.(*net.TCPConn)
+	require.True(t, ok)
+	require.NoError(t, raw.CloseWrite())
+}
+
+// TestRingNotSent: where the INVITE cannot be written it goes by the other flow at once; also at the node where the phone is
+// registered, if that is another.
+func TestRingNotSent(t *testing.T) {
+	t.Parallel()
+	const never = 10 * time.Second
+	t.Run("here", func(t *testing.T) {
+		t.Parallel()
+		r, a, b := twoFlows(t, never)
+		r.deafen(t, b)
+		inv, out := a.rungBy(r)
+		a.respond(inv, 486, "Busy Here", "phone", "")
+		require.Error(t, next(t, out).err)
+	})
+	t.Run("at another node", func(t *testing.T) {
+		t.Parallel()
+		s := newSiteRig(t, "udp", nil)
+		s.phone.withFlow(1)
+		b := newPeer(t, "tcp", s.edge.tcp())
+		b.withFlow(2)
+		s.edge.deafen(t, b)
+		out := s.rings(t.Context(), s.owner, s.claim(), nil)
+		inv := s.phone.expect("INVITE sip:8001@"+s.phone.addr(), "INVITE")
+		s.phone.answers(inv, 486, "")
+		require.Error(t, next(t, out).err)
+		s.free(t)
+	})
 }
 
 // TestDialogKeepsItsFlow: a call goes on over the flow it began by when another comes, and over that when it is gone.
