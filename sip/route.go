@@ -24,6 +24,7 @@ type hop struct {
 	dest      string // host:port
 	ours      netip.AddrPort
 	sips      bool // the far end's address is of sips, so that ours is to be one too
+	back      *hop // what is left where this one is not to be had; nil: nothing is
 }
 
 // hopOf is the way to a dialog's far end. An agent's phone is reached by its registered flow, wherever it
@@ -61,9 +62,11 @@ func (u *UA) anyHopOf(d *dialog) (hop, error) {
 	if _, ours := u.aims.find(flowKey{d.Transport, d.Peer}); ours && d.Transport == transportTLS {
 		return h, nil // the connection is opened again: who is behind the trunk may have no certificate that we believe
 	}
-	dest, err := d.nextHop()
-	h.dest = dest
-	return h, err
+	uri, err := d.nextURI()
+	if err != nil {
+		return h, err
+	}
+	return u.along(h, &uri), nil
 }
 
 func hopOfFlow(f flow) hop {
@@ -83,7 +86,11 @@ func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
 		ProtocolName: protocolName, ProtocolVersion: "2.0", Transport: h.transport,
 		Host: self.Addr().String(), Port: int(self.Port()),
 	}
-	via.Params.Add("branch", sipmsg.GenerateBranch())
+	branch := sipmsg.GenerateBranch()
+	if h.back != nil {
+		u.back.put(branch, *h.back)
+	}
+	via.Params.Add("branch", branch)
 	via.Params.Add("rport", "")
 	req.PrependHeader(via)
 	req.SetTransport(carrierOf(h.transport))

@@ -54,6 +54,7 @@ type UA struct {
 	tagKey [32]byte
 	regs   registrations // of trunks
 	hosts  *hostBook     // likewise
+	back   waysBack
 
 	unread  atomic.Int32  // UDP listeners that are not read yet
 	reading chan struct{} // closed when there are none; what is sent before would leave by another socket

@@ -11,14 +11,14 @@ import (
 	"hotline/internal/testkit"
 )
 
-// line is a way by TCP from a phone to the hotline that can be cut.
-type line struct {
+// tcpLine is a way by TCP from a phone to the hotline that can be cut.
+type tcpLine struct {
 	l   net.Listener
 	end context.CancelFunc
 }
 
 // lay lays a line to an address, for the test.
-func lay(t *testing.T, to string) *line {
+func lay(t *testing.T, to string) *tcpLine {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -42,11 +42,11 @@ func lay(t *testing.T, to string) *line {
 			go func() { _, _ = io.Copy(in, out); cut(); _ = out.Close(); _ = in.Close() }()
 		}
 	}()
-	return &line{l: l, end: end}
+	return &tcpLine{l: l, end: end}
 }
 
 // cut ends the connections of the line, and there is no other.
-func (l *line) cut() { _ = l.l.Close(); l.end() }
+func (l *tcpLine) cut() { _ = l.l.Close(); l.end() }
 
 // TestFlowsOfBaresip: a phone that registers over two flows (RFC 5626) is one phone. When the connection of the one is cut by
 // which it is rung, the agent stays ready, and the next call comes by the other; nothing is registered anew for that.
