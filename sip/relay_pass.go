@@ -197,19 +197,30 @@ func (r *relay) via(branch string, to int) string {
 	return version + "/" + w.transport + " " + r.rs.u.selfAt(w.hop()).String() + ";branch=" + branch + ";rport"
 }
 
-// seen tells the sender how we see it, if it asks (RFC 3261 section 18.2.1, RFC 3581 section 4).
+// seen tells the sender how we see it, if it asks, or if its sent-by is a name or something else (RFC 3261 section 18.2.1, RFC
+// 3581 section 4).
 func seen(p *packet, from way) {
 	i := p.index(nameVia)
 	if i < 0 {
 		return
 	}
-	parts := strings.Split(p.headers[i].value, ";")
-	for j, param := range parts {
-		if j > 0 && strings.EqualFold(trim(param), "rport") {
-			parts[j] = "rport=" + strconv.Itoa(int(from.peer.Port())) + ";received=" + from.peer.Addr().String()
+	host, _ := hostAndPort(sentBy(p.headers[i].value))
+	told := sentFrom(host, from.peer.Addr())
+	by, params, _ := strings.Cut(p.headers[i].value, ";")
+	out := []string{by}
+	for param := range strings.SplitSeq(params, ";") {
+		switch name, _, _ := strings.Cut(param, "="); {
+		case strings.EqualFold(trim(name), "received"), params == "":
+			continue
+		case strings.EqualFold(trim(param), "rport"):
+			param, told = "rport="+strconv.Itoa(int(from.peer.Port())), false
 		}
+		out = append(out, param)
 	}
-	p.headers[i].value = strings.Join(parts, ";")
+	if !told {
+		out = append(out, "received="+from.peer.Addr().String())
+	}
+	p.headers[i].value = strings.Join(out, ";")
 }
 
 // began does what the first passing of a request means.
