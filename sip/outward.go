@@ -227,7 +227,7 @@ func (o *outward) dial(ctx context.Context, key flowKey, to aim, host string) (*
 			return nil, fmt.Errorf("TLS to %s: %w", key.source, err)
 		}
 	}
-	t.until.Store(int64(u.conns.l.idle)) // nothing has been heard yet; see heardSince
+	t.endures(u.conns.l.idle)
 	if why := u.conns.add(t); why != "" {
 		t.cut() // likewise
 		if there, err := u.conns.await(ctx, key); there {
