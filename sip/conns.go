@@ -90,7 +90,7 @@ func (c *conns) carried(carrier string, peer netip.AddrPort) *trackedConn {
 func (c *conns) heard(carrier string, peer netip.AddrPort) *trackedConn {
 	t := c.at(flowKey{carrier, peer})
 	if t != nil {
-		t.endures(c.l.idle)
+		t.hears()
 	}
 	return t
 }
@@ -198,6 +198,7 @@ type trackedConn struct {
 	made      bool         // by us
 	to        aim          // then, the trunk that it was made to, if it is one
 	until     atomic.Int64 // nanoseconds after accepted: when a message must have come
+	heardAt   atomic.Int64 // nanoseconds after accepted: when a whole message came last; 0: none has
 	taken     latch        // sipgo finds it by its peer
 	dead      latch        // no request is to leave by it any more
 	deadSince atomic.Int64 // as until; 0: it is not
@@ -212,6 +213,12 @@ func (t *trackedConn) key() flowKey { return flowKey{carrierOf(t.transport), t.p
 // endures lets the connection be without a message for d from now.
 func (t *trackedConn) endures(d time.Duration) {
 	t.until.Store(int64(time.Since(t.accepted) + d))
+}
+
+// hears notes that a whole message has come.
+func (t *trackedConn) hears() {
+	t.heardAt.Store(max(1, int64(time.Since(t.accepted))))
+	t.endures(t.conns.l.idle)
 }
 
 // Read returns one message that sipgo's parser reads, whole; what is none is refused. It fails when the connection

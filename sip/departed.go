@@ -86,8 +86,8 @@ func (u *UA) unheard(h hop, over *trackedConn, sent time.Time) {
 	over.cut() // its reader notices, and tells
 }
 
-// heardSince tells whether a message has come since an instant.
+// heardSince tells whether a message has come since an instant. That the connection was kept for longer is no message.
 func (t *trackedConn) heardSince(at time.Time) bool {
-	heard := time.Duration(t.until.Load()) - t.conns.l.idle // 0: nothing yet
+	heard := time.Duration(t.heardAt.Load())
 	return heard > 0 && t.accepted.Add(heard).After(at)
 }

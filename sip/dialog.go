@@ -186,19 +186,15 @@ func (d *dialog) routed() (recipient sipmsg.Uri, routes []string, err error) {
 	return requestURI(&first), append(slices.Clone(d.Routes[1:]), "<"+d.Target+">"), nil
 }
 
-// nextHop is the host and port that the dialog's requests go to by its URIs (RFC 3261 section 8.1.2).
-func (d *dialog) nextHop() (string, error) {
-	var uri sipmsg.Uri
+// nextURI is where the dialog's requests go to by its URIs (RFC 3261 section 8.1.2).
+func (d *dialog) nextURI() (uri sipmsg.Uri, err error) {
 	if len(d.Routes) > 0 {
-		first, err := routeURI(d.Routes[0])
-		if err != nil {
-			return "", err
-		}
-		uri = first
-	} else if err := sipmsg.ParseUri(d.Target, &uri); err != nil {
-		return "", fmt.Errorf("read the remote target: %w", err)
+		return routeURI(d.Routes[0])
 	}
-	return hostPort(&uri), nil
+	if err := sipmsg.ParseUri(d.Target, &uri); err != nil {
+		return uri, fmt.Errorf("read the remote target: %w", err)
+	}
+	return uri, nil
 }
 
 // hostPort is where a URI points, with the port that it means when it names none (RFC 3261 section 19.1.2).

@@ -96,9 +96,9 @@ func TestRoutes(t *testing.T) {
 					got = append(got, h.Value())
 				}
 				require.Equal(t, set, got)
-				hop, err := d.nextHop()
+				hop, err := d.nextURI()
 				require.NoError(t, err)
-				require.Equal(t, next, hop)
+				require.Equal(t, next, hostPort(&hop))
 			}
 			check(invitedDialog(t, "<sip:a@far.example>;tag=1", "1", c.recordRoutes...), c.uas, c.uasSet, c.uasNext)
 			res, ok := parsed(t, append([]string{
@@ -179,7 +179,7 @@ func TestNoDialog(t *testing.T) {
 	d := dialog{Target: "sip:b@x", Routes: []string{"<nothing"}}
 	_, err := d.request(sipmsg.BYE, 0)
 	require.Error(t, err)
-	_, err = d.nextHop()
+	_, err = d.nextURI()
 	require.Error(t, err)
 	d = dialog{Target: "x"}
 	_, err = d.request(sipmsg.BYE, 0)

@@ -14,6 +14,9 @@ const optionReliable = "100rel"
 // name.
 const supported = optionReliable + ", " + optionTimer + ", " + optionNoReferSub
 
+// optionOutbound is that of flows (RFC 5626 section 11.4): of the registrar, which alone has to do with them.
+const optionOutbound = "outbound"
+
 // ours is supported as a list.
 func ours() []string { return strings.Split(supported, ", ") }
 
@@ -44,6 +47,9 @@ func unsupported(req *sipmsg.Request) []string {
 	tags := optionTags(req, "require")
 	if len(tags) == 0 {
 		return nil
+	}
+	if req.Method == sipmsg.REGISTER {
+		return except(tags, append(ours(), optionOutbound))
 	}
 	return except(tags, ours())
 }

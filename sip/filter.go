@@ -26,7 +26,7 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	// Line ends may stand before a message (RFC 3261 section 7.5), and alone they keep a NAT's binding alive: RFC
 	// 5626 section 3.5.1 has that for streams, phones send it here too. sipgo knows neither.
 	message := bytes.TrimLeft(data, "\r\n")
-	if len(message) == 0 || u.deaf.Load() {
+	if len(message) == 0 || u.deaf.Load() || u.kept(conn, src, message) {
 		return 0
 	}
 	known, why := u.known(src.Addr()), ""

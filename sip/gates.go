@@ -173,8 +173,9 @@ func (u *UA) Flows() []call.SiteFlow {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make([]call.SiteFlow, 0, len(r.bindings.byAgent))
-	for agent, b := range r.bindings.byAgent {
-		if b.lost || !b.expires.After(now) {
+	for agent := range r.bindings.byAgent {
+		b, ok := r.bindings.get(agent, now)
+		if !ok || b.lost {
 			continue
 		}
 		f := call.SiteFlow{Agent: agent, Since: b.since}
@@ -210,7 +211,7 @@ func (u *UA) Yield(agent string) call.GatePast {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.bindings.remove(agent) != nil {
+	if r.bindings.removeAll(agent) {
 		r.o.logger.Info("agent's phone has registered at another node", zap.String("agent", agent))
 		r.changedLocked(agent)
 	}

@@ -85,7 +85,7 @@ func (t *trackedConn) relayed(message []byte) bool {
 	}
 	taken := t.conns.relayed(message, way{transport: t.transport, peer: t.peer, ours: t.ours})
 	if taken {
-		t.endures(t.conns.l.idle)
+		t.hears()
 	}
 	return taken
 }

@@ -103,6 +103,16 @@ func (b *hostBook) lookUpOnce(ctx context.Context, host string) ([]netip.Addr, e
 	return all, nil
 }
 
+// meant is what the name of a trunk's host last meant, nil where it is no trunk's, or was never found. It asks nobody.
+func (b *hostBook) meant(host string) []netip.Addr {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.hosts[host]; e != nil && len(e.addrs) > 0 {
+		return e.order()
+	}
+	return nil
+}
+
 // ask has a name looked up, unless it is being, or has just failed; and returns for how long to wait for what. nil: it is not
 // asked for now.
 func (b *hostBook) ask(host string, at time.Time) (asking <-chan struct{}, wait time.Duration) {

@@ -93,10 +93,8 @@ func (o *outward) close() {
 	}
 }
 
-// prepare readies a request that is about to be sent: its connection is open, where it has one, and what is large for UDP
-// goes by TCP. It blocks for up to connectWithin·T1. Errors: of a look-up; of the connection, or of the last try to make it;
-// of ctx.
-func (u *UA) prepare(ctx context.Context, req *sipmsg.Request) error {
+// prepareOne is prepare by one way.
+func (u *UA) prepareOne(ctx context.Context, req *sipmsg.Request) error {
 	carrier := strings.ToUpper(req.Transport())
 	peer, host := parsePeer(req.Destination()), ""
 	if !peer.IsValid() {
@@ -126,6 +124,9 @@ func (u *UA) found(ctx context.Context, carrier, dest string) (netip.AddrPort, s
 	host, port := hostAndPort(dest)
 	addrs, err := u.hosts.lookUpOnce(ctx, host)
 	if err != nil {
+		addrs = u.hosts.meant(host)
+	}
+	if len(addrs) == 0 {
 		return netip.AddrPort{}, host, fmt.Errorf("look up %s: %w", host, err)
 	}
 	for _, a := range addrs {
@@ -226,7 +227,7 @@ func (o *outward) dial(ctx context.Context, key flowKey, to aim, host string) (*
 			return nil, fmt.Errorf("TLS to %s: %w", key.source, err)
 		}
 	}
-	t.until.Store(int64(u.conns.l.idle)) // nothing has been heard yet; see heardSince
+	t.endures(u.conns.l.idle)
 	if why := u.conns.add(t); why != "" {
 		t.cut() // likewise
 		if there, err := u.conns.await(ctx, key); there {

@@ -62,6 +62,13 @@ func packetOf(data string) (*packet, bool) {
 	return p, true
 }
 
+// clone is a copy, of which nothing changes the original.
+func (p *packet) clone() *packet {
+	c := *p
+	c.headers = slices.Clone(p.headers)
+	return &c
+}
+
 // bytes are the message as it goes on.
 func (p *packet) bytes() []byte {
 	var b strings.Builder

@@ -57,6 +57,8 @@ type registrarOptions struct {
 	busy func(agent string) bool
 	// count is told what became of each REGISTER, one of the register… outcomes. Nil: nobody is.
 	count func(outcome string)
+	// flowTimer is what a phone of RFC 5626 is told of how often it is to send something over a connection; 0: nothing is.
+	flowTimer time.Duration
 	// onFlow is told, by run's goroutine and one at a time, when an agent's phone can be reached and
 	// when no longer. It must not block for long: expiry and pings wait for it.
 	onFlow func(agent string, up bool)
@@ -191,6 +193,35 @@ func (r *registrar) lookupLocked(agent string) (flow, bool) {
 	return b.flow, true
 }
 
+// ways are the flows by which an agent's phone can be reached, in the order in which they are to be tried: that which came last
+// first.
+func (r *registrar) ways(agent string) []flow {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []flow
+	for _, b := range r.bindings.byAgent[agent] {
+		if !b.lost && b.expires.After(now) {
+			out = append(out, b.flow)
+		}
+	}
+	return out
+}
+
+// lookupBy is lookup, which keeps to a flow while the phone has that, of whatever serial.
+func (r *registrar) lookupBy(agent string, at flowKey) (flow, bool) {
+	all := r.ways(agent)
+	for _, f := range all {
+		if keyOf(f.transport, f.source) == at {
+			return f, true
+		}
+	}
+	if len(all) == 0 {
+		return flow{}, false
+	}
+	return all[0], true
+}
+
 // agentAt tells whether a phone is registered at exactly this source. Whoever speaks from there is
 // an agent first, also while pings go unanswered. Where several agents share the source it is the first by
 // id; which of them a request speaks for, authenticate tells.
@@ -232,8 +263,7 @@ func (r *registrar) connClosed(transport string, src netip.AddrPort) {
 func (r *registrar) failed(agent string, f flow) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b, ok := r.bindings.byAgent[agent]
-	if ok && b.flow.serial == f.serial {
+	if b := r.bindings.flow(agent, f.serial); b != nil {
 		r.dropLocked(b, "send failed")
 	}
 }
@@ -244,8 +274,8 @@ func (r *registrar) failed(agent string, f flow) {
 func (r *registrar) doubt(agent string, f flow) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b, ok := r.bindings.byAgent[agent]
-	if !ok || b.flow.serial != f.serial || b.lost || r.o.ping == nil {
+	b := r.bindings.flow(agent, f.serial)
+	if b == nil || b.lost || r.o.ping == nil {
 		return
 	}
 	if !reliable(b.flow.transport) { // over a connection the phone would not know that it is lost, and is not to register again
@@ -256,16 +286,20 @@ func (r *registrar) doubt(agent string, f flow) {
 }
 
 // dropLocked marks a flow as lost. A connection's binding goes with it; over UDP the same phone may
-// be heard again, so its binding stays to be pinged until it expires.
+// be heard again, so its binding stays to be pinged until it expires. The phone is lost with the last of its flows.
 func (r *registrar) dropLocked(b *binding, why string) {
 	if reliable(b.flow.transport) {
-		r.bindings.remove(b.agent)
+		r.bindings.remove(b)
 	} else if b.lost {
 		return
 	}
 	b.lost = true
 	b.nextPing = time.Now().Add(r.o.pingEvery)
-	r.o.logger.Warn("agent's phone lost", zap.String("agent", b.agent), zap.String("why", why))
+	if _, left := r.lookupLocked(b.agent); left {
+		r.o.logger.Info("a flow of the agent's phone lost", zap.String("agent", b.agent), zap.Uint32("flow", b.reg), zap.String("why", why))
+	} else {
+		r.o.logger.Warn("agent's phone lost", zap.String("agent", b.agent), zap.String("why", why))
+	}
 	r.changedLocked(b.agent)
 }
 

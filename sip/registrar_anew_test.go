@@ -91,7 +91,7 @@ func TestPongAnew(t *testing.T) {
 		require.True(t, gate.Held())
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		require.Greater(t, r.bindings.byAgent["8000"].since.Sub(began), 30*time.Second)
+		require.Greater(t, r.bindings.byAgent["8000"][0].since.Sub(began), 30*time.Second)
 	})
 }
 

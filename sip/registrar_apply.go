@@ -39,6 +39,9 @@ func (r *registrar) register(req *sipmsg.Request, src source) (res *sipmsg.Respo
 			code: sipmsg.StatusServiceUnavailable, reason: reason(sipmsg.StatusServiceUnavailable), outcome: registerMovesOn,
 		}), registerMovesOn
 	}
+	if wish.bind != nil && !asksOutbound(req) {
+		wish.bind.reg = 0
+	}
 	outcome, err = r.apply(d, agent, wish, req, src)
 	if err != nil {
 		return refusal(req, err), err.outcome
@@ -46,7 +49,7 @@ func (r *registrar) register(req *sipmsg.Request, src source) (res *sipmsg.Respo
 	if outcome == registerStale {
 		return r.challenge(req, agent, true), outcome
 	}
-	return r.registered(req, agent), outcome
+	return r.registered(req, agent, &wish, src), outcome
 }
 
 // namesSIPS tells whether a REGISTER would have us call an address of sips.
@@ -68,12 +71,19 @@ func (r *registrar) apply(d *directory, agent string, w wish, req *sipmsg.Reques
 	}
 	old, bound := r.bindings.get(agent, now)
 	callID, cseq := req.CallID().Value(), req.CSeq().SeqNo
-	if w.bind == nil && (!bound || !w.removes(&old.display)) {
+	removed := r.partingLocked(agent, &w, now)
+	if w.bind == nil && len(removed) == 0 {
 		return registerQueried, nil
 	}
-	if bound && old.callID == callID && cseq <= old.cseq {
-		return "", &refusedError{
-			code: sipmsg.StatusInternalServerError, reason: "CSeq Out Of Order", outcome: registerOutOfOrder,
+	changed := removed
+	if w.bind != nil {
+		changed = r.bindings.before(agent, w.instance, w.bind.reg)
+	}
+	for _, b := range changed {
+		if b.expires.After(now) && b.callID == callID && cseq <= b.cseq {
+			return "", &refusedError{
+				code: sipmsg.StatusInternalServerError, reason: "CSeq Out Of Order", outcome: registerOutOfOrder,
+			}
 		}
 	}
 	if bound {
@@ -82,16 +92,17 @@ func (r *registrar) apply(d *directory, agent string, w wish, req *sipmsg.Reques
 		case w.bind != nil:
 			by.contact = w.bind.display
 		case !w.all: // the phone knows the contact: it says it is its own
-			by.contact = old.display
+			by.contact = removed[0].display
 		}
 		if err := r.contestLocked(old, &by); err != nil {
 			return "", err
 		}
 	}
+	for _, b := range removed {
+		r.bindings.remove(b)
+	}
 	if w.bind == nil {
-		r.bindings.remove(agent)
-		r.o.logger.Info("agent's phone unregistered", zap.String("agent", agent))
-		r.changedLocked(agent)
+		r.unregisteredLocked(agent, removed)
 		return registerRemoved, nil
 	}
 	b := w.bind
@@ -113,6 +124,27 @@ func (r *registrar) apply(d *directory, agent string, w wish, req *sipmsg.Reques
 	return r.entered(b, old), nil
 }
 
+// partingLocked are the bindings of an agent that a wish removes.
+func (r *registrar) partingLocked(agent string, w *wish, now time.Time) []*binding {
+	var out []*binding
+	for _, b := range r.bindings.byAgent[agent] {
+		if b.expires.After(now) && w.removes(b) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// unregisteredLocked tells of bindings that were removed as their phone wished.
+func (r *registrar) unregisteredLocked(agent string, removed []*binding) {
+	line := "agent's phone unregistered"
+	if len(r.bindings.byAgent[agent]) > 0 {
+		line = "a flow of the agent's phone unregistered"
+	}
+	r.o.logger.Info(line, zap.String("agent", agent), zap.Uint32("flow", removed[0].reg))
+	r.changedLocked(agent)
+}
+
 // entered tells what a registration changed, and logs it; a mere refresh is not worth a line.
 func (r *registrar) entered(b, old *binding) (outcome string) {
 	log := r.o.logger.With(zap.String("agent", b.agent), zap.String("transport", b.flow.transport),
@@ -125,7 +157,10 @@ func (r *registrar) entered(b, old *binding) (outcome string) {
 	case !mine.samePhone(&before):
 		log.Warn("another phone took the agent's place", zap.Stringer("old", old.flow.source))
 		return registerTakenOver
-	case old.flow.serial != b.flow.serial:
+	case old.flow.serial == b.flow.serial:
+	case b.reg != 0 && old.reg != b.reg && r.bindings.flow(b.agent, old.flow.serial) != nil:
+		log.Info("agent's phone has another flow", zap.Uint32("flow", b.reg), zap.Stringer("beside", old.flow.source))
+	default:
 		log.Info("agent's phone moved", zap.Stringer("old", old.flow.source))
 	}
 	return registerRefreshed

@@ -75,7 +75,7 @@ func FuzzContact(f *testing.F) {
 		uri := fl.contact.String()
 		require.LessOrEqual(t, len(uri), maxContactLen)
 		require.NotContains(t, uri, "\n")
-		b := r.bindings.byAgent["8001"]
+		b := r.bindings.byAgent["8001"][0]
 		require.False(t, b.expires.After(b.nextPing.Add(r.o.maxExpires)))
 	})
 }

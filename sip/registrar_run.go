@@ -60,10 +60,10 @@ func (r *registrar) sweep() (due []pingJob, next time.Time) {
 		}
 	}
 	var waiting []*binding
-	for _, b := range r.bindings.byAgent {
+	look := func(b *binding) {
 		if !b.expires.After(now) {
 			r.expireLocked(b)
-			continue
+			return
 		}
 		sooner(b.expires)
 		switch {
@@ -72,6 +72,15 @@ func (r *registrar) sweep() (due []pingJob, next time.Time) {
 			sooner(b.nextPing)
 		default:
 			waiting = append(waiting, b)
+		}
+	}
+	for _, flows := range r.bindings.byAgent {
+		if len(flows) == 1 {
+			look(flows[0])
+			continue
+		}
+		for _, b := range slices.Clone(flows) { // what has expired is taken out of it
+			look(b)
 		}
 	}
 	// The longest overdue go first; those for whom there is no room come when a ping returns.
@@ -86,7 +95,7 @@ func (r *registrar) sweep() (due []pingJob, next time.Time) {
 
 // expireLocked removes a registration that was not refreshed in time.
 func (r *registrar) expireLocked(b *binding) {
-	r.bindings.remove(b.agent)
+	r.bindings.remove(b)
 	r.o.logger.Info("agent's registration expired", zap.String("agent", b.agent))
 	r.changedLocked(b.agent)
 }
@@ -100,8 +109,8 @@ func (r *registrar) pingOne(ctx context.Context, p pingJob) {
 	defer r.mu.Unlock()
 	r.pinging--
 	r.wakeUp()
-	b, ok := r.bindings.byAgent[p.agent]
-	if !ok || b.flow.serial != p.flow.serial {
+	b := r.bindings.flow(p.agent, p.flow.serial)
+	if b == nil {
 		return // the phone has registered anew meanwhile, or is gone
 	}
 	b.pinging = false
@@ -116,10 +125,7 @@ func (r *registrar) pongLocked(b *binding, answered bool) {
 	if answered {
 		b.misses = 0
 		if b.lost {
-			b.lost, b.since = false, now
-			r.holdLocked(b.agent) // it may have been at another node
-			r.o.logger.Info("agent's phone is back", zap.String("agent", b.agent))
-			r.changedLocked(b.agent)
+			r.backLocked(b, now)
 		}
 		return
 	}
@@ -129,6 +135,18 @@ func (r *registrar) pongLocked(b *binding, answered bool) {
 	} else if !b.lost {
 		r.dropLocked(b, "pings unanswered")
 	}
+}
+
+// backLocked enters that a flow is there that was lost.
+func (r *registrar) backLocked(b *binding, now time.Time) {
+	if other, here := r.bindings.get(b.agent, now); here && !other.lost {
+		b.lost, b.since = false, other.since // the phone was reached by it meanwhile
+		return
+	}
+	b.lost, b.since = false, now
+	r.holdLocked(b.agent) // it may have been at another node
+	r.o.logger.Info("agent's phone is back", zap.String("agent", b.agent))
+	r.changedLocked(b.agent)
 }
 
 // tell reports to onFlow what changed, agent by agent in the order of change. What counts is the

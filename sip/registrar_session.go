@@ -87,10 +87,9 @@ func (r *registrar) contestLocked(b *binding, by *session) *refusedError {
 	return nil
 }
 
-// current tells whether a flow is still the way to its agent's phone.
+// current tells whether a flow is still a way to its agent's phone.
 func (r *registrar) current(agent string, f flow) bool {
-	now, ok := r.lookup(agent)
-	return ok && now.serial == f.serial
+	return slices.ContainsFunc(r.ways(agent), func(now flow) bool { return now.serial == f.serial })
 }
 
 // contested logs a refusal, as often as the quota allows: a phone may ask again each second.

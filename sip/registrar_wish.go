@@ -53,14 +53,26 @@ type wish struct {
 	lasts time.Duration
 	// instance is the phone's +sip.instance, on whichever contact it stands.
 	instance string
-	drop     []*sipmsg.Uri // to be removed
-	all      bool          // remove whatever there is
+	drop     []parting // to be removed
+	all      bool      // remove whatever there is
 }
 
-// removes reports whether the wish removes a contact.
-func (w *wish) removes(contact *sipmsg.Uri) bool {
-	for _, u := range w.drop {
-		if sameContact(u, contact) {
+// parting is a contact that is to be removed.
+type parting struct {
+	contact  sipmsg.Uri
+	instance string // with reg, the flow whose contact it is, as in binding; others may have the same contact
+	reg      uint32
+}
+
+// removes reports whether the wish removes a binding.
+func (w *wish) removes(b *binding) bool {
+	for i := range w.drop {
+		d := &w.drop[i]
+		if d.reg != 0 && b.reg != 0 {
+			if d.reg == b.reg && d.instance == b.instance {
+				return true
+			}
+		} else if sameContact(&d.contact, &b.display) {
 			return true
 		}
 	}
@@ -94,6 +106,9 @@ func (r *registrar) readWish(req *sipmsg.Request) (wish, *refusedError) {
 			return w, err
 		}
 	}
+	if w.bind != nil && w.bind.reg != 0 {
+		w.instance = w.bind.instance
+	}
 	return w, nil
 }
 
@@ -107,11 +122,13 @@ func (r *registrar) readContact(w *wish, c *sipmsg.ContactHeader, general time.D
 	if len(uri.String()) > maxContactLen {
 		return badRequest("Contact is too long")
 	}
-	if instance := param(c.Params, "+sip.instance"); len(instance) > maxSessionLen {
+	instance := param(c.Params, "+sip.instance")
+	if len(instance) > maxSessionLen {
 		return badRequest("+sip.instance is too long")
 	} else if instance != "" {
 		w.instance = instance
 	}
+	reg := flowNumber(c.Params, instance)
 	lasts := r.o.defaultExpires
 	if v, ok := findParam(c.Params, "expires"); ok {
 		lasts = parseExpires(v)
@@ -120,7 +137,7 @@ func (r *registrar) readContact(w *wish, c *sipmsg.ContactHeader, general time.D
 	}
 	switch {
 	case lasts == 0:
-		w.drop = append(w.drop, uri)
+		w.drop = append(w.drop, parting{contact: *uri, instance: instance, reg: reg})
 		return nil
 	case lasts < r.o.minExpires:
 		return &refusedError{
@@ -128,12 +145,15 @@ func (r *registrar) readContact(w *wish, c *sipmsg.ContactHeader, general time.D
 			header: sipmsg.NewHeader("Min-Expires", wholeSeconds(r.o.minExpires)),
 		}
 	}
+	if w.bind != nil && (reg != 0 || w.bind.reg != 0) {
+		return badRequest("one contact for each flow") // RFC 5626 section 6
+	}
 	q := preference(c.Params)
 	if w.bind != nil && q <= w.q {
 		return nil
 	}
 	w.q, w.lasts = q, min(lasts, r.o.maxExpires)
-	w.bind = &binding{display: *uri}
+	w.bind = &binding{display: *uri, instance: instance, reg: reg}
 	w.bind.flow.contact = requestURI(uri)
 	return nil
 }
@@ -190,18 +210,30 @@ func parseExpires(s string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// registered makes the 200: the binding as it now stands, with what is left of it (RFC 3261 10.3, step 8).
-func (r *registrar) registered(req *sipmsg.Request, agent string) *sipmsg.Response {
+// registered makes the 200: the bindings as they now stand, with what is left of them (RFC 3261 10.3, step 8).
+func (r *registrar) registered(req *sipmsg.Request, agent string, w *wish, src source) *sipmsg.Response {
 	res := sipmsg.NewResponseFromRequest(req, sipmsg.StatusOK, "OK", nil)
 	now := time.Now()
 	r.mu.Lock()
-	b, ok := r.bindings.get(agent, now)
-	if ok {
+	for _, b := range r.bindings.byAgent[agent] {
+		if !b.expires.After(now) {
+			continue
+		}
 		contact := &sipmsg.ContactHeader{Address: *b.display.Clone()}
+		if b.reg != 0 {
+			contact.Params.Add("+sip.instance", `"`+b.instance+`"`)
+			contact.Params.Add("reg-id", strconv.FormatUint(uint64(b.reg), 10))
+		}
 		contact.Params.Add("expires", wholeSeconds(b.expires.Sub(now)))
 		res.AppendHeader(contact)
 	}
 	r.mu.Unlock()
+	if w.bind != nil && w.bind.reg != 0 {
+		res.AppendHeader(sipmsg.NewHeader("Require", optionOutbound))
+		if r.o.flowTimer > 0 && reliable(src.transport) { // over UDP a NAT forgets sooner (RFC 5626 section 4.4.2)
+			res.AppendHeader(sipmsg.NewHeader("Flow-Timer", wholeSeconds(r.o.flowTimer)))
+		}
+	}
 	res.AppendHeader(sipmsg.NewHeader("Date", now.UTC().Format(http.TimeFormat)))
 	return res
 }

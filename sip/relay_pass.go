@@ -15,10 +15,26 @@ const txsMost = 64
 // within is in how long a transaction is over.
 func (rs *relays) within() time.Duration { return ackWithin * rs.u.o.T1 }
 
-// offer sends an INVITE that was admitted to the phone, for the first time.
+// offer sends an INVITE that was admitted to the phone, for the first time: by f, or, where that fails at once, by another flow
+// of the phone.
 func (r *relay) offer(p *packet, f flow, from way) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for tried := []uint64{f.serial}; !r.offerBy(p.clone(), f, from); tried = append(tried, f.serial) {
+		other, ok := r.rs.u.flowTo(r.agent, tried...)
+		if !ok || !time.Now().Before(r.until) {
+			seen(p, from)
+			p.push("Via", r.invite.via)
+			r.reply(r.invite, p, statusFlowFailed, packetHeader{name: headerRefused, value: "flow"})
+			r.finish()
+			return
+		}
+		f = other
+	}
+}
+
+// offerBy is offer by one flow; false: the INVITE did not leave. It changes p.
+func (r *relay) offerBy(p *packet, f flow, from way) bool {
 	r.phone = wayOf(f)
 	target, ok := r.aimed(p, f)
 	if !ok {
@@ -32,18 +48,16 @@ func (r *relay) offer(p *packet, f flow, from way) {
 	x := r.begin(p, string(sipmsg.INVITE), toPhone, from)
 	if x == nil {
 		r.finish()
-		return
+		return true
 	}
 	r.invite, r.asked = x, x
 	r.limitTo(lasts+r.rs.within(), r.expired)
-	switch {
-	case !ok:
-		r.reply(x, p, sipmsg.StatusForbidden)
-		r.finish()
-	case !r.send(x):
-		r.reply(x, p, statusFlowFailed, packetHeader{name: headerRefused, value: "flow"})
-		r.finish()
+	if ok {
+		return r.send(x)
 	}
+	r.reply(x, p, sipmsg.StatusForbidden)
+	r.finish()
+	return true
 }
 
 // aimed is where an INVITE to the phone at f goes: to its contact, or to another line of it, to which it redirected; ok is
@@ -111,7 +125,7 @@ func (r *relay) request(p *packet, method string, to int, from way) {
 
 // follow notes where the phone is now.
 func (r *relay) follow(to int, from way) {
-	if f, here := r.rs.u.registrar.lookup(r.agent); here {
+	if f, here := r.rs.u.registrar.lookupBy(r.agent, keyOf(r.phone.transport, r.phone.peer)); here {
 		r.phone = wayOf(f)
 	} else if to == toOwner {
 		r.phone = from
@@ -183,19 +197,30 @@ func (r *relay) via(branch string, to int) string {
 	return version + "/" + w.transport + " " + r.rs.u.selfAt(w.hop()).String() + ";branch=" + branch + ";rport"
 }
 
-// seen tells the sender how we see it, if it asks (RFC 3261 section 18.2.1, RFC 3581 section 4).
+// seen tells the sender how we see it, if it asks, or if its sent-by is a name or something else (RFC 3261 section 18.2.1, RFC
+// 3581 section 4).
 func seen(p *packet, from way) {
 	i := p.index(nameVia)
 	if i < 0 {
 		return
 	}
-	parts := strings.Split(p.headers[i].value, ";")
-	for j, param := range parts {
-		if j > 0 && strings.EqualFold(trim(param), "rport") {
-			parts[j] = "rport=" + strconv.Itoa(int(from.peer.Port())) + ";received=" + from.peer.Addr().String()
+	host, _ := hostAndPort(sentBy(p.headers[i].value))
+	told := sentFrom(host, from.peer.Addr())
+	by, params, _ := strings.Cut(p.headers[i].value, ";")
+	out := []string{by}
+	for param := range strings.SplitSeq(params, ";") {
+		switch name, _, _ := strings.Cut(param, "="); {
+		case strings.EqualFold(trim(name), "received"), params == "":
+			continue
+		case strings.EqualFold(trim(param), "rport"):
+			param, told = "rport="+strconv.Itoa(int(from.peer.Port())), false
 		}
+		out = append(out, param)
 	}
-	p.headers[i].value = strings.Join(parts, ";")
+	if !told {
+		out = append(out, "received="+from.peer.Addr().String())
+	}
+	p.headers[i].value = strings.Join(out, ";")
 }
 
 // began does what the first passing of a request means.

@@ -192,7 +192,7 @@ func (r *registrar) reload(agents []AgentOptions) {
 		if there && now.Password == before.Password && maps.Equal(now.HA1, before.HA1) {
 			continue
 		}
-		if r.bindings.remove(id) != nil {
+		if r.bindings.removeAll(id) {
 			r.o.logger.Info("agent's phone has to register anew", zap.String("agent", id), zap.Bool("agent there", there))
 			r.changedLocked(id)
 		}

@@ -25,21 +25,18 @@ func (u *UA) Ring(ctx context.Context, r call.RingRequest) (call.Leg, error) {
 	if u.site != nil && r.Claim != nil && r.Claim.Via != "" {
 		return u.ringThrough(ctx, r)
 	}
-	f, ok := u.registrar.lookup(r.Agent)
-	if !ok || reliable(f.transport) && !u.conns.alive(f.transport, f.source) {
+	f, ok := u.flowTo(r.Agent)
+	if !ok {
 		return nil, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	from, to, headers := u.shown(&r, hopOfFlow(f))
-	l, err := u.invite(ctx, outgoing{
-		target: f.contact, from: from, to: to, headers: headers,
-		hop: hopOfFlow(f), agent: r.Agent, call: r.CallID, claim: r.Claim,
+	o := outgoing{
+		from: from, to: to, headers: headers, agent: r.Agent, call: r.CallID, claim: r.Claim,
 		media:    media.StreamOptions{Signalling: f.source.Addr(), Prefer: r.Prefer, Secure: u.registrar.security(r.Agent)},
 		progress: r.Progress,
-		failed:   func() { u.registrar.failed(r.Agent, f) },
-		doubted:  func() { u.registrar.doubt(r.Agent, f) },
-		current:  func() bool { return u.registrar.current(r.Agent, f) },
-		redirect: f.isLine,
-	})
+	}
+	o.by(u, f)
+	l, err := u.invite(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +64,9 @@ type outgoing struct {
 	from, to string          // as nameAddr writes them
 	headers  []sipmsg.Header // to add to the INVITE
 	hop      hop
-	agent    string // whose flow the dialog follows, if any
-	call     string // that it belongs to, if any
+	agent    string   // whose flow the dialog follows, if any
+	tried    []uint64 // the serials of the agent's flows that the INVITE was sent by; none: it goes by no flow
+	call     string   // that it belongs to, if any
 	media    media.StreamOptions
 	progress func(code int, at time.Time) // may be nil
 	failed   func()                       // told that no response came; may be nil
@@ -105,8 +103,11 @@ type ringing struct {
 	tx     *sipmsg.ClientTx
 	began  time.Time
 	// over is the connection that the INVITE left by, nil over UDP; sent is when.
-	over   *trackedConn
-	sent   time.Time
+	over *trackedConn
+	sent time.Time
+	// loss is of that connection, and late is when the INVITE is to go by another flow; nil once something was heard.
+	loss   loss
+	late   <-chan time.Time
 	cutOff bool        // it was lost before anything was heard, which is why the ring ended
 	deaf   atomic.Bool // nothing came over it for so long that silence was told
 	heard  bool        // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
@@ -257,17 +258,11 @@ func (r *ringing) send(ctx context.Context) error {
 
 // run waits for the end of the ring.
 func (r *ringing) run(ctx context.Context) (*leg, error) {
-	if err := r.send(ctx); err != nil {
-		r.settle()
-		if refused, ok := errors.AsType[gateError](err); ok {
-			return nil, refused.ring()
-		}
-		r.ua.log.Info("INVITE not sent", zap.Error(err))
-		return nil, r.silent(false)
+	if err := r.begun(ctx); err != nil {
+		return nil, err
 	}
 	silent, stop := r.silence()
 	defer stop()
-	lost := r.lost()
 	for {
 		select {
 		case <-silent:
@@ -278,18 +273,20 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 			return nil, r.takeBack(call.CauseWithdrawn)
 		case <-r.allLost:
 			return nil, r.takeBack(call.CauseUnreachable)
+		case <-r.late:
+			r.another(ctx, r.o.doubted)
 		case <-r.tx.Done():
-			r.settle()
-			return nil, r.silent(r.o.claim != nil)
-		case <-lost.c: // it has not been heard; else its response may come by another connection (RFC 3261 section 18.2.2)
-			if lost.spares() {
-				continue
+			if !r.another(ctx, r.o.failed) {
+				r.settle()
+				return nil, r.silent(r.o.claim != nil)
 			}
-			r.cutOff = true
-			return nil, r.abandon()
+		case <-r.loss.c: // it has not been heard; else its response may come by another connection (RFC 3261 section 18.2.2)
+			if r.wasLost(ctx) {
+				return nil, r.abandon()
+			}
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
-			silent, lost.c = nil, nil
+			silent, r.loss.c, r.late = nil, nil, nil
 			r.o.heard()
 			switch {
 			case res.IsProvisional():
@@ -300,13 +297,44 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 				if err := r.sendMended(ctx, res, at); err != nil {
 					return nil, err
 				}
-				lost = r.lost()
-			default:
+				r.loss = r.lost()
+			case !ofFlow(res) || !r.another(ctx, r.o.failed):
 				r.settle()
 				return nil, r.refusedBy(res, at)
 			}
 		}
 	}
+}
+
+// begun sends the first INVITE. The error is a *call.RingError.
+func (r *ringing) begun(ctx context.Context) error {
+	err := r.send(ctx)
+	if err == nil {
+		r.loss, r.late = r.lost(), r.patience()
+		return nil
+	}
+	if refused, ok := errors.AsType[gateError](err); ok {
+		r.settle()
+		return refused.ring()
+	}
+	r.ua.log.Info("INVITE not sent", zap.Error(err))
+	if r.another(ctx, r.o.failed) {
+		return nil
+	}
+	r.settle()
+	return r.silent(false)
+}
+
+// wasLost is told that the connection is gone by which the INVITE left, and tells whether that is the end of the ring.
+func (r *ringing) wasLost(ctx context.Context) bool {
+	if r.loss.spares() {
+		return false
+	}
+	if r.loss.c = nil; r.another(ctx, r.o.failed) || r.o.agent != "" {
+		return false
+	}
+	r.cutOff = true
+	return true
 }
 
 // sendMended sends the INVITE again, with what a refusal of it asked for. The error is a *call.RingError.
@@ -335,9 +363,9 @@ func (r *ringing) silent(unsure bool) error {
 }
 
 // lost is of the connection that the INVITE left by. A phone's own is of no consequence: its next connection the phone opens, and
-// may answer by.
+// may answer by; unless the phone has another flow already.
 func (r *ringing) lost() loss {
-	if r.over == nil || r.o.agent != "" && !r.over.made {
+	if r.over == nil || r.o.agent != "" && !r.over.made && !r.spares() {
 		return loss{}
 	}
 	return lossOf(r.over, r.sent)

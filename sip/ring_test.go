@@ -36,11 +36,17 @@ func (p *peer) registerFrom(r *rig, contact string, extra ...string) {
 
 func (p *peer) enlistAt(k *talk, contact string, always ...string) {
 	p.t.Helper()
+	p.enlistAs(k, "<sip:8001@"+contact+">", always...)
+}
+
+// enlistAs is enlist with a whole Contact, and lines beside it. It returns the 200.
+func (p *peer) enlistAs(k *talk, contact string, always ...string) wire {
+	p.t.Helper()
 	line := func(extra ...string) {
 		k.seq++
 		msg := k.message("REGISTER", k.seq, newBranch(), "", append(extra, always...)...)
 		msg = strings.Replace(msg, "From: <sip:13900001234@", "From: <sip:8001@", 1)
-		p.lastRegister = strings.Replace(msg, "Contact: <sip:caller@"+p.addr(), "Contact: <sip:8001@"+contact, 1)
+		p.lastRegister = strings.Replace(msg, "Contact: <sip:caller@"+p.addr()+">", "Contact: "+contact, 1)
 		p.write(p.lastRegister)
 	}
 	line()
@@ -52,7 +58,7 @@ func (p *peer) enlistAt(k *talk, contact string, always ...string) {
 	})
 	require.NoError(p.t, err)
 	line("Authorization: " + creds.String())
-	p.status("REGISTER", 200)
+	return p.status("REGISTER", 200)
 }
 
 // registeredPhone registers a phone of literal messages, agent 8001's, at a rig.

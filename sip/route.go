@@ -24,10 +24,12 @@ type hop struct {
 	dest      string // host:port
 	ours      netip.AddrPort
 	sips      bool // the far end's address is of sips, so that ours is to be one too
+	back      *hop // what is left where this one is not to be had; nil: nothing is
 }
 
 // hopOf is the way to a dialog's far end. An agent's phone is reached by its registered flow, wherever it
-// has moved to since, which the dialog follows, since that is the way when the phone has no flow any more; a
+// has moved to since, which the dialog follows, since that is the way when the phone has no flow any more, and which it does not
+// leave for another while the phone has it; a
 // trunk by its route set or contact, over the connection that is open if there is one.
 func (u *UA) hopOf(d *dialog) (hop, error) {
 	h, err := u.anyHopOf(d)
@@ -44,7 +46,7 @@ func (u *UA) anyHopOf(d *dialog) (hop, error) {
 		return h, nil
 	}
 	if d.Agent != "" {
-		if f, ok := u.registrar.lookup(d.Agent); ok {
+		if f, ok := u.registrar.lookupBy(d.Agent, keyOf(d.Transport, d.Peer)); ok {
 			d.Transport, d.Peer, d.Ours = f.transport, f.source, f.local
 			return d.hop(), nil
 		}
@@ -60,9 +62,11 @@ func (u *UA) anyHopOf(d *dialog) (hop, error) {
 	if _, ours := u.aims.find(flowKey{d.Transport, d.Peer}); ours && d.Transport == transportTLS {
 		return h, nil // the connection is opened again: who is behind the trunk may have no certificate that we believe
 	}
-	dest, err := d.nextHop()
-	h.dest = dest
-	return h, err
+	uri, err := d.nextURI()
+	if err != nil {
+		return h, err
+	}
+	return u.along(h, &uri), nil
 }
 
 func hopOfFlow(f flow) hop {
@@ -82,7 +86,11 @@ func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
 		ProtocolName: protocolName, ProtocolVersion: "2.0", Transport: h.transport,
 		Host: self.Addr().String(), Port: int(self.Port()),
 	}
-	via.Params.Add("branch", sipmsg.GenerateBranch())
+	branch := sipmsg.GenerateBranch()
+	if h.back != nil {
+		u.back.put(branch, *h.back)
+	}
+	via.Params.Add("branch", branch)
 	via.Params.Add("rport", "")
 	req.PrependHeader(via)
 	req.SetTransport(carrierOf(h.transport))

@@ -94,6 +94,7 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	if !reliable(transport) {
 		unmarked(req)
 	}
+	receivedFrom(req)
 	if describes(req.Method) || req.IsAck() {
 		unwrap(req)
 	}
@@ -106,6 +107,25 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	}
 	noted.tag = u.tagFor(req)
 	to.Params.Add("tag", noted.tag)
+}
+
+// receivedFrom notes in a request's top Via where it came from, unless its sent-by says so: a name does not (RFC 3261 section
+// 18.2.1). What the sender says of that itself counts for nothing.
+func receivedFrom(req *sipmsg.Request) {
+	via, from := req.Via(), sourceOf(req, nil).addr.Addr()
+	if via == nil || !from.IsValid() {
+		return
+	}
+	via.Params.Remove("received")
+	if !sentFrom(via.Host, from) {
+		via.Params.Add("received", from.String())
+	}
+}
+
+// sentFrom tells whether the host of a sent-by is the address that a message came from.
+func sentFrom(host string, from netip.Addr) bool {
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && a.Unmap() == from.Unmap()
 }
 
 // tagFor derives the To tag of responses to a request from what identifies its transaction, so that it

@@ -350,8 +350,8 @@ func TestTLSPort(t *testing.T) {
 		"sip:a@192.0.2.1:5070;transport=tls": "192.0.2.1:5070", "sip:a@[2001:db8::1];transport=tcp": "[2001:db8::1]:5060",
 	} {
 		d := dialog{Target: uri}
-		got, err := d.nextHop()
+		got, err := d.nextURI()
 		require.NoError(t, err)
-		require.Equal(t, want, got, uri)
+		require.Equal(t, want, hostPort(&got), uri)
 	}
 }

@@ -54,6 +54,7 @@ type UA struct {
 	tagKey [32]byte
 	regs   registrations // of trunks
 	hosts  *hostBook     // likewise
+	back   waysBack
 
 	unread  atomic.Int32  // UDP listeners that are not read yet
 	reading chan struct{} // closed when there are none; what is sent before would leave by another socket
@@ -182,7 +183,7 @@ func (u *UA) registrarOptions() registrarOptions {
 		realm: o.Realm, agents: o.Agents, digest: o.Digest, minExpires: o.ExpiresMin,
 		defaultExpires: o.ExpiresDefault, maxExpires: o.ExpiresMax, pingEvery: o.Ping,
 		ping: u.ping, busy: u.legs.occupied, count: u.metrics.register, onFlow: u.flowChanged, logger: o.Logger,
-		sentry: u.sentry,
+		sentry: u.sentry, flowTimer: o.limits.idle,
 	}
 }
 

@@ -45,6 +45,9 @@ type BaresipOptions struct {
 	MediaEnc string
 	// Certificate and Key are files (PEM) of what it shows who calls it by TLS; empty: something of its own.
 	Certificate, Key string
+	// Flows, two at most, has it register over several flows at once (RFC 5626): to each of these addresses of the server,
+	// host:port;transport=… of its URI.
+	Flows []string
 	// IPv6: it knows no IPv4.
 	IPv6 bool
 }
@@ -173,6 +176,14 @@ func (b *Baresip) account() string {
 	}
 	if o.Register || o.RegisterFails {
 		parts[4] = fmt.Sprintf("regint=%d", cmp.Or(o.Lasts, usualLasts))
+	}
+	for i, name := range []string{"outbound", "outbound2"} {
+		if i < len(o.Flows) {
+			parts = append(parts, name+`="sip:`+o.Flows[i]+`"`)
+		}
+	}
+	if len(o.Flows) > 0 {
+		parts = append(parts, "sipnat=outbound")
 	}
 	if o.MediaEnc != "" {
 		parts = append(parts, "mediaenc="+o.MediaEnc)
