@@ -127,7 +127,7 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 	l, err := u.inviteLarge(ctx, outgoing{
 		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,
 		media:    media.StreamOptions{Signalling: parsePeer(h.dest).Addr(), Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
-		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within, heard: func() { heard = true },
+		progress: r.Progress, authorize: t.authority(h), within: within, heard: func() { heard = true },
 		secure: func(ctx context.Context) error { return u.secures(ctx, aim{t.name, t.out.Network, host, port}, h) },
 	})
 	failed, _ := errors.AsType[*call.RingError](err)

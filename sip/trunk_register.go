@@ -70,7 +70,8 @@ type registration struct {
 	done chan struct{}      // closed when run has ended
 	anew chan struct{}      // has a token when the carrier may have forgotten us
 
-	hosts atomicAddrs // of the registrar
+	hosts atomicAddrs  // of the registrar
+	asked atomicDemand // how it challenges
 
 	mu    sync.Mutex
 	state registrationState
