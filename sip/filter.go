@@ -41,6 +41,7 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 		why = ""
 	}
 	o := sketchBounded(message)
+	o.source = src
 	switch {
 	case o.fault.code == 0 && o.fault.why != "":
 		why = o.fault.why
