@@ -153,6 +153,14 @@ func (t *legTable) claim(key string) bool {
 	return true
 }
 
+// invited tells whether an INVITE outside a dialog is entered.
+func (t *legTable) invited(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, there := t.invites[key]
+	return there
+}
+
 func (t *legTable) unclaim(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
