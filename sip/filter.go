@@ -49,6 +49,8 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 		if why = u.gate.pass(src.Addr(), time.Now()); why == "" {
 			why = u.sentry.refuses(o, src.Addr(), false)
 		}
+	case known && u.overruns(o, src, time.Now()):
+		why = dropKnown
 	}
 	if why != "" {
 		u.metrics.drop(why)
