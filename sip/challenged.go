@@ -33,7 +33,7 @@ type demand struct {
 
 // strengths of the algorithms that digest.CanDigest knows, by the names that the wire has in capitals. What is missing is MD5
 // (RFC 7616 section 3.3).
-var strengths = map[string]int{"": 0, wireMD5: 0, "SHA-256": 1, "SHA-512-256": 2, "SHA-512": 3}
+var strengths = map[string]int{"": 0, wireMD5: 0, wireSHA256: 1, wireSHA512: 2, "SHA-512": 3}
 
 func demandOf(c *digest.Challenge) *demand {
 	return &demand{realm: c.Realm, strength: strengths[strings.ToUpper(c.Algorithm)], qop: len(c.QOP) > 0}

@@ -18,13 +18,9 @@ func knownRate() rate { return rate{each: 500, eachBurst: 2000, all: 4000, allBu
 
 // overruns tells whether a datagram of somebody known is beyond what comes in the name of its host.
 func (u *UA) overruns(o *outline, src netip.AddrPort, now time.Time) bool {
-	switch o.method() {
-	case "", sipmsg.INVITE, sipmsg.ACK: // responses, and what the admission of calls bounds
-		return false
-	case sipmsg.CANCEL:
-		if u.lives(o) {
-			return false
-		}
+	m := o.method()
+	if m == "" || m == sipmsg.INVITE || m == sipmsg.ACK || m == sipmsg.CANCEL && u.lives(o) {
+		return false // responses, and what the admission of calls bounds
 	}
 	return !u.ofCall(o) && u.pace.pass(src.Addr(), now) != ""
 }

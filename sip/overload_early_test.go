@@ -2,7 +2,9 @@ package sip
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,17 +123,26 @@ func TestTurnedAwayNotWhatIsIn(t *testing.T) {
 	src := unmap(k.p.conn.LocalAddr().(*net.UDPAddr).AddrPort())
 	again := func() bool { return r.turnsInvite(sketch(wire), src, time.Now()) }
 	require.False(t, again())
-	const more = 2 * lookSets * looksEach
-	for i := range more {
-		other := strings.ReplaceAll(wire, k.callID, "other"+strconv.Itoa(i))
-		require.True(t, r.turnsInvite(sketch(other), src, time.Now()), i)
+	flood := func(of string) {
+		t.Helper()
+		for i := range 2 * lookSets * looksEach {
+			other := strings.ReplaceAll(wire, k.callID, of+strconv.Itoa(i))
+			require.True(t, r.turnsInvite(sketch(other), src, time.Now()), i)
+		}
 	}
-	require.False(t, again())
 	looks := r.looks.sets
 	r.looks.sets = nil
 	require.False(t, again(), "it lives")
 	r.looks.sets = looks
 	k.ack(w, "")
 	k.bye()
+	require.Eventually(t, func() bool { // nothing knows of it but its first look
+		r.legs.mu.Lock()
+		defer r.legs.mu.Unlock()
+		return !slices.ContainsFunc(slices.Collect(maps.Keys(r.legs.invites)), func(key string) bool { return strings.Contains(key, k.callID) })
+	}, testWait, time.Millisecond)
+	flood("one")
 	require.False(t, again(), "its transaction may live")
+	flood("two")
+	require.False(t, again(), "still")
 }
