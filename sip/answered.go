@@ -28,7 +28,7 @@ func (r *ringing) answered(res *sipmsg.Response, at time.Time) (*leg, error) {
 	r.signalled(res)
 	unusable := r.stream.Accept(r.answerIn(res))
 	l := r.ua.newLeg(d, r.stream)
-	l.answeredAt, l.authorize = at, r.o.authorize
+	l.answeredAt, l.authorize, l.asked = at, r.o.authorize, r.asked
 	l.began(res)
 	bye, over := r.ua.legs.enterRung(l, r)
 	if err := errors.Join(unusable, r.acknowledge(d.RemoteTag, ack)); err != nil {
@@ -58,12 +58,15 @@ func (r *ringing) ackOf(res *sipmsg.Response) (dialog, *sipmsg.Request, error) {
 	if err != nil {
 		return d, nil, err
 	}
-	for _, name := range []string{"authorization", "proxy-authorization"} {
-		sipmsg.CopyHeaders(name, r.req, ack)
-	}
 	h, err := r.ua.hopOf(&d)
 	if err != nil {
 		return d, nil, err
+	}
+	// RFC 3261 section 13.2.2.4 has the INVITE's credentials there; but what is for the trunk is not for who was called.
+	if a := r.o.authorize; a == nil || a.from == nil || a.from(parsePeer(h.dest).Addr()) {
+		for _, name := range []string{"authorization", "proxy-authorization"} {
+			sipmsg.CopyHeaders(name, r.req, ack)
+		}
 	}
 	r.ua.dispatchable(ack, h)
 	return d, ack, nil

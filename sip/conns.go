@@ -250,6 +250,7 @@ func (t *trackedConn) message(b []byte) (int, error) {
 			if f.refused == nil {
 				return 0, io.ErrShortBuffer
 			}
+			f.refused.source = t.peer
 			t.conns.refused(f.refused, t.answer)
 			if f.lost {
 				t.die()

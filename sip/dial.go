@@ -174,7 +174,7 @@ func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, wi
 	l, err := u.inviteLarge(ctx, outgoing{
 		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,
 		media:    media.StreamOptions{Signalling: at, Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
-		progress: r.Progress, authorize: authorizeAs(t.out.Username, t.out.Password), within: within, heard: func() { heard = true },
+		progress: r.Progress, authorize: t.authority(h), within: within, heard: func() { heard = true },
 		secure: func(ctx context.Context) error { return u.secures(ctx, where, h) },
 	})
 	failed, _ := errors.AsType[*call.RingError](err)

@@ -18,18 +18,20 @@ import (
 	"github.com/icholy/digest"
 )
 
-// algorithmMD5 is the one every phone has; wireMD5 is how the wire spells it.
+// algorithmMD5 is the one every phone has; wireMD5 is how the wire spells it, and the others.
 const (
 	algorithmMD5 = "md5"
 	wireMD5      = "MD5"
+	wireSHA256   = "SHA-256"
+	wireSHA512   = "SHA-512-256"
 )
 
 // The digest algorithms that can be offered, by their names in the configuration, and as the
 // Algorithm parameter spells them (RFC 8760 section 2.3, RFC 7616 section 3.3).
 var digestAlgorithms = map[string]string{
 	algorithmMD5:  wireMD5,
-	"sha-256":     "SHA-256",
-	"sha-512-256": "SHA-512-256",
+	"sha-256":     wireSHA256,
+	"sha-512-256": wireSHA512,
 }
 
 // defaultDigest is offered when nothing else is said.

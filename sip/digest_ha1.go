@@ -13,9 +13,9 @@ import (
 // hashes are the functions of the algorithms, by the wire's names (RFC 7616 section 3.2; SHA-512-256 is
 // SHA-512/256 of FIPS 180-4).
 var hashes = map[string]func() hash.Hash{
-	wireMD5:       md5.New,
-	"SHA-256":     sha256.New,
-	"SHA-512-256": sha512.New512_256,
+	wireMD5:    md5.New,
+	wireSHA256: sha256.New,
+	wireSHA512: sha512.New512_256,
 }
 
 // HA1 is what an agent's password is to a digest algorithm (md5, sha-256 or sha-512-256): the hash of

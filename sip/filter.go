@@ -29,27 +29,19 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	if len(message) == 0 || u.deaf.Load() || u.kept(conn, src, message) {
 		return 0
 	}
-	known, why := u.known(src.Addr()), ""
+	known := u.known(src.Addr())
 	if known {
 		u.sentry.load.known.Add(1)
 	} else {
 		u.sentry.load.cost(strangeMessage)
-		if why = u.shutOut(src.Addr()); why != "" && !u.expectsStart(message) {
+		if why := u.shutOut(src.Addr()); why != "" && !u.expectsStart(message) {
 			u.metrics.drop(why)
 			return 0
 		}
-		why = ""
 	}
 	o := sketchBounded(message)
-	switch {
-	case o.fault.code == 0 && o.fault.why != "":
-		why = o.fault.why
-	case !known && !u.sentry.expects(o):
-		if why = u.gate.pass(src.Addr(), time.Now()); why == "" {
-			why = u.sentry.refuses(o, src.Addr(), false)
-		}
-	}
-	if why != "" {
+	o.source = src
+	if why := u.unwanted(o, src, known); why != "" {
 		u.metrics.drop(why)
 		return 0
 	}
@@ -67,6 +59,23 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 	}
 	u.refuseDatagram(conn, src, message, o)
 	return 0
+}
+
+// unwanted tells why a datagram is dropped by what it is, or by how many there were; "" when it is not.
+func (u *UA) unwanted(o *outline, src netip.AddrPort, known bool) (why string) {
+	now := time.Now()
+	switch {
+	case o.fault.code == 0 && o.fault.why != "":
+		return o.fault.why
+	case known && u.overruns(o, src, now):
+		return dropKnown
+	case known || u.sentry.expects(o):
+		return ""
+	}
+	if why = u.gate.pass(src.Addr(), now); why == "" {
+		why = u.sentry.refuses(o, src.Addr(), false)
+	}
+	return why
 }
 
 // refuseDatagram is refuse for a datagram, of which o is the outline.

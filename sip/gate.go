@@ -16,6 +16,8 @@ type limits struct {
 	each, eachBurst, all, allBurst int
 	// invites and connects bound in the same way the INVITEs of strangers, and the TCP connections that they open.
 	invites, connects rate
+	// known bounds what comes by UDP in the names of hosts that are no strangers; see overruns.
+	known rate
 	// sources is how many sources one turn of reading a UDP socket may know.
 	sources int
 	// conns bounds the TCP connections that are open at once. The last reserved of them are for hosts that
@@ -32,7 +34,7 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		each: 50, eachBurst: 100, all: 1000, allBurst: 2000, sources: 8192,
-		invites: rate{5, 10, 100, 200}, connects: rate{10, 64, 200, 1024},
+		invites: rate{5, 10, 100, 200}, connects: rate{10, 64, 200, 1024}, known: knownRate(),
 		conns: 4096, reserved: 1024, perHost: 64, first: 10 * time.Second, idle: 2 * time.Minute, grace: time.Second,
 	}
 }

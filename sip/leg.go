@@ -57,9 +57,10 @@ type leg struct {
 	reliably *reliably
 	// referral is the last REFER of the agent whose phone this is, nil before the first.
 	referral *referral
-	// authorize adds credentials to a request, for the trunk that the leg was called through; nil when it has none for
-	// us. challenges are those under way, by status.
-	authorize  func(req *sipmsg.Request, challenge *sipmsg.Response) error
+	// authorize is who we are to the trunk that the leg was called through; nil when it has no password for us. asked is how
+	// it challenged the INVITE, nil if it did not; challenges are those under way, by status.
+	authorize  *asWhom
+	asked      *demand
 	challenges map[int]challenge
 
 	again atomic.Pointer[time.Timer] // of the 180 that is repeated; nil before the first. As timer

@@ -153,6 +153,21 @@ func (t *legTable) claim(key string) bool {
 	return true
 }
 
+// has tells whether a dialog is a leg's, or may become one that we ring.
+func (t *legTable) has(callID, local, remote string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.legs[dialogID(callID, local, remote)] != nil || t.rings[dialogID(callID, local, "")] != nil
+}
+
+// invited tells whether an INVITE outside a dialog is entered.
+func (t *legTable) invited(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, there := t.invites[key]
+	return there
+}
+
 func (t *legTable) unclaim(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

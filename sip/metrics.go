@@ -23,6 +23,7 @@ const (
 	dropUnsent    = "unsent"          // the system could not send its answer
 	dropHost      = "host-rate"       // too much from one stranger
 	dropStrangers = "stranger-rate"   // too much from all strangers
+	dropKnown     = "known-rate"      // too much in the name of one host that we know, or of all
 	dropInvites   = "invite-rate"     // too many INVITEs of one stranger, or of all
 	dropConnects  = "connection-rate" // too many TCP connections of one stranger, or of all, in a time
 	dropBanned    = "banned"          // from a banned source

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"iter"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -19,9 +20,10 @@ func maxParts(size int) int {
 // outline is what can be seen of a message before it is parsed, in one pass over its octets.
 type outline struct {
 	size   int
-	start  string // the first line
-	head   string // the header lines, each with its end
-	ended  bool   // an empty line follows them
+	source netip.AddrPort // where it came from, if that is known
+	start  string         // the first line
+	head   string         // the header lines, each with its end
+	ended  bool           // an empty line follows them
 	body   string
 	parts  int
 	length int // Content-Length; -1 without one

@@ -16,27 +16,37 @@ import (
 // come, and their ACKs dropped. Whatever is not plain goes the long way, which decides alone who is let in.
 
 // firstLooks remembers for a while what became of INVITEs at their first look, so that their repetitions have the same: a
-// transaction that has begun is not to be ended by another answer, nor one to begin that was ended. It forgets the older of two in
-// one slot. It may be used from any goroutine.
+// transaction that has begun is not to be ended by another answer, nor one to begin that was ended (RFC 3261 section 17.2). What
+// is kept is bounded, 1 MiB from the first INVITE on, which is 2,000 INVITEs a second for lookFor·T1: of those that there is no
+// room for it forgets one that was turned away before one that was let in, since that would most likely be turned away again,
+// by the very same answer. It may be used from any goroutine.
 type firstLooks struct {
-	seed maphash.Seed
-	mu   sync.Mutex
-	slot [lookSlots]firstLook
+	seed  maphash.Seed
+	began time.Time
+	mu    sync.Mutex
+	sets  [][looksEach]firstLook // lookSets; nil before the first
 }
 
+// firstLook takes 16 octets.
 type firstLook struct {
-	key    uint64
-	at     time.Time
-	turned bool // away
+	key uint64
+	at  lookTime
 }
 
+// lookTime is when, in nanoseconds since firstLooks.began; its last bit, what became of the INVITE. 0 is none.
+type lookTime int64
+
+func (t lookTime) turned() bool { return t&1 != 0 }
+
+// A look has one set to be in, and any place there.
 const (
-	lookSlots = 1 << 12
+	lookSets  = 1 << 13
+	looksEach = 1 << 3
 	// lookFor is how long, in T1, an INVITE may be repeated (RFC 3261 section 17.1.1.2, timer B).
 	lookFor = 64
 )
 
-func newFirstLooks() *firstLooks { return &firstLooks{seed: maphash.MakeSeed()} }
+func newFirstLooks() *firstLooks { return &firstLooks{seed: maphash.MakeSeed(), began: time.Now()} }
 
 // key is what repetitions of one INVITE have in common.
 func (p *firstLooks) key(o *outline) uint64 {
@@ -49,18 +59,52 @@ func (p *firstLooks) key(o *outline) uint64 {
 	return h.Sum64()
 }
 
-func (p *firstLooks) add(l firstLook) {
+func (p *firstLooks) add(key uint64, turned bool, now time.Time) {
+	at := lookTime(now.Sub(p.began))&^1 + 2 // never 0
+	if turned {
+		at |= 1
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.slot[l.key%lookSlots] = l
+	if p.sets == nil {
+		p.sets = make([][looksEach]firstLook, lookSets)
+	}
+	set := &p.sets[key%lookSets]
+	least := 0
+	for i := range set {
+		if set[i].key == key {
+			least = i
+			break
+		}
+		if p.worth(set[i].at, at) < p.worth(set[least].at, at) {
+			least = i
+		}
+	}
+	set[least] = firstLook{key, at}
 }
 
-// of is the first look at an INVITE, since then.
-func (p *firstLooks) of(key uint64, since time.Time) (l firstLook, ok bool) {
+// worth is greater for what is to be forgotten later.
+func (p *firstLooks) worth(at, now lookTime) lookTime {
+	const longest = lookTime(10 * time.Minute) // more than any lookFor·T1
+	if at == 0 || at.turned() || now-at > longest {
+		return at - longest
+	}
+	return at
+}
+
+// of is what became of an INVITE at its first look, since then; false: there was none.
+func (p *firstLooks) of(key uint64, since time.Time) (turned, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l = p.slot[key%lookSlots]
-	return l, l.key == key && l.at.After(since)
+	if p.sets == nil {
+		return false, false
+	}
+	for _, l := range p.sets[key%lookSets] {
+		if l.key == key && l.at != 0 {
+			return l.at.turned(), l.at > lookTime(since.Sub(p.began))
+		}
+	}
+	return false, false
 }
 
 // turnedAway decides by the outline of a datagram of somebody known whether it needs no parser: an INVITE that is refused for load,
@@ -76,23 +120,29 @@ func (u *UA) turnedAway(o *outline, src netip.AddrPort, now time.Time) (refused,
 
 func (u *UA) turnsInvite(o *outline, src netip.AddrPort, now time.Time) bool {
 	key := u.looks.key(o)
-	before, again := u.looks.of(key, now.Add(-lookFor*u.o.T1))
-	if again && !before.turned {
+	turned, again := u.looks.of(key, now.Add(-lookFor*u.o.T1))
+	if again && !turned {
 		return false
 	}
 	k, ok := u.turnable(o, src)
 	if !again {
-		before = firstLook{key: key, at: now, turned: ok && u.load.turns(k, time.Duration(u.queued.Load()), now)}
-		u.looks.add(before)
-		if before.turned {
+		turned = ok && !u.lives(o) && u.load.turns(k, time.Duration(u.queued.Load()), now)
+		u.looks.add(key, turned, now)
+		if turned {
 			u.metrics.admission(k, admitNot)
 		}
 	}
-	if before.turned {
+	if turned {
 		o.fault = fault{code: overloads[classRest]} // as menus have it
 		u.turned.Store(now.UnixNano())
 	}
-	return before.turned
+	return turned
+}
+
+// lives tells whether an INVITE, or a CANCEL's, is of a call that is in, whatever was forgotten of its first look.
+func (u *UA) lives(o *outline) bool {
+	number, _, _ := strings.Cut(o.first[cseqKind], " ")
+	return u.legs.invited(dialogID(o.first[callIDKind], tagIn(o.first[fromKind]), strings.TrimLeft(number, "0")))
 }
 
 // turnable is the class of an INVITE that may be refused unread: a trunk's, to one of its numbers as they are written there,

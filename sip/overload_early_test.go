@@ -2,6 +2,11 @@ package sip
 
 import (
 	"context"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,4 +101,48 @@ func TestTurnedAwayNotInBetween(t *testing.T) {
 	w := second.p.status("INVITE", 200)
 	second.ack(w, "")
 	second.bye()
+}
+
+// TestTurnedAwayNotWhatIsIn: an INVITE that was let in is not turned away when it comes again, however many came since, and not
+// even where its first look is forgotten while its call lasts. Nor is one let in that was turned away not long ago.
+func TestTurnedAwayNotWhatIsIn(t *testing.T) {
+	t.Parallel()
+	r, got := turnRig(t)
+	r.load.set(OverloadOptions{})
+	k := r.from(t, 31).dialog("96000")
+	k.seq, k.branch = 1, newBranch()
+	invite := k.message("INVITE", 1, k.branch, sdpGood, sdpHeader)
+	k.p.write(invite)
+	w := k.p.status("INVITE", 200)
+	next(t, got)
+	r.load.set(OverloadOptions{Rate: 1e-6})
+	for range 8 {
+		r.load.admit(classRest, 0, time.Now())
+	}
+	wire := strings.ReplaceAll(strings.ReplaceAll(invite, "\r\n", "\n"), "\n", "\r\n")
+	src := unmap(k.p.conn.LocalAddr().(*net.UDPAddr).AddrPort())
+	again := func() bool { return r.turnsInvite(sketch(wire), src, time.Now()) }
+	require.False(t, again())
+	flood := func(of string) {
+		t.Helper()
+		for i := range 2 * lookSets * looksEach {
+			other := strings.ReplaceAll(wire, k.callID, of+strconv.Itoa(i))
+			require.True(t, r.turnsInvite(sketch(other), src, time.Now()), i)
+		}
+	}
+	looks := r.looks.sets
+	r.looks.sets = nil
+	require.False(t, again(), "it lives")
+	r.looks.sets = looks
+	k.ack(w, "")
+	k.bye()
+	require.Eventually(t, func() bool { // nothing knows of it but its first look
+		r.legs.mu.Lock()
+		defer r.legs.mu.Unlock()
+		return !slices.ContainsFunc(slices.Collect(maps.Keys(r.legs.invites)), func(key string) bool { return strings.Contains(key, k.callID) })
+	}, testWait, time.Millisecond)
+	flood("one")
+	require.False(t, again(), "its transaction may live")
+	flood("two")
+	require.False(t, again(), "still")
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	sipmsg "github.com/emiago/sipgo/sip"
-
 	"hotline/call"
 	"hotline/media"
 )
@@ -54,22 +52,11 @@ func (p *Phone) Dial(ctx context.Context, number string, o DialOptions) (call.Le
 	return l, nil
 }
 
-// authorizeAs answers the challenge of an INVITE; nil without a user to be. It remembers nothing: calls may be made at
+// authorizeAs is who answers the challenge of an INVITE; nil without a user to be. It remembers nothing: calls may be made at
 // the same time, and each gets a nonce of its own.
-func authorizeAs(user, password string) func(req *sipmsg.Request, challenge *sipmsg.Response) error {
+func authorizeAs(user, password string) *asWhom {
 	if user == "" {
 		return nil
 	}
-	return func(req *sipmsg.Request, challenge *sipmsg.Response) error {
-		var a phoneAuth
-		if err := a.take(challenge); err != nil {
-			return err
-		}
-		creds, err := a.credentials(req.Method, req.Recipient.String(), user, password)
-		if err != nil {
-			return err
-		}
-		req.AppendHeader(creds)
-		return nil
-	}
+	return &asWhom{user: user, password: password}
 }

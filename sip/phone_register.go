@@ -39,18 +39,26 @@ type phoneAuth struct {
 
 // take takes the first challenge that can be met (RFC 8760 section 2.4).
 func (a *phoneAuth) take(res *sipmsg.Response) error {
+	auth, err := challengeIn(res, func(*digest.Challenge) bool { return true })
+	if err == nil {
+		*a = auth
+	}
+	return err
+}
+
+// challengeIn is the first challenge of a response that can be met and fits.
+func challengeIn(res *sipmsg.Response, fits func(*digest.Challenge) bool) (phoneAuth, error) {
 	name, header := "www-authenticate", "Authorization"
 	if res.StatusCode == sipmsg.StatusProxyAuthRequired {
 		name, header = "proxy-authenticate", "Proxy-Authorization"
 	}
 	for _, h := range res.GetHeaders(name) {
 		c, err := digest.ParseChallenge(h.Value())
-		if err == nil && digest.CanDigest(c) {
-			*a = phoneAuth{header: header, challenge: c}
-			return nil
+		if err == nil && digest.CanDigest(c) && fits(c) {
+			return phoneAuth{header: header, challenge: c}, nil
 		}
 	}
-	return errNoChallenge
+	return phoneAuth{}, errNoChallenge
 }
 
 // credentials answer the challenge remembered; nil when there is none.

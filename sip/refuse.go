@@ -17,7 +17,7 @@ import (
 // refusal answers a request that cannot be parsed: what a response must repeat (RFC 3261 section 8.2.6.2) stands in
 // it as it came. It is "" where silence is right, and why says which: for a response or an ACK, for what has no
 // Via or CSeq to answer by, and where the answer would be larger than what came, since the source may be
-// somebody else's address.
+// somebody else's address. What is written of the source itself (received, rport) is not counted: those few octets are owed.
 func (u *UA) refusal(o *outline) (answer, why string) {
 	via, usable := o.answerVia()
 	switch m := o.method(); {
@@ -32,7 +32,7 @@ func (u *UA) refusal(o *outline) (answer, why string) {
 	}
 	var b strings.Builder
 	b.WriteString(version + " " + strconv.Itoa(o.fault.code) + " " + reason(o.fault.code) + "\r\n")
-	echoed := [kinds]bool{}
+	echoed, own := [kinds]bool{}, 0
 	for f := range fields(o.head) {
 		if f.kind == other || f.kind == lengthKind || f.kind != viaKind && echoed[f.kind] || !f.named() {
 			continue
@@ -41,14 +41,79 @@ func (u *UA) refusal(o *outline) (answer, why string) {
 		if f.kind == toKind && !f.tagged() {
 			line += ";tag=" + u.tagOf(o, via)
 		}
+		if f.kind == viaKind && !echoed[viaKind] {
+			said := len(line)
+			line = sourced(line, via, o.source)
+			own = max(len(line)-said, 0)
+		}
 		echoed[f.kind] = true
 		b.WriteString(line + "\r\n")
 	}
 	b.WriteString("Content-Length: 0\r\n\r\n")
-	if b.Len() > o.size {
+	if b.Len()-own > o.size {
 		return "", dropReflected
 	}
 	return b.String(), ""
+}
+
+// sourced is the first Via, whole, with where it came from in it: received where the sender named another host or asked for the
+// port, and that (RFC 3261 section 18.2.1, RFC 3581 section 4). What it said of either itself is left out. via is what can be read
+// of it.
+func sourced(line, via string, source netip.AddrPort) string {
+	if !source.IsValid() {
+		return line
+	}
+	name, value, _ := strings.Cut(line, ":")
+	first, more := value, ""
+	if at := comma(value); at >= 0 {
+		first, more = value[:at], value[at:]
+	}
+	var cuts []int // where its parameters begin
+	outside(first, func(i int, c byte) bool {
+		if c == ';' {
+			cuts = append(cuts, i)
+		}
+		return true
+	})
+	asks := false
+	kept := first
+	if len(cuts) > 0 {
+		kept = first[:cuts[0]]
+	}
+	for i, begin := range cuts {
+		end := len(first)
+		if i+1 < len(cuts) {
+			end = cuts[i+1]
+		}
+		param, _, _ := strings.Cut(first[begin+1:end], "=")
+		switch strings.ToLower(strings.TrimSpace(param)) {
+		case "rport":
+			asks = true
+		case "received":
+		default:
+			kept += first[begin:end]
+		}
+	}
+	kept = strings.TrimRight(kept, " \t\r\n")
+	host := source.Addr().Unmap().WithZone("")
+	if asks {
+		kept += ";rport=" + strconv.Itoa(int(source.Port()))
+	}
+	if asks || !sentFrom(via, host) {
+		kept += ";received=" + host.String()
+	}
+	return name + ":" + kept + more
+}
+
+// sentFrom tells whether the sent-by of a Via is that address.
+func sentFrom(via string, host netip.Addr) bool {
+	by, _, _ := strings.Cut(via, ";")
+	_, by, _ = strings.Cut(by, " ")
+	if i := strings.LastIndexByte(by, ':'); i > strings.LastIndexByte(by, ']') {
+		by = by[:i]
+	}
+	said, err := netip.ParseAddr(strings.Trim(trim(by), "[]"))
+	return err == nil && said.Unmap() == host
 }
 
 // answerVia is what can be read of the first Via: sent-protocol and sent-by, and the parameters as far as they go.

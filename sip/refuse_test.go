@@ -2,6 +2,7 @@ package sip
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -117,4 +118,60 @@ type resetConn struct{ net.Conn }
 
 func (resetConn) Write([]byte) (int, error) {
 	return 0, &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.ECONNRESET)}
+}
+
+// TestRefusalSaysSource: what is refused unparsed is told where it came from, as by any response (RFC 3261 section 18.2.1, RFC 3581
+// section 4: the sender may have no other way to know its address), and believes nothing that the sender said of that. An answer is
+// not withheld for those octets, and for others it is.
+func TestRefusalSaysSource(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	source := netip.MustParseAddrPort("198.51.100.7:40000")
+	six := netip.MustParseAddrPort("[2001:db8::7]:40000")
+	const more = ", SIP/2.0/UDP b;branch=2;rport"
+	for sentBy, want := range map[string]string{
+		"192.0.2.1:5060;rport;branch=z9hG4bK1":                   "192.0.2.1:5060;branch=z9hG4bK1;rport=40000;received=198.51.100.7",
+		"198.51.100.7:5060;branch=z9hG4bK1":                      "198.51.100.7:5060;branch=z9hG4bK1",
+		"198.51.100.7;branch=z9hG4bK1;RPort":                     "198.51.100.7;branch=z9hG4bK1;rport=40000;received=198.51.100.7",
+		"phone.example;branch=z9hG4bK1":                          "phone.example;branch=z9hG4bK1;received=198.51.100.7",
+		"192.0.2.1;received=203.0.113.9;rport=9;branch=z" + more: "192.0.2.1;branch=z;rport=40000;received=198.51.100.7" + more,
+		"192.0.2.1 ; rport\r\n ;branch=z9hG4bK1":                 "192.0.2.1 ;branch=z9hG4bK1;rport=40000;received=198.51.100.7",
+	} {
+		o := sketch(owed400(sentBy))
+		o.source = source
+		answer, why := r.refusal(o)
+		require.Empty(t, why, sentBy)
+		require.Contains(t, answer, "\r\nVia: SIP/2.0/UDP "+want+"\r\n", sentBy)
+	}
+	o := sketch(owed400("[2001:db8::7]:5060;branch=z9hG4bK1"))
+	o.source = six
+	answer, _ := r.refusal(o)
+	require.NotContains(t, answer, "received")
+	o.source = netip.MustParseAddrPort("[2001:db8::8]:5060")
+	answer, _ = r.refusal(o)
+	require.Contains(t, answer, ";received=2001:db8::8\r\n")
+
+	o = sketch(owed400("192.0.2.1;rport;branch=z9hG4bK1"))
+	bare, _ := r.refusal(o)
+	require.NotEmpty(t, bare)
+	o.source, o.size = source, len(bare)
+	answer, why := r.refusal(o)
+	require.Empty(t, why)
+	require.Greater(t, len(answer), len(bare))
+	o.size--
+	_, why = r.refusal(o)
+	require.Equal(t, dropReflected, why)
+}
+
+// TestRefusedOnTheWire is TestRefusalSaysSource from end to end, over UDP and TCP.
+func TestRefusedOnTheWire(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for network, at := range map[string]netip.AddrPort{"udp": r.udp(), "tcp": r.tcp()} {
+		p := newPeer(t, network, at)
+		p.write(owed400("192.0.2.1:5060;rport;branch=z9hG4bK1"))
+		host, port, err := net.SplitHostPort(p.addr())
+		require.NoError(t, err)
+		require.Contains(t, p.status("OPTIONS", 400).header("via"), ";rport="+port+";received="+host)
+	}
 }

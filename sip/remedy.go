@@ -34,18 +34,30 @@ func (r *ringing) mend(res *sipmsg.Response) bool {
 // challenge is a 401 or 407 to be answered, and how many of its status came. Both may have to be: a proxy's
 // credentials go beside the server's (RFC 3261 section 22.3).
 type challenge struct {
-	res   *sipmsg.Response
+	auth  phoneAuth
 	times int
 }
 
 // authenticate answers a challenge (RFC 3261 section 22), once, and once more when all that was wrong with the
-// credentials is that their nonce has expired.
+// credentials is that their nonce has expired. Who challenges after another, further on, has to be of the same realm: else it
+// may be who was called.
 func (r *ringing) authenticate(res *sipmsg.Response) bool {
 	c := r.challenges[res.StatusCode]
 	if r.o.authorize == nil || c.times > 0 && !stale(res) || c.times >= maxChallenges {
 		return false
 	}
-	r.challenges[res.StatusCode] = challenge{res: res, times: c.times + 1}
+	fits := func(*digest.Challenge) bool { return true }
+	if r.asked != nil {
+		fits = r.asked.covers
+	}
+	auth, err := challengeIn(res, fits)
+	if err != nil {
+		return false
+	}
+	if r.asked == nil {
+		r.asked = demandOf(auth.challenge)
+	}
+	r.challenges[res.StatusCode] = challenge{auth: auth, times: c.times + 1}
 	return true
 }
 

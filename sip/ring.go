@@ -75,8 +75,8 @@ type outgoing struct {
 	// current, if not nil, is asked once the ring is entered, and so keeps the agent's place: whether the flow
 	// was still the agent's then.
 	current func() bool
-	// authorize, if not nil, adds credentials to an INVITE that is sent anew after a 401 or 407.
-	authorize func(req *sipmsg.Request, challenge *sipmsg.Response) error
+	// authorize, if not nil, is who we are in an INVITE that is sent anew after a 401 or 407.
+	authorize *asWhom
 	// secure, if not nil, has a connection be there that is believed for whom the INVITE is for, before it is sent a second time.
 	secure func(ctx context.Context) error
 	// redirect, if not nil, reports whether a redirection to an address may be followed. The hop stays.
@@ -116,6 +116,7 @@ type ringing struct {
 
 	// What the next INVITE is to have after a refusal; see remedies.
 	challenges map[int]challenge // by status
+	asked      *demand           // by the first of them; nil before
 	refused    []string          // option tags that the far end does not support
 	redirected bool
 	lengthened int // how often a 422 was obeyed
@@ -222,7 +223,7 @@ func (r *ringing) send(ctx context.Context) error {
 	req.AppendHeader(sipmsg.NewHeader("Content-Type", sdpType))
 	req.SetBody(r.offer)
 	for _, c := range r.challenges {
-		if err := r.o.authorize(req, c.res); err != nil {
+		if err := r.o.authorize.credentials(req, c.auth); err != nil {
 			return fmt.Errorf("answer a challenge: %w", err)
 		}
 	}

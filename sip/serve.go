@@ -33,7 +33,8 @@ type exchange struct {
 	// inDialog: the request carried a To tag. localTag is that tag, or the one all our responses bear.
 	inDialog bool
 	localTag string
-	final    atomic.Bool // a final response was given to the transaction
+	final    atomic.Bool  // a final response was given to the transaction
+	code     atomic.Int32 // of that; 0 before
 	// begun: some response was. trying sends 100 until then; nil where none is owed. See tryLater.
 	begun  atomic.Bool
 	trying atomic.Pointer[time.Timer]
@@ -91,10 +92,10 @@ func (u *UA) arrived(msg sipmsg.Message) {
 		return
 	}
 	u.metrics.request(req.Method)
+	receivedFrom(req)
 	if !reliable(transport) {
 		unmarked(req)
 	}
-	receivedFrom(req)
 	if describes(req.Method) || req.IsAck() {
 		unwrap(req)
 	}
@@ -308,6 +309,7 @@ func (x *exchange) send(res *sipmsg.Response) error {
 		if x.final.Swap(true) {
 			return errFinal
 		}
+		x.code.Store(int32(res.StatusCode)) //nolint:gosec // of three digits
 	} else if x.final.Load() {
 		return errFinal
 	}
@@ -362,10 +364,10 @@ func (x *exchange) cancelled() {
 // finish ends the transaction of a request that nothing answers, and of one by a stranger: a transaction is
 // kept for 64·T1, some kilobytes each, and would repeat a refusal at an address that may be somebody else's.
 // A request that comes again is then answered again (RFC 3261 section 8.2.7). A REGISTER may have made the
-// stranger known.
+// stranger known. In the name of who is known others may send, by UDP: see idempotent.
 func (x *exchange) finish() {
 	x.begin()
-	if !x.final.Load() || x.stranger && !x.ua.known(x.src.addr.Addr()) {
+	if !x.final.Load() || x.idempotent() || x.stranger && !x.ua.known(x.src.addr.Addr()) {
 		x.tx.Terminate()
 	}
 }

@@ -89,6 +89,7 @@ func (g *registration) registerAt(ctx context.Context, h hop) (time.Duration, *s
 			if err := g.auth.take(res); err != nil {
 				return 0, res, errors.Join(&StatusError{Method: sipmsg.REGISTER.String(), Code: res.StatusCode}, err)
 			}
+			g.asked.set(&g.auth)
 		case res.StatusCode == sipmsg.StatusIntervalToBrief && !lengthened && g.lengthen(res):
 			lengthened = true
 		default:

@@ -2,6 +2,8 @@ package sip
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
@@ -57,20 +59,19 @@ func newLogins(options []TrunkOptions, t *trunks, o registrarOptions) (*logins, 
 }
 
 // admit asks whose an INVITE is that comes from no trunk's address. It returns the trunk, or the response to send and where
-// the number would lead; or none of these, where it is nobody's. Only who dials a number of a trunk that logs in is
-// challenged, so that whoever scans for a server that answers finds none.
+// the number would lead; or none of these, where no trunk logs in. Whatever number was dialled is challenged alike: nobody
+// learns which there are, and a carrier whose customers dial what nobody has is not taken for who scans, before it could
+// say who it is.
 func (l *logins) admit(req *sipmsg.Request, number string) (t *trunk, at call.Next, refused *sipmsg.Response) {
 	if l == nil {
 		return nil, at, nil
 	}
-	var user string // the least, of those that have the number: the challenge is always the same
+	user := slices.Min(slices.Collect(maps.Keys(l.byUser))) // the challenge is always the same
+	has := ""                                               // the least, of those that have the number
 	for name, t := range l.byUser {
-		if to, ok := t.route(number); ok && (user == "" || name < user) {
-			user, at = name, to
+		if to, ok := t.route(number); ok && (has == "" || name < has) {
+			has, user, at = name, name, to
 		}
-	}
-	if user == "" {
-		return nil, at, nil
 	}
 	if creds, err := l.accounts.credentialsOf(req); err == nil && creds != nil {
 		user = creds.Username

@@ -3,6 +3,8 @@ package sip
 import (
 	"context"
 	"net/netip"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,11 +60,16 @@ func challengeTo(t *testing.T, p *peer, algorithm string) *digest.Challenge {
 // login invites with credentials.
 func (p *peer) login(c *digest.Challenge, user, password string, count, code int) {
 	p.t.Helper()
+	p.loginTo(loginNumber, c, user, password, count, code)
+}
+
+func (p *peer) loginTo(number string, c *digest.Challenge, user, password string, count, code int) {
+	p.t.Helper()
 	creds, err := digest.Digest(c, digest.Options{
-		Method: "INVITE", URI: "sip:" + loginNumber + "@" + p.to.String(), Count: count, Username: user, Password: password,
+		Method: "INVITE", URI: "sip:" + number + "@" + p.to.String(), Count: count, Username: user, Password: password,
 	})
 	require.NoError(p.t, err)
-	k := p.dialog(loginNumber)
+	k := p.dialog(number)
 	k.invite("Authorization: " + creds.String())
 	k.ack(p.status("INVITE", code), "")
 }
@@ -89,20 +96,31 @@ func TestTrunkLogin(t *testing.T) {
 	}
 }
 
-// Only a number of such a trunk is challenged for; its user cannot register, and an address of another trunk is not asked.
+// Any number is challenged for alike, and one that the trunk does not have leads nowhere; its user cannot register.
 func TestTrunkLoginAsksNobodyElse(t *testing.T) {
 	t.Parallel()
 	r, incoming := loginRig(t)
 	p := newPeer(t, "udp", r.udp())
-	k := p.dialog(testNumber) // another trunk's
-	k.invite()
-	k.ack(p.status("INVITE", 403), "")
+	nonce := regexp.MustCompile(`nonce="[^"]*"`)
+	challenges := func(number string) (lines []string) {
+		k := p.dialog(number)
+		k.invite()
+		w := p.status("INVITE", 401)
+		k.ack(w, "")
+		for _, line := range w.headers["www-authenticate"] {
+			lines = append(lines, nonce.ReplaceAllString(line, ""))
+		}
+		return lines
+	}
+	require.Equal(t, challenges(loginNumber), challenges("12345"), "nobody's")
+	require.Equal(t, challenges(loginNumber), challenges(testNumber), "another trunk's")
+	p.loginTo(testNumber, challengeTo(t, p, "MD5"), "carrier", "hush", 1, 404)
 	c := challengeTo(t, p, "MD5")
 	creds, err := digest.Digest(c, digest.Options{
 		Method: "REGISTER", URI: "sip:carrier@" + p.to.String(), Count: 1, Username: "carrier", Password: "hush",
 	})
 	require.NoError(t, err)
-	k = p.dialog("carrier")
+	k := p.dialog("carrier")
 	k.request("REGISTER", "", "Authorization: "+creds.String())
 	p.status("REGISTER", 401)
 	require.Empty(t, incoming)
@@ -130,4 +148,46 @@ func TestTrunkLoginReload(t *testing.T) {
 	k.invite()
 	k.ack(p.status("INVITE", 403), "")
 	p.silence(20*time.Millisecond, "INVITE")
+}
+
+// TestCarrierOfNonsenseIsNotBanned: a carrier whose customers dial numbers that nobody has is heard all the same, whether it is
+// known by its address or has yet to say who it is, by UDP and by TCP.
+func TestCarrierOfNonsenseIsNotBanned(t *testing.T) {
+	t.Parallel()
+	const nonsense = 30 // three times what a stranger may
+	for network, stream := range map[string]bool{"udp": false, "tcp": true} {
+		at := func(r *rig) netip.AddrPort { return map[bool]netip.AddrPort{false: r.udp(), true: r.tcp()}[stream] }
+		t.Run("by address, "+network, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(o *Options) { o.OnIncoming = untilOver(make(chan call.Leg, 1)) })
+			p := newPeer(t, network, at(r))
+			for i := range nonsense {
+				k := p.dialog("555" + strconv.Itoa(i))
+				k.invite()
+				k.ack(p.status("INVITE", 404), "")
+			}
+			k := p.dialog(testNumber)
+			k.answered()
+			k.bye()
+			require.Empty(t, r.Bans())
+		})
+		t.Run("by password, "+network, func(t *testing.T) {
+			t.Parallel()
+			r, incoming := loginRig(t, func(o *Options) {
+				o.limits = defaultLimits()
+				o.limits.invites = rate{1000, 1000, 1000, 1000}
+			})
+			p := newPeer(t, network, at(r))
+			for i := range nonsense {
+				k := p.dialog("555" + strconv.Itoa(i))
+				k.invite()
+				k.ack(p.status("INVITE", 401), "")
+			}
+			require.Empty(t, r.Bans())
+			c := challengeTo(t, p, "MD5")
+			p.loginTo("555", c, "carrier", "hush", 1, 404)
+			p.login(c, "carrier", "hush", 2, 486)
+			next(t, incoming)
+		})
+	}
 }

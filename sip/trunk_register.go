@@ -80,6 +80,7 @@ type registration struct {
 	hosts   atomicAddrs // of the registrar
 	bound   atomic.Pointer[grantedBy]
 	doubted atomic.Pointer[time.Time] // when it was last; see doubt
+	asked   atomicDemand              // how it challenges
 
 	mu    sync.Mutex
 	state registrationState

@@ -47,6 +47,7 @@ type UA struct {
 	// known tells hosts whose business is with us from strangers. It is acquainted, but for a Phone.
 	known  func(host netip.Addr) bool
 	gate   *gate
+	pace   *gate // of who is known
 	sentry *sentry
 	site   *site   // nil without Options.Site
 	guards *guards // of INVITEs that may not leave any more after an instant
@@ -111,7 +112,7 @@ func New(o Options) (*UA, error) {
 	u := &UA{
 		o: o, log: o.Logger, metrics: m, legs: newLegTable(), reacks: newReacks(),
 		closed: make(chan struct{}), reading: make(chan struct{}), quota: newQuota(), calls: newCapacity(&o), load: newOverload(o.Overload), looks: newFirstLooks(),
-		ringEvery: ringEvery, gate: newGate(o.limits.with(o.Abuse)), guards: newGuards(),
+		ringEvery: ringEvery, gate: newGate(o.limits.with(o.Abuse)), pace: newGateOf(o.limits.known), guards: newGuards(),
 		sentry: newSentry(o.limits, o.Abuse, m),
 	}
 	u.ladder = newLadder(o.Trace, u.legs.callIDs)

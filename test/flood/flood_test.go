@@ -67,6 +67,7 @@ func attacks() []attack {
 		{name: "noise by UDP", run: noise, drops: "not-sip", deaf: true},
 		{name: "noise by TCP", run: noisyConns, meanwhile: (*town).opens, drops: "no-via"},
 		{name: "in others' names", run: forged},
+		{name: "requests in a trunk's name", run: claimed, drops: "known-rate"},
 	}
 }
 

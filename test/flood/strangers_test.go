@@ -79,6 +79,21 @@ func (g *guesser) challenged(answer []byte) {
 	g.says[n%len(g.says)] = registerOf(agentID(n%len(g.says)%liveCalls), string(nonce))
 }
 
+// claimed is a flood in the name of the trunk whose calls come and go: what needs no call, and what says that it is of one.
+func claimed(ctx context.Context, w *town) (tally, error) {
+	of := func(method, tag string) text {
+		return textOf(method+" sip:100@{H} SIP/2.0", "Via: SIP/2.0/UDP {S};branch=z9hG4bKn{N};rport", "Max-Forwards: 70",
+			"From: <sip:100@{S}>;tag=f{N}", "To: <sip:100@{H}>"+tag, "Call-ID: n{N}", "CSeq: 1 "+method, "Contact: <sip:100@{S}>",
+			"Content-Length: 0", "", "")
+	}
+	kinds := []text{of("OPTIONS", ""), registerText, inventedText, of("BYE", ";tag=none"), of("INFO", ";tag=none"), of("CANCEL", "")}
+	m := &mob{to: w.sip, as: netip.MustParseAddr(setUpHost), pace: pace}
+	m.write = func(b []byte, n int, host netip.Addr) []byte {
+		return kinds[n%len(kinds)].fill(b, w.h.SIP, n, netip.AddrPortFrom(host, m.port))
+	}
+	return m.run(ctx)
+}
+
 // unknownNumber is one that nobody has.
 const unknownNumber = "999999"
 
