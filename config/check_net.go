@@ -102,6 +102,9 @@ func (r *reader) checkPorts() {
 	}
 }
 
+// tokenLeast is how long a token should be, in octets. A shorter one is for a demonstration.
+const tokenLeast = 16
+
 func (r *reader) checkTokens() {
 	names, values := map[string]bool{}, map[string]bool{}
 	for i, t := range r.cfg.HTTP.Tokens {
@@ -111,6 +114,10 @@ func (r *reader) checkTokens() {
 		}
 		if t.Token != (Secret{}) && values[t.Token.value] {
 			r.report(path+".token", "the same token as another's", "one of its own, so that one can be withdrawn")
+		}
+		if n := len(t.Token.value); n > 0 && n < tokenLeast {
+			r.warn(path+".token", fmt.Sprintf("a token of fewer than %d characters", tokenLeast),
+				"one that nobody guesses, such as openssl rand -hex 16 makes")
 		}
 		names[t.Name], values[t.Token.value] = true, true
 		r.checkTokenAgent(path+".agent", t)

@@ -19,7 +19,9 @@ type AbuseOptions struct {
 	// beyond gets no answer; by TCP requests wait, and INVITEs get none. What comes by TCP is counted apart: by UDP any
 	// address can be claimed. Default 50 and 1000; 5 and 100.
 	Requests, Invites PerHost
-	// Connections bounds the TCP connections that strangers have open at once. Default 64 and 3072.
+	// Connections bounds the TCP connections open at once of those who were strangers when they made them and have proved
+	// nothing since; each ends after a minute. An IPv6 network of 48 bits may have a tenth of All, and no less than Each; of
+	// Requests and Invites as well. Default 64 and 3072.
 	Connections PerHost
 	// Failures bounds wrong passwords within 10 minutes: Each of one host before it is banned, All of all strangers
 	// before no more are looked at but of an account from its homes. An IPv6 network of 48 bits may have a tenth of All, and at
@@ -243,13 +245,19 @@ func (u *UA) watch(o AbuseOptions) {
 	u.conns.bound(set)
 }
 
+// strangeStreamed is what a stranger's message over a connection takes of a processor: it is read, cut off, looked at and mostly
+// answered, on goroutines of its own.
+const strangeStreamed = 100 * time.Microsecond
+
 // unwanted tells whether what came over a connection is to be dropped without an answer, as it is a stranger's who is not
 // to have one.
 func (t *trackedConn) unwanted(f *frame) bool {
 	host := t.peer.Addr()
 	if t.known() {
+		t.conns.sentry.load.known.Add(1)
 		return false
 	}
+	t.conns.sentry.load.cost(strangeStreamed)
 	o := f.refused
 	if o == nil {
 		o = sketchBounded(f.message)

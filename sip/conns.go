@@ -44,9 +44,10 @@ type conns struct {
 	refused func(o *outline, write func(answer []byte) (why string))
 	contain func(where string, after func()) // as UA.contain
 
-	mu    sync.Mutex
-	open  map[flowKey]*trackedConn // by what sipgo finds them by: the carrier, and the peer
-	hosts map[netip.Addr]int       // how many each has open
+	mu        sync.Mutex
+	open      map[flowKey]*trackedConn // by what sipgo finds them by: the carrier, and the peer
+	hosts     map[netip.Addr]int       // how many each has open
+	strangers strangeConns
 }
 
 // alive reports whether a connection from peer is open, of that transport, and requests may be sent over it.
@@ -104,6 +105,9 @@ func (c *conns) add(t *trackedConn) (why string) {
 			return why
 		}
 	}
+	if !known && c.crowded(t) {
+		c.recount(time.Now())
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.standAsideLocked(t)
@@ -111,19 +115,15 @@ func (c *conns) add(t *trackedConn) (why string) {
 		// Two phones behind a NAT that gave them one port, to different ports of ours: each would be taken for the other.
 		return dropConn
 	}
-	if n := len(c.open); n >= c.l.conns || !known && (n >= c.l.conns-c.l.reserved || c.hosts[host] >= c.l.perHost) {
+	if len(c.open) >= c.l.conns || !known && (c.hosts[host] >= c.l.perHost || c.crowdedLocked(t)) {
 		return dropConn
 	}
 	c.open[t.key()] = t
 	c.hosts[host]++
+	if !known {
+		c.strangers.enterLocked(t)
+	}
 	return ""
-}
-
-// bound changes how many connections strangers may have.
-func (c *conns) bound(l limits) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.l.perHost, c.l.reserved = l.perHost, l.reserved
 }
 
 // trackedListener hands out connections that conns knows of, as far as its limits allow.
@@ -199,6 +199,7 @@ type trackedConn struct {
 	to        aim          // then, the trunk that it was made to, if it is one
 	until     atomic.Int64 // nanoseconds after accepted: when a message must have come
 	heardAt   atomic.Int64 // nanoseconds after accepted: when a whole message came last; 0: none has
+	strange   atomic.Bool  // a stranger's, who has proved nothing since; see strangeConns
 	taken     latch        // sipgo finds it by its peer
 	dead      latch        // no request is to leave by it any more
 	deadSince atomic.Int64 // as until; 0: it is not
@@ -238,7 +239,11 @@ func (t *trackedConn) message(b []byte) (int, error) {
 	for {
 		f, ok := t.in.next()
 		if ok && !t.in.whole { // a WebSocket holds each frame by itself: there are those that make no message
-			t.hold()
+			if err := t.hold(); err != nil {
+				t.die()
+				pause(t.conns.l.grace-time.Since(t.handed), t.gone) // as below
+				return 0, err
+			}
 		}
 		switch {
 		case ok && !f.lost && t.unwanted(&f):
@@ -279,30 +284,28 @@ func (t *trackedConn) answer(answer []byte) (why string) {
 	return ""
 }
 
-const (
-	// unsentMost is how many messages may wait for a peer to read before it is read from no more.
-	unsentMost = 64
-	// holdFor is how long a stranger who sent too much is not read from, at a time.
-	holdFor = 20 * time.Millisecond
-)
+// unsentMost is how many messages may wait for a peer to read before it is read from no more.
+const unsentMost = 64
 
 // hold lets a stranger wait who sends more than one may, and whoever does not read what he is answered: sipgo
 // serves each message on a goroutine of its own, so that of those that wait to be written there would be no end.
-func (t *trackedConn) hold() {
-	host := t.peer.Addr()
-	for !t.known() && t.conns.gate.pass(host, time.Now()) != "" && pause(holdFor, t.gone) {
+// It fails when the time of the connection is up.
+func (t *trackedConn) hold() error {
+	if err := t.awaitsTurn(); err != nil {
+		return err
 	}
 	if t.unsent.Load() > unsentMost {
 		t.writing.Lock()   // stands in line, behind those that wait
 		t.writing.Unlock() //nolint:staticcheck // nothing else is to be done
 	}
+	return nil
 }
 
 // receive reads until the connection's time is up, which only whole messages put off. One that somebody needs
 // gets more time.
 func (t *trackedConn) receive(b []byte) (int, error) {
 	for {
-		until := t.until.Load()
+		until := t.ends()
 		if err := t.SetReadDeadline(t.accepted.Add(time.Duration(until))); err != nil {
 			return 0, fmt.Errorf("bound a read from %s: %w", t.peer, err)
 		}
@@ -310,14 +313,12 @@ func (t *trackedConn) receive(b []byte) (int, error) {
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
-		if t.until.Load() != until {
+		if t.ends() != until {
 			continue
 		}
-		if !t.conns.kept(t.transport, t.peer) {
-			t.conns.dropped(dropIdle)
-			return 0, fmt.Errorf("idle too long: %w", net.ErrClosed)
+		if err := t.lasts(); err != nil {
+			return 0, err
 		}
-		t.endures(t.conns.l.idle)
 	}
 }
 

@@ -92,6 +92,7 @@ func (c *conns) remove(t *trackedConn) {
 	} else {
 		delete(c.hosts, host)
 	}
+	c.strangers.leaveLocked(t)
 	c.mu.Unlock()
 	if now != nil && now != t && now.made {
 		end.succeeded, end.at = true, t.accepted.Add(time.Duration(t.deadSince.Load()))

@@ -162,13 +162,15 @@ func TestIdleConnections(t *testing.T) {
 	})
 }
 
-// Strangers cannot take every connection: one has its share, and all together leave some to those we know.
+// Strangers cannot take every connection: one has its share, and all together leave some to those we know. Those of whom we
+// know, or who have proved who they are, take nothing of what strangers may have: else no phone could come from a new address
+// once so many agents are there.
 func TestConnectionShares(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(o *Options) {
 		strangersOnly(o)
 		o.limits = defaultLimits()
-		o.limits.conns, o.limits.reserved, o.limits.perHost = 8, 3, 3
+		o.limits.conns, o.limits.reserved, o.limits.perHost, o.limits.strange = 10, 5, 3, time.Hour
 	})
 	served := func(last byte) *peer {
 		k := newPeerAt(t, &net.TCPAddr{IP: net.IPv4(127, 0, 1, last)}, "tcp", r.tcp()).dialog(testNumber)
@@ -183,16 +185,27 @@ func TestConnectionShares(t *testing.T) {
 	served(2)
 	served(2)
 	refused(2)
-	served(3)
+	proves := served(3)
 	served(4)
-	refused(5) // 5 of 8 taken
+	refused(5) // the 5 of strangers taken
 	served(1)
 	require.NoError(t, first.conn.Close())
 	require.Eventually(t, func() bool { return r.conns.of(transportTCP, netip.MustParseAddrPort(first.addr())) == nil }, testWait, time.Millisecond)
-	refused(5) // still 5
+	served(5)
+	refused(6)
 	require.Equal(t, 3, r.dropped(dropConn))
+	proves.register(r)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for began, in := time.Now(), false; !in; <-tick.C { // who has been proved is found once a second at most
+		require.Less(t, time.Since(began), testWait)
+		p := newPeerAt(t, &net.TCPAddr{IP: net.IPv4(127, 0, 1, 6)}, "tcp", r.tcp())
+		_, _ = io.WriteString(p.conn, p.dialog(testNumber).message("OPTIONS", 1, newBranch(), "")) // it may be closed
+		_, err := p.read(testWait)
+		in = err == nil
+	}
 	for range 3 {
 		served(1)
 	}
-	refused(1) // all taken
+	refused(1) // all taken: 5 of strangers, the agent's, 4 of the trunk
 }

@@ -24,8 +24,8 @@ type limits struct {
 	// are known, and one stranger may have perHost.
 	conns, reserved, perHost int
 	// first is how long a new connection may take for its first message, idle how long one that nobody
-	// needs may be without a message.
-	first, idle time.Duration
+	// needs may be without a message. strange is how long a stranger's lasts at most, whatever is said over it.
+	first, idle, strange time.Duration
 	// grace is how long a source still stands for what was read from it last, once it is not read from any more:
 	// sipgo's goroutines look it up when they begin to serve a request.
 	grace time.Duration
@@ -35,7 +35,8 @@ func defaultLimits() limits {
 	return limits{
 		each: 50, eachBurst: 100, all: 1000, allBurst: 2000, sources: 8192,
 		invites: rate{5, 10, 100, 200}, connects: rate{10, 64, 200, 1024}, known: knownRate(),
-		conns: 4096, reserved: 1024, perHost: 64, first: 10 * time.Second, idle: 2 * time.Minute, grace: time.Second,
+		conns: 4096, reserved: 1024, perHost: 64, first: 10 * time.Second, idle: 2 * time.Minute,
+		strange: time.Minute, grace: time.Second,
 	}
 }
 
@@ -55,9 +56,10 @@ type gate struct {
 	seed  maphash.Seed
 	began time.Time
 
-	mu    sync.Mutex
-	slots [gateSlots]bucket
-	all   bucket
+	mu       sync.Mutex
+	slots    [gateSlots]bucket
+	networks [networkSlots]bucket // of IPv6, as guesses has them
+	all      bucket
 }
 
 func newGate(l limits) *gate { return newGateOf(rate{l.each, l.eachBurst, l.all, l.allBurst}) }
@@ -70,33 +72,98 @@ func newGateOf(r rate) *gate {
 
 // pass takes one datagram of a stranger in, or returns why it is to be dropped.
 func (g *gate) pass(host netip.Addr, at time.Time) (why string) {
-	now, r := at.Sub(g.began), g.rate.Load()
-	slot := maphash.Comparable(g.seed, hostOf(host)) % gateSlots
+	now := at.Sub(g.began)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.slots[slot].take(now, r.each, r.eachBurst) {
-		return dropHost
-	}
-	if !g.all.take(now, r.all, r.allBurst) {
-		return dropStrangers
+	shares := g.sharesLocked(host)
+	for _, s := range shares.all() {
+		if !s.of.takeEvery(now, s.token, s.burst) {
+			return s.why
+		}
 	}
 	return ""
 }
 
 // spent tells why pass would drop a datagram of a stranger, and takes nothing.
 func (g *gate) spent(host netip.Addr, at time.Time) (why string) {
-	now, r := at.Sub(g.began), g.rate.Load()
-	slot := maphash.Comparable(g.seed, hostOf(host)) % gateSlots
+	now := at.Sub(g.began)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	// Each bucket is a copy here.
-	if one := g.slots[slot]; !one.take(now, r.each, r.eachBurst) {
-		return dropHost
-	}
-	if all := g.all; !all.take(now, r.all, r.allBurst) {
-		return dropStrangers
+	shares := g.sharesLocked(host)
+	for _, s := range shares.all() {
+		if s.of.after(now, s.token, s.burst) > 0 {
+			return s.why
+		}
 	}
 	return ""
+}
+
+// turnMost is how long whoever waits for his turn waits before he asks anew.
+const turnMost = 5 * time.Second
+
+// turn is how long a stranger whose message can wait is to wait for what it takes, which is his then: nobody need ask again
+// and again. not taken: so many are before him that he is to ask anew after that.
+func (g *gate) turn(host netip.Addr, at time.Time) (wait time.Duration, taken bool) {
+	now := at.Sub(g.began)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	shares := g.sharesLocked(host)
+	for _, s := range shares.all() {
+		wait = max(wait, s.of.after(now, s.token, s.burst))
+	}
+	if wait > turnMost {
+		return turnMost, false
+	}
+	for _, s := range shares.all() {
+		*s.of = bucket(max(time.Duration(*s.of), now) + s.token)
+	}
+	return wait, true
+}
+
+// part is what a stranger takes from: a bucket that gets a token each so long and holds burst.
+type part struct {
+	of    *bucket
+	token time.Duration
+	burst int
+	why   string // nothing is left of it
+}
+
+// shares are what a host takes from. The unused last of an IPv4 host has no bucket.
+type shares [3]part
+
+func (s *shares) all() []part {
+	if s[len(s)-1].of == nil {
+		return s[:len(s)-1]
+	}
+	return s[:]
+}
+
+// sharesLocked are those of a host: its own, that of its network of IPv6 (else who is given one were 65,536 hosts), that of all.
+func (g *gate) sharesLocked(host netip.Addr) (s shares) {
+	r, host := g.rate.Load(), hostOf(host)
+	s[0] = part{&g.slots[maphash.Comparable(g.seed, host)%gateSlots], time.Second / time.Duration(r.each), r.eachBurst, dropHost}
+	all := part{&g.all, time.Second / time.Duration(r.all), r.allBurst, dropStrangers}
+	network, ok := ipv6SiteOf(host)
+	if !ok {
+		s[1] = all
+		return s
+	}
+	s[1] = part{
+		&g.networks[maphash.Comparable(g.seed, network)%networkSlots],
+		time.Second / time.Duration(max(r.each, r.all/networkShare)), max(r.eachBurst, r.allBurst/networkShare), dropHost,
+	}
+	s[2] = all
+	return s
+}
+
+// ipv6SiteOf is the network of an IPv6 host that one site may have whole (RFC 6177 section 2); false: it has none.
+func ipv6SiteOf(host netip.Addr) (network netip.Prefix, ok bool) {
+	host = host.Unmap().WithZone("")
+	if !host.Is6() {
+		return network, false
+	}
+	network, err := host.Prefix(networkBits)
+	return network, err == nil
 }
 
 // hostBits is the length of a network's part of an IPv6 address.
@@ -120,12 +187,7 @@ func hostOf(a netip.Addr) netip.Addr {
 // algorithm, ITU-T I.371). Its zero value is full.
 type bucket time.Duration
 
-// take takes one token from a bucket that gets rate of them per second and holds burst.
-func (b *bucket) take(now time.Duration, rate, burst int) bool {
-	return b.takeEvery(now, time.Second/time.Duration(rate), burst)
-}
-
-// takeEvery is take for a bucket that gets a token each so long.
+// takeEvery takes one token from a bucket that gets one each so long and holds burst.
 func (b *bucket) takeEvery(now, token time.Duration, burst int) bool {
 	full := max(time.Duration(*b), now) + token
 	if full-now > time.Duration(burst)*token {
@@ -133,4 +195,9 @@ func (b *bucket) takeEvery(now, token time.Duration, burst int) bool {
 	}
 	*b = bucket(full)
 	return true
+}
+
+// after is how long it is until takeEvery would take one; 0: it would now.
+func (b *bucket) after(now, token time.Duration, burst int) time.Duration {
+	return max(0, max(time.Duration(*b), now)+token-time.Duration(burst)*token-now)
 }

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -56,4 +57,38 @@ func TestGate(t *testing.T) {
 	require.Empty(t, pass("2001:db8::3", 100*time.Millisecond))
 	require.Equal(t, dropHost, pass("2001:db8::4", 100*time.Millisecond), "a network of IPv6 is one")
 	require.Equal(t, netip.Addr{}, hostOf(netip.Addr{}))
+}
+
+// One site is given a network of IPv6 of 48 bits, 65,536 hosts: it has a share of what all strangers may have, and no more.
+func TestGateNetwork(t *testing.T) {
+	t.Parallel()
+	g := newGateOf(rate{each: 10, eachBurst: 20, all: 1000, allBurst: 2000})
+	at := func(site, host int) netip.Addr {
+		return netip.MustParseAddr(fmt.Sprintf("2001:db8:%x:%x::1", site, host))
+	}
+	pass := func(site, host int) string { return g.pass(at(site, host), g.began) }
+	other := 2
+	for g.sharesLocked(at(other, 1))[1].of == g.sharesLocked(at(1, 1))[1].of {
+		other++ // they share a bucket
+	}
+	for i := range 200 {
+		require.Empty(t, pass(1, i))
+	}
+	require.Equal(t, dropHost, pass(1, 201))
+	require.Equal(t, dropHost, g.spent(at(1, 0xffff), g.began))
+	require.Empty(t, pass(other, 1), "another site's")
+	require.Empty(t, g.pass(netip.MustParseAddr("192.0.2.1"), g.began))
+}
+
+// Whoever waits is told once how long, and it is his then: those who wait pass at the rate, in the order they asked.
+func TestGateTurns(t *testing.T) {
+	t.Parallel()
+	g := newGateOf(rate{each: 1000, eachBurst: 1000, all: 10, allBurst: 5})
+	for i := range 100 {
+		wait, taken := g.turn(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), g.began)
+		require.Equal(t, i < 5+50, taken, "5 at once, and those of the next 5 seconds")
+		require.Equal(t, min(max(0, time.Duration(i-4)*100*time.Millisecond), turnMost), wait)
+	}
+	require.Equal(t, dropStrangers, g.pass(netip.MustParseAddr("192.0.2.200"), g.began.Add(turnMost-time.Millisecond)))
+	require.Empty(t, g.pass(netip.MustParseAddr("192.0.2.200"), g.began.Add(turnMost+100*time.Millisecond)))
 }

@@ -86,8 +86,9 @@ func (s *shaker) shake(t *trackedConn) {
 
 // shakes has strangers wait their turn, since a handshake costs more than any message, and then shakes hands.
 func (t *trackedConn) shakes(ctx context.Context) error {
-	for host := t.peer.Addr(); !t.conns.known(host) && t.conns.gate.pass(host, time.Now()) != ""; {
-		if !pause(holdFor, ctx.Done()) {
+	for host, passed := t.peer.Addr(), false; !passed && !t.conns.known(host); {
+		var wait time.Duration
+		if wait, passed = t.conns.gate.turn(host, time.Now()); wait > 0 && !pause(wait, ctx.Done()) {
 			return context.Cause(ctx)
 		}
 	}

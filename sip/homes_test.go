@@ -148,7 +148,12 @@ func TestNetworksHaveAShare(t *testing.T) {
 		judged, _ = tries(first, 10)
 		require.Equal(t, 1, judged)
 		other := uint32(first + 1)
-		for g.networkLocked(at(other, 0)) == g.networkLocked(at(first, 0)) {
+		bucketOf := func(network uint32) *bucket {
+			site, ok := ipv6SiteOf(at(network, 0))
+			require.True(t, ok)
+			return g.networkLocked(site)
+		}
+		for bucketOf(other) == bucketOf(first) {
 			other++ // they share a bucket
 		}
 		judged, _ = tries(other, 1000)

@@ -138,7 +138,7 @@ func (u *UA) incoming(x *exchange) {
 		return
 	}
 	defer u.legs.unclaim(key)
-	free, shed, full := u.letIn(&in, cameAt(x.req))
+	free, shed, full := u.place(&in, cameAt(x.req))
 	if full != 0 {
 		x.reply(full)
 		return

@@ -77,8 +77,8 @@ func (g *guesses) take(account string, known bool, host netip.Addr, stranger boo
 	measures := []measure{{at, most}}
 	if stranger && !home {
 		measures = append(measures, measure{&g.all, g.rules.all})
-		if host.Is6() {
-			measures = append(measures, measure{g.networkLocked(host), max(networkLeast, g.rules.all/networkShare)})
+		if network, ok := ipv6SiteOf(host); ok {
+			measures = append(measures, measure{g.networkLocked(network), max(networkLeast, g.rules.all/networkShare)})
 		}
 	}
 	since := now.Sub(g.began)
@@ -95,10 +95,9 @@ func (g *guesses) take(account string, known bool, host netip.Addr, stranger boo
 	}, true
 }
 
-// networkLocked is the bucket of an IPv6 host's network.
-func (g *guesses) networkLocked(host netip.Addr) *bucket {
-	p, _ := host.Prefix(networkBits) // hostOf made it
-	return &g.networks[maphash.Comparable(g.seed, p)%networkSlots]
+// networkLocked is the bucket of a network of IPv6.
+func (g *guesses) networkLocked(n netip.Prefix) *bucket {
+	return &g.networks[maphash.Comparable(g.seed, n)%networkSlots]
 }
 
 // measure is a bucket that holds most tries, for offencesIn.

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"os"
 	"testing"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+
+	"hotline/call"
 )
 
 // TestTrunkTLSFilesAreWatched: when the certificate ends that a carrier is shown is told, of new files too before anybody connects;
@@ -42,4 +45,22 @@ func TestTrunkTLSFilesAreWatched(t *testing.T) {
 	require.Eventually(t, func() bool { return until() == float64(later.Leaf.NotAfter.Unix()) }, testWait, time.Millisecond)
 	require.InDelta(t, 2, loads(certificateLoaded), 0)
 	require.Empty(t, carrier.conns)
+}
+
+// TestTrunkTLSPeerCertificate: while a connection to a carrier by TLS is open, it is told when the certificate ends that the carrier
+// showed: whoever waits for the refusal learns of it from callers.
+func TestTrunkTLSPeerCertificate(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	theirs := ca.issue(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(100 * time.Hour) }, "localhost")
+	carrier := newTLSCarrier(t, theirs, nil)
+	r, _ := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, nil)
+	require.Zero(t, r.Trunks()[0].PeerCertificateUntil)
+	out := r.outside(t.Context(), "13912345678")
+	p := carrier.next(r)
+	p.respond(p.expect("INVITE sip:13912345678@", "INVITE"), 486, "Busy Here", "x", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+	require.InDelta(t, theirs.Leaf.NotAfter.Unix(), r.gauge(t, "hotline_trunk_peer_certificate_expires_timestamp"), 0)
+	require.NoError(t, p.conn.(*tls.Conn).NetConn().Close())
+	require.Eventually(t, func() bool { return r.Trunks()[0].PeerCertificateUntil.IsZero() }, testWait, time.Millisecond)
 }

@@ -24,6 +24,9 @@ type TrunkState struct {
 	Code int
 	// CertificateUntil is when the certificate of ours ends that it is shown; the zero time where there is none.
 	CertificateUntil time.Time
+	// PeerCertificateUntil is when the certificate ends that it showed on the connection to it that is open; the zero time where
+	// there is none, or none by TLS. Of several connections it is the first end.
+	PeerCertificateUntil time.Time
 }
 
 // Trunks are how all trunks are, in the order of Options.Trunks.
@@ -31,8 +34,11 @@ func (u *UA) Trunks() []TrunkState {
 	now := time.Now()
 	list := u.plan().list
 	out := make([]TrunkState, len(list))
+	made := u.conns.secured()
 	for i, one := range list {
-		out[i] = TrunkState{Name: one.name, Calls: one.calls.now(), CertificateUntil: one.tls.until()}
+		out[i] = TrunkState{
+			Name: one.name, Calls: one.calls.now(), CertificateUntil: one.tls.until(), PeerCertificateUntil: one.shownUntil(made),
+		}
 		if one.ping != nil {
 			if seen := one.ping.seen.Load(); seen != trunkUnknown {
 				out[i].Up = new(seen == trunkUp)
@@ -168,6 +174,7 @@ type trunkCollector struct {
 	up         *prometheus.Desc
 	calls      *prometheus.Desc
 	expires    *prometheus.Desc
+	theirs     *prometheus.Desc
 }
 
 func newTrunkCollector(state func() []TrunkState) *trunkCollector {
@@ -183,6 +190,9 @@ func newTrunkCollector(state func() []TrunkState) *trunkCollector {
 	), expires: prometheus.NewDesc(
 		prometheus.BuildFQName(metricPrefix, labelTrunk, "certificate_expires_timestamp"),
 		"When the certificate of ours ends that a trunk is shown, in seconds since 1970.", []string{labelTrunk}, nil,
+	), theirs: prometheus.NewDesc(
+		prometheus.BuildFQName(metricPrefix, labelTrunk, "peer_certificate_expires_timestamp"),
+		"When the certificate ends that a trunk showed on the connection that is open, in seconds since 1970.", []string{labelTrunk}, nil,
 	)}
 }
 
@@ -192,6 +202,7 @@ func (c *trunkCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.up
 	out <- c.calls
 	out <- c.expires
+	out <- c.theirs
 }
 
 // Collect implements prometheus.Collector.
@@ -203,6 +214,9 @@ func (c *trunkCollector) Collect(out chan<- prometheus.Metric) {
 		}
 		if !s.CertificateUntil.IsZero() {
 			out <- prometheus.MustNewConstMetric(c.expires, prometheus.GaugeValue, float64(s.CertificateUntil.Unix()), s.Name)
+		}
+		if !s.PeerCertificateUntil.IsZero() {
+			out <- prometheus.MustNewConstMetric(c.theirs, prometheus.GaugeValue, float64(s.PeerCertificateUntil.Unix()), s.Name)
 		}
 		if s.Registration != "" {
 			out <- prometheus.MustNewConstMetric(c.registered, prometheus.GaugeValue, oneIf(s.Registration == RegistrationUp), s.Name)

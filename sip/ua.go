@@ -81,6 +81,8 @@ type UA struct {
 	// patience is cancelled by hurry a while after Close began: what waits for a far end then gives up.
 	patience context.Context //nolint:containedctx // as ctx
 	hurry    context.CancelFunc
+
+	agentCalls agentCalls // of calls, those that agents' phones make
 }
 
 // ErrClosed is what is returned when the user agent is closed, or closing.

@@ -51,7 +51,7 @@ func wrapWS(o Listener, inner wrapper) wrapper {
 type wsConn struct {
 	net.Conn
 	// came is called for each frame, whatever it carries, before it is looked into; set before it is read from.
-	came func()
+	came func() error // its error ends the connection
 
 	in        []byte // read, and not looked at
 	message   []byte // the fragments of a message so far
@@ -187,7 +187,9 @@ const fragmentsMost = 1024
 // take does what a frame asks; true means that c.message is whole.
 func (c *wsConn) take(f ws.Frame) (whole bool, err error) {
 	if c.came != nil {
-		c.came()
+		if err := c.came(); err != nil {
+			return false, err
+		}
 	}
 	if !f.Header.OpCode.IsControl() {
 		if c.fragments++; c.fragments > fragmentsMost {

@@ -58,24 +58,26 @@ func hashTokens(tokens []Token) []hashedToken {
 	return hashed
 }
 
-// authenticate finds the request's bearer token (RFC 6750 section 2.1), or returns a 401.
+// authenticate finds the request's bearer token (RFC 6750 section 2.1), or returns a 401, or a 429.
 func (s *Server) authenticate(r *http.Request) (bearer hashedToken, err error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	secret = strings.TrimSpace(secret)
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		s.metrics.token(tokenMissing)
 		return bearer, unauthorized("", "a bearer token is needed: send the header Authorization: Bearer TOKEN")
 	}
+	return s.judged(r, func() (hashedToken, bool) { return s.tokenOf(secret) })
+}
+
+// tokenOf is the token that a secret is of.
+func (s *Server) tokenOf(secret string) (bearer hashedToken, found bool) {
 	sum := sha256.Sum256([]byte(secret))
-	found := false
 	for _, t := range s.inForce.Load().tokens { // all of them, so that the place in the list does not show either
 		if subtle.ConstantTimeCompare(t.sum[:], sum[:]) == 1 {
 			bearer, found = t, true
 		}
 	}
-	if !found {
-		return bearer, unauthorized("invalid_token", "no such token; http.tokens of the configuration has those there are")
-	}
-	return bearer, nil
+	return bearer, found
 }
 
 // unauthorized is a 401 with its challenge (RFC 9110 section 11.6.1, RFC 6750 section 3).

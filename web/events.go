@@ -29,12 +29,11 @@ const (
 
 // events is /events: a server-sent event (WHATWG HTML, section 9.2) with the whole state each second.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	select {
-	case s.watchers <- struct{}{}:
-		defer func() { <-s.watchers }()
-	default:
+	free, ok := s.watchers.take(clientOf(r))
+	if !ok {
 		return unavailable("too many watch already", nil)
 	}
+	defer free()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	if r.Method == http.MethodHead {

@@ -135,7 +135,7 @@ func TestWatchersAreBounded(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, second.status)
 	require.Equal(t, "application/problem+json", second.kind)
 	require.NoError(t, first.leave())
-	require.Eventually(t, func() bool { return len(server.watchers) == 0 }, time.Minute, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return server.watchers.held() == 0 }, time.Minute, 5*time.Millisecond)
 	third := watch(t, url)
 	require.Equal(t, http.StatusOK, third.status)
 }

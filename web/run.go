@@ -21,7 +21,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.o.Site != nil && s.o.Site.Listener != nil {
 		listeners = append(listeners, listening{s.o.Site.Listener, nodesAlone(s.handler)})
 	}
-	if err := s.metrics.register(s.o.Metrics, func() int { return len(s.watchers) }); err != nil {
+	if err := s.metrics.register(s.o.Metrics, s.watchers.held); err != nil {
 		for _, l := range listeners {
 			err = errors.Join(err, l.at.Close())
 		}
@@ -33,7 +33,8 @@ func (s *Server) Run(ctx context.Context) error {
 	for i, l := range listeners {
 		srv := s.server(l.handler)
 		servers[i] = srv
-		go func() { ended <- ending{l.at.Addr(), srv.Serve(l.at)} }()
+		bounded := &limited{l.at, newPlaces(connsMost, connsEach, s.near)}
+		go func() { ended <- ending{l.at.Addr(), srv.Serve(bounded)} }()
 	}
 	telling, hush := context.WithCancel(ctx)
 	var teller sync.WaitGroup

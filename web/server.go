@@ -164,7 +164,9 @@ type Server struct {
 	inForce  atomic.Pointer[inForce]
 	metrics  metrics
 	handler  http.Handler
-	watchers chan struct{} // holds one token for each
+	watchers *places
+	doubts   doubts
+	proved   proved
 	snapshot snapshot
 	day      today
 	alerts   alerts
@@ -179,13 +181,14 @@ type Server struct {
 func New(o Options) *Server {
 	o = o.withDefaults()
 	s := &Server{
-		o:        o,
-		metrics:  newMetrics(),
-		watchers: make(chan struct{}, o.MaxWatchers),
-		closing:  make(chan struct{}),
-		timeout:  requestTimeout,
-		untold:   make(chan call.Event, maxUntold),
+		o:       o,
+		metrics: newMetrics(),
+		closing: make(chan struct{}),
+		timeout: requestTimeout,
+		untold:  make(chan call.Event, maxUntold),
 	}
+	s.watchers = newPlaces(o.MaxWatchers, o.MaxWatchers/watchersEach, s.near)
+	s.doubts.wait, s.doubts.waiting = wrongWait, newPlaces(waitMost, waitEach, s.near)
 	s.Apply(o.Settings)
 	s.handler = s.routes()
 	return s

@@ -64,8 +64,15 @@ func isProblem(t *testing.T, w interface {
 	return p.Detail
 }
 
+// hasty answers wrong tokens at once.
+func hasty(o Options) http.Handler {
+	s := New(o)
+	s.doubts.wait = 0
+	return s.Handler()
+}
+
 func TestTokenNeeded(t *testing.T) {
-	h := New(fakeHotline(t)).Handler()
+	h := hasty(fakeHotline(t))
 	for path := range apiRoutes {
 		for name, authorization := range map[string]string{
 			"none": "", "wrong": "Bearer wrong", "empty": "Bearer ", "basic": "Basic " + supervisorToken,
@@ -108,7 +115,7 @@ func TestOpenRoutes(t *testing.T) {
 // A scraper that must send a token has one: it is known, and opens /metrics, as for everybody, and nothing of
 // the API, not even what does not exist.
 func TestMetricsToken(t *testing.T) {
-	h := New(fakeHotline(t)).Handler()
+	h := hasty(fakeHotline(t))
 	require.Equal(t, http.StatusOK, get(t, h, "/metrics", metricsToken).Code)
 	for path := range apiRoutes {
 		isProblem(t, get(t, h, path, metricsToken), http.StatusForbidden)
