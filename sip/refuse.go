@@ -99,21 +99,20 @@ func sourced(line, via string, source netip.AddrPort) string {
 	if asks {
 		kept += ";rport=" + strconv.Itoa(int(source.Port()))
 	}
-	if asks || !sentFrom(via, host) {
+	if asks || !viaFrom(via, host) {
 		kept += ";received=" + host.String()
 	}
 	return name + ":" + kept + more
 }
 
-// sentFrom tells whether the sent-by of a Via is that address.
-func sentFrom(via string, host netip.Addr) bool {
+// viaFrom is sentFrom of a Via as it was written.
+func viaFrom(via string, host netip.Addr) bool {
 	by, _, _ := strings.Cut(via, ";")
 	_, by, _ = strings.Cut(by, " ")
 	if i := strings.LastIndexByte(by, ':'); i > strings.LastIndexByte(by, ']') {
 		by = by[:i]
 	}
-	said, err := netip.ParseAddr(strings.Trim(trim(by), "[]"))
-	return err == nil && said.Unmap() == host
+	return sentFrom(trim(by), host)
 }
 
 // answerVia is what can be read of the first Via: sent-protocol and sent-by, and the parameters as far as they go.
