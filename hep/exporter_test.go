@@ -148,7 +148,7 @@ func TestFamilyOfAPacket(t *testing.T) {
 		r.Send(m)
 		testkit.Within(t, testkit.Patience, "a packet", func() bool { return len(s.Packets(t)) == i+1 })
 		got := s.Packets(t)[i]
-		require.EqualValues(t, c.family, got.Family, i)
+		require.Equal(t, c.family, got.Family, i)
 		require.Equal(t, c.target, got.Target, i)
 		require.Equal(t, netip.AddrPortFrom(c.remote.Addr().Unmap(), c.remote.Port()), got.Source, i)
 	}
