@@ -76,6 +76,7 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	noted.transport = transport
 	if !reliable(transport) {
 		noted.queued = time.Duration(u.queued.Load())
+		unmarked(msg)
 	}
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
@@ -91,9 +92,6 @@ func (u *UA) arrived(msg sipmsg.Message) {
 		return
 	}
 	u.metrics.request(req.Method)
-	if !reliable(transport) {
-		unmarked(req)
-	}
 	if describes(req.Method) || req.IsAck() {
 		unwrap(req)
 	}
