@@ -69,7 +69,7 @@ func (p *firstLooks) add(key uint64, turned bool, now time.Time) {
 	if p.sets == nil {
 		p.sets = make([][looksEach]firstLook, lookSets)
 	}
-	set := &p.sets[key%lookSets]
+	set := &p.sets[key%uint64(len(p.sets))]
 	least := 0
 	for i := range set {
 		if set[i].key == key {
@@ -99,7 +99,7 @@ func (p *firstLooks) of(key uint64, since time.Time) (turned, ok bool) {
 	if p.sets == nil {
 		return false, false
 	}
-	for _, l := range p.sets[key%lookSets] {
+	for _, l := range p.sets[key%uint64(len(p.sets))] {
 		if l.key == key && l.at != 0 {
 			return l.at.turned(), l.at > lookTime(since.Sub(p.began))
 		}

@@ -109,6 +109,7 @@ func TestTurnedAwayNotWhatIsIn(t *testing.T) {
 	t.Parallel()
 	r, got := turnRig(t)
 	r.load.set(OverloadOptions{})
+	r.looks.sets = make([][looksEach]firstLook, 64) // which are full sooner
 	k := r.from(t, 31).dialog("96000")
 	k.seq, k.branch = 1, newBranch()
 	invite := k.message("INVITE", 1, k.branch, sdpGood, sdpHeader)
@@ -121,13 +122,14 @@ func TestTurnedAwayNotWhatIsIn(t *testing.T) {
 	}
 	wire := strings.ReplaceAll(strings.ReplaceAll(invite, "\r\n", "\n"), "\n", "\r\n")
 	src := unmap(k.p.conn.LocalAddr().(*net.UDPAddr).AddrPort())
-	again := func() bool { return r.turnsInvite(sketch(wire), src, time.Now()) }
+	now := time.Now()
+	again := func() bool { return r.turnsInvite(sketch(wire), src, now) }
 	require.False(t, again())
 	flood := func(of string) {
 		t.Helper()
-		for i := range 2 * lookSets * looksEach {
+		for i := range 2 * len(r.looks.sets) * looksEach {
 			other := strings.ReplaceAll(wire, k.callID, of+strconv.Itoa(i))
-			require.True(t, r.turnsInvite(sketch(other), src, time.Now()), i)
+			require.True(t, r.turnsInvite(sketch(other), src, now), i)
 		}
 	}
 	looks := r.looks.sets

@@ -77,6 +77,7 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	noted.transport = transport
 	if !reliable(transport) {
 		noted.queued = time.Duration(u.queued.Load())
+		unmarked(msg)
 	}
 	req, ok := msg.(*sipmsg.Request)
 	if !ok {
@@ -93,9 +94,6 @@ func (u *UA) arrived(msg sipmsg.Message) {
 	}
 	u.metrics.request(req.Method)
 	receivedFrom(req)
-	if !reliable(transport) {
-		unmarked(req)
-	}
 	if describes(req.Method) || req.IsAck() {
 		unwrap(req)
 	}
@@ -118,7 +116,7 @@ func receivedFrom(req *sipmsg.Request) {
 		return
 	}
 	via.Params.Remove("received")
-	if !sentFrom(via.Host, from) {
+	if via.Params.Has("rport") || !sentFrom(via.Host, from) { // RFC 3581 section 4 wants it beside an rport
 		via.Params.Add("received", from.String())
 	}
 }

@@ -134,11 +134,12 @@ func (u *UA) markOf(l *listener) int {
 
 // unmarked has responses to a request tell its sender the port as it is: sipgo would tell it as it knows it, where the sender
 // asks for it (RFC 3581 section 4). Only the goroutine that read the request may call it.
-func unmarked(req *sipmsg.Request) {
-	via := req.Via()
-	if via == nil {
+func unmarked(msg sipmsg.Message) {
+	req, ok := msg.(*sipmsg.Request)
+	if !ok || req.Via() == nil {
 		return
 	}
+	via := req.Via()
 	if rport, asked := via.Params.Get("rport"); !asked || rport != "" {
 		return
 	}
