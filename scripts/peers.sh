@@ -3,12 +3,14 @@
 # it may (root, or sudo without a password), and says what is missing where it may not.
 set -euo pipefail
 
-# program:packages. The race detector needs a C compiler and the C library's headers.
+# program:packages; a program with a slash is a pattern of files. The race detector needs a C compiler and the C library's
+# headers.
 peers=(
 	baresip:baresip
 	linphonec:linphone-cli
 	sipp:sip-tester
 	kamailio:kamailio
+	'/usr/lib*/*/kamailio/modules/tls.so:kamailio-tls-modules'
 	tshark:tshark
 	dumpcap:wireshark-common
 	chromium:chromium
@@ -30,12 +32,19 @@ peers=(
 # Debian does not put PostgreSQL's programs on the PATH, nor nft on that of a user.
 for bin in /usr/lib/postgresql/*/bin /usr/sbin; do PATH=$PATH:$bin; done
 
+there() {
+	case $1 in
+	*/*) compgen -G "$1" >/dev/null ;;
+	*) command -v "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
 missing=() packages=()
 look() {
 	missing=() packages=()
 	local p
 	for p in "${peers[@]}"; do
-		if ! command -v "${p%%:*}" >/dev/null 2>&1; then
+		if ! there "${p%%:*}"; then
 			missing+=("${p%%:*}")
 			# shellcheck disable=SC2206 # packages are separated by commas
 			packages+=(${p##*:})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"text/template"
@@ -24,15 +25,19 @@ type CarrierOptions struct {
 	Expires int
 	// Outside is host:port of who answers what the account's holder calls.
 	Outside string
+	// Certificate and Key are files (PEM) to listen for TLS with, at the port of UDP; both empty: it does not. Who registers over
+	// TLS is called over the connection of that, and no other is made.
+	Certificate, Key string
 }
 
 // Carrier is a Kamailio that a hotline registers to, and calls through. Calls to numbers that begin with 96 go to where
 // the account is registered. What is registered is in its memory alone.
 type Carrier struct {
-	Addr string // host:port, UDP
+	Addr string // host:port, UDP, and TLS where it has a certificate
 	Port int
 
 	tb      testing.TB
+	tls     bool
 	dir     string
 	process *process
 }
@@ -41,7 +46,10 @@ type Carrier struct {
 func StartCarrier(tb testing.TB, o CarrierOptions) *Carrier {
 	tb.Helper()
 	Require(tb, "kamailio")
-	c := &Carrier{Port: FreePorts(tb, 1), tb: tb, dir: tb.TempDir()}
+	if o.Certificate != "" {
+		requireModule(tb, "tls.so", "kamailio-tls-modules")
+	}
+	c := &Carrier{Port: FreePorts(tb, 1), tb: tb, tls: o.Certificate != "", dir: tb.TempDir()}
 	c.Addr = fmt.Sprintf("127.0.0.1:%d", c.Port)
 	const hour = 3600
 	if o.Expires == 0 {
@@ -55,6 +63,7 @@ func StartCarrier(tb testing.TB, o CarrierOptions) *Carrier {
 	err = t.Execute(f, map[string]any{
 		"Port": c.Port, "Modules": kamailioModules, "Account": o.Account, "Password": o.Password,
 		"Algorithm": orElse(o.Algorithm, "MD5"), "Expires": o.Expires, "Outside": orElse(o.Outside, c.Addr),
+		"Certificate": o.Certificate, "Key": o.Key,
 	})
 	if cerr := f.Close(); err != nil || cerr != nil {
 		tb.Fatalf("write the carrier's configuration: %v, %v", err, cerr)
@@ -70,7 +79,20 @@ func (c *Carrier) Start() {
 	c.tb.Helper()
 	cmd := exec.Command("kamailio", "-DD", "-E", "-f", c.config(), "-Y", c.dir, "-m", "64", "-M", "8") //nolint:noctx // cleanup ends it by its group
 	c.process = startProcess(c.tb, "kamailio", cmd)
-	Within(c.tb, Patience, "the carrier to listen", func() bool { return bound(c.tb, overUDP, c.Port) })
+	Within(c.tb, Patience, "the carrier to listen", func() bool {
+		return bound(c.tb, overUDP, c.Port) && (!c.tls || bound(c.tb, overTCP, c.Port))
+	})
+}
+
+// requireModule is Require for a module of Kamailio's that is in a package of its own.
+func requireModule(tb testing.TB, name, pkg string) {
+	tb.Helper()
+	for dir := range strings.SplitSeq(kamailioModules, ":") {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return
+		}
+	}
+	skip(tb, "needs "+pkg)
 }
 
 // Kill ends it as a loss of power does.
