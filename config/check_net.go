@@ -20,7 +20,7 @@ func (r *reader) checkAddresses() {
 	c := r.cfg
 	outside := false
 	for i, l := range c.SIP.Listen {
-		if l.Address.Addr().IsUnspecified() && !l.Advertise.IsValid() {
+		if l.Address.Addr().IsUnspecified() && !l.Advertise.IsValid() && l.AdvertiseName == "" {
 			r.report(r.listenPath(i), quote(l.Network+"://"+l.Address.String())+" without advertise",
 				"{address: "+l.Network+"://"+l.Address.String()+", advertise: the address that peers reach}")
 		}

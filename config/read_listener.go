@@ -54,6 +54,7 @@ func (v value) listener() (l Listener, ok bool) {
 	files := "{address: " + at + ", certificate: FILE, key: FILE}, both PEM"
 	check(keyCertificate, l.Certificate != "", l.Secured(), l.Secured(), "tls or wss", files)
 	check(keyKey, l.Key != "", l.Secured(), l.Secured(), "tls or wss", files)
+	check(keyAdvertise, l.AdvertiseName != "", l.Secured(), false, "an IP address, since a name is for tls or wss, whose certificate is of it", "")
 	check(keyPath, l.Path != "", l.webSocket(), false, "ws or wss", "")
 	check(keyOrigins, len(l.Origins) > 0, l.webSocket(), l.webSocket(), "ws or wss",
 		"origins: [the sites whose pages may register, such as https://desk.example]")

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,11 +91,11 @@ func (v value) listens(want string, leaf func(v value, l *Listener) bool, more f
 	advertise := ""
 	fields := []field{
 		{keyAddress, func(v value) { ok = leaf(v, &l) }},
-		{"advertise", func(v value) {
+		{keyAdvertise, func(v value) {
 			var a netip.Addr
 			if p, err := netip.ParseAddrPort(v.node.Value); err == nil && v.node.Kind == yaml.ScalarNode {
 				l.Advertise = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
-			} else if v.address(&a) {
+			} else if (more == nil || !v.advertisesName(&l)) && v.address(&a) {
 				l.Advertise = netip.AddrPortFrom(a, 0)
 			}
 			advertise = v.path
@@ -111,8 +112,30 @@ func (v value) listens(want string, leaf func(v value, l *Listener) bool, more f
 		v.r.report(advertise, quote(l.Advertise.Addr().String()), "the address that peers reach")
 	case l.Advertise.IsValid() && l.Advertise.Port() == 0:
 		l.Advertise = netip.AddrPortFrom(l.Advertise.Addr(), l.Address.Port())
+	case l.AdvertiseName != "" && l.AdvertisePort == 0:
+		l.AdvertisePort = l.Address.Port()
 	}
 	return l, ok
+}
+
+// advertisedName is a host's name with a dot, whose last label is no number (RFC 1123 section 2.1).
+var advertisedName = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,16}[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+
+// advertisesName takes NAME or NAME:PORT, and tells whether it is one.
+func (v value) advertisesName(l *Listener) bool {
+	host, port, found := strings.Cut(v.node.Value, ":")
+	if v.node.Kind != yaml.ScalarNode || !advertisedName.MatchString(host) {
+		return false
+	}
+	if found {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return false
+		}
+		l.AdvertisePort = uint16(n)
+	}
+	l.AdvertiseName = strings.ToLower(host)
+	return true
 }
 
 func (v value) uri(l *Listener) bool {
@@ -154,7 +177,7 @@ func (r *reader) media(v value) {
 	m := &r.cfg.Media
 	v.fields(
 		field{keyAddress, func(v value) { v.address(&m.Address) }},
-		field{"advertise", func(v value) { v.address(&m.Advertise) }},
+		field{keyAdvertise, func(v value) { v.address(&m.Advertise) }},
 		field{"ports", func(v value) { v.ports(&m.Ports) }},
 		field{"codecs", func(v value) { listOf(v, &m.Codecs, PCMA, PCMU) }},
 		field{"rest", func(v value) { v.duration(&m.Rest, 0, 5*time.Minute) }},

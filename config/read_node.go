@@ -143,11 +143,12 @@ func (v value) is(kind yaml.Kind, want string) bool {
 
 // Keys that are named in several places.
 const (
-	keyName     = "name"
-	keyMenus    = "menus"
-	keyCalendar = "calendar"
-	keyQueues   = "queues"
-	keyAddress  = "address"
+	keyName      = "name"
+	keyMenus     = "menus"
+	keyCalendar  = "calendar"
+	keyQueues    = "queues"
+	keyAddress   = "address"
+	keyAdvertise = "advertise"
 
 	keyOverflow = "overflow"
 	keyPrompts  = "prompts"

@@ -113,6 +113,10 @@ type Listener struct {
 	// Advertise is what peers are told instead, for a listener behind NAT; the zero value means
 	// Address. It is never zero when Address is unspecified. Its port is Address's unless it was given.
 	Advertise netip.AddrPort
+	// AdvertiseName, for TLS and WSS, is the host name that peers are told, which the certificate is of; Advertise is zero
+	// then. AdvertisePort is the port with it, Address's unless it was given.
+	AdvertiseName string
+	AdvertisePort uint16
 	// Certificate and Key are files (PEM), keys `certificate` and `key`: what a listener of TLS or WSS shows, with its
 	// chain, and the key to it. Empty for other transports.
 	Certificate, Key string

@@ -16,6 +16,8 @@ type listener struct {
 	transport string
 	bound     netip.AddrPort
 	advertise netip.AddrPort
+	name      string // that stands for it; empty: none does
+	namePort  uint16
 	packet    net.PacketConn
 	stream    net.Listener
 	once      sync.Once
@@ -83,7 +85,7 @@ func wrapperOf(o Listener, certs *certificates) wrapper {
 
 func bind(o Listener, c *conns, certs *certificates) (*listener, error) {
 	var lc net.ListenConfig
-	l := &listener{advertise: o.Advertise, done: make(chan struct{})}
+	l := &listener{advertise: o.Advertise, name: o.AdvertiseName, namePort: o.AdvertisePort, done: make(chan struct{})}
 	// A socket is of one family, [::] too: its address is then written as it was configured, it may stand beside 0.0.0.0, and
 	// what is said of it holds for all who come to it.
 	at, family := unmap(o.Address), "4"

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -91,4 +92,31 @@ func TestWaysBackAreBounded(t *testing.T) {
 	_, ok := w.take(strconv.Itoa(2*waysBackMost - 1))
 	require.True(t, ok)
 	require.Len(t, w.of, waysBackMost-1)
+}
+
+// TestAdvertisedName: by a listener of TLS with a name, Via and Contact bear that, so that who holds our certificate against it
+// finds it there (RFC 5922 section 7); and who refers to it means us.
+func TestAdvertisedName(t *testing.T) {
+	t.Parallel()
+	for _, port := range []uint16{0, 5067} {
+		r := newRig(t, listensTLS(newPEM(t, "name"), func(o *Options) {
+			o.Listen[len(o.Listen)-1].AdvertiseName, o.Listen[len(o.Listen)-1].AdvertisePort = "sip.hotline.test", port
+		}))
+		p := newTLSPeer(t, nil, r.tls())
+		p.register(r)
+		inv, out := p.rungBy(r)
+		at := "sip.hotline.test:" + strconv.Itoa(int(cmp.Or(port, r.tls().Port())))
+		require.Contains(t, inv.header("via"), "SIP/2.0/TLS "+at+";")
+		require.Contains(t, inv.header("contact"), "sip:hotline@"+at+";transport=tls")
+		p.respond(inv, 200, "OK", "a1", sdpGood)
+		p.expect("ACK", "ACK")
+		l := next(t, out).leg
+		require.True(t, r.ourHost("SIP.hotline.test", l.(*leg)))
+		require.False(t, r.ourHost("hotline.test", l.(*leg)))
+		l.Hangup(call.CauseBye)
+		p.respond(p.expect("BYE", "BYE"), 200, "OK", "", "")
+
+		plain := r.contactAt(hop{transport: transportUDP, dest: "127.0.0.1:5060", ours: r.udp()})
+		require.Contains(t, plain.Value(), r.udp().String(), "the name is of its listener")
+	}
 }

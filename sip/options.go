@@ -22,6 +22,10 @@ type Listener struct {
 	// means the bound address, or, where that is unspecified, the one the host routes to the peer from.
 	// Its port may be 0: the bound one.
 	Advertise netip.AddrPort
+	// AdvertiseName and AdvertisePort stand in Via and Contact instead: the name that the certificate is of, which carriers
+	// hold it against (RFC 5922 section 7). For "tls" and "wss". The port may be 0: the bound one.
+	AdvertiseName string
+	AdvertisePort uint16
 	// Certificate and Key are the files (PEM) of what the listener shows those who connect, the chain after its own
 	// certificate, and of the key to it; for "tls" and "wss" only. They are read anew by Reload, and when they change.
 	Certificate, Key string

@@ -55,6 +55,18 @@ func (u *UA) selfAt(h hop) netip.AddrPort {
 	return self
 }
 
+// namedAt is selfAt as it stands in Via and Contact: by the name of the listener, if it has one.
+func (u *UA) namedAt(h hop) (host string, port int) {
+	if l := u.listenerOf(h); l != nil && l.name != "" {
+		if l.namePort == 0 {
+			return l.name, int(l.bound.Port())
+		}
+		return l.name, int(l.namePort)
+	}
+	self := u.selfAt(h)
+	return self.Addr().String(), int(self.Port())
+}
+
 // routedFrom asks the host which address it would send from. Nothing is sent: connecting a UDP socket
 // only looks up the route. def is returned when there is none.
 func routedFrom(dest string, def netip.Addr) netip.Addr {

@@ -3,6 +3,7 @@ package sip
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -151,7 +152,7 @@ func (u *UA) ourHost(host string, l *leg) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
-		return u.plan().named(host)
+		return u.plan().named(host) || slices.ContainsFunc(u.listeners, func(l *listener) bool { return strings.EqualFold(l.name, host) })
 	}
 	addr = addr.Unmap()
 	for _, one := range u.listeners {

@@ -81,10 +81,9 @@ func (d *dialog) hop() hop {
 // dispatchable readies a request to leave by h: the Via on top (RFC 3261 section 8.1.1.7) and what sipgo
 // must know to use that socket and no other.
 func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
-	self := u.selfAt(h)
+	host, port := u.namedAt(h)
 	via := &sipmsg.ViaHeader{
-		ProtocolName: protocolName, ProtocolVersion: "2.0", Transport: h.transport,
-		Host: self.Addr().String(), Port: int(self.Port()),
+		ProtocolName: protocolName, ProtocolVersion: "2.0", Transport: h.transport, Host: host, Port: port,
 	}
 	branch := sipmsg.GenerateBranch()
 	if h.back != nil {
@@ -102,7 +101,8 @@ func (u *UA) dispatchable(req *sipmsg.Request, h hop) {
 
 // contactAt is our Contact towards h. It is of sips where the dialog is (RFC 3261 sections 8.1.1.8 and 12.1.1).
 func (u *UA) contactAt(h hop) sipmsg.Header {
-	uri := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: u.selfAt(h).Addr().String(), Port: int(u.selfAt(h).Port())}
+	host, port := u.namedAt(h)
+	uri := sipmsg.Uri{Scheme: schemeSIP, User: serverName, Host: host, Port: port}
 	name := transportParam(h.transport)
 	if h.sips {
 		uri.Scheme = schemeSIPS

@@ -112,7 +112,8 @@ func listeners(c *config.Config) []sip.Listener {
 	out := make([]sip.Listener, len(c.SIP.Listen))
 	for i, l := range c.SIP.Listen {
 		out[i] = sip.Listener{
-			Network: l.Network, Address: l.Address, Advertise: l.Advertise, Certificate: l.Certificate, Key: l.Key,
+			Network: l.Network, Address: l.Address, Advertise: l.Advertise,
+			AdvertiseName: l.AdvertiseName, AdvertisePort: l.AdvertisePort, Certificate: l.Certificate, Key: l.Key,
 			Path: l.Path, Origins: l.Origins,
 		}
 	}
