@@ -115,3 +115,19 @@ func TestConnectionMakesWayForATrunk(t *testing.T) {
 	r.rejected(t, func() *peer { return ours })
 	require.InDelta(t, 1, r.connections(connectionMade), 0)
 }
+
+// A log says from where such a connection really is, and not from the port that stands for it.
+func TestSourceOfAConnectionThatStoodAside(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	carrier := newTLSCarrier(t, ca.issue(nil, "localhost"), nil)
+	r, logs := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) {
+		o.Trunks[0].Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	})
+	k := carrier.dials(r).dialog("12345")
+	k.invite()
+	k.ack(k.p.status("INVITE", 404), "")
+	lines := logs.FilterMessage("call refused at the door").All()
+	require.Len(t, lines, 1)
+	require.Equal(t, "127.0.0.1:"+carrier.port, lines[0].ContextMap()["source"])
+}

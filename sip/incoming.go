@@ -121,7 +121,7 @@ func (u *UA) incoming(x *exchange) {
 	}
 	if refused != nil {
 		u.limited(zap.InfoLevel, "call refused at the door", zap.Int("code", refused.StatusCode),
-			zap.Stringer("source", x.src.addr), zap.String("to", masked(in.To)))
+			zap.Stringer("source", x.src.shown()), zap.String("to", masked(in.To)))
 		if x.stranger && reliable(x.src.transport) && !challenges(refused) {
 			u.sentry.offended(x.src.addr.Addr(), banCalls)
 		}
@@ -239,7 +239,7 @@ func (u *UA) answerable(x *exchange, in *call.Incoming, received time.Time, free
 		answer, err = stream.Answer(offer)
 	}
 	if err != nil {
-		u.limited(zap.InfoLevel, "offer refused", zap.Stringer("source", x.src.addr), zap.Error(err))
+		u.limited(zap.InfoLevel, "offer refused", zap.Stringer("source", x.src.shown()), zap.Error(err))
 		x.reply(statusOfMedia(err), warningsOfMedia(err)...)
 		if err := stream.Close(); err != nil {
 			u.log.Warn("stream of a refused call not closed", zap.Error(err))

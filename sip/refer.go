@@ -86,7 +86,7 @@ func (u *UA) refer(x *exchange) {
 
 // refusedRefer refuses a REFER before anybody is asked. The responses are counted by status.
 func (u *UA) refusedRefer(x *exchange, code int) {
-	u.limited(zap.InfoLevel, "REFER refused", zap.Int("code", code), zap.Stringer("source", x.src.addr))
+	u.limited(zap.InfoLevel, "REFER refused", zap.Int("code", code), zap.Stringer("source", x.src.shown()))
 	x.reply(code)
 }
 

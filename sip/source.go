@@ -64,6 +64,14 @@ type source struct {
 	takes     netip.AddrPort // where the peer takes connections, if its own stands aside
 }
 
+// shown is the peer as a log has it: one that stands aside is at a port that nobody has.
+func (s source) shown() netip.AddrPort {
+	if s.takes.IsValid() {
+		return s.takes
+	}
+	return s.addr
+}
+
 // sourceOf reads a received request's source; local is the address of the connection it came in on.
 // The zero addr means that the transport gave none, which only a message of our own making has.
 func sourceOf(req *sipmsg.Request, local net.Addr) source {

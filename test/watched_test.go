@@ -160,7 +160,7 @@ var foreign = []string{
 }
 
 // seldom are of the program and not in the /metrics of one that is alone, has records in a file, or has had no call yet.
-var seldom = regexp.MustCompile(`^hotline_(site_|sip_gate_|store_database_up$|store_spool|store_commits_total$|dial_total$|offers_total$|registrations_total$|trunk_(registrations_total|logins_total|up)$|sip_(dropped|requests|responses)_total$|answer_rings|wait_seconds|talk_seconds|http_requests|survey_score$|rtp_loss_ratio$|rtp_jitter_seconds$)`)
+var seldom = regexp.MustCompile(`^hotline_(site_|sip_gate_|store_database_up$|store_spool|store_commits_total$|dial_total$|offers_total$|registrations_total$|trunk_(registrations_total|logins_total|up|peer_certificate_expires_timestamp)$|sip_(dropped|requests|responses)_total$|answer_rings|wait_seconds|talk_seconds|http_requests|survey_score$|rtp_loss_ratio$|rtp_jitter_seconds$)`)
 
 // TestWhatIsWatchedExists: rules and board name metrics, labels and labels' values that the program has.
 func TestWhatIsWatchedExists(t *testing.T) {
