@@ -154,8 +154,8 @@ func (u *UA) sendRegister(ctx context.Context, d *dialog, auth *phoneAuth, r con
 	if err != nil {
 		return nil, err
 	}
-	self := u.selfAt(r.hop)
-	contact := sipmsg.Uri{Scheme: schemeSIP, User: r.contact, Host: self.Addr().String(), Port: int(self.Port())}
+	host, port := u.namedAt(r.hop)
+	contact := sipmsg.Uri{Scheme: schemeSIP, User: r.contact, Host: host, Port: port}
 	if name := transportParam(r.hop.transport); name != "" {
 		contact.UriParams.Add("transport", name)
 	}
