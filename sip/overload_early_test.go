@@ -109,7 +109,14 @@ func TestTurnedAwayNotWhatIsIn(t *testing.T) {
 	t.Parallel()
 	r, got := turnRig(t)
 	r.load.set(OverloadOptions{})
-	r.looks.sets = make([][looksEach]firstLook, 64) // which are full sooner
+	remembers := func(sets [][looksEach]firstLook) (before [][looksEach]firstLook) {
+		r.looks.mu.Lock()
+		defer r.looks.mu.Unlock()
+		before, r.looks.sets = r.looks.sets, sets
+		return before
+	}
+	const sets = 64 // which are full sooner
+	remembers(make([][looksEach]firstLook, sets))
 	k := r.from(t, 31).dialog("96000")
 	k.seq, k.branch = 1, newBranch()
 	invite := k.message("INVITE", 1, k.branch, sdpGood, sdpHeader)
@@ -127,15 +134,14 @@ func TestTurnedAwayNotWhatIsIn(t *testing.T) {
 	require.False(t, again())
 	flood := func(of string) {
 		t.Helper()
-		for i := range 2 * len(r.looks.sets) * looksEach {
+		for i := range 2 * sets * looksEach {
 			other := strings.ReplaceAll(wire, k.callID, of+strconv.Itoa(i))
 			require.True(t, r.turnsInvite(sketch(other), src, now), i)
 		}
 	}
-	looks := r.looks.sets
-	r.looks.sets = nil
+	looks := remembers(nil)
 	require.False(t, again(), "it lives")
-	r.looks.sets = looks
+	remembers(looks)
 	k.ack(w, "")
 	k.bye()
 	require.Eventually(t, func() bool { // nothing knows of it but its first look
