@@ -247,6 +247,11 @@ func TestContainerInstall(t *testing.T) {
 		require.Equal(t, mode, info.Mode(), file)
 	}
 	require.Regexp(t, `^HOTLINE_TOKEN=[0-9a-f]{32}\n$`, written("etc/hotline/environment"))
+	for _, ignored := range []string{".dockerignore", ".gitignore"} {
+		text, err := os.ReadFile(filepath.Join(testkit.Module(t), ignored))
+		require.NoError(t, err)
+		require.Regexp(t, `(?m)^/?hotline\.yaml$`, string(text), "its passwords would be kept")
+	}
 	tag := "hotline"
 	require.Equal(t, "build\n-f\ndeploy/Dockerfile\n-t\n"+tag+"\n.\n", written("docker-build"))
 

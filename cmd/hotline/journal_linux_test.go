@@ -63,7 +63,7 @@ func TestJournalPriorities(t *testing.T) {
 	}
 	require.True(t, levels["info"] && levels["warn"], levels)
 	for line := range strings.Lines(stderr(true, "serve", "--config", premises{}.file(t), "--log-format", "console", "--log-level", "debug")) {
-		require.Regexp(t, regexp.MustCompile(`^<[3-7]>`), line)
+		require.Regexp(t, `^<[3-7]>`, line)
 	}
 	bad := write(t, "targets:\n  answer_rings: many\nqueue: {}\n")
 	require.Regexp(t, `^<3>`+regexp.QuoteMeta(bad)+`:2:.*\n<3>`+regexp.QuoteMeta(bad)+`:3:.*\n$`, stderr(true, "serve", "--config", bad))
