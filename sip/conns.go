@@ -238,12 +238,8 @@ func (t *trackedConn) Read(b []byte) (int, error) {
 func (t *trackedConn) message(b []byte) (int, error) {
 	for {
 		f, ok := t.in.next()
-		if ok && !t.in.whole { // a WebSocket holds each frame by itself: there are those that make no message
-			if err := t.hold(); err != nil {
-				t.die()
-				pause(t.conns.l.grace-time.Since(t.handed), t.gone) // as below
-				return 0, err
-			}
+		if err := t.holds(ok); err != nil {
+			return 0, err
 		}
 		switch {
 		case ok && !f.lost && t.unwanted(&f):
@@ -282,6 +278,20 @@ func (t *trackedConn) answer(answer []byte) (why string) {
 		return dropNoWay
 	}
 	return ""
+}
+
+// holds is hold for what was cut off, if anything was; but a WebSocket holds each frame by itself: there are those that make no
+// message.
+func (t *trackedConn) holds(cut bool) error {
+	if !cut || t.in.whole {
+		return nil
+	}
+	err := t.hold()
+	if err != nil {
+		t.die()
+		pause(t.conns.l.grace-time.Since(t.handed), t.gone) // as in message
+	}
+	return err
 }
 
 // unsentMost is how many messages may wait for a peer to read before it is read from no more.

@@ -103,7 +103,7 @@ func (t *trackedConn) ends() int64 {
 // lasts gives a connection whose time is up more of it, where somebody needs it or its stranger is none any more; else it
 // fails.
 func (t *trackedConn) lasts() error {
-	if !t.conns.kept(t.transport, t.peer) && !(t.strange.Load() && t.known()) {
+	if !t.conns.kept(t.transport, t.peer) && (!t.strange.Load() || !t.known()) {
 		t.conns.dropped(dropIdle)
 		return fmt.Errorf("idle too long, or a stranger's: %w", net.ErrClosed)
 	}
