@@ -50,14 +50,14 @@ func (s crowdServer) serve(rate float64) (f crowdFound) {
 			if rnd.IntN(10) < 3 {
 				k = classRest
 			}
-			switch c.admit(k, 0, now) {
-			case admitted:
+			v := c.admit(k, 0, now)
+			if v == admitted {
 				live++
 				ends[i+int(float64(s.hold/step)*(1+s.spread*(rnd.Float64()-0.5)))]++
+			}
+			if v >= admitShort {
 				work += s.setup
-			case admitShort:
-				work += s.setup
-			default:
+			} else {
 				work += s.refuse
 			}
 		}
