@@ -69,7 +69,7 @@ overloaded() {
 	local drawing code=0
 	drawing="$(date +%F)-overload.svg"
 	go build -o bin/hotline ./cmd/hotline
-	judged bin/hotline bench overload --svg "$folder/$drawing" || code=$?
+	judged bin/hotline bench overload --rounds 3 --svg "$folder/$drawing" || code=$?
 	{ echo && echo "![]($drawing)"; } | tee -a "$figures"
 	return "$code"
 }
