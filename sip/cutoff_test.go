@@ -178,6 +178,7 @@ func TestAnsweredAndClosed(t *testing.T) {
 	}
 	require.InDelta(t, 20, r.connections(connectionMade), 0)
 
+	// The next may meet the connection that is on its way out; that is not the one try that it has when it is lost itself.
 	// Something else came: that is waited for, a while, and then the call is sent again.
 	out := r.outside(t.Context(), "13912345678")
 	p := carrier.next(r)

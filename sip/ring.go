@@ -65,17 +65,23 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 	if o.heard == nil {
 		o.heard = func() {}
 	}
-	l, again, err := u.inviteOnce(ctx, o)
-	if again && ctx.Err() == nil && (o.secure == nil || o.secure(ctx) == nil) {
-		l, _, err = u.inviteOnce(ctx, o)
+	for lost, unsent := 0, 0; ; {
+		l, why, err := u.inviteOnce(ctx, o)
+		switch why {
+		case cutUnsent:
+			unsent++
+		case cutLost:
+			lost++
+		}
+		if why == cutNot || lost > 1 || unsent > 1 || ctx.Err() != nil || o.secure != nil && o.secure(ctx) != nil {
+			return l, err
+		}
 	}
-	return l, err
 }
 
-// inviteOnce is invite without another try. again: there may be one, since the connection that the INVITE left by was lost
-// before anything was heard; it may have arrived all the same, and what answers it later is met. An agent's connection is the
-// phone's to open.
-func (u *UA) inviteOnce(ctx context.Context, o outgoing) (l *leg, again bool, err error) {
+// inviteOnce is invite without another try. Of each cut there may be one: what answers the INVITE later is met. An agent's
+// connection is the phone's to open.
+func (u *UA) inviteOnce(ctx context.Context, o outgoing) (l *leg, why cut, err error) {
 	r := &ringing{
 		ua: u, o: o, began: time.Now(), byes: make(map[string]time.Time), acks: make(map[string]*sipmsg.Request),
 		challenges: make(map[int]challenge),
@@ -90,20 +96,23 @@ func (u *UA) inviteOnce(ctx context.Context, o outgoing) (l *leg, again bool, er
 	}
 	if err := r.open(); err != nil {
 		u.log.Warn("no stream to ring with", zap.Error(err))
-		return nil, false, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+		return nil, cutNot, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	u.ladder.begin(r.d.CallID, o.call, cmp.Or(o.agent, dialled(&o.target)), o.agent != "")
 	u.legs.ring(r)
 	defer u.legs.rung(r)
 	if o.current != nil && !o.current() {
 		r.close()
-		return nil, false, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
+		return nil, cutNot, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
 	if l, err = r.run(ctx); err != nil {
 		r.close()
-		return nil, r.cutOff && o.agent == "", err
+		if o.agent != "" {
+			return nil, cutNot, err
+		}
+		return nil, r.cut, err
 	}
-	return l, false, nil
+	return l, cutNot, nil
 }
 
 // open makes the stream and the offer.
@@ -162,7 +171,9 @@ func (r *ringing) send(ctx context.Context) error {
 	}
 	tx, err := r.ua.txs.NewClientTransaction(ctx, req)
 	if err != nil {
-		r.cutOff = errors.Is(err, errNotOpened) // lost since
+		if errors.Is(err, errNotOpened) { // lost since
+			r.cut = cutUnsent
+		}
 		return fmt.Errorf("send INVITE: %w", err)
 	}
 	r.over, r.sent = leftBy(tx), time.Now()
@@ -172,7 +183,9 @@ func (r *ringing) send(ctx context.Context) error {
 	left := r.guarded(tx)
 	if err := tx.Init(); err != nil {
 		tx.Terminate()
-		r.cutOff = r.over != nil
+		if r.over != nil {
+			r.cut = cutUnsent
+		}
 		return fmt.Errorf("send INVITE: %w", err)
 	}
 	if !left() {
@@ -260,7 +273,7 @@ func (r *ringing) wasLost(ctx context.Context) bool {
 	if r.loss.c = nil; r.another(ctx, r.o.failed) || r.o.agent != "" {
 		return false
 	}
-	r.cutOff = true
+	r.cut = cutLost
 	return true
 }
 

@@ -60,11 +60,11 @@ type ringing struct {
 	over *trackedConn
 	sent time.Time
 	// loss is of that connection, and late is when the INVITE is to go by another flow; nil once something was heard.
-	loss   loss
-	late   <-chan time.Time
-	cutOff bool        // it was lost before anything was heard, which is why the ring ended
-	deaf   atomic.Bool // nothing came over it for so long that silence was told
-	heard  bool        // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
+	loss  loss
+	late  <-chan time.Time
+	cut   cut         // why the ring ended, if that was its connection
+	deaf  atomic.Bool // nothing came over it for so long that silence was told
+	heard bool        // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
 
 	byes map[string]time.Time // by dialog id: BYEs that were handled before their 2xx; the leg table's
 
@@ -83,3 +83,14 @@ type ringing struct {
 	early map[string]*early          // by To tag, earlyMost at most
 	void  bool                       // the first 2xx makes no dialog, so that it has no ACK
 }
+
+// cut is what became of the connection of an INVITE before anything was heard.
+type cut uint8
+
+const (
+	cutNot cut = iota
+	// cutUnsent: it was dying when the INVITE was to leave.
+	cutUnsent
+	// cutLost: it was lost afterwards. The INVITE may have arrived all the same.
+	cutLost
+)
