@@ -30,16 +30,16 @@ func (p *pace) turned(due, at time.Time) {
 	p.late.Add(int64(max(0, at.Sub(due))))
 }
 
-// lag returns what tells by how long turns were late, on average, since it was asked last; one that is late while it is asked counts as
-// one of them. It must not be used by two at a time.
+// lag returns what tells by how long turns were late, on average, since it was asked last; where there was none, by how long the next
+// one is. It must not be used by two at a time.
 func (p *pace) lag() func(now time.Time) time.Duration {
 	turns, late := p.turns.Load(), p.late.Load()
 	return func(now time.Time) time.Duration {
 		n, sum := p.turns.Load(), p.late.Load()
 		many, lost := n-turns, sum-late
 		turns, late = n, sum
-		if due := p.due.Load(); due != 0 && int64(now.Sub(begun)) > due {
-			many, lost = many+1, lost+int64(now.Sub(begun))-due
+		if due := p.due.Load(); many == 0 && due != 0 {
+			return max(0, now.Sub(begun)-time.Duration(due))
 		}
 		return time.Duration(lost / max(1, many))
 	}

@@ -92,6 +92,7 @@ type overload struct {
 	lag, lagged time.Duration // of requests; lagged in the interval before
 	falling     bool          // the rate was lowered in the interval before, or held down
 	soon        int           // intervals in a row in which it was not
+	caused      bool          // the signs can be of calls
 	grave       bool          // the wait of requests is stuckLag times its limit, or requests are lost
 	// rate is in force above levelNormal; lowered is what it was when it was lowered last.
 	rate, lowered float64
@@ -115,8 +116,9 @@ type interval struct {
 	rung, slow       int           // calls whose caller was told that it rings, or answered, and those who waited too long for that
 	admitted, denied int           // new calls; denied are those not let in, or to the short menu
 	asked            int           // those let in to the short menu
-	// barred are those of denied whom the bound on those who are in kept out, outwaited those who had waited for too long.
-	barred, outwaited int
+	// barred are those of denied whom the bound on those who are in kept out, outwaited those who had waited for too long, ruled
+	// those beyond what the operator allows.
+	barred, outwaited, ruled int
 }
 
 func newOverload(o OverloadOptions) *overload {
@@ -181,6 +183,8 @@ func (c *overload) denyLocked(waited time.Duration) {
 		c.barred++
 	case c.overdueLocked(waited):
 		c.outwaited++
+	case c.o.Rate > 0 && c.rate >= c.o.Rate:
+		c.ruled++
 	}
 }
 

@@ -12,14 +12,14 @@ const (
 	// crowdLeft is how many of those who are in may be when the engine is late.
 	crowdLeft = 0.97
 	// crowdNear is the share of those who were in when the engine began to be late up to which the bound rises by crowdFast in each
-	// interval in which somebody is refused; it rises by crowdSlow from there on.
+	// interval in which nearly as many are in; it rises by crowdSlow from there on.
 	crowdNear            = 0.95
 	crowdFast, crowdSlow = 1.02, 1.001
 	// crowdEbb is how many may be let in, for each that is in the long run, when the bound has kept somebody out.
 	crowdEbb = 1.1
-	// crowdLeast is never gone below; nor is leastShare of those who were in before the limit where it is not this process that
+	// crowdLeast is never gone below: so few are not what makes audio late; nor is leastShare of those who were in before the limit where it is not this process that
 	// uses the CPU: a machine that does not run us in time makes audio late whoever is in.
-	crowdLeast = 1.0
+	crowdLeast = 16.0
 )
 
 // crowd is the bound on those who are in, and what it is found by.
@@ -53,8 +53,8 @@ func (c *overload) followCrowdLocked() {
 	switch {
 	case c.level == levelNormal:
 		b.most, b.began, b.least = math.Inf(1), math.Inf(1), max(crowdLeast, leastShare*is)
-	case c.signs.audio >= lateRow:
-		if c.signs.audio == lateRow {
+	case c.signs.audio >= muteRow:
+		if c.signs.audio == muteRow {
 			b.began = is
 		}
 		least := b.least
@@ -64,7 +64,7 @@ func (c *overload) followCrowdLocked() {
 		if b.late >= b.before { // else what was done has begun to help: what waits has yet to be worked off
 			b.most = max(least, min(b.most, crowdLeft*is))
 		}
-	case c.denied > 0 && is >= crowdNear*b.most:
+	case is >= crowdNear*b.most:
 		if b.most < crowdNear*b.began {
 			b.most *= crowdFast
 		} else {

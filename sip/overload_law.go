@@ -14,8 +14,10 @@ const (
 	steadyWeight = 0.02
 	// endsWeight is that of the newest interval in the mean of the calls that end: two seconds count.
 	endsWeight = 0.05
-	// lateRow and hotRow are intervals in a row with a standing queue, and with too much CPU used, that limit the rate.
-	lateRow, hotRow = 2, 5
+	// lateRow and hotRow are intervals in a row with a standing queue, and with too much CPU used, that limit the rate, muteRow those
+	// with late audio that limit who is in: a machine that stood still once shows it in two, since what was due is made up for in
+	// the second.
+	lateRow, hotRow, muteRow = 2, 5, 3
 	// setupLag is how many times Lag a call may take to ring: it waits several times on its way.
 	setupLag = 2
 	// backlogMost is the share of a socket's buffer that may wait unread.
@@ -59,7 +61,7 @@ var moves = []struct {
 	from, to level
 	when     func(s signs) bool
 }{
-	{levelNormal, levelLimited, func(s signs) bool { return s.late >= lateRow || s.hot >= hotRow || s.audio >= lateRow }},
+	{levelNormal, levelLimited, func(s signs) bool { return s.late >= lateRow || s.hot >= hotRow || s.audio >= muteRow }},
 	{levelLimited, levelSaturated, func(s signs) bool { return s.stuck >= stuckRow }},
 	{levelLimited, levelNormal, func(s signs) bool { return s.calm >= calmRow }},
 	{levelSaturated, levelLimited, func(s signs) bool { return s.eased >= easedRow }},
@@ -122,14 +124,17 @@ func (c *overload) judgeLocked(m measures) {
 	}
 	if m.cpu >= 0 {
 		c.cpu += cpuWeight * (m.cpu - c.cpu)
+	} else {
+		c.cpu, c.theirs = 0, 0 // what was found before it could not be found any more says nothing
 	}
 	caused := c.causedLocked(m)
+	c.caused = caused
 	late := caused && c.o.Lag > 0 && (m.late > c.o.Lag || m.queue > backlogMost || m.dropped > 0 ||
 		c.served >= few && 2*c.overdue > c.served || c.rung >= few && 2*c.slow > c.rung)
 	c.grave = late && (c.lag > stuckLag*c.o.Lag || m.dropped > 0)
 	mute := caused && c.o.Lag > 0 && m.audio > c.o.Lag
 	hot := caused && c.o.CPU > 0 && c.cpu > c.cpuLimitLocked()
-	idle := !late && !mute && !hot && c.denied == 0 && (c.o.CPU == 0 || c.cpu-c.theirs < calm*c.o.CPU)
+	idle := !late && !mute && !hot && c.denied == c.ruled && (c.o.CPU == 0 || c.cpu-c.theirs < calm*c.o.CPU)
 	row(&c.signs.late, late)
 	row(&c.signs.hot, hot)
 	row(&c.signs.audio, mute)
@@ -174,16 +179,19 @@ func (c *overload) followLocked() {
 	if hot { // that is our own doing, and passes as calls end, if a little fewer come than do
 		c.rate = max(leastRate, c.rate*math.Pow(c.cpuLimitLocked()/c.cpu, hotExponent), min(c.rate, hotEbb*c.ends))
 	}
-	if c.o.CPU > 0 && c.cpu > c.o.CPU { // and is not to come back with all who might come at once
+	if c.caused && c.o.CPU > 0 && c.cpu > c.o.CPU { // and is not to come back with all who might come at once
 		c.rate = max(leastRate, min(c.rate, hotFlow*c.ends))
 	}
 	switch {
 	case late || hot:
-	case c.signs.late > 0 || c.denied <= c.barred+c.outwaited: // nobody whom a higher rate would have let in
+	case c.signs.late > 0 || c.denied <= c.barred+c.outwaited+c.ruled: // nobody whom a higher rate would have let in
 	case c.rate < near*c.lowered:
 		c.rate *= fastStep
 	default:
 		c.rate *= bolder(slowStep, fastStep, c.soon)
+	}
+	if c.o.Rate > 0 { // above it nothing is learnt
+		c.rate, c.lowered = min(c.rate, c.o.Rate), min(c.lowered, c.o.Rate)
 	}
 }
 
