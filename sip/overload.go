@@ -92,7 +92,6 @@ type overload struct {
 	lag, lagged time.Duration // of requests; lagged in the interval before
 	falling     bool          // the rate was lowered in the interval before, or held down
 	soon        int           // intervals in a row in which it was not
-	caused      bool          // the signs can be of calls
 	grave       bool          // the wait of requests is stuckLag times its limit, or requests are lost
 	// rate is in force above levelNormal; lowered is what it was when it was lowered last.
 	rate, lowered float64

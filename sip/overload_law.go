@@ -39,9 +39,8 @@ const (
 	// boldRow is after how many intervals without a sign it is fastStep again: what was too much then may not be now.
 	boldRow = 50
 	// hotEbb is how many are let in, for each that ends, when too much CPU is used: that of calls that last is used until they end.
-	// Above its limit, what refusing takes not counted, no more than hotFlow are.
-	hotEbb, hotFlow = 0.9, 1.1
-	near            = 0.9
+	hotEbb = 0.9
+	near   = 0.9
 	// refusing is the share of the CPU above its limit that refusals may take: it is not held against those let in.
 	// refusingAny is the part of that for whoever is refused; the rest goes by the share of those who are.
 	refusing, refusingAny = 0.5, 0.4
@@ -128,7 +127,6 @@ func (c *overload) judgeLocked(m measures) {
 		c.cpu, c.theirs = 0, 0 // what was found before it could not be found any more says nothing
 	}
 	caused := c.causedLocked(m)
-	c.caused = caused
 	late := caused && c.o.Lag > 0 && (m.late > c.o.Lag || m.queue > backlogMost || m.dropped > 0 ||
 		c.served >= few && 2*c.overdue > c.served || c.rung >= few && 2*c.slow > c.rung)
 	c.grave = late && (c.lag > stuckLag*c.o.Lag || m.dropped > 0)
@@ -178,9 +176,6 @@ func (c *overload) followLocked() {
 	}
 	if hot { // that is our own doing, and passes as calls end, if a little fewer come than do
 		c.rate = max(leastRate, c.rate*math.Pow(c.cpuLimitLocked()/c.cpu, hotExponent), min(c.rate, hotEbb*c.ends))
-	}
-	if c.caused && c.o.CPU > 0 && c.cpu > c.o.CPU { // and is not to come back with all who might come at once
-		c.rate = max(leastRate, min(c.rate, hotFlow*c.ends))
 	}
 	switch {
 	case late || hot:
