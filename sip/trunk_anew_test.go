@@ -172,7 +172,7 @@ func TestTrunkPauseGrows(t *testing.T) {
 			g.bound.Store(&grantedBy{at: time.Now()})
 			g.forgotten()
 			began := time.Now()
-			g.pause(t.Context())
+			g.pause(t.Context(), nil)
 			require.Empty(t, g.anew, "it is heeded by the REGISTER that follows")
 			return time.Since(began)
 		}
@@ -185,7 +185,33 @@ func TestTrunkPauseGrows(t *testing.T) {
 		g.bound.Store(&grantedBy{at: time.Now()})
 		time.Sleep(silentMost)
 		began := time.Now()
-		g.pause(t.Context())
+		g.pause(t.Context(), nil)
 		require.LessOrEqual(t, time.Since(began), silentBase, "it held for long")
 	})
+}
+
+// A registration that is doubted again and again is refreshed when it is due all the same; and once it has held until then, the
+// next doubt is heeded soon.
+func TestTrunkPauseEndsAtRefresh(t *testing.T) {
+	t.Parallel()
+	const doubts = 6 // the last alone would be heeded after 16 s at least, and with those before after 31 s
+	r, p, _ := registerRig(t, time.Hour, func(o *Options) { o.Trunks[0].Register.Refresh = 100 * time.Millisecond })
+	g := r.plan().list[0].reg
+	cseq := p.registers("", nil)
+	for range doubts {
+		g.forgotten()
+		cseq = p.registers(cseq, nil)
+	}
+	for range 3 { // one may be what the last doubt led to; the next was answered when the third is sent
+		cseq = p.registers(cseq, nil)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- r.Close() }()
+	for open := true; open; {
+		req := p.expect("REGISTER", "REGISTER")
+		p.bind(req, 0)
+		open = req.header("expires") != "0"
+	}
+	require.NoError(t, next(t, closed))
+	require.Zero(t, g.losses, "it has held")
 }
