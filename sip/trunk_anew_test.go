@@ -110,6 +110,26 @@ func TestTrunkPingUnheardOf(t *testing.T) {
 	require.Empty(t, logs.FilterMessageSnippet("trunk is down").All())
 }
 
+// Nor is it down for good once it was away.
+func TestTrunkPingUnheardOfAfterOutage(t *testing.T) {
+	t.Parallel()
+	r, p, logs := registerRig(t, time.Hour, func(o *Options) {
+		o.T1 = 50 * time.Millisecond
+		o.Trunks[0].Ping = 50 * time.Millisecond
+	})
+	r.up(t, false)
+	for deadline := time.Now().Add(testWait); r.Trunks()[0].Up != nil; { // pings go on all the time
+		w, err := p.read(time.Until(deadline))
+		require.NoError(t, err)
+		if w.method() == "REGISTER" {
+			p.bind(w, 3600)
+		}
+	}
+	r.registration(t, RegistrationUp)
+	require.Empty(t, logs.FilterMessageSnippet("trunk is up").All())
+	require.Len(t, logs.FilterMessageSnippet("has never answered OPTIONS").All(), 1)
+}
+
 // A call that is refused as those of somebody unknown are has the carrier told anew who we are.
 func TestTrunkRegistersAnewAfterRefusal(t *testing.T) {
 	t.Parallel()
