@@ -28,8 +28,12 @@ func (g *registration) forgotten() {
 	}
 }
 
-// doubt is forgotten for a sign that may mean something else; it is heeded once in doubtRest.
+// doubt is forgotten for a sign that may mean something else; it is heeded once in doubtRest, and where we are registered: one
+// that is refused is tried again when its time comes (RFC 3261 section 20.33), since who asks too often is locked out.
 func (g *registration) doubt(at time.Time) {
+	if g.snapshot(at).now != RegistrationUp {
+		return
+	}
 	last := g.doubted.Load()
 	if last != nil && at.Sub(*last) < doubtRest || !g.doubted.CompareAndSwap(last, &at) {
 		return

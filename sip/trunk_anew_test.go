@@ -174,6 +174,10 @@ func TestTrunkDoubt(t *testing.T) {
 		}
 	}
 	at := time.Now()
+	g.become(registrationState{now: RegistrationRefused, code: 403})
+	g.doubt(at)
+	require.False(t, token(), "its back-off stands")
+	g.become(registrationState{now: RegistrationUp, until: at.Add(time.Hour)})
 	g.doubt(at)
 	require.True(t, token())
 	g.doubt(at.Add(doubtRest - 1))

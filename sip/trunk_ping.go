@@ -29,7 +29,7 @@ type pinger struct {
 	stop  context.CancelFunc // nil until it runs; registrations.mu guards it
 	hosts atomicAddrs        // that it is asked at
 	seen  atomic.Int32       // trunkUnknown, trunkUp or trunkDown
-	back  func()             // called when the trunk may have been away
+	back  func(sure bool)    // called when the trunk was away, or, not sure, may have been
 
 	// What follows is run's own.
 	late     bool // the last answer came only after OPTIONS was sent again
@@ -104,7 +104,7 @@ func (p *pinger) once(ctx context.Context) {
 	switch {
 	case before == now:
 		if now == trunkUp && p.late && !late && p.back != nil {
-			p.back() // it may have begun anew between the two sendings
+			p.back(false) // it may have begun anew between the two sendings
 		}
 	case now == trunkDown:
 		p.ua.log.Warn("trunk is down: calls outside go by others first, where dial has others",
@@ -115,7 +115,7 @@ func (p *pinger) once(ctx context.Context) {
 	default:
 		p.ua.log.Info("trunk is up", zap.String("trunk", p.name), zap.Int("code", code))
 		if before == trunkDown && p.back != nil {
-			p.back()
+			p.back(true)
 		}
 	}
 }
