@@ -106,8 +106,8 @@ func (u *UA) audit(r call.DialRequest, trunk, outcome string) {
 }
 
 // dial calls a number through a trunk: at the first of its addresses, and at the next where that does not serve and nothing has
-// rung (RFC 3263 section 4.3). Each has to answer something within a time while there is another, and the last within what is
-// given, or as RFC 3261 has it where that is 0. The error is a *call.RingError.
+// rung (RFC 3263 section 4.3). Where another trunk follows they share the time that is given; else, where that is 0, each has
+// silentWithin while there is another, and the last as long as RFC 3261 has it. The error is a *call.RingError.
 func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time.Duration) (*leg, error) {
 	ways, err := u.waysOut(ctx, t)
 	if err != nil {
@@ -121,10 +121,13 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 			tell(code, at)
 		}
 	}
+	ways = ways[:min(len(ways), waysMost(within))]
 	for i, h := range ways {
 		last, wait := i+1 == len(ways), silentWithin*u.o.T1
-		if last {
-			wait = within
+		if within > 0 {
+			wait = within / time.Duration(len(ways))
+		} else if last {
+			wait = 0
 		}
 		l, err := u.dialAt(ctx, t, r, h, wait)
 		if err == nil {
@@ -136,6 +139,16 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 		}
 	}
 	return nil, u.notReached(ctx, t, errNoListener)
+}
+
+// waysMost is how many addresses of a trunk one call is tried at: two where another trunk follows, which somebody waits for. The
+// next call begins behind those that were silent.
+func waysMost(within time.Duration) int {
+	const hurried, only = 2, 4
+	if within > 0 {
+		return hurried
+	}
+	return only
 }
 
 // addressFault reports whether another address of a carrier may serve where this one did not. One that does not take our

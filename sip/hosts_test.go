@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -186,6 +187,26 @@ func TestDialAtAnotherAddress(t *testing.T) {
 	second.respond(second.expect("INVITE", "INVITE"), 486, "Busy Here", "b", "")
 	refusedFor(t, next(t, got), call.CauseBusy)
 	require.Contains(t, logs.FilterMessage("number outside dialled").All()[2].ContextMap()["outcome"], string(call.CauseUnreachable))
+}
+
+// A trunk all of whose many addresses refuse leaves the call to the next after two of them; without a next, after four.
+func TestDialAtFewAddresses(t *testing.T) {
+	t.Parallel()
+	for trunks, want := range map[int]int{1: 4, 2: 2} {
+		r, first, second, _ := failoverRig(t, func(o *Options) { o.Dial[0].Through = o.Dial[0].Through[:trunks] })
+		twoAddresses(t, r.UA, first)
+		r.hosts.resolve = func(context.Context, string) ([]netip.Addr, error) {
+			return slices.Repeat([]netip.Addr{netip.MustParseAddr("127.0.0.1")}, 6), nil
+		}
+		got := r.outside(t.Context(), "13912345678")
+		for range want {
+			first.respond(first.expect("INVITE", "INVITE"), 503, "Service Unavailable", "a", "")
+		}
+		if trunks > 1 {
+			second.respond(second.expect("INVITE", "INVITE"), 486, "Busy Here", "b", "")
+		}
+		require.Error(t, next(t, got).err)
+	}
 }
 
 // Whose only trunk answers at neither of its addresses has been tried at both; who has rung, or refused our password, is not

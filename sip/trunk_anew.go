@@ -28,8 +28,12 @@ func (g *registration) forgotten() {
 	}
 }
 
-// doubt is forgotten for a sign that may mean something else; it is heeded once in doubtRest.
+// doubt is forgotten for a sign that may mean something else; it is heeded once in doubtRest, and where we are registered: one
+// that is refused is tried again when its time comes (RFC 3261 section 20.33), since who asks too often is locked out.
 func (g *registration) doubt(at time.Time) {
+	if g.snapshot(at).now != RegistrationUp {
+		return
+	}
 	last := g.doubted.Load()
 	if last != nil && at.Sub(*last) < doubtRest || !g.doubted.CompareAndSwap(last, &at) {
 		return
@@ -46,10 +50,22 @@ func (g *registration) lost(end connEnd) {
 	}
 }
 
+// await returns when the carrier is to be registered to again: at due, or soon once it may have forgotten us; or when ctx is done.
+func (g *registration) await(ctx context.Context, due <-chan time.Time) {
+	g.held = false
+	select {
+	case <-ctx.Done():
+	case <-due:
+		g.held = true
+	case <-g.anew:
+		g.pause(ctx, due)
+	}
+}
+
 // pause waits before the carrier is registered to anew, as before a try that follows failures (RFC 5626 section 4.5): all
 // who were connected to it come back at once, and one that ends each connection as soon as it has granted a registration is
-// not to be asked all the time. It returns early when ctx is done.
-func (g *registration) pause(ctx context.Context) {
+// not to be asked all the time. It returns early when ctx is done, and at due: who doubts a registration does not let it lapse.
+func (g *registration) pause(ctx context.Context, due <-chan time.Time) {
 	if b := g.bound.Load(); b != nil && time.Since(b.at) >= silentMost {
 		g.losses = 0 // it held for long
 	}
@@ -59,6 +75,7 @@ func (g *registration) pause(ctx context.Context) {
 	g.losses++
 	select {
 	case <-timer.C:
+	case <-due:
 	case <-ctx.Done():
 	}
 	select {

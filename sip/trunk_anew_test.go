@@ -110,6 +110,26 @@ func TestTrunkPingUnheardOf(t *testing.T) {
 	require.Empty(t, logs.FilterMessageSnippet("trunk is down").All())
 }
 
+// Nor is it down for good once it was away.
+func TestTrunkPingUnheardOfAfterOutage(t *testing.T) {
+	t.Parallel()
+	r, p, logs := registerRig(t, time.Hour, func(o *Options) {
+		o.T1 = 50 * time.Millisecond
+		o.Trunks[0].Ping = 50 * time.Millisecond
+	})
+	r.up(t, false)
+	for deadline := time.Now().Add(testWait); r.Trunks()[0].Up != nil; { // pings go on all the time
+		w, err := p.read(time.Until(deadline))
+		require.NoError(t, err)
+		if w.method() == "REGISTER" {
+			p.bind(w, 3600)
+		}
+	}
+	r.registration(t, RegistrationUp)
+	require.Empty(t, logs.FilterMessageSnippet("trunk is up").All())
+	require.Len(t, logs.FilterMessageSnippet("has never answered OPTIONS").All(), 1)
+}
+
 // A call that is refused as those of somebody unknown are has the carrier told anew who we are.
 func TestTrunkRegistersAnewAfterRefusal(t *testing.T) {
 	t.Parallel()
@@ -154,6 +174,10 @@ func TestTrunkDoubt(t *testing.T) {
 		}
 	}
 	at := time.Now()
+	g.become(registrationState{now: RegistrationRefused, code: 403})
+	g.doubt(at)
+	require.False(t, token(), "its back-off stands")
+	g.become(registrationState{now: RegistrationUp, until: at.Add(time.Hour)})
 	g.doubt(at)
 	require.True(t, token())
 	g.doubt(at.Add(doubtRest - 1))
@@ -172,7 +196,7 @@ func TestTrunkPauseGrows(t *testing.T) {
 			g.bound.Store(&grantedBy{at: time.Now()})
 			g.forgotten()
 			began := time.Now()
-			g.pause(t.Context())
+			g.pause(t.Context(), nil)
 			require.Empty(t, g.anew, "it is heeded by the REGISTER that follows")
 			return time.Since(began)
 		}
@@ -185,7 +209,33 @@ func TestTrunkPauseGrows(t *testing.T) {
 		g.bound.Store(&grantedBy{at: time.Now()})
 		time.Sleep(silentMost)
 		began := time.Now()
-		g.pause(t.Context())
+		g.pause(t.Context(), nil)
 		require.LessOrEqual(t, time.Since(began), silentBase, "it held for long")
 	})
+}
+
+// A registration that is doubted again and again is refreshed when it is due all the same; and once it has held until then, the
+// next doubt is heeded soon.
+func TestTrunkPauseEndsAtRefresh(t *testing.T) {
+	t.Parallel()
+	const doubts = 6 // the last alone would be heeded after 16 s at least, and with those before after 31 s
+	r, p, _ := registerRig(t, time.Hour, func(o *Options) { o.Trunks[0].Register.Refresh = 100 * time.Millisecond })
+	g := r.plan().list[0].reg
+	cseq := p.registers("", nil)
+	for range doubts {
+		g.forgotten()
+		cseq = p.registers(cseq, nil)
+	}
+	for range 3 { // one may be what the last doubt led to; the next was answered when the third is sent
+		cseq = p.registers(cseq, nil)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- r.Close() }()
+	for open := true; open; {
+		req := p.expect("REGISTER", "REGISTER")
+		p.bind(req, 0)
+		open = req.header("expires") != "0"
+	}
+	require.NoError(t, next(t, closed))
+	require.Zero(t, g.losses, "it has held")
 }

@@ -29,8 +29,11 @@ type pinger struct {
 	stop  context.CancelFunc // nil until it runs; registrations.mu guards it
 	hosts atomicAddrs        // that it is asked at
 	seen  atomic.Int32       // trunkUnknown, trunkUp or trunkDown
-	back  func()             // called when the trunk may have been away
-	late  bool               // run's own: the last answer came only after OPTIONS was sent again
+	back  func(sure bool)    // called when the trunk was away, or, not sure, may have been
+
+	// What follows is run's own.
+	late     bool // the last answer came only after OPTIONS was sent again
+	answered bool // OPTIONS ever was, whatever the status
 }
 
 // pingTarget is whom a pinger asks, and how often.
@@ -93,22 +96,26 @@ func (p *pinger) once(ctx context.Context) {
 	if err != nil || !takesCalls(code) {
 		now = trunkDown
 	}
-	if err != nil && p.seen.Load() == trunkUnknown && p.registered() {
-		return // it has never heard of OPTIONS, and lives
+	p.answered = p.answered || err == nil
+	if !p.answered && p.registered() {
+		now = trunkUnknown // it has never heard of OPTIONS, and lives
 	}
 	before := p.seen.Swap(now)
 	switch {
 	case before == now:
 		if now == trunkUp && p.late && !late && p.back != nil {
-			p.back() // it may have begun anew between the two sendings
+			p.back(false) // it may have begun anew between the two sendings
 		}
 	case now == trunkDown:
 		p.ua.log.Warn("trunk is down: calls outside go by others first, where dial has others",
 			zap.String("trunk", p.name), zap.Int("code", code), zap.Error(err))
+	case now == trunkUnknown:
+		p.ua.log.Info("trunk is registered to, and has never answered OPTIONS: these do not tell whether it is down",
+			zap.String("trunk", p.name))
 	default:
 		p.ua.log.Info("trunk is up", zap.String("trunk", p.name), zap.Int("code", code))
 		if before == trunkDown && p.back != nil {
-			p.back()
+			p.back(true)
 		}
 	}
 }

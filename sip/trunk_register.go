@@ -90,7 +90,8 @@ type registration struct {
 	auth     phoneAuth
 	expires  time.Duration // asked for: more than o.Expires after a 423
 	failures int           // in a row
-	losses   int           // how often it was made anew, without one that held for long between
+	losses   int           // how often it was made anew, without one that held for long, or until its refresh, between
+	held     bool          // nobody doubted it since the last REGISTER
 }
 
 // registrationState is what others may know of a registration.
@@ -163,19 +164,12 @@ func (g *registration) run(ctx context.Context, after []<-chan struct{}) {
 	case <-ctx.Done():
 		return
 	}
-	for {
+	for ctx.Err() == nil {
 		timer := time.NewTimer(g.again(ctx))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			g.leave()
-			return
-		case <-timer.C:
-		case <-g.anew:
-			timer.Stop()
-			g.pause(ctx)
-		}
+		g.await(ctx, timer.C)
+		timer.Stop()
 	}
+	g.leave()
 }
 
 // again registers once, and returns when to do so next.
@@ -188,6 +182,9 @@ func (g *registration) again(ctx context.Context) time.Duration {
 	log := g.ua.log.With(zap.String("trunk", g.name))
 	if err == nil {
 		g.failures = 0
+		if g.held {
+			g.losses = 0
+		}
 		outcome := trunkRefreshed
 		if g.become(registrationState{now: RegistrationUp, until: time.Now().Add(granted), code: res.StatusCode}) {
 			outcome = trunkRegistered

@@ -149,7 +149,7 @@ func (u *UA) applyPingsLocked(p *plan) {
 			continue
 		}
 		ctx, stop := context.WithCancel(u.ctx)
-		g.ua, g.stop, g.back = u, stop, func() { u.registerAnew(name) }
+		g.ua, g.stop, g.back = u, stop, func(sure bool) { u.registerAnew(name, sure) }
 		if !u.background("ping", func() { g.run(ctx) }) {
 			stop()
 			return
@@ -158,11 +158,12 @@ func (u *UA) applyPingsLocked(p *plan) {
 	}
 }
 
-// registerAnew has a trunk registered to anew: one that was down and is up, or answers only now, may have forgotten us.
-func (u *UA) registerAnew(name string) {
+// registerAnew has a trunk registered to anew: one that was down and is up, or answers only now, may have forgotten us. Of
+// what is not sure it is only where we are registered, as doubt is heeded.
+func (u *UA) registerAnew(name string, sure bool) {
 	u.regs.mu.Lock()
 	defer u.regs.mu.Unlock()
-	if g := u.regs.running[name]; g != nil {
+	if g := u.regs.running[name]; g != nil && (sure || g.snapshot(time.Now()).now == RegistrationUp) {
 		g.forgotten()
 	}
 }
