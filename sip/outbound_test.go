@@ -131,7 +131,7 @@ func TestGateRefusesTheOtherFlow(t *testing.T) {
 	out := s.rings(t.Context(), s.edge, c, nil)
 	b.expect("INVITE", "INVITE")
 	higher := s.claim()
-	s.refused(t, s.owner, higher)
+	require.Error(t, s.refused(t, s.owner, higher))
 	require.NoError(t, b.conn.Close())
 	var e *call.RingError
 	require.ErrorAs(t, next(t, out).err, &e)

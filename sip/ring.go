@@ -230,11 +230,6 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 				r.provisional(res)
 			case res.IsSuccess():
 				return r.answered(res, at)
-			case r.mend(res):
-				if err := r.sendMended(ctx, res, at); err != nil {
-					return nil, err
-				}
-				r.loss = r.lost()
 			default:
 				if err := r.refusal(ctx, res, at); err != nil {
 					return nil, err
@@ -277,8 +272,15 @@ func (r *ringing) wasLost(ctx context.Context) error {
 	})
 }
 
-// refusal is told of a refusal for which there is no remedy. The error, a *call.RingError, is the end of the ring.
+// refusal is told of a refusal. The error, a *call.RingError, is the end of the ring.
 func (r *ringing) refusal(ctx context.Context, res *sipmsg.Response, at time.Time) error {
+	if r.mend(res) {
+		if err := r.sendMended(ctx, res, at); err != nil {
+			return err
+		}
+		r.loss = r.lost()
+		return nil
+	}
 	over := func() error {
 		r.settle()
 		return r.refusedBy(res, at)
