@@ -7,10 +7,12 @@ package sip
 // No address is told that nothing is bound at: where RTP is bound to one address, a listener bound to another speaks for SIP
 // alone. Nor that of loopback, behind which there is a proxy of this host and the phone far away, nor that of a listener of
 // WebSockets, for the same reason. Where RTP is bound at [::] a leg is of the family that the far end's description has,
-// or, when the offer is ours, that its SIP has.
+// or, when the offer is ours, that its SIP has. A listener that is known by a name says no address, and what it is bound to is not
+// meant; nor is it of one beside which another transport of the same address and port says its address: for both the engine does.
 
 import (
 	"net/netip"
+	"slices"
 
 	"hotline/media"
 )
@@ -95,11 +97,19 @@ func (u *UA) audioOf(l *listener, four bool) netip.Addr {
 	at := bound
 	if advertised := l.advertise.Addr().Unmap(); advertised.IsValid() {
 		at = advertised
-	} else if bound.IsUnspecified() || bound.IsLoopback() {
+	} else if bound.IsUnspecified() || bound.IsLoopback() || l.name != "" || u.toldBeside(l) {
 		return netip.Addr{}
 	}
 	if at.Is4() != four || at.Zone() != "" { // a zone means nothing to a far end
 		return netip.Addr{}
 	}
 	return at
+}
+
+// toldBeside tells whether another transport advertises what it is known by where a listener is bound. Another port of the
+// address says nothing: with one network card, the one inside has no more than that of its own.
+func (u *UA) toldBeside(l *listener) bool {
+	return slices.ContainsFunc(u.listeners, func(o *listener) bool {
+		return o.bound == l.bound && !u.isDoor(o) && !isWebSocket(o.transport) && (o.name != "" || o.advertise.Addr().IsValid())
+	})
 }

@@ -21,6 +21,8 @@ func TestAudioAt(t *testing.T) {
 		lan    = "UDP 192.168.1.5:5060"
 		every  = "UDP 0.0.0.0:5060 203.0.113.9"
 		dmz    = "UDP 10.0.0.2:5060 203.0.113.9"
+		named  = "TLS 10.0.0.2:5061 sip.example.com"
+		told   = "0.0.0.0 203.0.113.9"
 		six    = "UDP [2001:db8::5]:5060"
 		sdp    = "v=0\r\no=- 1 1 IN %[1]s\r\ns=-\r\nc=IN %[1]s\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 		media4 = "0.0.0.0 198.51.100.7"
@@ -43,6 +45,12 @@ func TestAudioAt(t *testing.T) {
 		"a proxy of this host":              {[]string{"UDP 127.0.0.1:5080", lan, dmz}, media4, "127.0.0.1:5080", "127.0.0.1:9999", "", ""},
 		"loopback does not tell apart":      {[]string{"UDP 127.0.0.1:5080", every}, media4, "0.0.0.0:5060", "192.168.1.20:5060", "", ""},
 		"loopback that says what it is":     {[]string{"UDP 127.0.0.1:5080 192.168.1.5", every}, media4, "127.0.0.1:5080", "127.0.0.1:9999", "", "192.168.1.5"},
+		"a name, and no address":            {[]string{dmz, named}, told, "TLS 10.0.0.2:5061", "198.51.100.1:5061", "", ""},
+		"a name, beside the inside":         {[]string{dmz, lan, named}, told, "TLS 10.0.0.2:5061", "198.51.100.1:5061", "", ""},
+		"a name, and the inside":            {[]string{dmz, lan, named}, told, "192.168.1.5:5060", "192.168.1.20:5060", "", "192.168.1.5"},
+		"another transport says it":         {[]string{dmz, "TCP 10.0.0.2:5060", lan}, told, "TCP 10.0.0.2:5060", "198.51.100.1:5060", "", ""},
+		"one network card, inside":          {[]string{"UDP 192.168.1.5:5080 203.0.113.9", lan}, told, "192.168.1.5:5060", "192.168.1.20:5060", "", "192.168.1.5"},
+		"one network card, outside":         {[]string{"UDP 192.168.1.5:5080 203.0.113.9", lan}, told, "192.168.1.5:5080", "198.51.100.1:5060", "", "203.0.113.9"},
 		"a WebSocket":                       {[]string{"WS 192.168.1.5:5080", lan, dmz}, media4, "WS 192.168.1.5:5080", "192.168.1.20:5060", "", ""},
 		"IPv6, with audio of IPv4":          {[]string{six, lan}, media4, "[2001:db8::5]:5060", "[2001:db8::9]:5060", "", ""},
 		"both, called by IPv6":              {[]string{six, lan}, media6, "[2001:db8::5]:5060", "[2001:db8::9]:5060", "", ""},
@@ -59,7 +67,10 @@ func TestAudioAt(t *testing.T) {
 				f := strings.Fields(text)
 				l := &listener{transport: f[0], bound: netip.MustParseAddrPort(f[1])}
 				if len(f) > 2 {
-					l.advertise = netip.AddrPortFrom(netip.MustParseAddr(f[2]), 0)
+					at, err := netip.ParseAddr(f[2])
+					if l.advertise = netip.AddrPortFrom(at, 0); err != nil {
+						l.name = f[2]
+					}
 				}
 				u.listeners = append(u.listeners, l)
 			}

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
@@ -14,7 +13,10 @@ import (
 
 // Flows of RFC 5626. A phone that says so has several at once: it registers over each, with one instance and a number that
 // tells them apart. It is one phone all the same, which rings once, by the flow that came last, and by the next at once when
-// that one fails; it is offline when none is left, and it is one phone in a site's book. A phone that does not, or whose
+// that one fails: its connection is closed, the INVITE cannot be written, somebody on the way says so (430, 408), or the
+// transaction is over without a response. By a flow that is merely silent the phone may ring yet, and by two at once it would
+// refuse the one for the other's sake; so the ring waits there, and once it is taken back the flow is asked whether it lives,
+// which the next ring does not have to find out. It is offline when none is left, and it is one phone in a site's book. A phone that does not, or whose
 // REGISTER came through a proxy, has one flow, and the next takes its place: Path (RFC 3327), by which a flow would be
 // found behind a proxy, is not spoken, and the response, without Require, says so.
 
@@ -59,16 +61,16 @@ func (o *outgoing) by(u *UA, f flow) {
 	o.tried = append(o.tried, f.serial)
 }
 
-// byAnother sends the INVITE by another flow of the phone, when that by which it was sent has failed, which mark tells, before
-// anything was heard of the phone itself (RFC 5626 section 7). It is the same ring, to the gate as well. False: there is no
-// other, or it was not sent.
-func (r *ringing) byAnother(ctx context.Context, mark func()) bool {
+// byAnother sends the INVITE by another flow of the phone, when that by which it was sent has failed before anything was heard
+// of the phone itself (RFC 5626 section 7). It is the same ring, to the gate as well. False: there is no other, or it was not
+// sent. Errors: a gateError, of which the flow is innocent.
+func (r *ringing) byAnother(ctx context.Context) (bool, error) {
 	for len(r.o.tried) > 0 && !r.heard && ctx.Err() == nil && r.ua.ctx.Err() == nil {
 		f, ok := r.ua.flowTo(r.o.agent, r.o.tried...)
 		if !ok {
-			return false
+			return false, nil
 		}
-		mark()
+		r.o.failed()
 		if r.tx != nil {
 			r.tx.Terminate() // what comes of it has no way any more
 		}
@@ -81,25 +83,28 @@ func (r *ringing) byAnother(ctx context.Context, mark func()) bool {
 		}
 		err := r.send(ctx)
 		if err == nil {
-			return true
+			return true, nil
 		}
 		r.ua.log.Info("INVITE not sent", zap.Error(err))
-		if _, gated := errors.AsType[gateError](err); gated {
-			return false
+		if refused, ok := errors.AsType[gateError](err); ok {
+			return false, refused
 		}
-		mark = r.o.failed
 	}
-	return false
+	return false, nil
 }
 
-// another is byAnother within run.
-func (r *ringing) another(ctx context.Context, mark func()) bool {
-	r.late = nil
-	if !r.byAnother(ctx, mark) {
-		return false
+// goOn has the ring go on by another flow, or else end as the gate has it, or over. The error is a *call.RingError.
+func (r *ringing) goOn(ctx context.Context, over func() error) error {
+	on, err := r.byAnother(ctx)
+	if refused, ok := errors.AsType[gateError](err); ok {
+		r.settle()
+		return refused.ring()
 	}
-	r.loss, r.late = r.lost(), r.patience()
-	return true
+	if !on {
+		return over()
+	}
+	r.loss = r.lost()
+	return nil
 }
 
 // ofFlow tells whether a refusal is of the flow, by somebody on the way, and not of the phone.
@@ -114,13 +119,4 @@ func (r *ringing) spares() bool {
 	}
 	_, ok := r.ua.flowTo(r.o.agent, r.o.tried...)
 	return ok
-}
-
-// patience is how long a ring that nothing has answered waits before it goes on by another flow; nil: there is none. An INVITE
-// has been sent three times over UDP by then.
-func (r *ringing) patience() <-chan time.Time {
-	if !r.spares() {
-		return nil
-	}
-	return time.After(heardWithin * r.ua.o.T1)
 }

@@ -76,23 +76,20 @@ func TestRingByTheOtherFlow(t *testing.T) {
 }
 
 // TestRingGoesOn: a ring goes on by the other flow at once, when the one fails before the phone has answered it: its connection
-// is closed, somebody on the way says that it failed, or nothing at all is heard.
+// is closed, or somebody on the way says that it failed.
 func TestRingGoesOn(t *testing.T) {
 	t.Parallel()
 	const never = 10 * time.Second // nothing is found silent within a test
-	for name, way := range map[string]struct {
-		t1   time.Duration
-		fail func(b *peer, inv wire)
-	}{
-		"closed": {never, func(b *peer, _ wire) { require.NoError(b.t, b.conn.Close()) }},
-		"430":    {never, func(b *peer, inv wire) { b.respond(inv, statusFlowFailed, "Flow Failed", "edge", "") }},
-		"silent": {100 * time.Millisecond, func(*peer, wire) {}},
+	for name, fail := range map[string]func(b *peer, inv wire){
+		"closed": func(b *peer, _ wire) { require.NoError(b.t, b.conn.Close()) },
+		"430":    func(b *peer, inv wire) { b.respond(inv, statusFlowFailed, "Flow Failed", "edge", "") },
+		"408":    func(b *peer, inv wire) { b.respond(inv, 408, "Request Timeout", "edge", "") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, a, b := twoFlows(t, way.t1)
+			r, a, b := twoFlows(t, never)
 			inv, out := b.rungBy(r)
-			way.fail(b, inv)
+			fail(b, inv)
 			again := a.expect("INVITE", "INVITE")
 			require.Equal(t, inv.header("call-id"), again.header("call-id"))
 			a.respond(again, 200, "OK", "phone", sdpGood)
@@ -104,6 +101,47 @@ func TestRingGoesOn(t *testing.T) {
 			a.respond(a.expect("BYE", "BYE"), 200, "OK", "", "")
 		})
 	}
+}
+
+// TestRingWaitsForSilence: a flow that is silent for a while may have the phone ring yet, which is not rung by another beside it.
+func TestRingWaitsForSilence(t *testing.T) {
+	t.Parallel()
+	const t1 = 100 * time.Millisecond
+	r, a, b := twoFlows(t, t1)
+	inv, out := b.rungBy(r)
+	a.silence(2*heardWithin*t1, "INVITE")
+	b.respond(inv, 200, "OK", "phone", sdpGood)
+	b.expect("ACK", "ACK")
+	got := next(t, out)
+	require.NoError(t, got.err)
+	got.leg.Hangup(call.CauseBye)
+	b.respond(b.expect("BYE", "BYE"), 200, "OK", "", "")
+	a.silence(t1, "INVITE")
+}
+
+// TestGateRefusesTheOtherFlow: where the gate does not admit the ring by the other flow, that flow has not failed.
+func TestGateRefusesTheOtherFlow(t *testing.T) {
+	t.Parallel()
+	s := newSiteRig(t, "udp", nil)
+	s.phone.withFlow(1)
+	b := newPeer(t, "tcp", s.edge.tcp())
+	b.withFlow(2)
+	c := s.claim()
+	c.Via = ""
+	out := s.rings(t.Context(), s.edge, c, nil)
+	b.expect("INVITE", "INVITE")
+	higher := s.claim()
+	require.Error(t, s.refused(t, s.owner, higher))
+	require.NoError(t, b.conn.Close())
+	var e *call.RingError
+	require.ErrorAs(t, next(t, out).err, &e)
+	require.Equal(t, call.CauseTaken, e.Why)
+	require.Equal(t, higher.Token, e.Above)
+	s.phone.silence(50*time.Millisecond, "INVITE")
+	ways := s.edge.registrar.ways("8001")
+	require.Len(t, ways, 1)
+	require.Equal(t, transportUDP, ways[0].transport)
+	s.free(t)
 }
 
 // deafen has nothing be written any more over the connection of a peer, of which nobody is told before somebody tries.

@@ -213,34 +213,27 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 			return nil, r.takeBack(call.CauseWithdrawn)
 		case <-r.allLost:
 			return nil, r.takeBack(call.CauseUnreachable)
-		case <-r.late:
-			r.another(ctx, r.o.doubted)
 		case <-r.tx.Done():
-			if !r.another(ctx, r.o.failed) {
-				r.settle()
-				return nil, r.silent(r.o.claim != nil)
+			if err := r.goOn(ctx, r.noResponse); err != nil {
+				return nil, err
 			}
 		case <-r.loss.c: // it has not been heard; else its response may come by another connection (RFC 3261 section 18.2.2)
-			if r.wasLost(ctx) {
-				return nil, r.abandon()
+			if err := r.wasLost(ctx); err != nil {
+				return nil, err
 			}
 		case res := <-r.tx.Responses():
 			at := arrivedAt(res)
-			silent, r.loss.c, r.late = nil, nil, nil
+			silent, r.loss.c = nil, nil
 			r.o.heard()
 			switch {
 			case res.IsProvisional():
 				r.provisional(res)
 			case res.IsSuccess():
 				return r.answered(res, at)
-			case r.mend(res):
-				if err := r.sendMended(ctx, res, at); err != nil {
+			default:
+				if err := r.refusal(ctx, res, at); err != nil {
 					return nil, err
 				}
-				r.loss = r.lost()
-			case !ofFlow(res) || !r.another(ctx, r.o.failed):
-				r.settle()
-				return nil, r.refusedBy(res, at)
 			}
 		}
 	}
@@ -250,7 +243,7 @@ func (r *ringing) run(ctx context.Context) (*leg, error) {
 func (r *ringing) begun(ctx context.Context) error {
 	err := r.send(ctx)
 	if err == nil {
-		r.loss, r.late = r.lost(), r.patience()
+		r.loss = r.lost()
 		return nil
 	}
 	if refused, ok := errors.AsType[gateError](err); ok {
@@ -258,23 +251,44 @@ func (r *ringing) begun(ctx context.Context) error {
 		return refused.ring()
 	}
 	r.ua.log.Info("INVITE not sent", zap.Error(err))
-	if r.another(ctx, r.o.failed) {
-		return nil
-	}
-	r.settle()
-	return r.silent(false)
+	return r.goOn(ctx, func() error {
+		r.settle()
+		return r.silent(false)
+	})
 }
 
-// wasLost is told that the connection is gone by which the INVITE left, and tells whether that is the end of the ring.
-func (r *ringing) wasLost(ctx context.Context) bool {
+// wasLost is told that the connection is gone by which the INVITE left. The error, a *call.RingError, is the end of the ring.
+func (r *ringing) wasLost(ctx context.Context) error {
 	if r.loss.spares() {
-		return false
+		return nil
 	}
-	if r.loss.c = nil; r.another(ctx, r.o.failed) || r.o.agent != "" {
-		return false
+	r.loss.c = nil
+	return r.goOn(ctx, func() error {
+		if r.o.agent != "" {
+			return nil
+		}
+		r.cut = cutLost
+		return r.abandon()
+	})
+}
+
+// refusal is told of a refusal. The error, a *call.RingError, is the end of the ring.
+func (r *ringing) refusal(ctx context.Context, res *sipmsg.Response, at time.Time) error {
+	if r.mend(res) {
+		if err := r.sendMended(ctx, res, at); err != nil {
+			return err
+		}
+		r.loss = r.lost()
+		return nil
 	}
-	r.cut = cutLost
-	return true
+	over := func() error {
+		r.settle()
+		return r.refusedBy(res, at)
+	}
+	if ofFlow(res) {
+		return r.goOn(ctx, over)
+	}
+	return over()
 }
 
 // sendMended sends the INVITE again, with what a refusal of it asked for. The error is a *call.RingError.
@@ -289,6 +303,12 @@ func (r *ringing) sendMended(ctx context.Context, refusal *sipmsg.Response, at t
 	}
 	r.ua.log.Info("INVITE not sent again", zap.Error(err))
 	return &call.RingError{Why: call.CauseDeclined, Code: refusal.StatusCode, At: at}
+}
+
+// noResponse is the end of a ring whose transaction is over without a response.
+func (r *ringing) noResponse() error {
+	r.settle()
+	return r.silent(r.o.claim != nil)
 }
 
 // silent is the end of a ring that nothing answered: the flow is not what it was.

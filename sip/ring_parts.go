@@ -59,9 +59,8 @@ type ringing struct {
 	// over is the connection that the INVITE left by, nil over UDP; sent is when.
 	over *trackedConn
 	sent time.Time
-	// loss is of that connection, and late is when the INVITE is to go by another flow; nil once something was heard.
+	// loss is of that connection, until something was heard.
 	loss  loss
-	late  <-chan time.Time
 	cut   cut         // why the ring ended, if that was its connection
 	deaf  atomic.Bool // nothing came over it for so long that silence was told
 	heard bool        // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
