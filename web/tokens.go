@@ -52,15 +52,15 @@ func (s *Server) judged(r *http.Request, find func() (hashedToken, bool)) (hashe
 	}
 	s.metrics.token(tokenWrong)
 	s.doubt(at)
+	if !room {
+		return bearer, tooMany()
+	}
 	late := time.NewTimer(s.doubts.wait)
 	defer late.Stop()
 	select {
 	case <-late.C:
 	case <-r.Context().Done():
 	case <-s.closing:
-	}
-	if !room {
-		return bearer, tooMany()
 	}
 	return bearer, unauthorized("invalid_token", "no such token; http.tokens of the configuration has those there are")
 }
