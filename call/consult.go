@@ -44,7 +44,7 @@ func (t *talking) ask(cmd Referred) {
 	switch {
 	case !ok:
 		c.refuseReferral(cmd, CauseNotFound)
-	case other.call == c, !other.caller, other.call.by != t.at.Agent:
+	case other.call == c, !other.caller, other.by != t.at.Agent:
 		c.refuseReferral(cmd, CauseForbidden)
 	case !t.accept(cmd, attendedTransfer, t.at): // before the other call is asked, since what it gives must be taken
 	case !other.call.post(LetGo{By: cmd.Replaces, Reply: func(g LetGone) bool { return c.post(g) }}):

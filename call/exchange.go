@@ -111,6 +111,7 @@ type Exchange struct {
 type owner struct {
 	call   *Call
 	caller bool
+	by     string // the agent who made the call, if one did: of the call itself that is its own goroutine's to read
 }
 
 // NewExchange makes an Exchange with no calls.
@@ -232,7 +233,7 @@ func (x *Exchange) Drain(ctx context.Context) (cut int) {
 func (x *Exchange) own(l LegID, c *Call) {
 	x.legMu.Lock()
 	defer x.legMu.Unlock()
-	x.legs[l] = owner{call: c, caller: c.caller != nil && c.caller.ID() == l}
+	x.legs[l] = owner{call: c, caller: c.caller != nil && c.caller.ID() == l, by: c.by}
 }
 
 // disown forgets a leg, unless it is another call's by now.
