@@ -68,6 +68,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 	for lost, unsent := 0, 0; ; {
 		l, why, err := u.inviteOnce(ctx, o)
 		switch why {
+		case cutNot:
 		case cutUnsent:
 			unsent++
 		case cutLost:
