@@ -337,5 +337,6 @@ func TestOverloadOfAudioOfFew(t *testing.T) {
 	}
 	require.Equal(t, levelLimited, c.level)
 	require.InDelta(t, crowdLeast, c.found().Most, 0)
+	require.GreaterOrEqual(t, c.found().Rate, muteRate)
 	require.Equal(t, admitted, c.admit(classMenu, 0, time.Now()))
 }

@@ -32,6 +32,8 @@ const (
 	// us late whatever we let in. Only a lag of stuckLag times its limit has that fade, by leastFades in each interval.
 	// leastRate, in calls a second, is never gone below, since nothing would be learnt any more.
 	leastShare, leastFades, leastRate = 0.5, 0.97, 1.0
+	// muteRate is the least rate where it is audio alone that is late.
+	muteRate = 10.0
 	// lateStep and hotExponent lower the rate, in each interval; fastStep raises it up to near of what it was when it was
 	// lowered last, slowStep from there on.
 	lateStep, hotExponent = 0.93, 0.15
@@ -84,12 +86,16 @@ func (c *overload) tick(m measures) (before, now load) {
 	before = c.foundLocked()
 	was := c.level
 	c.judgeLocked(m)
+	mute := c.signs.late < lateRow && c.signs.hot < hotRow // if there is any sign
 	if c.level = moved(was, c.signs); c.level != was {
 		c.signs = signs{audio: c.signs.audio} // what follows is judged by what comes now
 	}
 	switch {
 	case was == levelNormal && c.level == levelLimited:
 		c.rate = max(leastRate, c.admits)
+		if mute { // that bounds who is in
+			c.rate = max(muteRate, 2*c.rate)
+		}
 		c.lowered, c.least = c.rate, max(leastRate, leastShare*c.rate)
 		c.calls, c.shorts = leaky{}, leaky{}
 	case c.level == levelLimited:
