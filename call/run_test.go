@@ -127,11 +127,15 @@ func (s *stage) act(what string, args []string) {
 		l := calltest.NewLeg(args[0])
 		s.agents[args[0]] = l
 		require.True(s.t, s.seat().AnswerOutside(args[0], l))
-	case "answer-and-leave": // in the same instant
+	case "answer-and-leave": // in the same instant: the call sees the answer first
 		l := calltest.NewLeg(args[0])
 		s.agents[args[0]] = l
+		l.WhenOwned(func() { s.caller.End(call.Far, call.CauseBye) })
 		require.True(s.t, s.seat().Answer(args[0], l))
-		s.caller.End(call.Far, call.CauseBye)
+	case "leave-and-answer": // in the same instant: the call sees the hangup first, and the seat was answered
+		l := calltest.NewLeg(args[0])
+		s.agents[args[0]] = l
+		s.seat().AnswerAfter(func() { s.caller.End(call.Far, call.CauseBye) }, args[0], l)
 	case "turn": // the queue turns the caller away
 		s.seat().Turn(call.Overflow(args[0]))
 	case "caller":

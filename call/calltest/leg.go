@@ -26,6 +26,7 @@ type Leg struct {
 	asked    int
 	mended   int
 	call     string
+	owned    func()
 }
 
 var _ call.Leg = (*Leg)(nil)
@@ -163,9 +164,23 @@ func (l *Leg) Call() string {
 // Audio implements call.Leg.
 func (l *Leg) Audio() media.Stream { return l.stream }
 
+// WhenOwned has f run, once, in the goroutine of the next call that takes the leg, before that looks at anything else.
+func (l *Leg) WhenOwned(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.owned = f
+}
+
 // Attach implements call.Leg.
 func (l *Leg) Attach(post func(call.Command) bool) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.post = post
+	owned := l.owned
+	if post != nil {
+		l.owned = nil
+	}
+	l.mu.Unlock()
+	if post != nil && owned != nil {
+		owned()
+	}
 }
