@@ -51,6 +51,8 @@ func (c *overload) followCrowdLocked() {
 	}
 	row(&b.heard, c.signs.audio == 0)
 	switch {
+	case c.level != levelNormal && math.IsInf(b.most, 1) && c.signs.audio < muteRow: // before calls end, the rate alone bounds nobody
+		b.most, b.began = max(crowdLeast, is), is
 	case c.level == levelNormal:
 		b.most, b.began, b.least = math.Inf(1), math.Inf(1), max(crowdLeast, leastShare*is)
 	case c.signs.audio >= muteRow:
@@ -64,7 +66,7 @@ func (c *overload) followCrowdLocked() {
 		if b.late >= b.before { // else what was done has begun to help: what waits has yet to be worked off
 			b.most = max(least, min(b.most, crowdLeft*is))
 		}
-	case is >= crowdNear*b.most:
+	case c.signs.hot == 0 && c.signs.late == 0 && is >= crowdNear*b.most:
 		if b.most < crowdNear*b.began {
 			b.most *= crowdFast
 		} else {

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -17,12 +18,14 @@ type crowdServer struct {
 	setup  time.Duration // of the processor, for each
 	audio  float64       // of the processor, for each that is in
 	refuse time.Duration
+	gone   time.Duration // of the processor, for each that ends
 }
 
 type crowdFound struct {
 	completed float64 // a second
 	unheard   float64 // of the audio, the share that was left out
 	late      float64 // the share of the time in which it came later than Lag
+	peak      int     // were in at most
 	level     level
 }
 
@@ -44,7 +47,7 @@ func (s crowdServer) serve(rate float64) (f crowdFound) {
 		if counts {
 			completed += ends[i]
 		}
-		var work time.Duration
+		work := time.Duration(ends[i]) * s.gone
 		for ; next < float64(i)*step.Seconds(); next += rnd.ExpFloat64() / rate {
 			k := classMenu
 			if rnd.IntN(10) < 3 {
@@ -53,6 +56,7 @@ func (s crowdServer) serve(rate float64) (f crowdFound) {
 			v := c.admit(k, 0, now)
 			if v == admitted {
 				live++
+				f.peak = max(f.peak, live)
 				ends[i+int(float64(s.hold/step)*(1+s.spread*(rnd.Float64()-0.5)))]++
 			}
 			if v >= admitShort {
@@ -339,4 +343,23 @@ func TestOverloadOfAudioOfFew(t *testing.T) {
 	require.InDelta(t, crowdLeast, c.found().Most, 0)
 	require.GreaterOrEqual(t, c.found().Rate, muteRate)
 	require.Equal(t, admitted, c.admit(classMenu, 0, time.Now()))
+}
+
+// Calls that all begin at once are many before the first of them ends: once they use too much of the CPU, no more are to be in.
+func TestOverloadFillsUp(t *testing.T) {
+	t.Parallel()
+	for hold, most := range map[time.Duration]float64{5 * time.Second: 1.38, 30 * time.Second: 1.2} {
+		for _, times := range []float64{1.5, 2, 3, 5} {
+			t.Run(fmt.Sprintf("calls of %s, %g times", hold, times), func(t *testing.T) {
+				t.Parallel()
+				const each = 450 * time.Microsecond
+				s := crowdServer{hold: hold, spread: 1, setup: each, gone: each, refuse: 100 * time.Microsecond, audio: 1.0 / 4000}
+				carried := usual.CPU / (2*each.Seconds() + s.audio*hold.Seconds())
+				f := s.serve(times * carried)
+				require.LessOrEqual(t, float64(f.peak), most*carried*hold.Seconds())
+				require.GreaterOrEqual(t, f.completed, 0.88*carried)
+				require.Less(t, f.unheard, 0.001)
+			})
+		}
+	}
 }

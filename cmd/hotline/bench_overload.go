@@ -45,6 +45,7 @@ func (b *benchOverloadCmd) Run(con *console) error {
 	if !slices.ContainsFunc(b.Loads, func(l float64) bool { return l > 1 && l <= overloadTwice }) || slices.Min(b.Loads) <= 0 {
 		return errors.New("bench overload: --loads are above 0, and one at least is above 1 and at most 2")
 	}
+	b.Cores = b.cores() // now: later they are fewer, see apart
 	ctx, stop := con.untilSignal()
 	defer stop()
 	limit := overloadLine{Load: 1, PerSecond: b.Limit}

@@ -36,13 +36,13 @@ func (r *overloadReport) head() {
 	if r.json {
 		return
 	}
-	found := fmt.Sprintf("of which %.0f %% is completed, with its audio, found to within\na tenth by rates that are and such that are not (each tried twice)", 100*overloadCarried)
+	found := fmt.Sprintf("of which %.0f %% is completed, with its audio,\nfound to within a tenth by rates that are and such that are not (each tried twice)", 100*overloadCarried)
 	if r.limit.Offered == 0 {
 		found = "that is taken for what it carries"
 	}
 	r.con.say("Calls to the menu of the reference (seven of ten) and to one that leads to no alarm, over UDP on loopback; beside\n"+
-		"them alarms, which agents answer. Each load is a process of its own, which has as many calls before any counts. The limit\n"+
-		"(load 1) is %.0f calls/s: the highest rate %s.\n"+
+		"them alarms, which agents answer. Each load is a process of its own, on cores of its own where there are others\n"+
+		"(Linux), which has as many calls before any counts. The limit (load 1) is %.0f calls/s: the highest rate %s.\n"+
 		"\"short\" were asked for an alarm alone; they count as completed nowhere. \"audio\" is the share of the\n"+
 		"packets that those let in should have heard, and were sent. Of each load the round in the middle is shown, of\n"+
 		"the alarms all rounds.\n\n%s\n", r.limit.PerSecond, found, cells(

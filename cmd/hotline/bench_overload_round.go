@@ -32,12 +32,19 @@ const overloadGone = 3 * time.Minute
 // round offers calls at a rate to a server that has just started, with alarms beside them until the last of the calls has
 // begun; the alarms that are under way then are waited for.
 func (b *benchOverloadCmd) round(ctx context.Context, rate float64) (line overloadLine, err error) {
-	n := b.cores()
-	s, err := startProcess(ctx, "bench", "serve", overloadServer, "--cores", strconv.Itoa(n))
+	n := b.Cores
+	var s *server
+	undo, err := apart(n, func() (err error) {
+		s, err = startProcess(ctx, "bench", "serve", overloadServer, "--cores", strconv.Itoa(n))
+		return err
+	})
+	if s != nil {
+		defer func() { err = errors.Join(err, s.stop()) }()
+	}
 	if err != nil {
 		return line, err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
+	defer func() { err = errors.Join(err, undo()) }()
 	said, err := s.read()
 	if err != nil {
 		return line, err
