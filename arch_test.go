@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 	"egress":           {},
 	"media":            {},
 	"media/mediaload":  {"media"},
-	"media/mediatest":  {"media"},
+	"media/mediatest":  {"media", "internal/testkit"},
 	"media/prompts":    {"media"},
 	"call":             {"media"},
 	"call/calltest":    {"call", "media"},

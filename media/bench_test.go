@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hotline/internal/testkit"
 	"hotline/media"
 	"hotline/media/mediatest"
 )
@@ -39,7 +40,8 @@ func BenchmarkForward(b *testing.B) {
 		<-done
 	}()
 
-	e, err := media.New(media.Options{Address: loopback, Ports: media.PortRange{Lo: 24000, Hi: 24099}})
+	lo := uint16(testkit.FreePorts(b, 100))
+	e, err := media.New(media.Options{Address: loopback, Ports: media.PortRange{Lo: lo, Hi: lo + 99}})
 	require.NoError(b, err)
 	defer func() { require.NoError(b, e.Close()) }()
 	var streams [2]media.Stream

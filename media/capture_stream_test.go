@@ -19,8 +19,9 @@ func TestCaptureOfAStream(t *testing.T) {
 	for name, newEngine := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			lo := uint16(testkit.FreePorts(t, 20))
 			e, err := newEngine(media.Options{
-				Address: netip.MustParseAddr("127.0.0.1"), Ports: media.PortRange{Lo: 9500, Hi: 9519}, Rest: time.Millisecond,
+				Address: netip.MustParseAddr("127.0.0.1"), Ports: media.PortRange{Lo: lo, Hi: lo + 19}, Rest: time.Millisecond,
 			})
 			require.NoError(t, err)
 			defer func() { require.NoError(t, e.Close()) }()

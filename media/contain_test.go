@@ -12,7 +12,7 @@ import (
 func TestTurnContained(t *testing.T) {
 	faults := make(chan string, 1)
 	e, err := NewPortable(Options{
-		Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{18000, 18999},
+		Address: netip.MustParseAddr("127.0.0.1"), Ports: freePorts(t, 100),
 		OnPanic: func(where string, v any) {
 			require.Equal(t, "a fault", v)
 			faults <- where
@@ -49,7 +49,7 @@ func (faultyReports) report([]byte, netip.AddrPort) { panic("a fault") }
 func TestReportContained(t *testing.T) {
 	faults := make(chan string, 1)
 	e, err := NewPortable(Options{
-		Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{18000, 18999},
+		Address: netip.MustParseAddr("127.0.0.1"), Ports: freePorts(t, 100),
 		OnPanic: func(where string, _ any) { faults <- where },
 	})
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestCommandContained(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			faults := make(chan string, 1)
 			e, err := newEngine(Options{
-				Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{18000, 18999},
+				Address: netip.MustParseAddr("127.0.0.1"), Ports: freePorts(t, 100),
 				OnPanic: func(where string, _ any) { faults <- where },
 			})
 			require.NoError(t, err)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
+	"hotline/internal/testkit"
 )
 
 // serving is a transport whose serve is a test's.
@@ -22,11 +24,18 @@ func (s *serving) serve(l *line) error {
 	return s.take(func() error { return s.transport.serve(l) }, l)
 }
 
+// freePorts are n ports that no test has but this one, nor of another package.
+func freePorts(t *testing.T, n int) PortRange {
+	t.Helper()
+	lo := uint16(testkit.FreePorts(t, n)) //nolint:gosec // a port
+	return PortRange{lo, lo + uint16(n) - 1}
+}
+
 // servedBy is an engine whose streams are served so.
-func servedBy(t *testing.T, port uint16, take func(serve func() error, l *line) error) *core {
+func servedBy(t *testing.T, take func(serve func() error, l *line) error) *core {
 	t.Helper()
 	e, err := NewPortable(Options{
-		Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{port, port + 9}, Rest: time.Hour,
+		Address: netip.MustParseAddr("127.0.0.1"), Ports: freePorts(t, 10), Rest: time.Hour,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
@@ -40,7 +49,7 @@ func servedBy(t *testing.T, port uint16, take func(serve func() error, l *line) 
 func TestOpenApart(t *testing.T) {
 	var calls atomic.Int32
 	held, over := make(chan struct{}), make(chan struct{})
-	c := servedBy(t, 18930, func(serve func() error, _ *line) error {
+	c := servedBy(t, func(serve func() error, _ *line) error {
 		if calls.Add(1) == 1 {
 			close(held)
 			<-over
@@ -95,7 +104,7 @@ func (c closing) close() error {
 func TestOpenFails(t *testing.T) {
 	fault, closed := errors.New("no room"), 0
 	var c *core
-	c = servedBy(t, 18920, func(_ func() error, l *line) error {
+	c = servedBy(t, func(_ func() error, l *line) error {
 		l.sockets = closing{l.sockets, func() {
 			closed++
 			require.Contains(t, c.ports.out, true, "it is not anybody else's yet")
@@ -112,7 +121,7 @@ func TestOpenFails(t *testing.T) {
 // Of an engine that could not be started no metrics are left, nor of one whose metrics there are already.
 func TestMetricsOfNoEngine(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	o := Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{18910, 18919}, Registry: registry}
+	o := Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: freePorts(t, 10), Registry: registry}
 	fault := errors.New("no shards")
 	_, err := newCore(o, func(*core) (transport, error) { return nil, fault })
 	require.ErrorIs(t, err, fault)

@@ -38,8 +38,9 @@ const networkPackets = 60
 func speak(t *testing.T, newEngine func(media.Options) (media.Engine, error), rule testkit.Rule, come int) *network {
 	t.Helper()
 	loopback := netip.MustParseAddr("127.0.0.1")
+	lo := uint16(testkit.FreePorts(t, 100))
 	e, err := newEngine(media.Options{
-		Address: loopback, Ports: media.PortRange{Lo: 9400, Hi: 9499}, Rest: time.Millisecond,
+		Address: loopback, Ports: media.PortRange{Lo: lo, Hi: lo + 99}, Rest: time.Millisecond,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })

@@ -11,7 +11,7 @@ import (
 
 // A sender report may be due in the instant in which a later offer is settled.
 func TestReportDuringReoffer(t *testing.T) {
-	e, err := NewPortable(Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{Lo: 18990, Hi: 18999}, Codecs: []Codec{PCMA}})
+	e, err := NewPortable(Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: freePorts(t, 10), Codecs: []Codec{PCMA}})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.Close()) }()
 	opened, err := e.Open(StreamOptions{Signalling: netip.MustParseAddr("127.0.0.1")})

@@ -9,7 +9,7 @@ import (
 
 // A room that is closed once more touches no line that another shard has meanwhile: the race detector would see it.
 func TestRoomClosedTwice(t *testing.T) {
-	c, _ := epollEngine(t, 18300, 2)
+	c, _ := epollEngine(t, 2)
 	a, b, other := openStream(t, c), openStream(t, c), openStream(t, c)
 	for range 50 {
 		r, err := c.Mix(nil, Party{Stream: a, Hears: []int{1}}, Party{Stream: b, Hears: []int{0}})

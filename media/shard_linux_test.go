@@ -15,9 +15,9 @@ import (
 )
 
 // epollEngine is an engine with so many shards.
-func epollEngine(t *testing.T, lo uint16, shards int) (*core, *epoll) {
+func epollEngine(t *testing.T, shards int) (*core, *epoll) {
 	t.Helper()
-	e, err := newCore(Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{lo, lo + 99}}, func(c *core) (transport, error) {
+	e, err := newCore(Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: freePorts(t, 100)}, func(c *core) (transport, error) {
 		return newEpoll(c, shards)
 	})
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func TestSlotsStale(t *testing.T) {
 
 // An event that was taken together with one that closed its line finds nobody, also when a new line has its slot.
 func TestEventOfAClosedLine(t *testing.T) {
-	c, _ := epollEngine(t, 18800, 1)
+	c, _ := epollEngine(t, 1)
 	s := openStream(t, c)
 	shard, taken := homeOf(s.line), slot{}
 	s.do(func() { taken = shard.slots.all[s.line.sockets.(*descriptors).slot] })
@@ -68,7 +68,7 @@ func TestEventOfAClosedLine(t *testing.T) {
 // Lines go to the first shard that is not full, and to the emptiest when all are; bridged ones to one, and not to one
 // that is full while there is another.
 func TestPlaces(t *testing.T) {
-	c, e := epollEngine(t, 18700, 3)
+	c, e := epollEngine(t, 3)
 	e.full = 4
 	has := func(lines ...int64) {
 		t.Helper()
@@ -115,7 +115,7 @@ func TestPlaces(t *testing.T) {
 // A line that moves to and fro loses no packet, has none twice or out of order, and does all that it is told, while
 // packets come and commands are posted by many.
 func TestMovesLoseNothing(t *testing.T) {
-	c, e := epollEngine(t, 18600, 2)
+	c, e := epollEngine(t, 2)
 	s := openStream(t, c)
 	phone, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
@@ -176,7 +176,7 @@ func (f tapFunc) Frame(frame Frame) { f(frame) }
 
 // The timer stands still when a shard has no line.
 func TestTimerDisarmed(t *testing.T) {
-	c, e := epollEngine(t, 18500, 1)
+	c, e := epollEngine(t, 1)
 	s := openStream(t, c)
 	eventually := func(armed bool) { // it stands still for an instant whenever it fires
 		require.Eventually(t, func() bool {
@@ -195,7 +195,7 @@ func TestTimerDisarmed(t *testing.T) {
 
 // When all processors are busy Go does not look at the shard's own timer: its wheel turns all the same.
 func TestTurnsWithoutItsTimer(t *testing.T) {
-	c, e := epollEngine(t, 18400, 1)
+	c, e := epollEngine(t, 1)
 	s := openStream(t, c)
 	shard := e.shards[0]
 	none, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
@@ -258,7 +258,7 @@ func TestRawSockets(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		phone, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(host)})
 		require.NoError(t, err)
-		fd, port := -1, uint16(18498)
+		fd, port := -1, freePorts(t, 100).Hi-1
 		for ; fd < 0; port -= 2 {
 			fd, err = bindDescriptor(netip.AddrPortFrom(netip.MustParseAddr(host), port))
 			if err != nil {
@@ -295,7 +295,7 @@ func TestRawSockets(t *testing.T) {
 func TestClosedOnTheWay(t *testing.T) {
 	var panics atomic.Int32
 	e, err := newCore(Options{
-		Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{18400, 18499},
+		Address: netip.MustParseAddr("127.0.0.1"), Ports: freePorts(t, 100),
 		OnPanic: func(string, any) { panics.Add(1) },
 	}, func(c *core) (transport, error) { return newEpoll(c, 2) })
 	require.NoError(t, err)

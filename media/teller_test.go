@@ -29,7 +29,7 @@ func TestTeller(t *testing.T) {
 
 // A function that is slow delays what is told of its own stream, and of no other.
 func TestTellerApart(t *testing.T) {
-	slow := keyed(t, 18950)
+	slow := keyed(t)
 	other, err := slow.core.Open(StreamOptions{})
 	require.NoError(t, err)
 	held, over := make(chan struct{}), make(chan struct{})
@@ -55,9 +55,9 @@ func TestTellerApart(t *testing.T) {
 }
 
 // keyed is a stream of an engine of its own, whose keys nobody but the test presses.
-func keyed(t *testing.T, port uint16) *stream {
+func keyed(t *testing.T) *stream {
 	t.Helper()
-	e, err := NewPortable(Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: PortRange{port, port + 9}})
+	e, err := NewPortable(Options{Address: netip.MustParseAddr("127.0.0.1"), Ports: freePorts(t, 10)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	s, err := e.Open(StreamOptions{})
@@ -67,7 +67,7 @@ func keyed(t *testing.T, port uint16) *stream {
 
 // A flood of keys to a function that is slow is cut, and costs nobody memory; then keys are told again.
 func TestKeysBounded(t *testing.T) {
-	s := keyed(t, 18970)
+	s := keyed(t)
 	held, release := make(chan struct{}), make(chan struct{})
 	told := make(chan Key, 10*maxUntold)
 	s.OnKey(func(k Key) {
@@ -93,7 +93,7 @@ func TestKeysBounded(t *testing.T) {
 
 // A key that waits to be told when another function is set, or the stream closed, is told to nobody.
 func TestKeysOfBefore(t *testing.T) {
-	s := keyed(t, 18960)
+	s := keyed(t)
 	held, release := make(chan struct{}), make(chan struct{})
 	s.OnKey(func(Key) {
 		held <- struct{}{}

@@ -25,7 +25,7 @@ func TestViaOpensNoConnection(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(o *Options) {
 		unlimited(o)
-		o.limits.grace = testWait / 2 // by when all that was read is being served
+		o.limits.grace = 5 * time.Second // by when all that was read is being served
 	})
 	victim, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestPeerThatNeverReads(t *testing.T) { //nolint:paralleltest // others' gor
 	before, most := runtime.NumGoroutine(), 0
 	begun := time.Now()
 	// A write here succeeds as long as what is on the way grows, and each puts off that end.
-	require.NoError(t, p.conn.SetWriteDeadline(begun.Add(12*testWait)))
+	require.NoError(t, p.conn.SetWriteDeadline(begun.Add(4*testWait)))
 	for {
 		_, err := io.WriteString(p.conn, k.message("OPTIONS", 1, newBranch(), ""))
 		most = max(most, runtime.NumGoroutine()-before)

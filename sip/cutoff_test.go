@@ -53,7 +53,7 @@ func TestCallBesideADyingConnection(t *testing.T) {
 	carrier := newTLSCarrier(t, ca.issue(nil, "localhost"), nil)
 	r, _ := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) {
 		o.limits = defaultLimits()
-		o.limits.grace = 10 * testWait
+		o.limits.grace = time.Hour
 	})
 	key := flowKey{transportTLS, parsePeer("127.0.0.1:" + carrier.port)}
 	for range 2 {
@@ -74,7 +74,7 @@ func TestRingingCallOfADyingConnection(t *testing.T) {
 	legs := make(chan call.Leg, 1)
 	r, _ := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) {
 		o.limits = defaultLimits()
-		o.limits.grace = testWait / 2
+		o.limits.grace = 5 * time.Second
 		o.OnIncoming = unanswered(legs)
 	})
 	p, key := r.connects(t, carrier), flowKey{transportTLS, parsePeer("127.0.0.1:" + carrier.port)}

@@ -267,7 +267,7 @@ func TestPhoneRequiresReliableRinging(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport string) {
 		t.Helper()
 		b := newPhoneBench(t, transport, Options{})
-		s := b.phones(b.hotline.Addrs()[0], 31000)
+		s := b.phones(b.hotline.Addrs()[0])
 		caller := b.add(s, PhoneOptions{User: "13900001234"})
 		rings := make(chan int, 4)
 		out := make(chan rung, 1)

@@ -36,7 +36,7 @@ func directionOf(t *testing.T, sdp string) string {
 // are held. One call goes through all of them, so each follows another.
 func TestHoldInAllForms(t *testing.T) {
 	t.Parallel()
-	_, k, l, commands := upWith(t, func(o *Options) { o.Engine = newTestEngine(t, 33000) })
+	_, k, l, commands := upWith(t, func(o *Options) { o.Engine = newTestEngine(t) })
 	const here = "127.0.0.1"
 	for _, c := range []struct {
 		name, offer string
@@ -103,7 +103,7 @@ func TestHoldInAllForms(t *testing.T) {
 // A refresh while the far end holds repeats our description to the letter, and does not take it back.
 func TestRefreshWhileHeld(t *testing.T) {
 	t.Parallel()
-	r, k, l, commands := upWith(t, func(o *Options) { o.Engine = newTestEngine(t, 34000) })
+	r, k, l, commands := upWith(t, func(o *Options) { o.Engine = newTestEngine(t) })
 	for _, line := range []string{"a=sendonly\r\n", "a=inactive\r\n"} { // the second: both hold
 		k.request("INVITE", described("127.0.0.1", 4000, "8", "", line), sdpHeader)
 		_, err := next(t, commands).(call.Reoffered).Accept()
@@ -127,7 +127,7 @@ func TestRefreshWhileHeld(t *testing.T) {
 func TestPhoneHolds(t *testing.T) {
 	t.Parallel()
 	b := newPhoneBench(t, "udp", Options{})
-	s := b.phones(b.hotline.Addrs()[0], 35000)
+	s := b.phones(b.hotline.Addrs()[0])
 	p := b.add(s, PhoneOptions{User: "13900001234"})
 	theirs := make(chan call.Command, 4)
 	type dialledLeg struct {

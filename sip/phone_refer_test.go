@@ -15,7 +15,7 @@ import (
 func referBench(t *testing.T, transport string) (b *phoneBench, p *Phone, mine call.Leg, in call.Incoming, commands chan call.Command) {
 	t.Helper()
 	b = newPhoneBench(t, transport, Options{})
-	p = b.add(b.phones(b.hotline.Addrs()[0], 31000), PhoneOptions{User: "8001", Password: "one"})
+	p = b.add(b.phones(b.hotline.Addrs()[0]), PhoneOptions{User: "8001", Password: "one"})
 	require.NoError(t, p.Register(t.Context()))
 	require.Equal(t, "8001 true", next(t, b.flows))
 	mine, in, commands = b.dials(p, "96777")
@@ -136,7 +136,7 @@ func TestPhoneReferFails(t *testing.T) {
 	require.False(t, more)
 
 	// A caller's phone may not.
-	caller := b.add(b.phones(b.hotline.Addrs()[0], 32000), PhoneOptions{User: "13912345678"})
+	caller := b.add(b.phones(b.hotline.Addrs()[0]), PhoneOptions{User: "13912345678"})
 	theirs, _, _ := b.dials(caller, "96777")
 	_, err = caller.Refer(theirs, "8002", nil)
 	require.ErrorAs(t, err, &refused)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hotline/call"
+	"hotline/internal/testkit"
 	"hotline/media"
 )
 
@@ -35,7 +36,7 @@ func newPhoneBench(t *testing.T, transport string, o Options) *phoneBench {
 		Name: "city", Allow: []netip.Prefix{netip.PrefixFrom(loopback, 8)},
 		Numbers: map[string]call.Next{"96777": {Kind: call.Menu, Menu: "main"}},
 	}}
-	o.Engine = newTestEngine(t, 30000)
+	o.Engine = newTestEngine(t)
 	o.OnIncoming = func(ctx context.Context, in call.Incoming) {
 		b.calls <- in
 		select {
@@ -51,11 +52,12 @@ func newPhoneBench(t *testing.T, transport string, o Options) *phoneBench {
 	return b
 }
 
-// newTestEngine opens an engine on some ports of loopback.
-func newTestEngine(t *testing.T, first uint16) media.Engine {
+// newTestEngine opens an engine on ports of loopback that no other test has.
+func newTestEngine(t *testing.T) media.Engine {
 	t.Helper()
+	first := uint16(testkit.FreePorts(t, 100))
 	e, err := media.New(media.Options{
-		Address: loopback, Ports: media.PortRange{Lo: first, Hi: first + 999}, Rest: time.Millisecond,
+		Address: loopback, Ports: media.PortRange{Lo: first, Hi: first + 99}, Rest: time.Millisecond,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
@@ -75,11 +77,11 @@ func runUntilEnd(t *testing.T, run func(context.Context) error) {
 }
 
 // phones opens a set of phones that knows the server.
-func (b *phoneBench) phones(server netip.AddrPort, first uint16) *Phones {
+func (b *phoneBench) phones(server netip.AddrPort) *Phones {
 	b.t.Helper()
 	s, err := NewPhones(PhonesOptions{
 		Address: netip.AddrPortFrom(loopback, 0), Server: server, Transport: b.transport,
-		Engine: newTestEngine(b.t, first),
+		Engine: newTestEngine(b.t),
 	})
 	require.NoError(b.t, err)
 	runUntilEnd(b.t, s.Run)
@@ -105,7 +107,7 @@ func TestPhonesRegister(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport string) {
 		t.Helper()
 		b := newPhoneBench(t, transport, Options{})
-		s := b.phones(b.hotline.Addrs()[0], 31000)
+		s := b.phones(b.hotline.Addrs()[0])
 		p1 := b.add(s, PhoneOptions{User: "8001", Password: "one"})
 		p2 := b.add(s, PhoneOptions{User: "8002", Password: "two"})
 		_, err := s.Add(PhoneOptions{User: "8001"})
@@ -136,7 +138,7 @@ func TestPhoneRefreshes(t *testing.T) {
 	t.Parallel()
 	const expires = 2 * time.Second
 	b := newPhoneBench(t, "udp", Options{ExpiresMin: time.Second})
-	p := b.add(b.phones(b.hotline.Addrs()[0], 31000), PhoneOptions{User: "8001", Password: "one", Expires: expires})
+	p := b.add(b.phones(b.hotline.Addrs()[0]), PhoneOptions{User: "8001", Password: "one", Expires: expires})
 	require.NoError(t, p.Register(t.Context()))
 	require.Equal(t, "8001 true", next(t, b.flows))
 	refreshed := b.hotline.metrics.registers.WithLabelValues(registerRefreshed)
@@ -149,7 +151,7 @@ func TestPhoneDials(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport string) {
 		t.Helper()
 		b := newPhoneBench(t, transport, Options{})
-		p := b.add(b.phones(b.hotline.Addrs()[0], 31000), PhoneOptions{User: "13912345678"})
+		p := b.add(b.phones(b.hotline.Addrs()[0]), PhoneOptions{User: "13912345678"})
 		rang := make(chan int, 10)
 		go func() {
 			in := <-b.calls
@@ -182,7 +184,7 @@ func TestPhoneDials(t *testing.T) {
 // TestRegisteredPhoneDials: who is registered calls as an agent, with its password.
 func TestRegisteredPhoneDials(t *testing.T) {
 	b := newPhoneBench(t, "udp", Options{})
-	s := b.phones(b.hotline.Addrs()[0], 31000)
+	s := b.phones(b.hotline.Addrs()[0])
 	p := b.add(s, PhoneOptions{User: "8002", Password: "two"})
 	require.NoError(t, p.Register(t.Context()))
 	require.Equal(t, "8002 true", next(t, b.flows))
@@ -214,7 +216,7 @@ func TestPhoneIsRung(t *testing.T) {
 		b := newPhoneBench(t, transport, Options{})
 		act := make(chan func(call.Leg), 1)
 		rung := make(chan call.Incoming, 1)
-		p := b.add(b.phones(b.hotline.Addrs()[0], 31000), PhoneOptions{
+		p := b.add(b.phones(b.hotline.Addrs()[0]), PhoneOptions{
 			User: "8001", Password: "one",
 			OnIncoming: func(ctx context.Context, in call.Incoming) {
 				rung <- in
@@ -265,9 +267,9 @@ func TestPhoneIsRung(t *testing.T) {
 // TestPhonesKnowTheirServer: a call from anybody else, or for nobody, is refused.
 func TestPhonesKnowTheirServer(t *testing.T) {
 	b := newPhoneBench(t, "udp", Options{})
-	s := b.phones(b.hotline.Addrs()[0], 31000)
+	s := b.phones(b.hotline.Addrs()[0])
 	b.add(s, PhoneOptions{User: "8001", OnIncoming: func(context.Context, call.Incoming) { t.Error("a stranger came through") }})
-	stranger := b.add(b.phones(s.Addr(), 32000), PhoneOptions{User: "1"})
+	stranger := b.add(b.phones(s.Addr()), PhoneOptions{User: "1"})
 	var refused *call.RingError
 	_, err := stranger.Dial(t.Context(), "8001", DialOptions{})
 	require.ErrorAs(t, err, &refused)
@@ -278,7 +280,7 @@ func TestPhonesKnowTheirServer(t *testing.T) {
 func TestManyPhonesOnOneSocket(t *testing.T) {
 	const callers = 50
 	b := newPhoneBench(t, "udp", Options{})
-	s := b.phones(b.hotline.Addrs()[0], 31000)
+	s := b.phones(b.hotline.Addrs()[0])
 	go func() {
 		for {
 			select {

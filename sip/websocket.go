@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -59,6 +60,8 @@ type wsConn struct {
 
 	mu   sync.Mutex // one frame is written at a time
 	open bool       // the handshake is done, and good-bye not said
+	// leaving is the status of the good-bye, once one is due: the first reason stands. 0: none is.
+	leaving atomic.Uint32
 }
 
 // upgrade is the server's side of the handshake (RFC 6455 section 4.2). Who asks for another path, comes from a page of
@@ -206,7 +209,7 @@ func (c *wsConn) take(f ws.Frame) (whole bool, err error) {
 		if status.Empty() || status == ws.StatusNoStatusRcvd {
 			status = ws.StatusNormalClosure
 		}
-		c.bye(status)
+		c.leave(status)
 		return false, io.EOF
 	default: // a pong
 		return false, nil
@@ -215,19 +218,25 @@ func (c *wsConn) take(f ws.Frame) (whole bool, err error) {
 
 // fail says good-bye for a reason, and is the error that ends the connection.
 func (c *wsConn) fail(status ws.StatusCode, why error) error {
-	c.bye(status)
+	c.leave(status)
 	return fmt.Errorf("WebSocket from %s: %w: %w", c.RemoteAddr(), why, net.ErrClosed)
 }
 
-// bye says good-bye, once, if nobody is writing: a peer that does not read does not hear it.
-func (c *wsConn) bye(status ws.StatusCode) {
-	if !c.mu.TryLock() {
-		return
+// leave has good-bye said, for the first reason that there was: now, if nobody is writing, else by Close. Who reads does not
+// wait for a peer that reads nothing.
+func (c *wsConn) leave(status ws.StatusCode) {
+	c.leaving.CompareAndSwap(0, uint32(status))
+	if c.mu.TryLock() {
+		defer c.mu.Unlock()
+		c.bye()
 	}
-	defer c.mu.Unlock()
+}
+
+// bye says good-bye, once. It is called with c.mu.
+func (c *wsConn) bye() {
 	if c.open {
 		c.open = false
-		_ = c.put(ws.OpClose, ws.NewCloseFrameBody(status, "")) // it may have gone
+		_ = c.put(ws.OpClose, ws.NewCloseFrameBody(ws.StatusCode(c.leaving.Load()), "")) // it may have gone
 	}
 }
 
@@ -266,8 +275,12 @@ func (c *wsConn) put(code ws.OpCode, payload []byte) error {
 	return err
 }
 
-// Close says good-bye and closes.
+// Close says good-bye and closes. It waits for whoever is writing, who may have written all and be about to leave; a peer that
+// does not read is its caller's to bound.
 func (c *wsConn) Close() error {
-	c.bye(ws.StatusGoingAway)
+	c.leaving.CompareAndSwap(0, uint32(ws.StatusGoingAway))
+	c.mu.Lock()
+	c.bye()
+	c.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -305,6 +305,38 @@ func TestWebSocketFrames(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
+// Good-bye is said for the reason that there was, though somebody was writing when it was found.
+func TestWebSocketByeBesideAWrite(t *testing.T) {
+	t.Parallel()
+	far, near := net.Pipe()
+	c := &wsConn{Conn: near, open: true}
+	b := &browser{Conn: far}
+	t.Cleanup(func() { _ = far.Close() })
+	wrote, read, closed := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := c.Write([]byte("\r\n"))
+		wrote <- err
+	}()
+	first := make([]byte, 1) // of that message, whose rest waits to be read
+	_, err := io.ReadFull(far, first)
+	require.NoError(t, err)
+	go func() {
+		_, err := c.Read(make([]byte, maxDatagram))
+		read <- err
+	}()
+	b.frame(t, ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))))
+	require.ErrorIs(t, next(t, read), io.EOF, "who reads does not wait for who writes")
+	go func() { closed <- c.Close() }()
+	_, err = io.ReadFull(far, make([]byte, 3))
+	require.NoError(t, err)
+	require.NoError(t, next(t, wrote))
+	bye := b.says(t)
+	require.Equal(t, ws.OpClose, bye.Header.OpCode)
+	code, _ := ws.ParseCloseFrameData(bye.Payload)
+	require.Equal(t, ws.StatusNormalClosure, code)
+	require.NoError(t, next(t, closed))
+}
+
 // What breaks the rules ends its connection, with the reason, and costs no memory.
 func TestWebSocketBroken(t *testing.T) {
 	t.Parallel()

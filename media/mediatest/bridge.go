@@ -139,7 +139,7 @@ func bridgeRefuses(t *testing.T, newEngine Make) {
 	a, _ := stream(t, e, media.PCMA)
 	b, _ := stream(t, e, media.PCMA)
 	c, _ := stream(t, e, media.PCMA)
-	foreign, _ := stream(t, open(t, newEngine, func(o *media.Options) { o.Ports = otherPorts }), media.PCMA)
+	foreign, _ := stream(t, open(t, newEngine), media.PCMA)
 	unbridge, err := e.Bridge(a, b, nil)
 	require.NoError(t, err)
 	require.ErrorIs(t, a.Play(t.Context(), loop(500)), media.ErrReplaced, "the bridge has the stream")

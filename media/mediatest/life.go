@@ -151,24 +151,25 @@ func badDescriptions(t *testing.T, newEngine Make) {
 	reached(t, s, p)
 }
 
-// pair leaves an engine one pair of ports.
-func pair(lo uint16, rest time.Duration) func(*media.Options) {
-	return func(o *media.Options) { o.Ports, o.Rest = media.PortRange{Lo: lo, Hi: lo + 1}, rest }
+// resting leaves an engine some ports, which rest for so long.
+func resting(ports media.PortRange, rest time.Duration) func(*media.Options) {
+	return func(o *media.Options) { o.Ports, o.Rest = ports, rest }
 }
 
 func portsRest(t *testing.T, newEngine Make) {
 	t.Helper()
-	e := open(t, newEngine, pair(9710, time.Hour))
+	pair := freePorts(t, 2)
+	e := open(t, newEngine, resting(pair, time.Hour))
 	s, err := e.Open(media.StreamOptions{})
 	require.NoError(t, err)
-	require.Equal(t, uint16(9710), s.Local().Port())
+	require.Equal(t, pair.Lo, s.Local().Port())
 	_, err = e.Open(media.StreamOptions{})
 	require.ErrorIs(t, err, media.ErrNoPorts)
 	require.NoError(t, s.Close())
 	_, err = e.Open(media.StreamOptions{})
 	require.ErrorIs(t, err, media.ErrNoPorts, "it rests")
 
-	e = open(t, newEngine, pair(9720, 50*time.Millisecond))
+	e = open(t, newEngine, resting(freePorts(t, 2), 50*time.Millisecond))
 	s, err = e.Open(media.StreamOptions{})
 	require.NoError(t, err)
 	closed := time.Now()
@@ -182,16 +183,17 @@ func portsRest(t *testing.T, newEngine Make) {
 
 func portsTaken(t *testing.T, newEngine Make) {
 	t.Helper()
-	for _, port := range []int{9730, 9731} { // the RTP port, the RTCP port
-		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	pairs := freePorts(t, 4)
+	for _, port := range []uint16{pairs.Lo, pairs.Lo + 1} { // the RTP port, the RTCP port
+		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(port)})
 		require.NoError(t, err)
-		e := open(t, newEngine, func(o *media.Options) { o.Ports = media.PortRange{Lo: 9730, Hi: 9733} })
+		e := open(t, newEngine, resting(pairs, time.Millisecond))
 		s, err := e.Open(media.StreamOptions{})
 		require.NoError(t, err)
-		require.Equal(t, uint16(9732), s.Local().Port())
+		require.Equal(t, pairs.Lo+2, s.Local().Port())
 		_, err = e.Open(media.StreamOptions{})
 		require.ErrorIs(t, err, media.ErrNoPorts)
-		_, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9733})
+		_, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(pairs.Hi)})
 		require.Error(t, err, "the RTCP port is ours too")
 		require.NoError(t, conn.Close())
 		require.NoError(t, s.Close())

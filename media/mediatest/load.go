@@ -65,7 +65,7 @@ func comeAndGo(t *testing.T, newEngine Make) {
 	t.Helper()
 	const pairs = 40
 	e := open(t, newEngine, func(o *media.Options) {
-		o.Ports, o.Rest = media.PortRange{Lo: otherPorts.Lo, Hi: otherPorts.Lo + 2*pairs - 1}, 0
+		o.Ports, o.Rest = freePorts(t, 2*pairs), 0
 	})
 	p := NewPhone(t, media.PCMA)
 	Churn(t, e, p.Describe(), 10, 30)

@@ -130,7 +130,7 @@ func silenceIdle(t *testing.T, newEngine Make) {
 func silenceBefore(t *testing.T, newEngine Make) {
 	t.Helper()
 	s, p := stream(t, open(t, newEngine), media.PCMA)
-	other, q := stream(t, open(t, newEngine, func(o *media.Options) { o.Ports = otherPorts }), media.PCMA)
+	other, q := stream(t, open(t, newEngine), media.PCMA)
 	require.NoError(t, other.Play(t.Context(), media.Tone(600, 100*time.Millisecond)))
 	q.Take(5)
 	require.Zero(t, s.Stats().PacketsOut, "a caller to whom nothing was played, and who sent nothing")

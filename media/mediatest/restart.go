@@ -31,7 +31,7 @@ func resume(t *testing.T, newEngine Make) {
 	require.Equal(t, last.SSRC, kept.SSRC)
 	require.NoError(t, e.Close())
 
-	e = open(t, newEngine, func(o *media.Options) { o.Ports = otherPorts })
+	e = open(t, newEngine)
 	again, err := e.Open(media.StreamOptions{Resume: &kept})
 	require.NoError(t, err)
 	q.Call(again)

@@ -239,7 +239,7 @@ func roomRefuses(t *testing.T, newEngine Make) {
 	b, _ := stream(t, e, media.PCMA)
 	c, _ := stream(t, e, media.PCMA)
 	d, _ := stream(t, e, media.PCMA)
-	foreign, _ := stream(t, open(t, newEngine, func(o *media.Options) { o.Ports = otherPorts }), media.PCMA)
+	foreign, _ := stream(t, open(t, newEngine), media.PCMA)
 	for _, bad := range [][]media.Party{
 		nil,
 		{{Stream: a}},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hotline/internal/testkit"
 	"hotline/media"
 )
 
@@ -110,19 +111,23 @@ func qualityTests() map[string]func(*testing.T, Make) {
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
-// The suite's ports are below those that internal/testkit hands out to tests of other packages, which run at the same
-// time. otherPorts are a second engine's; 97xx are for tests that want a certain port.
-var (
-	ports      = media.PortRange{Lo: 8000, Hi: 8999}
-	otherPorts = media.PortRange{Lo: 9000, Hi: 9399}
-)
+// freePorts are n ports that no test has but this one, nor of another package: what still comes to a port after its stream was
+// closed reaches nobody else's.
+func freePorts(t *testing.T, n int) media.PortRange {
+	t.Helper()
+	lo := uint16(testkit.FreePorts(t, n)) //nolint:gosec // a port
+	return media.PortRange{Lo: lo, Hi: lo + uint16(n) - 1}
+}
 
-// open makes an engine with the suite's options, changed by change.
+// open makes an engine with the suite's options, changed by change, on ports of its own.
 func open(t *testing.T, newEngine Make, change ...func(*media.Options)) media.Engine {
 	t.Helper()
-	o := media.Options{Address: loopback, Ports: ports, Rest: time.Millisecond}
+	o := media.Options{Address: loopback, Rest: time.Millisecond}
 	for _, c := range change {
 		c(&o)
+	}
+	if o.Ports == (media.PortRange{}) {
+		o.Ports = freePorts(t, 200)
 	}
 	e := newEngine(t, o)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
