@@ -29,13 +29,7 @@ func TestHoldByBothMakes(t *testing.T) {
 			from := caller(t, testkit.BaresipOptions{})
 			from.Dial(h.Number("96110"))
 			talk(t, h, 1500*time.Millisecond)
-			hold()
-			h.AwaitCall("held", func(r testkit.Record) bool { return holding(r, 3*time.Second) })
-			resume()
-			h.AwaitCall("taken back", func(r testkit.Record) bool {
-				to := r.Talks[0].Holds[0].To
-				return to != nil && time.Since(*to) >= 8*time.Second // each phone reports every 5
-			})
+			holdFor(t, h, hold, resume, 3*time.Second, 8*time.Second) // each phone reports every 5
 			from.Hangup()
 			r := over(t, h)
 			require.Len(t, r.Talks[0].Holds, 1)

@@ -3,8 +3,6 @@ package test
 import (
 	"crypto/tls"
 	"fmt"
-	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -65,15 +63,8 @@ func TestJsSIP(t *testing.T) {
 func certificateUnderWSS(t *testing.T, h *testkit.Hotline, site string, browser *testkit.Browser, page *testkit.Page, cert, key string) {
 	t.Helper()
 	first := shownAt(t, h.WSS)
-	_, other, otherKey := testkit.Certificate(t)
-	for from, to := range map[string]string{other: cert, otherKey: key} {
-		data, err := os.ReadFile(from)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(to, data, 0o600))
-	}
-	status, answer := h.Post("/api/v1/reload", "")
-	require.Equal(t, http.StatusOK, status, answer)
-	wanted, err := tls.LoadX509KeyPair(other, otherKey)
+	exchangeCertificate(t, h, cert, key)
+	wanted, err := tls.LoadX509KeyPair(cert, key)
 	require.NoError(t, err)
 	require.NotEqual(t, first, shownAt(t, h.WSS))
 	require.Equal(t, wanted.Certificate[0], shownAt(t, h.WSS))

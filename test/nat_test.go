@@ -54,13 +54,7 @@ func TestBehindNAT(t *testing.T) {
 			c.Dial(h.Number("96110"))
 			phone.Await(testkit.CallEstablished)
 			talk(t, h, 1500*time.Millisecond)
-			phone.Hold()
-			h.AwaitCall("held", func(r testkit.Record) bool { return holding(r, time.Second) })
-			phone.Resume()
-			h.AwaitCall("taken back", func(r testkit.Record) bool {
-				to := r.Talks[0].Holds[0].To
-				return to != nil && time.Since(*to) >= 1500*time.Millisecond
-			})
+			holdFor(t, h, phone.Hold, phone.Resume, time.Second, 1500*time.Millisecond)
 			c.Hangup()
 			phone.Await(testkit.CallClosed)
 
