@@ -12,6 +12,7 @@ import (
 // TestHoldByBothMakes: an agent with either make of phone, encrypted or not, puts the caller on hold and takes them back:
 // afterwards both hear each other as before, on the wire, in the recording, and at the agent's ear; and nothing of the hold counts as lost.
 func TestHoldByBothMakes(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		linphone bool
 		srtp     string

@@ -13,6 +13,7 @@ import (
 // TestHold: the agent puts the caller on hold and takes them back. Meanwhile the caller hears music and
 // not the agent; the record has the time that the wire had; afterwards both hear each other as before.
 func TestHold(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()

@@ -15,6 +15,7 @@ import (
 // TestJsSIP: a page with JsSIP, in Chromium, registers over WS and WSS; is kept by pings of both sides while nobody touches
 // it, and by renewals; and is there again after the hotline was killed and started anew.
 func TestJsSIP(t *testing.T) {
+	t.Parallel()
 	for _, network := range []string{"ws", "wss"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,7 @@ import (
 // caller comes to another, or knows no IPv4 and comes to the third. Each is told of the audio at the address that it came to,
 // after a hold as well, so that both are heard.
 func TestListeners(t *testing.T) {
+	t.Parallel()
 	testkit.RequireIPv6(t)
 	for name, at := range map[string]string{"IPv4": "127.0.0.1", "IPv6": "::1"} {
 		t.Run(name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // the first packet to the last, and so is each agent's; by the caller's law that passes packets as they are, and by the
 // other.
 func TestOneStream(t *testing.T) {
+	t.Parallel()
 	for _, law := range []string{"PCMA", "PCMU"} {
 		t.Run(law, func(t *testing.T) {
 			t.Parallel()
