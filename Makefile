@@ -17,13 +17,14 @@ peers:
 	@scripts/peers.sh
 
 # Everything, with the race detector, and with the peers required rather than skipped. Whole calls come last and one
-# package at a time: real phones keep real time, and must not share two cores with what only computes.
+# package at a time: real phones keep real time, and must not share two cores with what only computes, as test/claims does.
 test: peers
-	HOTLINE_PEERS=required $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '^hotline/test')
-	HOTLINE_PEERS=required $(GO) test -race -timeout 30m -p 1 ./test/...
+	HOTLINE_PEERS=required $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '^hotline/test') ./test/claims
+	HOTLINE_PEERS=required $(GO) test -race -timeout 30m -p 1 $$($(GO) list ./test/... | grep -v '/claims$$')
 
+# LINTFLAGS are more options, such as a longer --timeout.
 lint: $(GOLANGCI)
-	$(GOLANGCI) run ./...
+	$(GOLANGCI) run $(LINTFLAGS) ./...
 
 $(GOLANGCI):
 	@mkdir -p $(TOOLS)

@@ -37,6 +37,20 @@ func (b *boot) nonce() string {
 	return c.Nonce
 }
 
+// guessesThrice has it guess, by one nonce, until its host is banned.
+func (b *boot) guessesThrice(r *rig) (nonce string, ban Ban) {
+	p := b.k.p
+	p.t.Helper()
+	nonce = b.nonce()
+	for range 3 {
+		b.guess("8001", "guess", nonce)
+		p.status("REGISTER", 401)
+	}
+	bans := r.Bans()
+	require.Len(p.t, bans, 1)
+	return nonce, bans[0]
+}
+
 // from is a UDP peer at another address of this host.
 func (r *rig) from(t *testing.T, last byte) *peer {
 	t.Helper()
@@ -75,16 +89,10 @@ func TestGuesserIsBanned(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	require.Eventually(t, func() bool { return r.open() == 1 }, testWait, time.Millisecond)
 	b := p.boot()
-	nonce := b.nonce()
-	for range 3 {
-		b.guess("8001", "guess", nonce)
-		p.status("REGISTER", 401)
-	}
-	bans := r.Bans()
-	require.Len(t, bans, 1)
-	require.Equal(t, "127.0.1.2/32", bans[0].Source.String())
-	require.Equal(t, banLogin, bans[0].Why)
-	require.Equal(t, time.Minute, bans[0].Until.Sub(bans[0].Since))
+	nonce, ban := b.guessesThrice(r)
+	require.Equal(t, "127.0.1.2/32", ban.Source.String())
+	require.Equal(t, banLogin, ban.Why)
+	require.Equal(t, time.Minute, ban.Until.Sub(ban.Since))
 	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.bans.WithLabelValues(banLogin)), 0)
 	require.Equal(t, 1, lines.FilterMessage("source banned").Len())
 	require.NoError(t, testutil.GatherAndCompare(r.registry, strings.NewReader("# HELP hotline_sip_banned Sources that are "+

@@ -182,16 +182,23 @@ func (a *certificates) run(ctx context.Context, every time.Duration) error {
 	if len(a.list) == 0 {
 		return nil
 	}
+	return again(ctx, every, func(time.Time) {
+		for _, c := range a.list {
+			a.lookAt(c)
+		}
+	})
+}
+
+// again does something at intervals until ctx is done, and returns nil then.
+func again(ctx context.Context, every time.Duration, do func(now time.Time)) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
-		}
-		for _, c := range a.list {
-			a.lookAt(c)
+		case now := <-tick.C:
+			do(now)
 		}
 	}
 }

@@ -113,14 +113,7 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 	if err != nil {
 		return nil, u.notReached(ctx, t, err)
 	}
-	var rang atomic.Bool
-	tell := r.Progress
-	r.Progress = func(code int, at time.Time) {
-		rang.Store(true)
-		if tell != nil {
-			tell(code, at)
-		}
-	}
+	rang := noteRinging(&r)
 	ways = ways[:min(len(ways), waysMost(within))]
 	for i, h := range ways {
 		last, wait := i+1 == len(ways), silentWithin*u.o.T1
@@ -139,6 +132,19 @@ func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time
 		}
 	}
 	return nil, u.notReached(ctx, t, errNoListener)
+}
+
+// noteRinging has it noted when a call is told of as ringing, and returns where.
+func noteRinging(r *call.DialRequest) *atomic.Bool {
+	var rang atomic.Bool
+	tell := r.Progress
+	r.Progress = func(code int, at time.Time) {
+		rang.Store(true)
+		if tell != nil {
+			tell(code, at)
+		}
+	}
+	return &rang
 }
 
 // waysMost is how many addresses of a trunk one call is tried at: two where another trunk follows, which somebody waits for. The

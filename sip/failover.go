@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -97,14 +96,7 @@ const silentWithin = 8
 // no reason to ring them by another. Nobody is rung twice. The call may last for longest, if that is not 0. The error is a
 // *call.RingError: of the last trunk that was tried, if any had room. Each try is audited.
 func (u *UA) dialBy(ctx context.Context, trunks []*trunk, r call.DialRequest, longest time.Duration) (*leg, error) {
-	var rang atomic.Bool
-	tell := r.Progress
-	r.Progress = func(code int, at time.Time) {
-		rang.Store(true)
-		if tell != nil {
-			tell(code, at)
-		}
-	}
+	rang := noteRinging(&r)
 	var failed error = &call.RingError{Why: call.CauseForbidden, At: time.Now()} // there is no room
 	for i, t := range trunks {
 		free, ok := t.calls.take(t.maxCalls, false)

@@ -87,13 +87,8 @@ func TestStolenPasswordLeavesNoHome(t *testing.T) {
 // marked under another key nobody knows whose they are.
 func TestStolenPasswordAfterARestart(t *testing.T) {
 	t.Parallel()
-	told := make(chan []Home, 4)
 	key := [homesKey]byte{1}
-	before := abuseRig(t, func(o *Options) { o.HomesKey, o.OnHomes = key, func(all []Home) error { told <- all; return nil } })
-	before.from(t, 3).register(before)
-	require.NoError(t, before.Close())
-	all := next(t, told)
-	require.Len(t, all, 1)
+	all := homesOfOne(t, key)
 	for name, c := range map[string]struct {
 		change func(o *Options)
 		home   bool

@@ -163,17 +163,24 @@ func TestNetworksHaveAShare(t *testing.T) {
 	})
 }
 
-// TestPhonesComeBackAfterARestart: after a restart, and with as many wrong passwords as are looked at, of all strangers and of
-// the account, a phone registers at once from where it was, and from nowhere else.
-func TestPhonesComeBackAfterARestart(t *testing.T) {
-	t.Parallel()
+// homesOfOne are what is told of, at the end of a UA that marks them by a key, after one phone has registered from host 3.
+func homesOfOne(t *testing.T, key [homesKey]byte) []Home {
+	t.Helper()
 	told := make(chan []Home, 4)
-	key := [homesKey]byte{1}
 	before := abuseRig(t, func(o *Options) { o.HomesKey, o.OnHomes = key, func(all []Home) error { told <- all; return nil } })
 	before.from(t, 3).register(before)
 	require.NoError(t, before.Close())
 	all := next(t, told)
 	require.Len(t, all, 1)
+	return all
+}
+
+// TestPhonesComeBackAfterARestart: after a restart, and with as many wrong passwords as are looked at, of all strangers and of
+// the account, a phone registers at once from where it was, and from nowhere else.
+func TestPhonesComeBackAfterARestart(t *testing.T) {
+	t.Parallel()
+	key := [homesKey]byte{1}
+	all := homesOfOne(t, key)
 	require.Equal(t, []any{"8001", host(3)}, []any{all[0].Account, all[0].Host})
 
 	r := abuseRig(t, func(o *Options) {

@@ -107,15 +107,8 @@ func TestIPv6Ban(t *testing.T) {
 		o.Abuse.Failures.Each = 3
 	}))
 	p := newPeer(t, "udp", r.udp())
-	b := p.boot()
-	nonce := b.nonce()
-	for range 3 {
-		b.guess("8001", "guess", nonce)
-		p.status("REGISTER", 401)
-	}
-	bans := r.Bans()
-	require.Len(t, bans, 1)
-	require.Equal(t, "::/64", bans[0].Source.String())
+	_, ban := p.boot().guessesThrice(r)
+	require.Equal(t, "::/64", ban.Source.String())
 	p.dialog("8001").request("OPTIONS", "")
 	r.await(t, dropBanned, 1)
 	require.True(t, r.Unban(netip.MustParseAddr("::2")))

@@ -203,16 +203,7 @@ func (l *ladder) run(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
-	tick := time.NewTicker(l.quiet / 5)
-	defer tick.Stop()
-	for {
-		select {
-		case now := <-tick.C:
-			l.sweep(now)
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	return again(ctx, l.quiet/5, l.sweep)
 }
 
 // sweep hands over, and forgets, the tracks whose dialogs are over and quiet.

@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"strconv"
@@ -131,18 +132,30 @@ func credentials(line []byte) bool {
 // folds tells whether a line goes on with the header before it.
 func folds(line []byte) bool { return len(line) > 0 && (line[0] == ' ' || line[0] == '\t') }
 
+// harmless are the lines of a head, of which one with credentials says no more than its name, and what it folds into nothing.
+func harmless(head []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		hiding := false
+		for line := range bytes.Lines(head) {
+			if hiding && folds(line) {
+				continue
+			}
+			if hiding = credentials(line); hiding {
+				name, _, _ := bytes.Cut(line, []byte(":"))
+				end := line[len(bytes.TrimRight(line, "\r\n")):]
+				line = fmt.Appendf(nil, "%s: (hidden)%s", bytes.TrimSpace(name), end) // line is the reader's
+			}
+			if !yield(line) {
+				return
+			}
+		}
+	}
+}
+
 // hideSecrets is a head without credentials, and no longer than ladderHead, cut between two lines.
 func hideSecrets(head []byte) []byte {
 	var out []byte
-	hiding := false
-	for line := range bytes.Lines(head) {
-		if hiding && folds(line) {
-			continue
-		}
-		if hiding = credentials(line); hiding {
-			name, _, _ := bytes.Cut(line, []byte(":"))
-			line = fmt.Appendf(nil, "%s: (hidden)\r\n", bytes.TrimSpace(name)) // line is the reader's
-		}
+	for line := range harmless(head) {
 		if len(out)+len(line) > ladderHead {
 			return fmt.Appendf(out, "(cut: %d octets in all)", len(head))
 		}

@@ -123,16 +123,7 @@ var endOfHead = []byte("\r\n\r\n")
 func withoutSecrets(data []byte) []byte {
 	head, body, parted := bytes.Cut(data, endOfHead)
 	out := make([]byte, 0, len(data))
-	hiding := false
-	for line := range bytes.Lines(head) {
-		if hiding && folds(line) {
-			continue
-		}
-		if hiding = credentials(line); hiding {
-			name, _, _ := bytes.Cut(line, []byte(":"))
-			out = append(append(out, bytes.TrimSpace(name)...), ": (hidden)"...)
-			line = line[len(bytes.TrimRight(line, "\r\n")):] // its end
-		}
+	for line := range harmless(head) {
 		out = append(out, line...)
 	}
 	if !parted {

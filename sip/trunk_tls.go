@@ -182,14 +182,7 @@ func (t *trunkTLS) until() (at time.Time) {
 // watchTrunkFiles has the files of trunks' TLS judged until ctx is done: without that nobody would know before the next connection,
 // which may be weeks away, whether they are any good.
 func (u *UA) watchTrunkFiles(ctx context.Context, every time.Duration) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	return again(ctx, every, func(time.Time) {
 		for _, one := range u.plan().list {
 			if one.tls == nil {
 				continue
@@ -203,7 +196,7 @@ func (u *UA) watchTrunkFiles(ctx context.Context, every time.Duration) error {
 				u.metrics.trunkFiles.WithLabelValues(one.name, certificateLoaded).Inc()
 			}
 		}
-	}
+	})
 }
 
 // trustIn is what an aim's trunk has connections secured by, and whom the certificate must be for.

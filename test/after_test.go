@@ -73,6 +73,7 @@ var surveyed = strings.Replace(strings.Replace(city, "repair:    {", "repair:   
 // TestSurvey: an agent hands the caller over to the survey, by its code pressed in the talk, by RFC 4733 and by SIP INFO,
 // and by a transfer to it; the caller answers by keys.
 func TestSurvey(t *testing.T) {
+	t.Parallel()
 	for name, hand := range map[string]struct {
 		mode string
 		do   func(h *testkit.Hotline, phone *testkit.Baresip)
@@ -122,6 +123,7 @@ var night = strings.Replace(strings.Replace(city, `"96110": {queue: repair}}`, `
 // TestVoicemail: a caller leaves a message, ended by the key, by hanging up, or cut off when the hotline is killed: the
 // caller's audio alone is kept, and found again.
 func TestVoicemail(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"key", "hang-up", "kill"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()

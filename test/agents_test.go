@@ -13,6 +13,7 @@ import (
 // TestAgentDoesNotAnswer: an agent who refuses, is busy, lets it ring, or whose phone dies is passed
 // over, and the caller gets the next one.
 func TestAgentDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	for name, first := range map[string]struct {
 		phone    testkit.SippAgent
 		vanishes bool
@@ -113,6 +114,7 @@ func TestAnotherMake(t *testing.T) {
 // 2xx must be (RFC 3261 section 13.2.2.4), and its call ended with BYE. Where chance lets the CANCEL
 // overtake an answer, that phone gets neither; so in the second case one answers only after it.
 func TestRingAll(t *testing.T) {
+	t.Parallel()
 	for name, second := range map[string]testkit.SippAgent{
 		"in the same instant": {},
 		"200 crosses CANCEL":  {Crosses: true},

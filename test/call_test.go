@@ -12,6 +12,7 @@ import (
 // TestWholeCall: a caller presses 2 in the menu, is put through, both hear each other and nobody
 // else, and the record and the recording say so; by both ways to press a key, over both transports.
 func TestWholeCall(t *testing.T) {
+	t.Parallel()
 	for name, way := range map[string]struct{ transport, dtmf string }{
 		"udp, RFC 4733": {"udp", "rtpevent"},
 		"udp, INFO":     {"udp", "info"},

@@ -18,6 +18,7 @@ const farSteps = "all_skilled: 8m, everyone: 9m, duty: 10m"
 // to, whose numbers lead nowhere any more; so do an agent's transfer, and a callback that was promised; and an alarm has no duty
 // list. Nothing reaches the carrier.
 func TestTollFraudAfterReload(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"no rule", "another rule", "longer number"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

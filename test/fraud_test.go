@@ -213,6 +213,7 @@ func (s *street) audited(number, agent, outcome string) string {
 // TestTollFraud: each way out of the hotline against each thing that `dial` may say of it: what leaves to the carrier, what
 // the phone that asked is told, what the metric and the audit have.
 func TestTollFraud(t *testing.T) {
+	t.Parallel()
 	for name, c := range conditions() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

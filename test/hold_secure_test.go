@@ -12,6 +12,7 @@ import (
 // TestHoldByBothMakes: an agent with either make of phone, encrypted or not, puts the caller on hold and takes them back:
 // afterwards both hear each other as before, on the wire, in the recording, and at the agent's ear; and nothing of the hold counts as lost.
 func TestHoldByBothMakes(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		linphone bool
 		srtp     string
@@ -29,13 +30,7 @@ func TestHoldByBothMakes(t *testing.T) {
 			from := caller(t, testkit.BaresipOptions{})
 			from.Dial(h.Number("96110"))
 			talk(t, h, 1500*time.Millisecond)
-			hold()
-			h.AwaitCall("held", func(r testkit.Record) bool { return holding(r, 3*time.Second) })
-			resume()
-			h.AwaitCall("taken back", func(r testkit.Record) bool {
-				to := r.Talks[0].Holds[0].To
-				return to != nil && time.Since(*to) >= 8*time.Second // each phone reports every 5
-			})
+			holdFor(t, h, hold, resume, 3*time.Second, 8*time.Second) // each phone reports every 5
 			from.Hangup()
 			r := over(t, h)
 			require.Len(t, r.Talks[0].Holds, 1)

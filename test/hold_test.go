@@ -13,6 +13,7 @@ import (
 // TestHold: the agent puts the caller on hold and takes them back. Meanwhile the caller hears music and
 // not the agent; the record has the time that the wire had; afterwards both hear each other as before.
 func TestHold(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
@@ -22,13 +23,7 @@ func TestHold(t *testing.T) {
 			c := caller(t, testkit.BaresipOptions{})
 			c.Dial(h.Number("96110"))
 			talk(t, h, 1500*time.Millisecond)
-			phone.Hold()
-			held := h.AwaitCall("held", func(r testkit.Record) bool { return holding(r, 2*time.Second) })
-			phone.Resume()
-			h.AwaitCall("taken back", func(r testkit.Record) bool {
-				to := r.Talks[0].Holds[0].To
-				return to != nil && time.Since(*to) >= 1500*time.Millisecond
-			})
+			held := holdFor(t, h, phone.Hold, phone.Resume, 2*time.Second, 1500*time.Millisecond)
 			c.Hangup()
 			phone.Await(testkit.CallClosed)
 			r := over(t, h)
@@ -57,6 +52,20 @@ func TestHold(t *testing.T) {
 			require.Greater(t, testkit.Tone(toAgent(after, end), callerTone), 0.9)
 		})
 	}
+}
+
+// holdFor has an agent hold the only call's caller for so long, take them back, and talk for so long after it; it returns the
+// record as it was on hold.
+func holdFor(t *testing.T, h *testkit.Hotline, hold, resume func(), lasting, after time.Duration) (held testkit.Record) {
+	t.Helper()
+	hold()
+	held = h.AwaitCall("held", func(r testkit.Record) bool { return holding(r, lasting) })
+	resume()
+	h.AwaitCall("taken back", func(r testkit.Record) bool {
+		to := r.Talks[0].Holds[0].To
+		return to != nil && time.Since(*to) >= after
+	})
+	return held
 }
 
 // holding is whether a call has been on hold for so long.

@@ -3,8 +3,6 @@ package test
 import (
 	"crypto/tls"
 	"fmt"
-	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +15,7 @@ import (
 // TestJsSIP: a page with JsSIP, in Chromium, registers over WS and WSS; is kept by pings of both sides while nobody touches
 // it, and by renewals; and is there again after the hotline was killed and started anew.
 func TestJsSIP(t *testing.T) {
+	t.Parallel()
 	for _, network := range []string{"ws", "wss"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()
@@ -65,15 +64,8 @@ func TestJsSIP(t *testing.T) {
 func certificateUnderWSS(t *testing.T, h *testkit.Hotline, site string, browser *testkit.Browser, page *testkit.Page, cert, key string) {
 	t.Helper()
 	first := shownAt(t, h.WSS)
-	_, other, otherKey := testkit.Certificate(t)
-	for from, to := range map[string]string{other: cert, otherKey: key} {
-		data, err := os.ReadFile(from)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(to, data, 0o600))
-	}
-	status, answer := h.Post("/api/v1/reload", "")
-	require.Equal(t, http.StatusOK, status, answer)
-	wanted, err := tls.LoadX509KeyPair(other, otherKey)
+	exchangeCertificate(t, h, cert, key)
+	wanted, err := tls.LoadX509KeyPair(cert, key)
 	require.NoError(t, err)
 	require.NotEqual(t, first, shownAt(t, h.WSS))
 	require.Equal(t, wanted.Certificate[0], shownAt(t, h.WSS))

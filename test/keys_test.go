@@ -15,6 +15,7 @@ import (
 // agent's phone as one event, unless it has none to send. The caller is a phone that registers: linphone names another
 // address of the machine, and IPv6, where it calls without.
 func TestKeysOfLinphone(t *testing.T) {
+	t.Parallel()
 	for name, mode := range map[string]string{"RFC 4733": "rtpevent", "INFO": "info", "tones": "none"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

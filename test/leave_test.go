@@ -38,6 +38,7 @@ func TestCallerCancels(t *testing.T) {
 
 // TestCallerHangsUp: at each place of the way before an agent has answered.
 func TestCallerHangsUp(t *testing.T) {
+	t.Parallel()
 	t.Run("in the menu", func(t *testing.T) {
 		t.Parallel()
 		h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true})

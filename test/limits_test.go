@@ -55,6 +55,7 @@ func TestOverflow(t *testing.T) {
 // TestRejoin: who was cut off while waiting, and calls again from the same number, has the old place, before one who
 // came meanwhile; also when it was the hotline that died.
 func TestRejoin(t *testing.T) {
+	t.Parallel()
 	for _, dies := range []bool{false, true} {
 		t.Run(map[bool]string{false: "the call is lost", true: "the hotline dies"}[dies], func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,7 @@ import (
 // caller comes to another, or knows no IPv4 and comes to the third. Each is told of the audio at the address that it came to,
 // after a hold as well, so that both are heard.
 func TestListeners(t *testing.T) {
+	t.Parallel()
 	testkit.RequireIPv6(t)
 	for name, at := range map[string]string{"IPv4": "127.0.0.1", "IPv6": "::1"} {
 		t.Run(name, func(t *testing.T) {
@@ -35,13 +36,7 @@ func TestListeners(t *testing.T) {
 			c.Dial("sip:96110@" + side(at))
 			phone.Await(testkit.CallEstablished)
 			talk(t, h, 1500*time.Millisecond)
-			phone.Hold()
-			h.AwaitCall("held", func(r testkit.Record) bool { return holding(r, time.Second) })
-			phone.Resume()
-			h.AwaitCall("taken back", func(r testkit.Record) bool {
-				to := r.Talks[0].Holds[0].To
-				return to != nil && time.Since(*to) >= 1500*time.Millisecond
-			})
+			holdFor(t, h, phone.Hold, phone.Resume, time.Second, 1500*time.Millisecond)
 			c.Hangup()
 			phone.Await(testkit.CallClosed)
 			r := over(t, h)

@@ -36,6 +36,7 @@ func behindNAT(t *testing.T, o testkit.HotlineOptions) (h *testkit.Hotline, nat 
 // after its mapping would have been forgotten had pings not kept it; both hear each other though it asks for audio at a private
 // address; hold, retrieval and the hotline's BYE pass too.
 func TestBehindNAT(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
@@ -54,13 +55,7 @@ func TestBehindNAT(t *testing.T) {
 			c.Dial(h.Number("96110"))
 			phone.Await(testkit.CallEstablished)
 			talk(t, h, 1500*time.Millisecond)
-			phone.Hold()
-			h.AwaitCall("held", func(r testkit.Record) bool { return holding(r, time.Second) })
-			phone.Resume()
-			h.AwaitCall("taken back", func(r testkit.Record) bool {
-				to := r.Talks[0].Holds[0].To
-				return to != nil && time.Since(*to) >= 1500*time.Millisecond
-			})
+			holdFor(t, h, phone.Hold, phone.Resume, time.Second, 1500*time.Millisecond)
 			c.Hangup()
 			phone.Await(testkit.CallClosed)
 
@@ -79,6 +74,7 @@ func TestBehindNAT(t *testing.T) {
 // TestNATForgets: pings come after the NAT has forgotten the phone, and reach it no more: its agent is not counted on, and a
 // caller waits without anybody's being rung. When the phone is started anew, it is called at the router's other port.
 func TestNATForgets(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()

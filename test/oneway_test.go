@@ -48,6 +48,7 @@ func healed(r testkit.Record, lasting time.Duration) bool {
 // noticed and counted, one re-INVITE asks for audio anew; when it comes again it is heard again, and the record has both
 // times. With SRTP the re-INVITE has new keys, under which it goes on.
 func TestOneWayAudioHeals(t *testing.T) {
+	t.Parallel()
 	for name, enc := range map[string]string{"plain": "", "encrypted": "srtp-mand"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

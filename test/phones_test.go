@@ -34,6 +34,7 @@ func TestConnectionCut(t *testing.T) {
 
 // TestUnregister: an agent who goes home is offline, over either transport.
 func TestUnregister(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()

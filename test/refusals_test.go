@@ -11,6 +11,7 @@ import (
 
 // TestRefusals: what is refused at the door, and with which status. 503 is TestDrain's.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	elsewhere := strings.Replace(city, "127.0.0.0/8", "127.0.0.9/32", 1)
 	for name, refused := range map[string]struct {
 		yaml   string

@@ -19,6 +19,7 @@ func encrypted(trunk, agent string) string {
 // TestEncrypted: a caller and an agent hear each other, whichever of the two legs are encrypted, and by the telephones'
 // own idea of SRTP; on the wire nothing is to be heard of a leg that is.
 func TestEncrypted(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		trunk, caller string // the hotline's way, and the phone's
 		agent, phone  string
@@ -70,6 +71,7 @@ func requireOnWire(t *testing.T, wire *testkit.Capture, ports testkit.PortRange,
 
 // TestEncryptedLinphone: the same with the other make of phone.
 func TestEncryptedLinphone(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		agent   string
 		options testkit.LinphonecOptions

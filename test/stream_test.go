@@ -14,6 +14,7 @@ import (
 // the first packet to the last, and so is each agent's; by the caller's law that passes packets as they are, and by the
 // other.
 func TestOneStream(t *testing.T) {
+	t.Parallel()
 	for _, law := range []string{"PCMA", "PCMU"} {
 		t.Run(law, func(t *testing.T) {
 			t.Parallel()
@@ -33,13 +34,7 @@ func TestOneStream(t *testing.T) {
 			talkWith(t, h, "8002", time.Second)
 			first.SendDigit('7')
 			talkWith(t, h, "8002", 2500*time.Millisecond)
-			first.Hold()
-			h.AwaitCall("held", func(r testkit.Record) bool { return holding(r, 2*time.Second) })
-			first.Resume()
-			h.AwaitCall("taken back", func(r testkit.Record) bool {
-				to := r.Talks[0].Holds[0].To
-				return to != nil && time.Since(*to) >= time.Second
-			})
+			holdFor(t, h, first.Hold, first.Resume, 2*time.Second, time.Second)
 			first.Transfer(h.Number("96119"))
 			second.Await(testkit.CallIncoming)
 			second.Accept()

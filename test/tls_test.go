@@ -29,14 +29,7 @@ func TestTLS(t *testing.T) {
 	caller.Await(testkit.CallEstablished)
 	h.AwaitCall("joined", func(r testkit.Record) bool { return r.Joined != nil })
 
-	_, other, otherKey := testkit.Certificate(t)
-	for from, to := range map[string]string{other: cert, otherKey: key} {
-		data, err := os.ReadFile(from)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(to, data, 0o600))
-	}
-	status, answer := h.Post("/api/v1/reload", "")
-	require.Equal(t, http.StatusOK, status, answer)
+	answer := exchangeCertificate(t, h, cert, key)
 	require.NotContains(t, answer, "sip.listen")
 	late := tls
 	late.User, late.Password, late.Register = "8003", passwords["8003"], true
@@ -52,4 +45,18 @@ func TestTLS(t *testing.T) {
 	require.Equal(t, "8002", r.Agent)
 	hears(t, testkit.ReadWAV(t, caller.Heard()).Channels[0], agentTone, callerTone)
 	hears(t, testkit.ReadWAV(t, phone.Heard()).Channels[0], callerTone, agentTone)
+}
+
+// exchangeCertificate puts another certificate into a hotline's files, has them read, and returns the answer to that.
+func exchangeCertificate(t *testing.T, h *testkit.Hotline, cert, key string) (answer string) {
+	t.Helper()
+	_, other, otherKey := testkit.Certificate(t)
+	for from, to := range map[string]string{other: cert, otherKey: key} {
+		data, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(to, data, 0o600))
+	}
+	status, answer := h.Post("/api/v1/reload", "")
+	require.Equal(t, http.StatusOK, status, answer)
+	return answer
 }

@@ -38,6 +38,7 @@ const thirdTone = 1600 // of the party that a caller is handed on to
 // TestBlindTransfer: two makes of phone hand a caller on to a colleague, who is heard; the phone that asked is told of
 // it, free again, and nobody has hung up on anybody.
 func TestBlindTransfer(t *testing.T) {
+	t.Parallel()
 	for _, phone := range []string{"baresip", "linphonec"} {
 		t.Run(phone, func(t *testing.T) {
 			t.Parallel()
@@ -105,6 +106,7 @@ func ends(s []string) []string {
 // TestBlindTransferFails: nobody answers at the colleague's, or there is nobody, or there is no such number; the phone is
 // told, and the agent has the caller again.
 func TestBlindTransferFails(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		to, status string
 		colleague  bool
@@ -143,6 +145,7 @@ func TestBlindTransferFails(t *testing.T) {
 // TestPhoneHangsUpWhenTransferFails: baresip hangs up by itself when its transfer fails. That costs nobody the call: the
 // caller goes to the head of the queue, and has the next agent who is free.
 func TestPhoneHangsUpWhenTransferFails(t *testing.T) {
+	t.Parallel()
 	for _, to := range []string{"8004", "12345"} {
 		t.Run(to, func(t *testing.T) {
 			t.Parallel()
@@ -164,6 +167,7 @@ func TestPhoneHangsUpWhenTransferFails(t *testing.T) {
 
 // TestTransferToQueue: the caller waits in the other queue, the agent is free at once, and the next one answers.
 func TestTransferToQueue(t *testing.T) {
+	t.Parallel()
 	for name, to := range map[string]string{"by its name": "gas-alarm", "by a number": "96119"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -214,6 +218,7 @@ func TestCallerCannotTransfer(t *testing.T) {
 // TestConsultation: an agent puts the caller on hold, asks a colleague, and takes the caller back; or hands them on to the
 // colleague (attended, by Replaces), who then is talking to the caller.
 func TestConsultation(t *testing.T) {
+	t.Parallel()
 	for _, handsOn := range []bool{false, true} {
 		t.Run(fmt.Sprintf("hands on %t", handsOn), func(t *testing.T) {
 			t.Parallel()

@@ -37,6 +37,7 @@ type pressed struct {
 // TestKeyToInvite: from the wire alone, each key of a caller leads to an INVITE to an agent's phone that bears that
 // caller's number, and after the key's first packet. How soon is TestKeyToInviteInFull's.
 func TestKeyToInvite(t *testing.T) {
+	t.Parallel()
 	for name, by := range map[string]string{"RFC 4733": testkit.KeysByRTP, "INFO": testkit.KeysByINFO} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
