@@ -82,7 +82,7 @@ func (u *UA) StreamsOf(callID string) (streams []media.Stream) {
 // PhoneOf is where the phone of an agent is registered.
 func (u *UA) PhoneOf(agent string) (netip.AddrPort, bool) {
 	f, ok := u.registrar.lookup(agent)
-	return f.source, ok
+	return f.shown(), ok
 }
 
 // observed tells whether anybody is shown messages.

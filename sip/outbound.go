@@ -78,7 +78,7 @@ func (r *ringing) byAnother(ctx context.Context) (bool, error) {
 			r.ua.log.Warn("no stream to ring by another flow with", zap.Error(err))
 			return false, nil
 		}
-		r.ua.log.Info("phone rung by another flow", zap.String("agent", r.o.agent), zap.Stringer("source", f.source))
+		r.ua.log.Info("phone rung by another flow", zap.String("agent", r.o.agent), zap.Stringer("source", f.shown()))
 		r.o.by(r.ua, f)
 		r.d.Target, r.d.Transport, r.d.Peer, r.d.Ours = f.contact.String(), f.transport, f.source, f.local
 		r.d.SIPS = r.o.hop.sips
