@@ -12,8 +12,8 @@ import (
 
 // WireMessage is one SIP message, head and body, as it crossed a socket, but for its secrets: the values of
 // Authorization and Proxy-Authorization (RFC 3261 sections 20.7, 20.28) say "(hidden)", and keys of audio
-// (RFC 4568 section 4, RFC 8866 section 5.12) are asterisks, as many as they had octets. Numbers are as they
-// were, see MaskMessage.
+// (RFC 4568 section 4, RFC 8866 section 5.12) are as many asterisks as they had octets, or letters A where base64
+// is to stand. Numbers are as they were, see MaskMessage.
 type WireMessage struct {
 	// At is when it was read, or given to the socket.
 	At time.Time

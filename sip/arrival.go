@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -20,6 +21,8 @@ type arrival struct {
 	tag string
 	// transport is what it came by, as in source: sipgo knows of what carried it only.
 	transport string
+	// takes is as in source.
+	takes netip.AddrPort
 }
 
 // arrivalName is in lower case, as sipgo compares names: another would be made so each time a header is looked for.

@@ -17,6 +17,8 @@ type flow struct {
 	transport string
 	// source is the far end's address as we see it: what we send to.
 	source netip.AddrPort
+	// takes is as in [source].
+	takes netip.AddrPort
 	// local is the listener the phone registered at: what we send from.
 	local netip.AddrPort
 	// proxied: the phone registered through a proxy, which is the source.
@@ -25,6 +27,14 @@ type flow struct {
 	contact sipmsg.Uri
 	// serial tells registrations of the same phone apart: it rises whenever the flow is another one.
 	serial uint64
+}
+
+// shown is the far end as people are to see it; see source.shown.
+func (f *flow) shown() netip.AddrPort {
+	if f.takes.IsValid() {
+		return f.takes
+	}
+	return f.source
 }
 
 // flowKey is what tells flows apart on the wire.

@@ -251,7 +251,7 @@ func (t *trackedConn) message(b []byte) (int, error) {
 			if f.refused == nil {
 				return 0, io.ErrShortBuffer
 			}
-			f.refused.source = t.peer
+			f.refused.source = t.shown()
 			t.conns.refused(f.refused, t.answer)
 			if f.lost {
 				t.die()

@@ -33,6 +33,24 @@ func (c *conns) standAsideLocked(t *trackedConn) {
 	}
 }
 
+// shown is the peer as people are to see it: where it really is.
+func (t *trackedConn) shown() netip.AddrPort {
+	if t.takes.IsValid() {
+		return t.takes
+	}
+	return t.peer
+}
+
+// shownAt is where the peer of a connection really is; a datagram's is where it is.
+func (u *UA) shownAt(transport string, peer netip.AddrPort) netip.AddrPort {
+	if reliable(transport) {
+		if t := u.conns.of(transport, peer); t != nil {
+			return t.shown()
+		}
+	}
+	return peer
+}
+
 // RemoteAddr is the peer as sipgo is to know it.
 func (t *trackedConn) RemoteAddr() net.Addr {
 	if t.takes.IsValid() {

@@ -131,3 +131,47 @@ func TestSourceOfAConnectionThatStoodAside(t *testing.T) {
 	require.Len(t, lines, 1)
 	require.Equal(t, "127.0.0.1:"+carrier.port, lines[0].ContextMap()["source"])
 }
+
+// Whoever looks on is shown where the peer of such a connection really is: a phone behind a trunk's proxy that registers by it, is
+// rung, and asks with a wrong password. So is the peer itself (RFC 3581 section 4).
+func TestShownOfAConnectionThatStoodAside(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	carrier := newTLSCarrier(t, ca.issue(nil, "localhost"), nil)
+	r, logs := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) { o.Trace = func(string, []call.SIPMessage) {} })
+	w := &witness{}
+	defer r.Observe(w.show)()
+	p := carrier.dials(r)
+	where := "127.0.0.1:" + carrier.port
+	stands := r.conns.all()[0].peer.String()
+	require.NotEqual(t, where, stands)
+
+	b := p.boot()
+	b.guess("8001", "wrong", b.nonce())
+	p.status("REGISTER", 401)
+	registered := b.register(200)
+	require.Equal(t, "8001 true", next(t, r.flows))
+	require.Contains(t, registered.header("via"), ";rport="+carrier.port)
+	for _, line := range []string{"wrong credentials", "agent's phone registered"} {
+		all := logs.FilterMessage(line).All()
+		require.Len(t, all, 1, line)
+		require.Equal(t, where, all[0].ContextMap()["source"], line)
+	}
+	at, ok := r.PhoneOf("8001")
+	require.True(t, ok)
+	require.Equal(t, where, at.String())
+
+	inv, out := p.rungBy(r)
+	ladder := r.Ladder("c1")
+	require.NotEmpty(t, ladder)
+	for _, m := range ladder {
+		require.Equal(t, where, m.Remote.String())
+	}
+	p.respond(inv, 486, "Busy Here", "x", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+	w.await(t, "SIP/2.0 486")
+	for _, m := range w.said() {
+		require.Equal(t, where, m.Remote.String(), "%s", m.Data)
+		require.NotContains(t, string(m.Data), stands)
+	}
+}

@@ -74,7 +74,7 @@ func (u *UA) relayed(message []byte, from way) bool {
 	if !u.site.relays.takes(message, from) {
 		return false
 	}
-	u.ladder.passed(crossing{data: message, at: at, received: true, transport: from.transport, local: from.ours, remote: from.peer})
+	u.ladder.passed(crossing{data: message, at: at, received: true, transport: from.transport, local: from.ours, remote: u.shownAt(from.transport, from.peer)})
 	return true
 }
 

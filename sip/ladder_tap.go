@@ -207,7 +207,7 @@ func (u *UA) heardStream(msg sipmsg.Message, t *trackedConn, peer netip.AddrPort
 		data: []byte(msg.String()), at: time.Now(), received: true, transport: strings.ToUpper(msg.Transport()), remote: peer, opens: opens,
 	}
 	if t != nil { // else it is gone
-		c.transport, c.local = t.transport, t.ours
+		c.transport, c.local, c.remote = t.transport, t.ours, t.shown()
 	}
 	u.ladder.saw(c)
 }
@@ -217,5 +217,5 @@ func (t *trackedConn) wrote(data []byte, at time.Time) {
 	if t.conns.ladder.idle() {
 		return
 	}
-	t.conns.ladder.saw(crossing{data: data, at: at, transport: t.transport, local: t.ours, remote: t.peer})
+	t.conns.ladder.saw(crossing{data: data, at: at, transport: t.transport, local: t.ours, remote: t.shown()})
 }

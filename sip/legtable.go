@@ -201,17 +201,21 @@ func (t *legTable) all() []*leg {
 	return out
 }
 
-// hangupAll ends every leg, for a UA that closes.
+// hangupAll has every leg end, for a UA that closes, which waits for that; each in the background: the lock of one whose far end
+// does not read is held for as long as a message to it is being written, which the others are not to wait for.
 func (t *legTable) hangupAll() {
 	for _, l := range t.all() {
-		l.Hangup(call.CauseShutdown)
+		l.ua.background("hang up", func() { l.Hangup(call.CauseShutdown) })
 	}
 }
 
-// reach tells whether a leg's way is the connection from peer.
+// reach tells whether a leg's way is the connection from peer, or may be: one that something is being written to is not waited
+// for, since whoever asks reads another peer's messages, or even that one's.
 func (t *legTable) reach(transport string, peer netip.AddrPort) bool {
 	return slices.ContainsFunc(t.all(), func(l *leg) bool {
-		l.mu.Lock()
+		if !l.mu.TryLock() {
+			return true
+		}
 		defer l.mu.Unlock()
 		return l.d.Transport == transport && l.d.Peer == peer
 	})

@@ -16,7 +16,8 @@ type listener struct {
 	transport string
 	bound     netip.AddrPort
 	advertise netip.AddrPort
-	name      string // that stands for it; empty: none does
+	lent      netip.Addr // what it is known by in SIP, of another listener; see lend
+	name      string     // that stands for it; empty: none does
 	namePort  uint16
 	packet    net.PacketConn
 	stream    net.Listener

@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"net/netip"
+	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -81,7 +82,7 @@ func (u *UA) StreamsOf(callID string) (streams []media.Stream) {
 // PhoneOf is where the phone of an agent is registered.
 func (u *UA) PhoneOf(agent string) (netip.AddrPort, bool) {
 	f, ok := u.registrar.lookup(agent)
-	return f.source, ok
+	return f.shown(), ok
 }
 
 // observed tells whether anybody is shown messages.
@@ -129,6 +130,9 @@ func withoutSecrets(data []byte) []byte {
 	if !parted {
 		return out
 	}
+	if hiding {
+		out = bytes.TrimRight(out, "\r\n") // of a value that went on up to the body, the end is not there
+	}
 	out = append(out, endOfHead...)
 	begin := len(out)
 	out = append(out, body...)
@@ -146,26 +150,51 @@ var (
 	inlineWord = []byte("inline:")
 )
 
-// blotKey writes asterisks over a line's key, so that the line stays as long as the message's Content-Length has it.
+// keyBesides is what may stand beside a key (RFC 4568 section 6.1: its lifetime, and its MKI), and is none.
+var keyBesides = regexp.MustCompile(`^(?:\|(?:2\^)?[0-9]{1,15})?(?:\|[0-9]{1,10}:[0-9]{1,3})?$`)
+
+// blotKey hides a line's key, so that the line stays as long as the message's Content-Length has it: with asterisks, or, where
+// whoever reads the line decodes it, as programs that show captures do, with what is base64 of the same length, of zero octets.
 func blotKey(line []byte) {
 	line = bytes.TrimRight(line, "\r\n")
-	var from int
 	switch {
 	case begins(line, keyLine):
-		from = len(keyLine)
+		blot(line[len(keyLine):], '*')
 	case begins(line, cryptoLine):
-		from = len(cryptoLine)
-		for i := from; i < len(line); i++ {
+		line = line[len(cryptoLine):]
+		for i := range line {
 			if begins(line[i:], inlineWord) {
-				from = i + len(inlineWord)
-				break
+				blotInline(line[i:])
+				return
 			}
 		}
-	default:
-		return
+		blot(line, '*')
 	}
-	for i := from; i < len(line); i++ {
-		line[i] = '*'
+}
+
+// blotInline hides the keys of an a=crypto from the first on (RFC 4568 section 9.2), of which each stands behind a word, and
+// asterisks stand for what is behind them all: it may have a key too.
+func blotInline(keys []byte) {
+	keys, more, _ := bytes.Cut(keys, []byte(" "))
+	blot(more, '*')
+	for begins(keys, inlineWord) {
+		var one []byte
+		one, keys, _ = bytes.Cut(keys[len(inlineWord):], []byte(";"))
+		end := bytes.IndexAny(one, "|*") // what was hidden stays as it is
+		if end < 0 {
+			end = len(one)
+		}
+		blot(bytes.TrimRight(one[:end], "="), 'A') // padding is right as it was
+		if !keyBesides.Match(one[end:]) {
+			blot(one[end:], '*')
+		}
+	}
+	blot(keys, '*')
+}
+
+func blot(b []byte, with byte) {
+	for i := range b {
+		b[i] = with
 	}
 }
 

@@ -2,6 +2,8 @@ package sip
 
 import (
 	"bytes"
+	"encoding/base64"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -133,10 +135,49 @@ func TestWithoutSecrets(t *testing.T) {
 	got := string(withoutSecrets([]byte(head + "\r\n\r\nv=0\r\nk=clear:5ec4e7\r\nA=CRYPTO:1 AES inline:5ec4e7|2^20\r\na=crypto:5ec4e7\r\na=x\r\n")))
 	require.NotContains(t, got, "5ec4e7")
 	require.Equal(t, "REGISTER sip:h SIP/2.0\r\nAuthorization: (hidden)\r\nCall-ID: a\r\nproxy-authorization: (hidden)\r\n\r\n"+
-		"v=0\r\nk=************\r\nA=CRYPTO:1 AES inline:***********\r\na=crypto:******\r\na=x\r\n", got)
+		"v=0\r\nk=************\r\nA=CRYPTO:1 AES inline:AAAAAA|2^20\r\na=crypto:******\r\na=x\r\n", got)
 	require.Equal(t, "no SIP", string(withoutSecrets([]byte("no SIP"))))
+	require.Equal(t, "Authorization: (hidden)\r\n\r\nv=0\r\n", string(withoutSecrets([]byte("Authorization: Digest\r\n x\r\n\r\nv=0\r\n"))))
 	// A letter that is longer in lower case does not move where the key begins.
 	require.NotContains(t, string(withoutSecrets([]byte("A\r\n\r\na=crypto:\u0130\u0130\u0130 inline:5ec4e7"))), "5ec4")
+}
+
+// Keys of SRTP stay base64 of as many octets, and what is beside them stays if it can be none: lines as RFC 4568 has them, with
+// secrets in all places where one may be.
+func TestWithoutKeys(t *testing.T) {
+	t.Parallel()
+	const (
+		key30 = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+		key28 = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2Vjcg=="
+	)
+	none30, none28 := strings.Repeat("A", 40), strings.Repeat("A", 38)+"=="
+	for in, out := range map[string]string{
+		key30:                         none30,
+		key28:                         none28,
+		strings.TrimRight(key28, "="): strings.Repeat("A", 38),
+		key30 + "|2^20|1:4":           none30 + "|2^20|1:4",
+		key30 + "|1048576":            none30 + "|1048576",
+		key30 + "|1:4":                none30 + "|1:4",
+		key30 + "|c2Vj":               none30 + "*****",
+		key30 + "|1:4;inline:" + key28 + "|2^20|2:4": none30 + "|1:4;inline:" + none28 + "|2^20|2:4",
+		key30 + ";INLINE:" + key28:                   none30 + ";INLINE:" + none28,
+		key30 + ";other:c2Vj":                        none30 + ";**********",
+		key30 + "|2^20 FEC_KEY=inline:c2Vj KDR=1":    none30 + "|2^20 " + strings.Repeat("*", 25),
+		"not, base64: " + key30:                      "AAAA " + strings.Repeat("*", 48),
+		"":                                           "",
+		key30 + "==" + key30:                         strings.Repeat("A", 82),
+		key30 + "|2^20|1:4|2^20" + strings.Repeat("1", 40): none30 + strings.Repeat("*", 54),
+	} {
+		const before, after = "INVITE sip:h SIP/2.0\r\n\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:", "\r\na=sendrecv\r\n"
+		got := withoutSecrets([]byte(before + in + after))
+		require.Equal(t, before+out+after, string(got), in)
+		require.Equal(t, string(got), string(withoutSecrets(got)))
+		if raw, err := base64.StdEncoding.DecodeString(in); err == nil {
+			hidden, err := base64.StdEncoding.DecodeString(out)
+			require.NoError(t, err)
+			require.Equal(t, make([]byte, len(raw)), hidden)
+		}
+	}
 }
 
 // FuzzWithoutSecrets: a body keeps its length, no key or credential that stands in a line of its own comes through, and what
@@ -144,16 +185,19 @@ func TestWithoutSecrets(t *testing.T) {
 func FuzzWithoutSecrets(f *testing.F) {
 	f.Add([]byte("Authorization: Digest x\r\n\r\nk=y"), []byte("a: b\r\n"))
 	f.Add([]byte("SIP/2.0 200 OK\r\n\r\na=crypto:1 A inline:k"), []byte("\n a"))
+	f.Add([]byte("SIP/2.0 200 OK\r\x02\r\na=crypto:1 A inline:k"), []byte("SIP"))
 	f.Fuzz(func(t *testing.T, data, more []byte) {
 		out := withoutSecrets(data)
 		_, body, _ := bytes.Cut(data, endOfHead)
 		_, kept, _ := bytes.Cut(out, endOfHead)
 		require.Len(t, kept, len(body))
 		require.Equal(t, string(out), string(withoutSecrets(out)))
-		if bytes.ContainsAny(more, "\r\n") {
+		const word = "0123456789abcdef"
+		if bytes.ContainsAny(more, "\r\n") || bytes.Contains(append(data, more...), []byte(word)) {
 			return
 		}
-		secret := append([]byte("Authorization: Digest response=0123456789abcdef"), more...)
-		require.NotContains(t, string(withoutSecrets(append(append(secret, "\r\n\r\n"...), data...))), "0123456789abcdef")
+		secret := append([]byte("Authorization: Digest response="+word), more...)
+		require.NotContains(t, string(withoutSecrets(append(append(secret, "\r\n\r\n"...), data...))), word)
+		require.NotContains(t, string(withoutSecrets(fmt.Appendf(nil, "\r\n\r\na=crypto:1 A inline:%s%s\r\n", more, word))), word)
 	})
 }

@@ -74,13 +74,14 @@ func (r *ringing) byAnother(ctx context.Context) (bool, error) {
 		if r.tx != nil {
 			r.tx.Terminate() // what comes of it has no way any more
 		}
-		r.ua.log.Info("phone rung by another flow", zap.String("agent", r.o.agent), zap.Stringer("source", f.source))
+		if err := r.hearsBy(f); err != nil {
+			r.ua.log.Warn("no stream to ring by another flow with", zap.Error(err))
+			return false, nil
+		}
+		r.ua.log.Info("phone rung by another flow", zap.String("agent", r.o.agent), zap.Stringer("source", f.shown()))
 		r.o.by(r.ua, f)
 		r.d.Target, r.d.Transport, r.d.Peer, r.d.Ours = f.contact.String(), f.transport, f.source, f.local
 		r.d.SIPS = r.o.hop.sips
-		if s, ok := r.stream.(interface{ Signalled(from netip.Addr) }); ok {
-			s.Signalled(f.source.Addr())
-		}
 		err := r.send(ctx)
 		if err == nil {
 			return true, nil
@@ -91,6 +92,19 @@ func (r *ringing) byAnother(ctx context.Context) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// hearsBy has the ring's stream be for a flow: what it offers is an address that the phone can send to that way, which is another
+// where the flow is another listener's, or of another family. Errors: as anew's.
+func (r *ringing) hearsBy(f flow) error {
+	r.o.media.Signalling = f.source.Addr()
+	if h := hopOfFlow(f); r.ua.audioAt(h, nil) != r.told {
+		return r.anew(h)
+	}
+	if s, ok := r.stream.(interface{ Signalled(from netip.Addr) }); ok {
+		s.Signalled(f.source.Addr())
+	}
+	return nil
 }
 
 // goOn has the ring go on by another flow, or else end as the gate has it, or over. The error is a *call.RingError.

@@ -94,7 +94,7 @@ func (r *registrar) apply(d *directory, agent string, w wish, req *sipmsg.Reques
 		case !w.all: // the phone knows the contact: it says it is its own
 			by.contact = removed[0].display
 		}
-		if err := r.contestLocked(old, &by); err != nil {
+		if err := r.contestLocked(old, &by, src.shown()); err != nil {
 			return "", err
 		}
 	}
@@ -108,7 +108,7 @@ func (r *registrar) apply(d *directory, agent string, w wish, req *sipmsg.Reques
 	b := w.bind
 	b.agent, b.instance, b.callID, b.cseq = agent, w.instance, callID, cseq
 	b.expires, b.nextPing = now.Add(w.lasts), now.Add(r.o.pingEvery)
-	b.flow.transport, b.flow.source, b.flow.local = src.transport, src.addr, src.local
+	b.flow.transport, b.flow.source, b.flow.takes, b.flow.local = src.transport, src.addr, src.takes, src.local
 	b.flow.proxied = proxied(req)
 	b.since = now
 	if bound {
@@ -148,20 +148,20 @@ func (r *registrar) unregisteredLocked(agent string, removed []*binding) {
 // entered tells what a registration changed, and logs it; a mere refresh is not worth a line.
 func (r *registrar) entered(b, old *binding) (outcome string) {
 	log := r.o.logger.With(zap.String("agent", b.agent), zap.String("transport", b.flow.transport),
-		zap.Stringer("source", b.flow.source))
+		zap.Stringer("source", b.flow.shown()))
 	if old == nil {
 		log.Info("agent's phone registered")
 		return registerNew
 	}
 	switch mine, before := b.session(), old.session(); {
 	case !mine.samePhone(&before):
-		log.Warn("another phone took the agent's place", zap.Stringer("old", old.flow.source))
+		log.Warn("another phone took the agent's place", zap.Stringer("old", old.flow.shown()))
 		return registerTakenOver
 	case old.flow.serial == b.flow.serial:
 	case b.reg != 0 && old.reg != b.reg && r.bindings.flow(b.agent, old.flow.serial) != nil:
-		log.Info("agent's phone has another flow", zap.Uint32("flow", b.reg), zap.Stringer("beside", old.flow.source))
+		log.Info("agent's phone has another flow", zap.Uint32("flow", b.reg), zap.Stringer("beside", old.flow.shown()))
 	default:
-		log.Info("agent's phone moved", zap.Stringer("old", old.flow.source))
+		log.Info("agent's phone moved", zap.Stringer("old", old.flow.shown()))
 	}
 	return registerRefreshed
 }

@@ -47,7 +47,7 @@ func (r *registrar) identify(req *sipmsg.Request, claimed string) (agent, outcom
 		return "", registerStale, r.challenge(req, claimed, true)
 	case credentialsWrong:
 		try.wrong()
-		r.limited(zap.WarnLevel, "wrong credentials", zap.Stringer("source", parsePeer(req.Source())))
+		r.limited(zap.WarnLevel, "wrong credentials", zap.Stringer("source", servedFrom(req).shown()))
 		return "", registerWrong, r.challenge(req, claimed, false)
 	}
 	if !aimedAt(creds.URI, &req.Recipient) {
@@ -56,7 +56,7 @@ func (r *registrar) identify(req *sipmsg.Request, claimed string) (agent, outcom
 	if creds.Username != claimed {
 		// The password is right, but for somebody else's address (RFC 3261 10.3, step 4).
 		r.limited(zap.WarnLevel, "agent claims another's address", zap.String("agent", creds.Username),
-			zap.Stringer("source", parsePeer(req.Source())))
+			zap.Stringer("source", servedFrom(req).shown()))
 		return "", registerForeign, refusal(req, &refusedError{
 			code: sipmsg.StatusForbidden, reason: reason(sipmsg.StatusForbidden),
 		})

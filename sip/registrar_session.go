@@ -64,7 +64,7 @@ func (b *binding) succeed(old *binding) {
 // contestLocked decides whether a phone may have, or clear, the place that b holds. One agent has one live
 // session: another phone gets the place only while the agent is idle or b's flow is lost, and whoever
 // lost it is refused until it starts anew, or b is gone.
-func (r *registrar) contestLocked(b *binding, by *session) *refusedError {
+func (r *registrar) contestLocked(b *binding, by *session, from netip.AddrPort) *refusedError {
 	holder := b.session()
 	if b.lost || by.samePhone(&holder) {
 		return nil
@@ -76,12 +76,12 @@ func (r *registrar) contestLocked(b *binding, by *session) *refusedError {
 		}
 		if !l.told {
 			l.told = true
-			r.contested("phone that lost the agent's place refused", b, by)
+			r.contested("phone that lost the agent's place refused", b, from)
 		}
 		return anotherPhone(registerSuperseded, "another phone has taken this agent's place; restart this one to take it back")
 	}
 	if r.o.busy(b.agent) || r.occupiedLocked(b.agent) {
-		r.contested("second phone refused while the agent is busy", b, by)
+		r.contested("second phone refused while the agent is busy", b, from)
 		return anotherPhone(registerBusy, "this agent is on a call at another phone")
 	}
 	return nil
@@ -93,9 +93,9 @@ func (r *registrar) current(agent string, f flow) bool {
 }
 
 // contested logs a refusal, as often as the quota allows: a phone may ask again each second.
-func (r *registrar) contested(line string, b *binding, by *session) {
+func (r *registrar) contested(line string, b *binding, from netip.AddrPort) {
 	r.limited(zap.WarnLevel, line, zap.String("agent", b.agent),
-		zap.Stringer("source", by.source), zap.Stringer("holder", b.flow.source))
+		zap.Stringer("source", from), zap.Stringer("holder", b.flow.shown()))
 }
 
 // limited logs a line that a stranger or a phone gone wild can cause, as often as the quota allows.

@@ -95,7 +95,7 @@ func (u *UA) inviteOnce(ctx context.Context, o outgoing) (l *leg, why cut, err e
 	if o.relayed {
 		r.d.By = &legOwner{Token: o.claim.Token, Owner: o.claim.Owner, Call: o.call}
 	}
-	if err := r.open(); err != nil {
+	if err := r.open(o.hop); err != nil {
 		u.log.Warn("no stream to ring with", zap.Error(err))
 		return nil, cutNot, &call.RingError{Why: call.CauseUnreachable, At: time.Now()}
 	}
@@ -116,12 +116,13 @@ func (u *UA) inviteOnce(ctx context.Context, o outgoing) (l *leg, why cut, err e
 	return l, cutNot, nil
 }
 
-// open makes the stream and the offer.
-func (r *ringing) open() (err error) {
+// open makes the stream and the offer, for a way.
+func (r *ringing) open(h hop) (err error) {
 	o := r.o.media
 	if !r.o.relayed { // else the phone is another node's, and by which of our addresses it reaches us is not known
-		o.Advertise = r.ua.audioAt(r.o.hop, nil)
+		o.Advertise = r.ua.audioAt(h, nil)
 	}
+	r.told = o.Advertise
 	if r.stream, err = r.ua.openStream(o); err != nil {
 		return err
 	}
@@ -129,6 +130,19 @@ func (r *ringing) open() (err error) {
 		r.close()
 	}
 	return err
+}
+
+// anew is open, in place of a stream whose offer is no more. Errors: open's; the ring then has what it had.
+func (r *ringing) anew(h hop) error {
+	before, offer, told := r.stream, r.offer, r.told
+	if err := r.open(h); err != nil {
+		r.stream, r.offer, r.told = before, offer, told
+		return err
+	}
+	if err := before.Close(); err != nil {
+		r.ua.log.Warn("stream of an offer that is no more not closed", zap.Error(err))
+	}
+	return nil
 }
 
 func (r *ringing) close() {

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,7 @@ type ringing struct {
 	o      outgoing
 	stream media.Stream
 	offer  []byte
+	told   netip.Addr // of what offer says: media.StreamOptions.Advertise
 	d      dialog
 	req    *sipmsg.Request
 	tx     *sipmsg.ClientTx

@@ -61,14 +61,6 @@ func (r *ringing) encrypt(*sipmsg.Response) bool {
 	if r.o.media.Secure != media.SecurityOptional {
 		return false
 	}
-	before := r.stream
 	r.o.media.Secure = media.SecurityRequired
-	if err := r.open(); err != nil {
-		r.stream = before
-		return false
-	}
-	if err := before.Close(); err != nil {
-		r.ua.log.Warn("stream of a refused offer not closed", zap.Error(err))
-	}
-	return true
+	return r.anew(r.o.hop) == nil
 }

@@ -63,18 +63,18 @@ func astray(res *sipmsg.Response) {
 // makes by itself.
 func (u *UA) arrived(msg sipmsg.Message) {
 	defer u.contain("arrived", nil)
-	transport := strings.ToUpper(msg.Transport())
+	transport, takes := strings.ToUpper(msg.Transport()), netip.AddrPort{}
 	if reliable(transport) {
 		if peer, err := netip.ParseAddrPort(msg.Source()); err == nil {
 			t := u.conns.heard(transport, unmap(peer))
 			u.heardStream(msg, t, unmap(peer))
 			if t != nil {
-				transport = t.transport
+				transport, takes = t.transport, t.takes
 			}
 		}
 	}
 	noted := stamp(msg)
-	noted.transport = transport
+	noted.transport, noted.takes = transport, takes
 	if !reliable(transport) {
 		noted.queued = time.Duration(u.queued.Load())
 		unmarked(msg)
@@ -93,7 +93,7 @@ func (u *UA) arrived(msg sipmsg.Message) {
 		return
 	}
 	u.metrics.request(req.Method)
-	receivedFrom(req)
+	receivedFrom(req, noted.takes)
 	if describes(req.Method) || req.IsAck() {
 		unwrap(req)
 	}
@@ -110,7 +110,7 @@ func (u *UA) arrived(msg sipmsg.Message) {
 
 // receivedFrom notes in a request's top Via where it came from, unless its sent-by says so: a name does not (RFC 3261 section
 // 18.2.1). What the sender says of that itself counts for nothing.
-func receivedFrom(req *sipmsg.Request) {
+func receivedFrom(req *sipmsg.Request, takes netip.AddrPort) {
 	via, from := req.Via(), sourceOf(req, nil).addr.Addr()
 	if via == nil || !from.IsValid() {
 		return
@@ -118,6 +118,9 @@ func receivedFrom(req *sipmsg.Request) {
 	via.Params.Remove("received")
 	if via.Params.Has("rport") || !sentFrom(via.Host, from) { // RFC 3581 section 4 wants it beside an rport
 		via.Params.Add("received", from.String())
+	}
+	if port, asks := via.Params.Get("rport"); asks && port == "" && takes.IsValid() { // sipgo would write the port that stands for it
+		via.Params.Add("rport", strconv.Itoa(int(takes.Port())))
 	}
 }
 

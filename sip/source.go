@@ -90,7 +90,7 @@ func sourceOf(req *sipmsg.Request, local net.Addr) source {
 func servedFrom(req *sipmsg.Request) source {
 	s := sourceOf(req, nil)
 	if a := arrivalOf(req); a != nil {
-		s.transport = a.transport
+		s.transport, s.takes = a.transport, a.takes
 	}
 	return s
 }

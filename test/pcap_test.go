@@ -16,12 +16,12 @@ import (
 
 // TestCaptureOfACall: a supervisor captures a call from the menu on. tshark finds the agent's dialog and the caller's BYE in
 // the file, and both directions of both legs' RTP, the agent's by its SDP alone, without a gap, and of their RTCP; nobody's
-// credentials. The file ends with the call. Another's capture, which begins when the agent is rung, has as much of the audio.
+// credentials or keys. The file ends with the call. Another's capture, which begins when the agent is rung, has as much of the audio.
 func TestCaptureOfACall(t *testing.T) {
 	t.Parallel()
 	testkit.Require(t, "tshark")
-	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: city, Race: true})
-	phone := agent(t, h, "8002", testkit.BaresipOptions{Auto: true})
+	h := testkit.StartHotline(t, testkit.HotlineOptions{YAML: encrypted("off", "optional"), Race: true})
+	phone := agent(t, h, "8002", testkit.BaresipOptions{Auto: true}) // which has no SRTP, so that its audio can be read
 	c := caller(t, testkit.BaresipOptions{})
 	c.Dial(h.Number("96777"))
 	c.Await(testkit.CallEstablished)
@@ -49,6 +49,7 @@ func TestCaptureOfACall(t *testing.T) {
 	require.Equal(t, 1, strings.Count(methods, "INVITE"), methods)
 	require.Equal(t, 2, strings.Count(methods, "BYE"), methods)
 	require.NotZero(t, strings.Count(says("-Y", "sip.Status-Code == 200 && sdp"), "\n"))
+	require.Equal(t, 1, strings.Count(says("-Y", `sip.Method == "INVITE" && sip contains "a=crypto:" && sip contains "inline:AAAA"`), "\n"))
 	require.Empty(t, says("-Y", "sip contains \"response=\" || _ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0",
 		"-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"))
 
