@@ -30,7 +30,7 @@ type fakeCarrier struct {
 }
 
 // fakeTrunk is a trunk's registration that runs in a bubble.
-func fakeTrunk(t *testing.T, ends time.Duration, says func(n int) int) (*fakeCarrier, *UA) {
+func fakeTrunk(t *testing.T, ends time.Duration, says func(n int) int) *fakeCarrier {
 	t.Helper()
 	m, err := newMetrics(prometheus.NewRegistry())
 	require.NoError(t, err)
@@ -43,7 +43,7 @@ func fakeTrunk(t *testing.T, ends time.Duration, says func(n int) int) (*fakeCar
 	ctx, stop := context.WithCancel(t.Context())
 	go g.run(ctx, nil)
 	t.Cleanup(func() { stop(); <-g.done })
-	return c, u
+	return c
 }
 
 // ask is register.
@@ -103,7 +103,7 @@ func TestTrunkRefusedAndClosed(t *testing.T) {
 
 func refusedAndClosed(t *testing.T, code int, sign func(u *UA, g *registration)) {
 	const refusals = 12
-	c, u := fakeTrunk(t, time.Millisecond, func(n int) int {
+	c := fakeTrunk(t, time.Millisecond, func(n int) int {
 		if n == 0 || n > refusals {
 			return 200
 		}
@@ -116,7 +116,7 @@ func refusedAndClosed(t *testing.T, code int, sign func(u *UA, g *registration))
 	for len(c.when()) < refusals+2 {
 		time.Sleep(3 * time.Second)
 		if len(c.when()) <= refusals+1 {
-			sign(u, c.g)
+			sign(c.g.ua, c.g)
 		}
 	}
 	asked := c.when()
@@ -142,7 +142,7 @@ func TestTrunkIdleClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const idle, times = 2 * time.Minute, 20
-		c, _ := fakeTrunk(t, idle, func(int) int { return 200 })
+		c := fakeTrunk(t, idle, func(int) int { return 200 })
 		time.Sleep(times * (idle + silentBase))
 		asked := c.when()
 		require.GreaterOrEqual(t, len(asked), times)
@@ -156,7 +156,7 @@ func TestTrunkIdleClosed(t *testing.T) {
 func TestTrunkGrantsAndFailsInTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, _ := fakeTrunk(t, time.Millisecond, func(n int) int { return 200 + 303*(n%2) })
+		c := fakeTrunk(t, time.Millisecond, func(n int) int { return 200 + 303*(n%2) })
 		time.Sleep(time.Hour)
 		const first = 2 * 6 // while the pauses grow
 		require.LessOrEqual(t, len(c.when()), first+2*int(time.Hour/(silentMost/2)))
@@ -168,7 +168,7 @@ func TestTrunkRefusedAfterOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const silent = 20
-		c, _ := fakeTrunk(t, 0, func(n int) int {
+		c := fakeTrunk(t, 0, func(n int) int {
 			if n < silent {
 				return 0
 			}
@@ -183,32 +183,58 @@ func TestTrunkRefusedAfterOutage(t *testing.T) {
 	})
 }
 
+// pingedLate has the trunk's carrier pinged every 5 s from now, which answers each other ping late, until stop is called.
+func (c *fakeCarrier) pingedLate(t *testing.T) (stop func()) {
+	t.Helper()
+	p := newPinger(&TrunkOptions{Name: "city", Register: &c.g.o, Ping: 5 * time.Second})
+	p.ua, p.back = c.g.ua, func(sure bool) { c.g.ua.registerAnew("city", sure) }
+	pings := 0
+	p.asks = func(context.Context) (int, error) {
+		pings++
+		p.late = pings%2 == 0
+		return 200, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); p.run(ctx) }()
+	return func() {
+		cancel()
+		<-done
+		require.Greater(t, pings, 100)
+	}
+}
+
 // A carrier that answers each other ping late, and refuses to register us when it is asked for that, is pinged on and not asked
 // to register us for it: its back-off stands.
 func TestTrunkRefusedAfterLatePing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, u := fakeTrunk(t, 0, func(n int) int { return 200 + 203*min(n, 1) })
-		p := newPinger(&TrunkOptions{Name: "city", Register: &c.g.o, Ping: 5 * time.Second})
-		p.ua, p.back = u, func(sure bool) { u.registerAnew("city", sure) }
-		pings := 0
-		p.asks = func(context.Context) (int, error) {
-			pings++
-			p.late = pings%2 == 0
-			return 200, nil
-		}
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); p.run(ctx) }()
+		c := fakeTrunk(t, 0, func(n int) int { return 200 + 203*min(n, 1) })
+		stop := c.pingedLate(t)
 		time.Sleep(30 * time.Minute)
 		stop()
-		<-done
-		require.Greater(t, pings, 300)
 		asked := c.when()
+		require.GreaterOrEqual(t, len(asked), 5)
 		require.Less(t, asked[1].Sub(asked[0]), 20*time.Second, "the late ping was heeded")
 		for i := range asked[2:] {
 			require.GreaterOrEqual(t, asked[i+2].Sub(asked[i+1]), min(refusedMost, refusedBase<<i)/2)
 		}
-		require.GreaterOrEqual(t, len(asked), 5)
+	})
+}
+
+// Nor is one that answers pings late, and REGISTER not at all.
+func TestTrunkSilentWithLatePings(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := fakeTrunk(t, 0, func(int) int { return 0 })
+		time.Sleep(10 * time.Minute)
+		before := len(c.when()) - 1
+		stop := c.pingedLate(t)
+		time.Sleep(10 * time.Minute)
+		stop()
+		asked := c.when()[before:]
+		for i := range asked[1:] {
+			require.GreaterOrEqual(t, asked[i+1].Sub(asked[i]), silentMost/2)
+		}
 	})
 }
