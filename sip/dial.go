@@ -173,12 +173,27 @@ func (u *UA) notReached(ctx context.Context, t *trunk, err error) error {
 	return &call.RingError{Why: why, At: time.Now()}
 }
 
-// dialAt is dial at one address.
+// getsTo returns when there is a way by h for what goes to a trunk: at once over UDP, else when a connection is open, and believed
+// where it is secured. within, if not 0, is how long that may take: what is under way then goes on, for whoever comes next.
+func (u *UA) getsTo(ctx context.Context, to aim, h hop, within time.Duration) error {
+	if within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, within)
+		defer cancel()
+	}
+	if h.transport == transportTCP {
+		return u.outward.connect(ctx, flowKey{h.transport, parsePeer(h.dest)}, to, to.host)
+	}
+	return u.secures(ctx, to, h)
+}
+
+// dialAt is dial at one address: within, if not 0, is all the time that it may be silent for, the making of a connection included.
 func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, within time.Duration) (*leg, error) {
 	host, port := t.out.hostPort()
 	at, where := parsePeer(h.dest).Addr(), aim{t.name, t.out.Network, host, port}
 	t.at.Store(&at)
-	if err := u.secures(ctx, where, h); err != nil {
+	began, heard := time.Now(), false
+	if err := u.getsTo(ctx, where, h, within); err != nil {
 		if ctx.Err() == nil {
 			u.hosts.silent(host, at)
 		}
@@ -189,12 +204,14 @@ func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, wi
 	target.Port = int(port)
 	target = inDomain(t.out.Domain, target, t.out.Network)
 	from, headers := t.presented(r, cmp.Or(t.out.Domain, u.selfAt(h).Addr().String()))
-	began, heard := time.Now(), false
+	if within > 0 {
+		within = max(within-time.Since(began), 1)
+	}
 	l, err := u.inviteLarge(ctx, outgoing{
 		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,
 		media:    media.StreamOptions{Signalling: at, Prefer: r.Prefer, Codecs: t.codecs, Secure: t.secure},
 		progress: r.Progress, authorize: t.authority(h), within: within, heard: func() { heard = true },
-		secure: func(ctx context.Context) error { return u.secures(ctx, where, h) },
+		secure: func(ctx context.Context) error { return u.getsTo(ctx, where, h, 0) }, // ctx is bounded
 	})
 	failed, _ := errors.AsType[*call.RingError](err)
 	switch {

@@ -15,7 +15,7 @@ import (
 // StatusError is a request that was refused with a final status.
 type StatusError struct {
 	Method string
-	Code   int // 300..699
+	Code   int // 300..699; 2xx of a REGISTER that granted no time
 }
 
 func (e *StatusError) Error() string { return fmt.Sprintf("%s refused with %d", e.Method, e.Code) }

@@ -65,6 +65,7 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 	if o.heard == nil {
 		o.heard = func() {}
 	}
+	until := time.Now().Add(o.within)
 	for lost, unsent := 0, 0; ; {
 		l, why, err := u.inviteOnce(ctx, o)
 		switch why {
@@ -74,10 +75,28 @@ func (u *UA) invite(ctx context.Context, o outgoing) (*leg, error) {
 		case cutLost:
 			lost++
 		}
-		if why == cutNot || lost > 1 || unsent > 1 || ctx.Err() != nil || o.secure != nil && o.secure(ctx) != nil {
+		if why == cutNot || lost > 1 || unsent > 1 || ctx.Err() != nil || !o.secureAgain(ctx, until) {
 			return l, err
 		}
 	}
+}
+
+// secureAgain has a connection be there for another try, and reports whether there is one, and time for it: until is when that is
+// over, where it is bounded.
+func (o *outgoing) secureAgain(ctx context.Context, until time.Time) bool {
+	bounded := o.within > 0
+	if bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	if o.secure != nil && o.secure(ctx) != nil {
+		return false
+	}
+	if bounded {
+		o.within = time.Until(until)
+	}
+	return !bounded || o.within > 0
 }
 
 // inviteOnce is invite without another try. Of each cut there may be one: what answers the INVITE later is met. An agent's

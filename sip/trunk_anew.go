@@ -20,7 +20,7 @@ type grantedBy struct {
 	at   time.Time
 }
 
-// forgotten has the carrier registered to anew, soon: it may have forgotten us. It waits for nobody.
+// forgotten has the carrier registered to anew, soon: it may have forgotten us. It waits for nobody. See await for when it is heeded.
 func (g *registration) forgotten() {
 	select {
 	case g.anew <- struct{}{}:
@@ -41,8 +41,18 @@ func (g *registration) doubt(at time.Time) {
 	g.forgotten()
 }
 
+// boundBy notes by which way a registration was granted. A connection that has ended by now, and was not known for the one it
+// went over when it did, has ended all the same.
+func (g *registration) boundBy(h hop) {
+	by := flowKey{h.transport, parsePeer(h.dest)}
+	g.bound.Store(&grantedBy{by, time.Now()})
+	if reliable(h.transport) && g.ua.conns.living(by) == nil {
+		g.forgotten()
+	}
+}
+
 // lost tells that a connection has ended. A registration that went over it is over with it (RFC 5626 section 4.2.1): the
-// carrier has restarted, or reaches us by a flow that is no more.
+// carrier has restarted, or reaches us by a flow that is no more. Where the last REGISTER failed there is none that it could end.
 func (g *registration) lost(end connEnd) {
 	b := g.bound.Load()
 	if b != nil && b.over == (flowKey{end.transport, end.peer}) && b.at.Before(end.at) {
@@ -51,14 +61,24 @@ func (g *registration) lost(end connEnd) {
 }
 
 // await returns when the carrier is to be registered to again: at due, or soon once it may have forgotten us; or when ctx is done.
+// Whatever happens, one that has refused is left alone until due (RFC 3261 section 20.33, RFC 5626 section 4.5): it has heard of
+// us, and whoever ends the connection after each refusal, or restarts between two, were asked all the time.
 func (g *registration) await(ctx context.Context, due <-chan time.Time) {
+	now, anew := g.snapshot(time.Now()).now, g.anew
+	if now == RegistrationRefused {
+		anew = nil
+	}
 	g.held = false
 	select {
 	case <-ctx.Done():
 	case <-due:
-		g.held = true
-	case <-g.anew:
+		g.held = now == RegistrationUp
+	case <-anew:
 		g.pause(ctx, due)
+	}
+	select {
+	case <-g.anew: // what has been said meanwhile is heeded by the same REGISTER
+	default:
 	}
 }
 
@@ -77,10 +97,6 @@ func (g *registration) pause(ctx context.Context, due <-chan time.Time) {
 	case <-timer.C:
 	case <-due:
 	case <-ctx.Done():
-	}
-	select {
-	case <-g.anew: // what has been said meanwhile is heeded by the same REGISTER
-	default:
 	}
 }
 

@@ -196,7 +196,7 @@ func TestTrunkPauseGrows(t *testing.T) {
 			g.bound.Store(&grantedBy{at: time.Now()})
 			g.forgotten()
 			began := time.Now()
-			g.pause(t.Context(), nil)
+			g.await(t.Context(), nil)
 			require.Empty(t, g.anew, "it is heeded by the REGISTER that follows")
 			return time.Since(began)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -17,9 +18,14 @@ type atomicAddrs struct{ p atomic.Pointer[[]netip.Addr] }
 
 func (a *atomicAddrs) set(addrs []netip.Addr) { a.p.Store(&addrs) }
 
-func (a *atomicAddrs) has(addr netip.Addr) bool {
-	p := a.p.Load()
-	return p != nil && slices.Contains(*p, addr)
+func (a *atomicAddrs) has(addr netip.Addr) bool { return slices.Contains(a.all(), addr) }
+
+// all are not to be changed.
+func (a *atomicAddrs) all() []netip.Addr {
+	if p := a.p.Load(); p != nil {
+		return *p
+	}
+	return nil
 }
 
 // errGranted: a 200 to a REGISTER that grants no time.
@@ -40,33 +46,72 @@ func (g *registration) register(ctx context.Context) (granted time.Duration, res
 	err = errNoListener
 	for _, a := range addrs {
 		h, ok := g.ua.wayTo(g.o.Network, netip.AddrPortFrom(a, port))
-		if !ok {
+		if !ok || ctx.Err() != nil {
 			continue
 		}
-		if err = g.ua.secures(ctx, to, h); err != nil {
-			continue
+		granted, got, failed := time.Duration(0), (*sipmsg.Response)(nil), errResting
+		if !time.Now().Before(g.rests[a]) {
+			granted, got, failed = g.registerAt(ctx, to, h)
 		}
-		granted, res, err = g.registerAt(ctx, h)
-		if refused, ok := errors.AsType[*StatusError](err); err == nil || ok && refused.Code < sipmsg.StatusInternalServerError {
+		if refused, ok := errors.AsType[*StatusError](failed); failed == nil || ok && isFinal(refused.Code) {
 			g.ua.hosts.answered(host, a)
-			if err == nil {
-				g.bound.Store(&grantedBy{flowKey{h.transport, parsePeer(h.dest)}, time.Now()})
+			if failed == nil {
+				g.boundBy(h)
 			}
-			return granted, res, err
+			return granted, got, failed
 		}
-		if ctx.Err() != nil {
-			break
+		if rest := retryHeader(got); rest > 0 {
+			g.rests[a] = time.Now().Add(rest)
+		}
+		if got != nil || res == nil { // a status says more than silence
+			res, err = got, failed
 		}
 	}
 	return 0, res, fmt.Errorf("register trunk %s: %w", g.name, err)
 }
 
+// errResting: an address of the registrar is left alone for as long as it has asked for that.
+var errResting = errors.New("sip: the registrar has asked to be left alone for a while")
+
+// rest is for how long yet all addresses of the registrar that we reach want to be left alone (RFC 3261 section 21.5.4); 0: one does
+// not.
+func (g *registration) rest(at time.Time) (least time.Duration) {
+	maps.DeleteFunc(g.rests, func(_ netip.Addr, until time.Time) bool { return !at.Before(until) })
+	_, port := hostAndPort(g.o.Address)
+	for _, a := range g.hosts.all() {
+		if _, ok := g.ua.wayTo(g.o.Network, netip.AddrPortFrom(a, port)); !ok {
+			continue
+		}
+		left := g.rests[a].Sub(at)
+		if left <= 0 {
+			return 0
+		}
+		if least == 0 || left < least {
+			least = left
+		}
+	}
+	return least
+}
+
+// isFinal tells whether a status that refuses a REGISTER is the answer of somebody who knows us: not that of a server that
+// fails (5xx), nor of a proxy that reached nobody (408).
+func isFinal(code int) bool {
+	return code != sipmsg.StatusRequestTimeout && (code < sipmsg.StatusInternalServerError || code >= sipmsg.StatusGlobalBusyEverywhere)
+}
+
 // registerAt is one registration at one address: REGISTER, again with credentials once they are asked for, and again
-// with the time that is asked for (RFC 3261 sections 22.2 and 10.2.8).
-func (g *registration) registerAt(ctx context.Context, h hop) (time.Duration, *sipmsg.Response, error) {
+// with the time that is asked for (RFC 3261 sections 22.2 and 10.2.8). Credentials that were refused are not sent again, but
+// by another nonce where theirs was stale: who tries a password twice is locked out twice as soon.
+func (g *registration) registerAt(ctx context.Context, to aim, h hop) (time.Duration, *sipmsg.Response, error) {
+	if err := g.ua.secures(ctx, to, h); err != nil {
+		return 0, nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, registerWithin*g.ua.o.T1)
 	defer cancel()
-	lengthened := false
+	refuses := func(res *sipmsg.Response) error {
+		return &StatusError{Method: sipmsg.REGISTER.String(), Code: res.StatusCode}
+	}
+	lengthened, answered := false, 0 // the status whose challenge was met last
 	for challenges := 0; ; {
 		res, err := g.ua.sendRegister(ctx, &g.d, &g.auth, contactBinding{
 			hop: h, contact: g.user, username: g.o.Username, password: g.o.Password, expires: g.expires,
@@ -81,20 +126,21 @@ func (g *registration) registerAt(ctx context.Context, h hop) (time.Duration, *s
 		case res.IsSuccess():
 			granted := g.granted(res)
 			if granted <= 0 && g.expires > 0 {
-				return 0, res, errGranted
+				return 0, res, errors.Join(refuses(res), errGranted)
 			}
 			return granted, res, nil
-		case challenged(res) && challenges < maxChallenges:
+		case challenged(res) && challenges < maxChallenges && (res.StatusCode != answered || stale(res)):
 			challenges++
+			answered = res.StatusCode
 			if err := g.auth.take(res); err != nil {
-				return 0, res, errors.Join(&StatusError{Method: sipmsg.REGISTER.String(), Code: res.StatusCode}, err)
+				return 0, res, errors.Join(refuses(res), err)
 			}
 			g.asked.set(&g.auth)
 		case res.StatusCode == sipmsg.StatusIntervalToBrief && !lengthened && g.lengthen(res):
 			lengthened = true
 		default:
 			g.auth = phoneAuth{}
-			return 0, res, &StatusError{Method: sipmsg.REGISTER.String(), Code: res.StatusCode}
+			return 0, res, refuses(res)
 		}
 	}
 }

@@ -32,8 +32,9 @@ type pinger struct {
 	back  func(sure bool)    // called when the trunk was away, or, not sure, may have been
 
 	// What follows is run's own.
-	late     bool // the last answer came only after OPTIONS was sent again
-	answered bool // OPTIONS ever was, whatever the status
+	asks     func(ctx context.Context) (code int, err error) // ask, but for tests of run
+	late     bool                                            // the last answer came only after OPTIONS was sent again
+	answered bool                                            // OPTIONS ever was, whatever the status
 }
 
 // pingTarget is whom a pinger asks, and how often.
@@ -46,6 +47,7 @@ type pingTarget struct {
 // newPinger is nil where a trunk is not pinged: it has nowhere to be asked at, or no interval.
 func newPinger(o *TrunkOptions) *pinger {
 	p := &pinger{name: o.Name, o: pingTarget{every: o.Ping}}
+	p.asks = p.ask
 	switch {
 	case o.Ping <= 0:
 		return nil
@@ -88,7 +90,7 @@ func (p *pinger) run(ctx context.Context) {
 // once asks, and tells of a change.
 func (p *pinger) once(ctx context.Context) {
 	late := p.late
-	code, err := p.ask(ctx)
+	code, err := p.asks(ctx)
 	if ctx.Err() != nil {
 		return
 	}

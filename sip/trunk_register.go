@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -86,12 +87,16 @@ type registration struct {
 	state registrationState
 
 	// What follows is run's own.
-	d        dialog // not a real one, as a Phone's
+	ask      func(ctx context.Context) (time.Duration, *sipmsg.Response, error) // register, but for tests of run
+	d        dialog                                                             // not a real one, as a Phone's
 	auth     phoneAuth
-	expires  time.Duration // asked for: more than o.Expires after a 423
-	failures int           // in a row
-	losses   int           // how often it was made anew, without one that held for long, or until its refresh, between
-	held     bool          // nobody doubted it since the last REGISTER
+	expires  time.Duration            // asked for: more than o.Expires after a 423
+	lapses   time.Time                // until when the carrier may send us calls, whatever it has answered since
+	rests    map[netip.Addr]time.Time // until when addresses of the registrar are left alone, as they want it
+	failures int                      // in a row
+	refusals int                      // of them, those by who knows us
+	losses   int                      // how often it was made anew, without one that held for long, or until its refresh, between
+	held     bool                     // it was there until due, and nobody doubted it
 }
 
 // registrationState is what others may know of a registration.
@@ -105,13 +110,16 @@ func newRegistration(name string, o TrunkRegister) *registration {
 	host, port := hostAndPort(o.Address)
 	aor := sipmsg.Uri{Scheme: schemeSIP, User: cmp.Or(o.User, o.Username), Host: cmp.Or(o.Domain, host)}
 	registrar := inDomain(o.Domain, sipmsg.Uri{Scheme: schemeSIP, Host: host, Port: int(port)}, o.Network)
-	return &registration{
+	g := &registration{
 		name: name, o: o, user: contactUser(name, o), done: make(chan struct{}), anew: make(chan struct{}, 1), expires: o.Expires,
 		state: registrationState{now: RegistrationTrying},
 		d: dialog{
 			CallID: newID(), LocalTag: newID(), Local: nameAddr("", &aor), Remote: nameAddr("", &aor), Target: registrar.String(),
 		},
+		rests: make(map[netip.Addr]time.Time),
 	}
+	g.ask = g.register
+	return g
 }
 
 // contactUser is the user of a registration's Contact. Nobody can make it up who does not know the password, since a
@@ -175,13 +183,13 @@ func (g *registration) run(ctx context.Context, after []<-chan struct{}) {
 // again registers once, and returns when to do so next.
 func (g *registration) again(ctx context.Context) time.Duration {
 	before := g.snapshot(time.Now()).now
-	granted, res, err := g.register(ctx)
+	granted, res, err := g.ask(ctx)
 	if ctx.Err() != nil {
 		return silentMost // run ends
 	}
 	log := g.ua.log.With(zap.String("trunk", g.name))
 	if err == nil {
-		g.failures = 0
+		g.failures, g.refusals, g.lapses = 0, 0, time.Now().Add(granted)
 		if g.held {
 			g.losses = 0
 		}
@@ -200,17 +208,24 @@ func (g *registration) again(ctx context.Context) time.Duration {
 	if refused, ok := errors.AsType[*StatusError](err); ok {
 		s = registrationState{now: RegistrationRefused, code: refused.Code}
 	}
-	wait := retryAfter(s, g.failures, rand.Float64()) //nolint:gosec // spreads load, guards nothing
-	if asked := retryHeader(res); asked > wait {
-		wait = asked
+	others, asked := g.failures, g.rest(time.Now())
+	if s.final() {
+		others, asked = g.refusals, retryHeader(res) // while it was away it refused nothing; and it speaks for all its addresses
+		g.refusals++
+		g.lapses = time.Time{}
 	}
 	g.failures++
+	wait := max(retryAfter(s, others, rand.Float64()), asked) //nolint:gosec // spreads load, guards nothing
 	g.become(s)
+	g.bound.Store(nil)
 	g.ua.metrics.trunkRegister(g.name, s.now)
 	log.Warn("trunk not registered: the carrier sends no calls that need it", zap.String("state", s.now),
 		zap.Int("code", s.code), zap.Error(err), zap.Duration("next_try", wait))
 	return wait
 }
+
+// final tells whether it is the refusal of somebody who knows us.
+func (s registrationState) final() bool { return s.now == RegistrationRefused && isFinal(s.code) }
 
 // refreshAfter is when a binding is refreshed that was granted for so long.
 func refreshAfter(granted time.Duration) time.Duration {
@@ -221,11 +236,10 @@ func refreshAfter(granted time.Duration) time.Duration {
 }
 
 // retryAfter is the wait after the failure that others in a row went before: a share, from a half to the whole, of an
-// upper bound that doubles with each (RFC 5626 section 4.5). jitter is from 0 to 1. A server's failure (5xx) is no
-// answer of somebody who knows us.
+// upper bound that doubles with each (RFC 5626 section 4.5). jitter is from 0 to 1.
 func retryAfter(s registrationState, others int, jitter float64) time.Duration {
 	base, most := silentBase, silentMost
-	if s.now == RegistrationRefused && s.code < sipmsg.StatusInternalServerError || s.code >= sipmsg.StatusGlobalBusyEverywhere {
+	if s.final() {
 		base, most = refusedBase, refusedMost
 	}
 	const doublings = 20 // after so many it is most, and a longer shift would be less
@@ -255,13 +269,14 @@ func retryHeader(res *sipmsg.Response) time.Duration {
 	return min(parseExpires(digits), refusedMost)
 }
 
-// leave takes the binding back, if there may be one. The carrier is waited for as the BYEs of a UA that closes are.
+// leave takes the binding back, if there may be one: also where the carrier has not answered, or has failed, since it made it. It
+// is waited for as the BYEs of a UA that closes are.
 func (g *registration) leave() {
-	if s := g.snapshot(time.Now()); s.now != RegistrationUp {
+	if !time.Now().Before(g.lapses) {
 		return
 	}
 	g.expires = 0
-	if _, _, err := g.register(g.ua.patience); err != nil {
+	if _, _, err := g.ask(g.ua.patience); err != nil {
 		g.ua.log.Warn("trunk not unregistered: calls may be sent here until that lapses",
 			zap.String("trunk", g.name), zap.Error(err))
 		return
