@@ -130,9 +130,7 @@ func withoutSecrets(data []byte) []byte {
 	if !parted {
 		return out
 	}
-	if hiding {
-		out = bytes.TrimRight(out, "\r\n") // of a value that went on up to the body, the end is not there
-	}
+	out = bytes.TrimRight(out, "\r\n") // of a hidden value that went on up to the body, the end is not there
 	out = append(out, endOfHead...)
 	begin := len(out)
 	out = append(out, body...)
