@@ -188,13 +188,9 @@ func (t *trunk) begins(digits string) bool {
 	return false
 }
 
-// keep keeps a registration, where it was called last, and what is known of whether the trunk lives, over a reload that does not
-// change them.
+// keep keeps a registration, and what is known of whether the trunk lives, over a reload that does not change them.
 func (t *trunk) keep(before *trunk) {
 	t.calls = before.calls
-	if t.out != nil && before.out != nil && t.out.Network == before.out.Network && t.out.Address == before.out.Address {
-		t.at.Store(before.at.Load())
-	}
 	if t.reg != nil && before.reg != nil && t.reg.o == before.reg.o {
 		t.reg = before.reg
 	}

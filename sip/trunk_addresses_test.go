@@ -150,18 +150,3 @@ func TestTrunkGranted(t *testing.T) {
 		require.Equal(t, c.want, g.granted(res), c)
 	}
 }
-
-// Where a trunk was called last is known after a reload, too: what it says in the calls of before is no stranger's.
-func TestTrunkCalledAtAfterReload(t *testing.T) {
-	t.Parallel()
-	at := netip.MustParseAddr("192.0.2.1")
-	trunkAt := func(address string) *trunks {
-		return newTrunks([]TrunkOptions{{Name: "city", Out: &TrunkOut{Network: "udp", Address: address}}})
-	}
-	before, same, moved := trunkAt("h:1"), trunkAt("h:1"), trunkAt("other:1")
-	before.list[0].at.Store(&at)
-	same.list[0].keep(before.list[0])
-	require.True(t, same.calledAt(at))
-	moved.list[0].keep(before.list[0])
-	require.False(t, moved.calledAt(at))
-}
