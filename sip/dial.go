@@ -185,7 +185,7 @@ func (u *UA) getsTo(ctx context.Context, to aim, h hop, within time.Duration) er
 func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, within time.Duration) (*leg, error) {
 	host, port := t.out.hostPort()
 	at, where := parsePeer(h.dest).Addr(), aim{t.name, t.out.Network, host, port}
-	t.at.Store(&at)
+	t.at.add(at, calledMost)
 	began, heard := time.Now(), false
 	if err := u.getsTo(ctx, where, h, within); err != nil {
 		if ctx.Err() == nil {

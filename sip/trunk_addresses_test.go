@@ -11,6 +11,8 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest/observer"
+
+	"hotline/call"
 )
 
 // registerAtTwo is a rig whose trunk registers to a name that has two addresses, a peer at each.
@@ -148,5 +150,38 @@ func TestTrunkGranted(t *testing.T) {
 			res.AppendHeader(sipmsg.NewHeader("Contact", one))
 		}
 		require.Equal(t, c.want, g.granted(res), c)
+	}
+}
+
+// A carrier that was called at one address and then at another is known at both: the call at the first may go on, and what it
+// says is no stranger's. So it is after a reload.
+func TestTrunkCalledAtBoth(t *testing.T) {
+	t.Parallel()
+	r, first, _, _ := failoverRig(t, func(o *Options) { o.T1 = hostsT1 })
+	twoAddresses(t, r.UA, first) // at 127.0.3.1 nobody is
+	got := r.outside(t.Context(), "13912345678")
+	first.respond(first.expect("INVITE", "INVITE"), 486, "Busy Here", "a", "")
+	refusedFor(t, next(t, got), call.CauseBusy)
+	silent, answered := netip.MustParseAddr("127.0.3.1"), netip.MustParseAddr("127.0.0.1")
+	for range 2 {
+		require.True(t, r.known(silent))
+		require.True(t, r.known(answered))
+		require.True(t, r.plan().list[0].answersAt(silent))
+		r.reload(t, r.as())
+	}
+	require.False(t, r.known(netip.MustParseAddr("127.0.3.2")))
+}
+
+// No more addresses are kept than may be, those of late.
+func TestAtomicAddrsAdd(t *testing.T) {
+	t.Parallel()
+	a, b, c := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("2001:db8::3")
+	var list atomicAddrs
+	for _, step := range []struct {
+		add  netip.Addr
+		want []netip.Addr
+	}{{a, []netip.Addr{a}}, {a, []netip.Addr{a}}, {b, []netip.Addr{b, a}}, {a, []netip.Addr{a, b}}, {c, []netip.Addr{c, a}}} {
+		list.add(step.add, 2)
+		require.Equal(t, step.want, list.all())
 	}
 }

@@ -13,12 +13,30 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
-// atomicAddrs are addresses that one goroutine sets and any may look at.
+// atomicAddrs are addresses that any goroutine may look at.
 type atomicAddrs struct{ p atomic.Pointer[[]netip.Addr] }
 
 func (a *atomicAddrs) set(addrs []netip.Addr) { a.p.Store(&addrs) }
 
 func (a *atomicAddrs) has(addr netip.Addr) bool { return slices.Contains(a.all(), addr) }
+
+// add puts an address before the others, of which the last make room where there are more than most.
+func (a *atomicAddrs) add(addr netip.Addr, most int) {
+	for {
+		p := a.p.Load()
+		list := []netip.Addr{addr}
+		if p != nil {
+			if len(*p) > 0 && (*p)[0] == addr {
+				return
+			}
+			list = append(list, slices.DeleteFunc(slices.Clone(*p), func(one netip.Addr) bool { return one == addr })...)
+		}
+		list = list[:min(len(list), most)]
+		if a.p.CompareAndSwap(p, &list) {
+			return
+		}
+	}
+}
 
 // all are not to be changed.
 func (a *atomicAddrs) all() []netip.Addr {
