@@ -77,9 +77,8 @@ func (t *trunk) authority(h hop) *asWhom {
 // answersAt tells whether an address is the trunk's: one that may call us as it, one that it was called at, or one that it answers at.
 func (t *trunk) answersAt(host netip.Addr) bool {
 	host = host.Unmap().WithZone("")
-	at := t.at.Load()
 	return slices.ContainsFunc(t.allow, func(p netip.Prefix) bool { return p.Contains(host) }) ||
-		t.reg != nil && t.reg.hosts.has(host) || t.ping != nil && t.ping.hosts.has(host) || at != nil && *at == host
+		t.reg != nil && t.reg.hosts.has(host) || t.ping != nil && t.ping.hosts.has(host) || t.at.has(host)
 }
 
 // challenged notes a 401 or 407 to a request of ours within a dialog, for authorized, and reports whether it may be

@@ -109,7 +109,12 @@ func (u *UA) audit(r call.DialRequest, trunk, outcome string) {
 // rung (RFC 3263 section 4.3). Where another trunk follows they share the time that is given; else, where that is 0, each has
 // silentWithin while there is another, and the last as long as RFC 3261 has it. The error is a *call.RingError.
 func (u *UA) dial(ctx context.Context, t *trunk, r call.DialRequest, within time.Duration) (*leg, error) {
-	ways, err := u.waysOut(ctx, t)
+	looking, found := ctx, func() {}
+	if within > 0 {
+		looking, found = context.WithTimeout(ctx, within)
+	}
+	ways, err := u.waysOut(looking, t)
+	found()
 	if err != nil {
 		return nil, u.notReached(ctx, t, err)
 	}
@@ -191,7 +196,7 @@ func (u *UA) getsTo(ctx context.Context, to aim, h hop, within time.Duration) er
 func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, within time.Duration) (*leg, error) {
 	host, port := t.out.hostPort()
 	at, where := parsePeer(h.dest).Addr(), aim{t.name, t.out.Network, host, port}
-	t.at.Store(&at)
+	t.at.add(at, calledMost)
 	began, heard := time.Now(), false
 	if err := u.getsTo(ctx, where, h, within); err != nil {
 		if ctx.Err() == nil {

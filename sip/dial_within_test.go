@@ -113,3 +113,22 @@ func TestDialWithinConnects(t *testing.T) {
 		})
 	}
 }
+
+// A trunk whose name nobody finds keeps a caller from the next trunk no longer than one that is silent.
+func TestDialWithinLooksUp(t *testing.T) {
+	t.Parallel()
+	r, _, second, _ := failoverRig(t, func(o *Options) { o.T1 = 100 * time.Millisecond })
+	r.plan().list[0].out.Address = "carrier.test:5060"
+	asked := make(chan context.Context, 1)
+	r.hosts.resolve = func(ctx context.Context, _ string) ([]netip.Addr, error) {
+		asked <- ctx
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	out := r.outside(t.Context(), "13912345678")
+	looking := next(t, asked)
+	inv := second.expect("INVITE", "INVITE")
+	require.NoError(t, looking.Err(), "it was not waited for")
+	second.respond(inv, 486, "Busy Here", "b", "")
+	refusedFor(t, next(t, out), call.CauseBusy)
+}

@@ -59,7 +59,7 @@ func (u *UA) newPlan(s Settings, before *plan) (*plan, error) {
 	for _, one := range p.list {
 		for _, old := range before.list {
 			if old.name == one.name {
-				one.at.Store(old.at.Load())
+				one.at.p.Store(old.at.p.Load())
 				one.keep(old)
 			}
 		}

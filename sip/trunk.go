@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"hotline/call"
@@ -70,8 +69,8 @@ type trunk struct {
 	maxCalls  int
 	numbering *Numbering
 	doubted   bool
-	tls       *trunkTLS                  // nil without TrunkOptions.TLS
-	at        atomic.Pointer[netip.Addr] // where it was called last
+	tls       *trunkTLS   // nil without TrunkOptions.TLS
+	at        atomicAddrs // where it was called, the last first: calledMost at most
 }
 
 // newTrunks copies what it is given; prefixes that are not valid match nothing.

@@ -102,6 +102,7 @@ func TestTrunkRefusedAndClosed(t *testing.T) {
 }
 
 func refusedAndClosed(t *testing.T, code int, sign func(u *UA, g *registration)) {
+	t.Helper()
 	const refusals = 12
 	c := fakeTrunk(t, time.Millisecond, func(n int) int {
 		if n == 0 || n > refusals {

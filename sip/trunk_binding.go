@@ -13,12 +13,30 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
-// atomicAddrs are addresses that one goroutine sets and any may look at.
+// atomicAddrs are addresses that any goroutine may look at.
 type atomicAddrs struct{ p atomic.Pointer[[]netip.Addr] }
 
 func (a *atomicAddrs) set(addrs []netip.Addr) { a.p.Store(&addrs) }
 
 func (a *atomicAddrs) has(addr netip.Addr) bool { return slices.Contains(a.all(), addr) }
+
+// add puts an address before the others, of which the last make room where there are more than most.
+func (a *atomicAddrs) add(addr netip.Addr, most int) {
+	for {
+		p := a.p.Load()
+		list := []netip.Addr{addr}
+		if p != nil {
+			if len(*p) > 0 && (*p)[0] == addr {
+				return
+			}
+			list = append(list, slices.DeleteFunc(slices.Clone(*p), func(one netip.Addr) bool { return one == addr })...)
+		}
+		list = list[:min(len(list), most)]
+		if a.p.CompareAndSwap(p, &list) {
+			return
+		}
+	}
+}
 
 // all are not to be changed.
 func (a *atomicAddrs) all() []netip.Addr {
@@ -159,8 +177,8 @@ func (g *registration) lengthen(res *sipmsg.Response) bool {
 	return true
 }
 
-// granted reads for how long our binding is: by its Contact among those that are bound, else by Expires, else what was
-// asked for (RFC 3261 section 10.2.4).
+// granted reads for how long our binding is: by its Contact among those that are bound, or by the only one there is, which a
+// border of the carrier has written anew; else by Expires, else what was asked for (RFC 3261 section 10.2.4).
 func (g *registration) granted(res *sipmsg.Response) time.Duration {
 	granted := g.expires
 	if h := res.GetHeader("expires"); h != nil {
@@ -168,19 +186,28 @@ func (g *registration) granted(res *sipmsg.Response) time.Duration {
 			granted = d
 		}
 	}
+	all, least := 0, granted
 	for h := range named(res, nameContact) {
 		for _, one := range listed(h.Value()) {
+			all++
 			var uri sipmsg.Uri
 			var params sipmsg.HeaderParams
-			if _, err := sipmsg.ParseAddressValue(one, &uri, &params); err != nil || uri.User != g.user {
+			if _, err := sipmsg.ParseAddressValue(one, &uri, &params); err != nil {
 				continue
 			}
-			if v, ok := findParam(params, "expires"); ok {
-				if d := parseExpires(v); d >= 0 {
-					return d
-				}
+			v, ok := findParam(params, "expires")
+			d := parseExpires(v)
+			switch {
+			case !ok || d < 0:
+			case uri.User == g.user:
+				return d
+			default:
+				least = min(least, d)
 			}
 		}
+	}
+	if all == 1 {
+		return least
 	}
 	return granted
 }

@@ -32,7 +32,7 @@ func TestOurConnectionIsNoStranger(t *testing.T) {
 	})
 	p := r.rejected(t, func() *peer { return carrier.next(r) })
 	here, elsewhere := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2") // its second address
-	r.plan().list[0].at.Store(&elsewhere)
+	r.plan().list[0].at.set([]netip.Addr{elsewhere})
 	require.False(t, r.known(here))
 	for range 5 {
 		k := p.dialog(testNumber)

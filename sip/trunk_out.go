@@ -67,13 +67,12 @@ func (t *trunks) named(host string) bool {
 	})
 }
 
-// calledAt tells whether a host is where a trunk was last called, or asked: its answers come from there.
+// calledMost is how many of the addresses that a trunk was called at are known for its: calls go on at those before the last.
+const calledMost = 8
+
+// calledAt tells whether a host is where a trunk was called of late, or asked: its answers come from there.
 func (t *trunks) calledAt(host netip.Addr) bool {
 	return slices.ContainsFunc(t.list, func(one *trunk) bool {
-		if one.ping != nil && one.ping.hosts.has(host.Unmap()) {
-			return true
-		}
-		at := one.at.Load()
-		return at != nil && *at == host.Unmap()
+		return one.ping != nil && one.ping.hosts.has(host.Unmap()) || one.at.has(host.Unmap())
 	})
 }
