@@ -2,6 +2,7 @@ package site_test
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -89,6 +90,31 @@ func TestRingElsewhere(t *testing.T) {
 		b.talk("8002", "call-3").Hangup(call.CauseBye)
 		require.Positive(t, b.edge.highest("8002").Compare(c.Token))
 		b.Release("8002", "call-3", call.SiteRest{How: "answered"})
+	})
+}
+
+// TestPhoneIsAt: where a phone is, as its registrar sees it, is told to who rings it from elsewhere, and again when it has moved;
+// what a desk says of its legs changes nothing of that.
+func TestPhoneIsAt(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		t := w.t
+		a, b := two(w)
+		for _, at := range []string{"192.0.2.7", "2001:db8::7"} {
+			b.edge.at("8002", netip.MustParseAddr(at))
+			within(t, 1500*time.Millisecond, "a's desk knows", func() bool { return a.desk.flow("8002").At.String() == at })
+		}
+		legs := b.desk.flow("8002")
+		legs.Legs, legs.At = 1, netip.Addr{}
+		b.Say(call.SiteFact{Flow: &legs})
+		within(t, 200*time.Millisecond, "a's desk knows of the leg", func() bool { return a.desk.flow("8002").Legs == 1 })
+		require.Equal(t, "2001:db8::7", a.desk.flow("8002").At.String())
+		r := a.ring(t.Context(), "8002", "call-1")
+		<-r.done
+		require.NoError(t, r.err)
+		require.Equal(t, "2001:db8::7", a.edge.rung().Phone.String())
+		r.leg.Hangup(call.CauseBye)
+		a.Release("8002", "call-1", call.SiteRest{How: "answered"})
 	})
 }
 

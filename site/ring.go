@@ -236,6 +236,9 @@ func (m *Member) claimBook(ctx context.Context, h *hold) (call.RingClaim, error)
 		return c, m.refuse(resultNoFlow)
 	default:
 		c.Via = edge.SIP
+		if f := m.view.flows[h.agent]; f.Edge == g.Edge {
+			c.Phone = f.At
+		}
 	}
 	m.figures.claims.WithLabelValues(resultGranted).Inc()
 	return c, nil
