@@ -101,20 +101,20 @@ func TestPhoneIsAt(t *testing.T) {
 		t := w.t
 		a, b := two(w)
 		for _, at := range []string{"192.0.2.7", "2001:db8::7"} {
-			b.edge.at("8002", netip.MustParseAddr(at))
-			within(t, 1500*time.Millisecond, "a's desk knows", func() bool { return a.desk.flow("8002").At.String() == at })
+			a.edge.at("8001", netip.MustParseAddr(at))
+			within(t, 1500*time.Millisecond, "b's desk knows", func() bool { return b.desk.flow("8001").At.String() == at })
 		}
-		legs := b.desk.flow("8002")
+		legs := a.desk.flow("8001")
 		legs.Legs, legs.At = 1, netip.Addr{}
-		b.Say(call.SiteFact{Flow: &legs})
-		within(t, 200*time.Millisecond, "a's desk knows of the leg", func() bool { return a.desk.flow("8002").Legs == 1 })
-		require.Equal(t, "2001:db8::7", a.desk.flow("8002").At.String())
-		r := a.ring(t.Context(), "8002", "call-1")
+		a.Say(call.SiteFact{Flow: &legs})
+		within(t, 200*time.Millisecond, "b's desk knows of the leg", func() bool { return b.desk.flow("8001").Legs == 1 })
+		require.Equal(t, "2001:db8::7", b.desk.flow("8001").At.String())
+		r := b.ring(t.Context(), "8001", "call-1")
 		<-r.done
 		require.NoError(t, r.err)
-		require.Equal(t, "2001:db8::7", a.edge.rung().Phone.String())
+		require.Equal(t, "2001:db8::7", b.edge.rung().Phone.String())
 		r.leg.Hangup(call.CauseBye)
-		a.Release("8002", "call-1", call.SiteRest{How: "answered"})
+		b.Release("8001", "call-1", call.SiteRest{How: "answered"})
 	})
 }
 
