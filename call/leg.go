@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"hotline/media"
@@ -150,6 +151,8 @@ type RingClaim struct {
 	Owner, Edge NodeID
 	// Via is where the edge takes INVITEs of other nodes (host:port); empty when the edge is this node.
 	Via string
+	// Phone is where the edge sees the phone, if it is another node and has told: SiteFlow.At.
+	Phone netip.Addr
 	// Until is the instant, of this node's clock, from which on no INVITE of this claim may reach the phone any more.
 	Until time.Time
 }

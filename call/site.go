@@ -1,6 +1,7 @@
 package call
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -29,6 +30,10 @@ type SiteFlow struct {
 	// Legs are the phone's live legs that came from no claim, such as calls that the agent dialled: while there is
 	// one the agent is in talk.
 	Legs int `json:"legs,omitempty"`
+	// At is where the phone is as its edge sees it, for whoever is to say where its audio is to come; zero where that tells nothing,
+	// such as behind a proxy of the edge's own host. The registrar says it; of a desk's word it is kept, so that a phone that has
+	// just come has none for up to a second.
+	At netip.Addr `json:"at,omitzero"`
 }
 
 // SiteCaller is a caller who waits, as the owner of the call sees it. It is gone with [SiteCallerGone].

@@ -59,6 +59,22 @@ func (u *UA) audioAt(h hop, offer []byte) netip.Addr {
 	return netip.Addr{}
 }
 
+// audioTo is audioAt for a phone at an address that is registered at another node, so that no listener of ours is its own: that is
+// meant by which we would reach it. The zero value: where it is is not known, or where the engine says.
+func (u *UA) audioTo(phone netip.Addr) netip.Addr {
+	if !phone.IsValid() {
+		return netip.Addr{}
+	}
+	const port = 5060 // of no consequence: no more is asked than the way there
+	to := netip.AddrPortFrom(phone, port)
+	for _, network := range []string{networkUDP, networkTCP, networkTLS} {
+		if h, ok := u.wayTo(network, to); ok {
+			return u.audioAt(h, nil)
+		}
+	}
+	return u.audioAt(hop{transport: transportUDP, dest: to.String()}, nil)
+}
+
 // familyOf tells whether the audio of a leg is of IPv4.
 func (u *UA) familyOf(h hop, offer []byte) bool {
 	o := u.o.Audio

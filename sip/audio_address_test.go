@@ -67,7 +67,7 @@ func TestAudioAt(t *testing.T) {
 			for _, text := range c.listen {
 				u.listeners = append(u.listeners, listenerAs(t, text))
 			}
-			u.lend()
+			lend(u.listeners)
 			if bound, told, ok := strings.Cut(c.audio, " "); ok {
 				u.o.Audio = AudioOptions{Address: netip.MustParseAddr(bound), Advertise: netip.MustParseAddr(told)}
 			}
@@ -117,7 +117,7 @@ func TestLent(t *testing.T) {
 			for _, text := range c.listen {
 				u.listeners = append(u.listeners, listenerAs(t, text))
 			}
-			u.lend()
+			lend(u.listeners)
 			h := hop{transport: transportTLS, dest: "198.51.100.1:40000", ours: netip.MustParseAddrPort(c.by)}
 			require.Equal(t, c.want, u.selfAt(h).String())
 			host, port := u.namedAt(h)
@@ -126,7 +126,7 @@ func TestLent(t *testing.T) {
 	}
 	tcp := new(UA) // another transport's port is what tells inside from outside
 	tcp.listeners = []*listener{listenerAs(t, "TCP 10.0.0.2:5060"), listenerAs(t, "UDP 10.0.0.2:5060 203.0.113.9")}
-	tcp.lend()
+	lend(tcp.listeners)
 	require.Equal(t, "10.0.0.2:5060", tcp.selfAt(hop{transport: transportTCP, ours: netip.MustParseAddrPort("10.0.0.2:5060")}).String())
 }
 

@@ -37,6 +37,15 @@ func (f *flow) shown() netip.AddrPort {
 	return f.source
 }
 
+// seenAt is where other nodes may take the phone to be; the zero value where its source says nothing of that: where it, or a proxy
+// before it, is on this very host, or reached by way of one link alone, and of WebSockets, which come by a proxy of ours.
+func (f *flow) seenAt() netip.Addr {
+	if at := f.source.Addr(); !at.IsLoopback() && at.Zone() == "" && !isWebSocket(f.transport) {
+		return at
+	}
+	return netip.Addr{}
+}
+
 // flowKey is what tells flows apart on the wire.
 type flowKey struct {
 	transport string

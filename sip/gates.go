@@ -178,7 +178,7 @@ func (u *UA) Flows() []call.SiteFlow {
 		if !ok || b.lost {
 			continue
 		}
-		f := call.SiteFlow{Agent: agent, Since: b.since}
+		f := call.SiteFlow{Agent: agent, Since: b.since, At: b.flow.seenAt()}
 		if g := r.gates.byAgent[agent]; g != nil {
 			f.Legs = g.Dialling()
 		}

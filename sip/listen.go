@@ -57,6 +57,7 @@ func bindAll(ls []Listener, c *conns, certs *certificates) ([]*listener, error) 
 		}
 		out = append(out, b)
 	}
+	lend(out)
 	return out, nil
 }
 

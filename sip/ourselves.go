@@ -44,10 +44,10 @@ func (u *UA) isDoor(l *listener) bool { return u.site != nil && l == u.site.door
 // there. Where a transport has one that advertises and one that does not, those who come to the second are inside, and nothing is
 // lent: nobody knows which of the two it is to be like. Nor is it where others advertise several addresses, by one of WebSockets,
 // which speaks for the proxy before it, and on loopback, where there is nobody but such.
-func (u *UA) lend() {
-	for _, l := range u.listeners {
-		if l.transport == transportTLS && l.silent() && u.mayLend(l) {
-			l.lent = u.lentTo(l)
+func lend(all []*listener) {
+	for _, l := range all {
+		if l.transport == transportTLS && l.silent() && l.mayLend() {
+			l.lent = lentTo(l, all)
 		}
 	}
 }
@@ -55,19 +55,18 @@ func (u *UA) lend() {
 // silent tells whether a listener says nothing of what it is known by.
 func (l *listener) silent() bool { return l.name == "" && !l.advertise.Addr().IsValid() }
 
-func (u *UA) mayLend(l *listener) bool {
-	return !u.isDoor(l) && !isWebSocket(l.transport) && !l.bound.Addr().IsLoopback()
-}
+// mayLend tells whether a listener has to do with others of its address; see lend.
+func (l *listener) mayLend() bool { return !isWebSocket(l.transport) && !l.bound.Addr().IsLoopback() }
 
 // lentTo is what a silent listener is known by, of others; the zero value where that is nothing, or not to be told.
-func (u *UA) lentTo(l *listener) (at netip.Addr) {
-	beside := func(o *listener) bool { return u.mayLend(o) && o.bound.Addr() == l.bound.Addr() }
-	for _, o := range u.listeners {
+func lentTo(l *listener, all []*listener) (at netip.Addr) {
+	beside := func(o *listener) bool { return o.mayLend() && o.bound.Addr() == l.bound.Addr() }
+	for _, o := range all {
 		said := o.advertise.Addr().Unmap()
 		if !beside(o) || !said.IsValid() {
 			continue
 		}
-		if at.IsValid() && at != said || slices.ContainsFunc(u.listeners, func(other *listener) bool {
+		if at.IsValid() && at != said || slices.ContainsFunc(all, func(other *listener) bool {
 			return beside(other) && other.silent() && other.transport == o.transport
 		}) {
 			return netip.Addr{}

@@ -25,7 +25,8 @@ import (
 //	offered   | an INVITE that the gate admits    | its final response
 //	talking   | its 2xx, or when it is adopted    | the phone's BYE, the answer to the owner's, or 64·T1 after that
 //	ending    | [UA.End], or no answer in time    | the answer to the CANCEL's INVITE, or to the BYE, or 64·T1
-//	over      | any of those ends                 | 64·T1: what is repeated meanwhile is still passed
+//	over      | any of those ends                 | 64·T1, and until its owner has answered the phone's BYE, or 600·T1: what
+//	          |                                   | is repeated meanwhile is still passed
 //
 // Messages for it are known by the user of a Route, or the branch of a Via, that it has given out for the leg alone: a
 // random key, which nobody has but those on the way. They are taken before sipgo sees them, on the goroutine that
@@ -255,6 +256,12 @@ func (rs *relays) forget(r *relay) {
 	defer r.mu.Unlock()
 	if !r.over || rs.byKey[r.key] != r {
 		return // it was offered again meanwhile
+	}
+	for _, x := range r.txs {
+		if x.answer != nil && x.stop != nil { // its owner is still being told that it is over
+			r.forgetLater()
+			return
+		}
 	}
 	for _, x := range r.txs {
 		x.stopped()

@@ -138,6 +138,11 @@ func (r *relay) finish() {
 	}
 	r.over, r.invite = true, nil
 	r.rs.u.registrar.overLeg(r.agent, r.dialog)
+	r.forgetLater()
+}
+
+// forgetLater has the leg be forgotten when nothing of it is repeated any more. Whoever calls it has r.mu.
+func (r *relay) forgetLater() {
 	r.limitTo(r.rs.within(), func() { r.rs.u.background("relay", func() { r.rs.forget(r) }) })
 }
 

@@ -312,6 +312,25 @@ func TestEndOwn(t *testing.T) {
 	ended(t, leg)
 }
 
+// TestOwnerOutOfReach: an owner is told that its phone has hung up until it says that it heard, for far longer than the phone
+// waits, or a transaction lasts; then the leg is forgotten.
+func TestOwnerOutOfReach(t *testing.T) {
+	t.Parallel()
+	s := newSiteRig(t, "udp", func(o *Options) { o.T1 = 10 * time.Millisecond })
+	o := s.rawOwner(t)
+	inv, _ := o.talking()
+	s.phone.inDialog(inv, "BYE", 1, "")
+	s.phone.status("BYE", 200)
+	s.free(t)
+	var bye wire
+	for range 2*ackWithin/resendMost + 4 { // in twice 64·T1
+		bye = o.expect("BYE", "BYE")
+	}
+	require.NotNil(t, s.edge.site.relays.with(o.callID))
+	o.respond(bye, 200, "OK", "", "")
+	require.Eventually(t, func() bool { return s.edge.site.relays.with(o.callID) == nil }, testWait, time.Millisecond)
+}
+
 // TestOwnerDead: a phone that hangs up is answered though its owner does not, and is free at once.
 func TestOwnerDead(t *testing.T) {
 	t.Parallel()

@@ -264,14 +264,19 @@ func (r *relay) send(x *relayTx) bool {
 	return true
 }
 
-// repeat sends something again until x.stop (RFC 3261 sections 17.1.2.2, 17.2.1), in the background.
+// repeat sends something again until x.stop (RFC 3261 sections 17.1.2.2, 17.2.1), in the background. An owner whose phone has hung
+// up is told for longer than a transaction lasts, as phones are told of owners (rerouteWithin): it may be out of this node's
+// reach for a while, and nobody else tells it that the agent is free.
 func (r *relay) repeat(x *relayTx, what func() []byte, w way) {
 	u := r.rs.u
 	stop := make(chan struct{})
 	x.stop = stop
-	data := what()
+	data, within := what(), r.rs.within()
+	if x.answer != nil {
+		within = rerouteWithin * u.o.T1
+	}
 	u.background("relay", func() {
-		limit := time.NewTimer(r.rs.within())
+		limit := time.NewTimer(within)
 		defer limit.Stop()
 		interval := u.o.T1
 		again := time.NewTimer(interval)
@@ -282,6 +287,11 @@ func (r *relay) repeat(x *relayTx, what func() []byte, w way) {
 			case <-stop:
 				return
 			case <-limit.C:
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				if x.stop == stop { // else it was heard meanwhile
+					x.stop = nil
+				}
 				return
 			case <-u.patience.Done():
 				return

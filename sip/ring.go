@@ -138,8 +138,10 @@ func (u *UA) inviteOnce(ctx context.Context, o outgoing) (l *leg, why cut, err e
 // open makes the stream and the offer, for a way.
 func (r *ringing) open(h hop) (err error) {
 	o := r.o.media
-	if !r.o.relayed { // else the phone is another node's, and by which of our addresses it reaches us is not known
+	if !r.o.relayed {
 		o.Advertise = r.ua.audioAt(h, nil)
+	} else if r.o.claim != nil { // the way is the other node's, and not the phone's
+		o.Advertise = r.ua.audioTo(r.o.claim.Phone)
 	}
 	r.told = o.Advertise
 	if r.stream, err = r.ua.openStream(o); err != nil {

@@ -160,7 +160,6 @@ func New(o Options) (*UA, error) {
 		}
 		u.listeners = append(u.listeners, u.site.door)
 	}
-	u.lend()
 	u.ladder.ends = &ownEnds{listeners: u.listeners}
 	u.ctx, u.cancel = context.WithCancelCause(context.Background())
 	u.patience, u.hurry = context.WithCancel(context.Background())

@@ -61,7 +61,7 @@ func (m *Member) checkFlows(now time.Time) {
 				m.yield(f.Agent)
 			}
 		case m.out.resumes(f.Agent):
-		case has && at.Edge == m.node.ID && at.Legs == f.Legs: // as nearly always
+		case has && at.Edge == m.node.ID && at.Legs == f.Legs && at.At == f.At: // as nearly always
 		case !m.out.awaits(keyOf(call.SiteFact{Flow: &f})):
 			m.out.say(m, call.SiteFact{Flow: &f})
 		}

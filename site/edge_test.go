@@ -3,6 +3,7 @@ package site_test
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -247,6 +248,15 @@ func (w *world) busy(agent string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.legs[agent])
+}
+
+// at has a phone that is registered here be at an address.
+func (e *edge) at(agent string, at netip.Addr) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f := e.flows[agent]
+	f.At = at
+	e.flows[agent] = f
 }
 
 func (e *edge) Flows() []call.SiteFlow {

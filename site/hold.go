@@ -175,6 +175,11 @@ func (m *Member) Say(facts ...call.SiteFact) {
 			r.Token = call.Token{}
 			f.Rest = &r
 		}
+		if f.Flow != nil {
+			flow := *f.Flow
+			flow.At = m.own.flows[flow.Agent].At // which the registrar alone knows
+			f.Flow = &flow
+		}
 		if _, err := Said(m.node.ID, []call.SiteFact{f}); err != nil {
 			m.o.Logger.Error("a fact that cannot be told to the other nodes", zap.Error(err))
 			continue

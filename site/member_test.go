@@ -2,6 +2,7 @@ package site_test
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -89,6 +90,31 @@ func TestRingElsewhere(t *testing.T) {
 		b.talk("8002", "call-3").Hangup(call.CauseBye)
 		require.Positive(t, b.edge.highest("8002").Compare(c.Token))
 		b.Release("8002", "call-3", call.SiteRest{How: "answered"})
+	})
+}
+
+// TestPhoneIsAt: where a phone is, as its registrar sees it, is told to who rings it from elsewhere, and again when it has moved;
+// what a desk says of its legs changes nothing of that.
+func TestPhoneIsAt(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		t := w.t
+		a, b := two(w)
+		for _, at := range []string{"192.0.2.7", "2001:db8::7"} {
+			a.edge.at("8001", netip.MustParseAddr(at))
+			within(t, 1500*time.Millisecond, "b's desk knows", func() bool { return b.desk.flow("8001").At.String() == at })
+		}
+		legs := a.desk.flow("8001")
+		legs.Legs, legs.At = 1, netip.Addr{}
+		a.Say(call.SiteFact{Flow: &legs})
+		within(t, 200*time.Millisecond, "b's desk knows of the leg", func() bool { return b.desk.flow("8001").Legs == 1 })
+		require.Equal(t, "2001:db8::7", b.desk.flow("8001").At.String())
+		r := b.ring(t.Context(), "8001", "call-1")
+		<-r.done
+		require.NoError(t, r.err)
+		require.Equal(t, "2001:db8::7", b.edge.rung().Phone.String())
+		r.leg.Hangup(call.CauseBye)
+		b.Release("8001", "call-1", call.SiteRest{How: "answered"})
 	})
 }
 

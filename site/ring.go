@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"hotline/call"
@@ -235,10 +236,18 @@ func (m *Member) claimBook(ctx context.Context, h *hold) (call.RingClaim, error)
 	case !known:
 		return c, m.refuse(resultNoFlow)
 	default:
-		c.Via = edge.SIP
+		c.Via, c.Phone = edge.SIP, m.phoneAt(h.agent, g.Edge)
 	}
 	m.figures.claims.WithLabelValues(resultGranted).Inc()
 	return c, nil
+}
+
+// phoneAt is where an edge sees a phone; the zero value where it has not told, or another holds the phone now. It needs mu.
+func (m *Member) phoneAt(agent string, edge call.NodeID) netip.Addr {
+	if f := m.view.flows[agent]; f.Edge == edge {
+		return f.At
+	}
+	return netip.Addr{}
 }
 
 func withdrawn(cause error) *call.RingError {

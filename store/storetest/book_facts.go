@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"net/netip"
 	"strconv"
 	"testing"
 	"time"
@@ -53,8 +54,9 @@ func testFlows(t *testing.T, b BookAt) {
 	silent(t, b, func() { say(t, b, nodeA, call.SiteFact{FlowGone: &call.SiteFlow{Agent: anna}}) })
 	require.Equal(t, nodeB, edge(), "what is gone was the other's")
 	// The same process may say what it likes of its own: legs, and an older instant.
-	say(t, b, nodeB, call.SiteFact{Flow: &call.SiteFlow{Agent: anna, Since: dawn, Legs: 2}})
+	say(t, b, nodeB, call.SiteFact{Flow: &call.SiteFlow{Agent: anna, Since: dawn, Legs: 2, At: netip.MustParseAddr("2001:db8::7")}})
 	require.Equal(t, 2, facts(t, b)[0].Flow.Legs)
+	require.Equal(t, "2001:db8::7", facts(t, b)[0].Flow.At.String())
 	at := view(t, b).At
 	enter(t, b, "b.2")
 	say(t, b, "b.2", call.SiteFact{FlowGone: &call.SiteFlow{Agent: anna}})
