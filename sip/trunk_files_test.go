@@ -32,7 +32,9 @@ func TestTrunkTLSFilesAreWatched(t *testing.T) {
 	require.InDelta(t, 1, loads(certificateLoaded), 0)
 	require.Zero(t, loads(certificateRefused))
 
-	require.NoError(t, os.WriteFile(cert, []byte("half of it"), 0o600))
+	half := cert + ".half" // put in place at once: emptied and then written it might be read, and refused, twice
+	require.NoError(t, os.WriteFile(half, []byte("half of it"), 0o600))
+	require.NoError(t, os.Rename(half, cert))
 	require.Eventually(t, func() bool { return loads(certificateRefused) == 1 }, testWait, time.Millisecond)
 	require.Equal(t, "city", logs.FilterMessageSnippet("files of a trunk's TLS not taken").All()[0].ContextMap()["trunk"])
 	require.InDelta(t, first.Leaf.NotAfter.Unix(), until(), 0)

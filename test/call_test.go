@@ -1,6 +1,8 @@
 package test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -28,7 +30,7 @@ func TestWholeCall(t *testing.T) {
 			c.Await(testkit.CallEstablished)
 			c.SendDigit('2')
 			phone.Await(testkit.CallEstablished)
-			talk(t, h, 1500*time.Millisecond)
+			bothSpeak(t, h, 1500*time.Millisecond)
 			c.Hangup()
 			phone.Await(testkit.CallClosed)
 
@@ -68,6 +70,20 @@ func talk(t *testing.T, h *testkit.Hotline, lasting time.Duration) {
 	t.Helper()
 	h.AwaitCall("talking", func(r testkit.Record) bool {
 		return r.Joined != nil && time.Since(*r.Joined) >= lasting
+	})
+}
+
+// bothSpeak is talk, and waits until the hotline has recorded so much of each party's tone: a phone that gets no processor
+// sends nothing, for which the hotline cannot make up.
+func bothSpeak(t *testing.T, h *testkit.Hotline, atLeast time.Duration) {
+	t.Helper()
+	talk(t, h, atLeast)
+	testkit.Within(t, 3*testkit.Patience, "both parties to have spoken", func() bool {
+		text, err := os.ReadFile(filepath.Join(h.Data, "recordings", h.Calls()[0].Recording))
+		require.NoError(t, err)
+		w, err := testkit.ParseWAV(text) // its header is brought up to date once a second
+		require.NoError(t, err)
+		return testkit.HasTone(w.Channels[0], callerTone, atLeast) && testkit.HasTone(w.Channels[1], agentTone, atLeast)
 	})
 }
 
