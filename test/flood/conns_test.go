@@ -19,8 +19,12 @@ import (
 	"hotline/internal/testkit"
 )
 
-// dripEvery is how often an unfinished connection sends an octet.
-const dripEvery = 500 * time.Millisecond
+// dripEvery is how often an unfinished connection sends an octet. refusedFor is how long one is not tried again that was refused
+// in its handshake, which costs more here, on the attacker's side, than in the hotline that ends it unread.
+const (
+	dripEvery  = 500 * time.Millisecond
+	refusedFor = 4 * dripEvery
+)
 
 // dialAs connects from a host.
 func dialAs(ctx context.Context, host netip.Addr, to string) (net.Conn, error) {
@@ -84,7 +88,7 @@ func unfinished(come way, beginning string) func(ctx context.Context, w *town) (
 			began := time.Now()
 			c, err := come(ctx, w, n)
 			if err != nil {
-				pause(ctx, dripEvery)
+				pause(ctx, refusedFor)
 				return false
 			}
 			linger(ctx, c, func(at int) string {
