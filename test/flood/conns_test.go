@@ -5,6 +5,7 @@ package flood
 import (
 	"context"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -82,15 +83,20 @@ func plainly(address func(w *town) string) way {
 // unfinished keeps connections open on which a beginning comes an octet at a time; on every second one nothing comes, and
 // where there is no beginning on none. One that the hotline has ended is begun anew, from another host.
 func unfinished(come way, beginning string) func(ctx context.Context, w *town) (tally, error) {
+	return unfinishedOf(math.MaxInt, come, beginning)
+}
+
+// unfinishedOf is unfinished with no more connections at once than most.
+func unfinishedOf(most int, come way, beginning string) func(ctx context.Context, w *town) (tally, error) {
 	return func(ctx context.Context, w *town) (tally, error) {
 		var longest atomic.Int64
-		did, err := each(ctx, w.slots, func(ctx context.Context, n int) bool {
-			began := time.Now()
+		did, err := each(ctx, min(w.slots, most), func(ctx context.Context, n int) bool {
 			c, err := come(ctx, w, n)
 			if err != nil {
 				pause(ctx, refusedFor)
 				return false
 			}
+			began := time.Now()
 			linger(ctx, c, func(at int) string {
 				if n%2 != 0 || beginning == "" {
 					return ""

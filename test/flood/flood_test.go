@@ -221,7 +221,7 @@ type bounds struct {
 // on a machine that is busy.
 const (
 	firstMessage = 10 * time.Second
-	patience     = 5 * time.Second
+	patience     = 10 * time.Second
 )
 
 // resentAfter is T1, after which an INVITE that was lost is sent again (RFC 3261 section 17.1.1.2): a call whose set-up takes

@@ -15,6 +15,7 @@ const (
 	crowdedSite = 1 // of which one /64 has many hosts
 	wideSite    = 2 // which has many /64s
 	manySites   = 0x1000
+	siteSlots   = 3 * siteConnections // more than the hotline lets them have
 )
 
 // at is an address of the strangers': the host of a /64 of a /48.
@@ -65,11 +66,11 @@ func attacks6() []attack {
 		},
 		{name: "noise by UDP over IPv6", run: noise6, drops: "not-sip", deaf: true},
 		{
-			name: "unfinished TCP of an IPv6 /64", run: unfinished(plainly6((*town).ofSubnet), sipBeginning), meanwhile: (*town).opens,
+			name: "unfinished TCP of an IPv6 /64", run: unfinishedOf(siteSlots, plainly6((*town).ofSubnet), sipBeginning), meanwhile: (*town).opens,
 			drops: "connection-rate", holds: true, connections: atMost(hostConnections, rated(hostConnects, hostConnectsAtOnce)),
 		},
 		{
-			name: "unfinished TCP of an IPv6 /48", run: unfinished(plainly6((*town).ofSite), sipBeginning), meanwhile: (*town).opens,
+			name: "unfinished TCP of an IPv6 /48", run: unfinishedOf(siteSlots, plainly6((*town).ofSite), sipBeginning), meanwhile: (*town).opens,
 			drops: "connection-rate", holds: true, connections: atMost(siteConnections, rated(siteConnects, siteConnectsAtOnce)),
 		},
 	}
