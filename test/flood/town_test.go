@@ -65,11 +65,14 @@ func openTown(t *testing.T, overload string) *town {
 	}
 	fmt.Fprintf(&yaml, "  - {id: %q, password: %q, skills: {consult: 1}}\n", newcomerID, passwordOf(newcomerID))
 	w := &town{t: t, studio: newStudio(t), home: t.TempDir()}
+	var also []string
+	if network, ok := testkit.LocalNetwork(t); ok {
+		w.foreign, also = network, []string{"::"}
+	}
 	w.h = testkit.StartHotline(t, testkit.HotlineOptions{
 		YAML: yaml.String(), Host: hotlineHost, MediaPorts: 2000, NoRest: true, Certificate: cert, Key: key,
-		Origin: pageOrigin, Overload: overload, Also: []string{"::"},
+		Origin: pageOrigin, Overload: overload, Also: also,
 	})
-	w.foreign, _ = testkit.LocalNetwork(t)
 	var err error
 	w.sip, err = netip.ParseAddrPort(w.h.SIP)
 	require.NoError(t, err)
