@@ -58,8 +58,8 @@ type HotlineOptions struct {
 	Host string
 	// IPv6: it listens on ::1, and nowhere else.
 	IPv6 bool
-	// Also are further addresses at whose SIPPort it listens by UDP and TCP, and by which it is known there. Audio is then bound
-	// at [::], and told of by Host where nothing else is known.
+	// Also are further addresses at whose SIPPort it listens by UDP and TCP, and by which it is known there; "::" is all of IPv6,
+	// and known by ::1. Audio is then bound at [::], and told of by Host where nothing else is known.
 	Also []string
 }
 
@@ -116,8 +116,11 @@ const (
 // localhost is where the tests' servers and tools listen that need no address of their own.
 const localhost = "127.0.0.1"
 
-// localhost6 is it over IPv6.
-const localhost6 = "::1"
+// localhost6 is it over IPv6, where anywhere6 is every address.
+const (
+	localhost6 = "::1"
+	anywhere6  = "::"
+)
 
 // hostPort is HOST:PORT, an IPv6 address in brackets.
 func hostPort(host string, port int) string { return net.JoinHostPort(host, fmt.Sprint(port)) }
@@ -213,8 +216,12 @@ data: %s
 func knownBy(port int, hosts []string) string {
 	all := make([]string, 0, 2*len(hosts))
 	for _, host := range hosts {
+		advertise := host
+		if host == anywhere6 {
+			advertise = localhost6
+		}
 		for _, network := range []string{overUDP, overTCP} {
-			all = append(all, fmt.Sprintf(`{address: "%s://%s", advertise: "%s"}`, network, hostPort(host, port), host))
+			all = append(all, fmt.Sprintf(`{address: "%s://%s", advertise: "%s"}`, network, hostPort(host, port), advertise))
 		}
 	}
 	return strings.Join(all, ", ")

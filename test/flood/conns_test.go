@@ -3,31 +3,37 @@
 package flood
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
-	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
 	"hotline/internal/testkit"
 )
 
-// dripEvery is how often an unfinished connection sends an octet.
-const dripEvery = 500 * time.Millisecond
+// dripEvery is how often an unfinished connection sends an octet. refusedFor is how long one is not tried again that was refused
+// in its handshake, which costs more here, on the attacker's side, than in the hotline that ends it unread.
+const (
+	dripEvery  = 500 * time.Millisecond
+	refusedFor = 4 * dripEvery
+)
 
-// dialAs connects from one of the hosts of mobs.
-func dialAs(ctx context.Context, n int, to string) (net.Conn, error) {
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: mobHost(n).AsSlice()}, Timeout: testkit.Patience}
-	return d.DialContext(ctx, "tcp4", to)
+// dialAs connects from a host.
+func dialAs(ctx context.Context, host netip.Addr, to string) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: host.AsSlice()}, Timeout: testkit.Patience}
+	if host.Is6() {
+		d.Control = func(_, _ string, c syscall.RawConn) error { return testkit.Claim(c) }
+	}
+	return d.DialContext(ctx, "tcp", to)
 }
 
 // pause waits for d, or until ctx is done.
@@ -64,38 +70,73 @@ func each(ctx context.Context, many int, do func(ctx context.Context, n int) (le
 	return tally{sent: int(tried.Load()), answered: int(let.Load())}, err
 }
 
-// unfinished keeps connections open on which a beginning comes an octet at a time; on every second one nothing comes. One
-// that the hotline has ended is begun anew, from another host.
-func unfinished(address func(w *town) string, beginning string) func(ctx context.Context, w *town) (tally, error) {
+// way is how an attacker comes to a connection that he does not finish: all that he has to do for it is done.
+type way func(ctx context.Context, w *town, n int) (net.Conn, error)
+
+// plainly connects to a listener by TCP.
+func plainly(address func(w *town) string) way {
+	return func(ctx context.Context, w *town, n int) (net.Conn, error) {
+		return dialAs(ctx, mobHost(n%manyHosts), address(w))
+	}
+}
+
+// unfinished keeps connections open on which a beginning comes an octet at a time; on every second one nothing comes, and
+// where there is no beginning on none. One that the hotline has ended is begun anew, from another host.
+func unfinished(come way, beginning string) func(ctx context.Context, w *town) (tally, error) {
+	return unfinishedOf(math.MaxInt, come, beginning)
+}
+
+// unfinishedOf is unfinished with no more connections at once than most.
+func unfinishedOf(most int, come way, beginning string) func(ctx context.Context, w *town) (tally, error) {
 	return func(ctx context.Context, w *town) (tally, error) {
-		return each(ctx, w.slots, func(ctx context.Context, n int) bool {
-			c, err := dialAs(ctx, n%manyHosts, address(w))
+		var longest atomic.Int64
+		did, err := each(ctx, min(w.slots, most), func(ctx context.Context, n int) bool {
+			c, err := come(ctx, w, n)
 			if err != nil {
-				pause(ctx, dripEvery)
+				pause(ctx, refusedFor)
 				return false
 			}
-			defer c.Close() //nolint:errcheck // the far end may have closed it
-			ended := make(chan struct{})
-			defer func() { _ = c.SetReadDeadline(time.Unix(1, 0)); <-ended }()
-			drip, stop := context.WithCancel(ctx)
-			defer stop()
-			go func() {
-				defer close(ended)
-				defer stop()
-				_, _ = io.Copy(io.Discard, c) // until either end closes it
-			}()
-			for at := 0; drip.Err() == nil; at++ {
-				pause(drip, dripEvery)
-				if n%2 == 0 && drip.Err() == nil {
-					_, err = io.WriteString(c, beginning[at%len(beginning):][:1])
+			began := time.Now()
+			linger(ctx, c, func(at int) string {
+				if n%2 != 0 || beginning == "" {
+					return ""
 				}
-				if err != nil {
-					break
-				}
-			}
+				return beginning[at%len(beginning):][:1]
+			})
+			raise(&longest, time.Since(began))
 			pause(ctx, dripEvery) // one that was refused at once, too
 			return true
 		})
+		did.longest = time.Duration(longest.Load())
+		return did, err
+	}
+}
+
+// raise has most be d, if that is more.
+func raise(most *atomic.Int64, d time.Duration) {
+	for is := most.Load(); int64(d) > is && !most.CompareAndSwap(is, int64(d)); is = most.Load() {
+	}
+}
+
+// linger says a little now and then over a connection, until the far end has closed it or ctx is done, and closes it.
+func linger(ctx context.Context, c net.Conn, say func(at int) string) {
+	defer c.Close() //nolint:errcheck // the far end may have closed it
+	ended := make(chan struct{})
+	defer func() { _ = c.SetReadDeadline(time.Unix(1, 0)); <-ended }()
+	drip, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer close(ended)
+		defer stop()
+		_, _ = io.Copy(io.Discard, c) // until either end closes it
+	}()
+	for at := 0; drip.Err() == nil; at++ {
+		pause(drip, dripEvery)
+		if said := say(at); said != "" && drip.Err() == nil {
+			if _, err := io.WriteString(c, said); err != nil {
+				return
+			}
+		}
 	}
 }
 
@@ -114,7 +155,7 @@ const maxMessage = 16 << 10
 func noisyConns(ctx context.Context, w *town) (tally, error) {
 	const many = 20
 	return each(ctx, many, func(ctx context.Context, n int) bool {
-		c, err := dialAs(ctx, n%manyHosts, w.h.SIP)
+		c, err := dialAs(ctx, mobHost(n%manyHosts), w.h.SIP)
 		if err != nil {
 			pause(ctx, mobTick)
 			return false
@@ -142,7 +183,7 @@ func scanners(ctx context.Context, w *town) (tally, error) {
 		"From: <sip:100@{S}>;tag=f{N}", "To: <sip:100@{H}>", "Call-ID: s{N}", "CSeq: 1 OPTIONS", "Contact: <sip:100@{S}>",
 		"User-Agent: friendly-scanner", "Content-Length: 0", "", "")
 	return each(ctx, many, func(ctx context.Context, n int) bool {
-		c, err := dialAs(ctx, scannerHosts+n, w.h.SIP)
+		c, err := dialAs(ctx, mobHost(scannerHosts+n), w.h.SIP)
 		if err != nil {
 			pause(ctx, mobTick)
 			return false
@@ -158,41 +199,6 @@ func scanners(ctx context.Context, w *town) (tally, error) {
 		pause(ctx, 2*mobTick)
 		return true
 	})
-}
-
-// opens requires that a host with business here is let in by TCP, TLS and WebSocket, and answered, whoever else is at the door.
-func (w *town) opens() {
-	w.t.Helper()
-	dial := func(to string) net.Conn {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(trunkHost)}, Timeout: testkit.Patience}
-		c, err := d.DialContext(w.t.Context(), "tcp4", to)
-		require.NoError(w.t, err)
-		require.NoError(w.t, c.SetDeadline(time.Now().Add(testkit.Patience)))
-		return c
-	}
-	options := func(c net.Conn, transport string) {
-		source := c.LocalAddr().(*net.TCPAddr).AddrPort()
-		said := textOf("OPTIONS sip:"+menuNumber+"@{H} SIP/2.0", "Via: SIP/2.0/"+transport+" {S};branch=z9hG4bKopen;rport", "Max-Forwards: 70",
-			"From: <sip:city@{S}>;tag=open", "To: <sip:{H}>", "Call-ID: open", "CSeq: 1 OPTIONS", "Contact: <sip:city@{S}>",
-			"Content-Length: 0", "", "")
-		_, err := c.Write(said.fill(nil, w.h.SIP, 0, source))
-		require.NoError(w.t, err)
-		line, err := bufio.NewReader(c).ReadString('\n')
-		require.NoError(w.t, err)
-		require.Equal(w.t, "SIP/2.0 200 OK\r\n", line)
-		require.NoError(w.t, c.Close())
-	}
-	options(dial(w.h.SIP), "TCP")
-	options(tls.Client(dial(w.h.TLS), &tls.Config{InsecureSkipVerify: true}), "TLS") //nolint:gosec // who it is was not asked
-	c := dial(w.h.WS)
-	_, err := io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: "+w.h.WS+"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: "+pageOrigin+
-		"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n")
-	require.NoError(w.t, err)
-	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
-	require.NoError(w.t, err)
-	require.Equal(w.t, http.StatusSwitchingProtocols, answer.StatusCode)
-	require.NoError(w.t, answer.Body.Close())
-	require.NoError(w.t, c.Close())
 }
 
 // TestPause: it ends with the context.

@@ -12,37 +12,50 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
+
+	"hotline/internal/testkit"
 )
 
 // tally is what an attack did, and what it was told.
 type tally struct {
 	sent     int // messages, or connections that were begun
 	answered int // answers that came; of connections, those that were made
+	// longest is how long a connection lasted at most.
+	longest time.Duration
 }
 
 // mob sends datagrams in the name of many hosts by one socket, each with the address that it is told to have (IP_PKTINFO, see
-// ip(7)), and hears the answers to them all.
+// ip(7), and of IPv6 RFC 3542 section 6), and hears the answers to them all.
 type mob struct {
-	conn    *net.UDPConn
-	to      netip.AddrPort
-	port    uint16
-	sources int
-	as      netip.Addr // the one host that it claims to be; not valid: sources of its own
-	pace    int        // datagrams per second
-	// write appends the nth message, of host's, which may be nothing.
+	conn *net.UDPConn
+	to   netip.AddrPort
+	port uint16
+	hosts
+	pace int // datagrams per second
+	// write appends the nth message, of host's.
 	write func(b []byte, n int, host netip.Addr) []byte
 	// heard is given each answer; nil: they are counted.
 	heard    func(answer []byte)
 	answered atomic.Int64
 }
 
-// mobTick is how often a mob sends.
-const mobTick = 5 * time.Millisecond
+// How often a mob sends, how many by one call of the kernel at most, and how many times as much as it should where it is late.
+const (
+	mobTick  = 5 * time.Millisecond
+	mobBatch = 64
+	mobHaste = 4
+)
+
+// hosts says whose the nth message is, or connection.
+type hosts func(n int) netip.Addr
 
 // mobNet is where the hosts of mobs are: 127.66.0.1 and so on. Each mob has others, in the order in which they are made.
 const mobNet = 127<<24 | 66<<16
@@ -54,9 +67,15 @@ func mobHost(n int) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
+// inTurn are the first so many of them, again and again.
+func inTurn(many int) hosts { return func(n int) netip.Addr { return mobHost(n % many) } }
+
+// only is one host.
+func only(host netip.Addr) hosts { return func(int) netip.Addr { return host } }
+
 // run sends until ctx is done.
 func (m *mob) run(ctx context.Context) (tally, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{})
+	conn, err := m.open(ctx)
 	if err != nil {
 		return tally{}, fmt.Errorf("open a mob's socket: %w", err)
 	}
@@ -73,10 +92,36 @@ func (m *mob) run(ctx context.Context) (tally, error) {
 	return tally{sent: sent, answered: int(m.answered.Load())}, err
 }
 
+// open opens a socket of the family of whom it is for.
+func (m *mob) open(ctx context.Context) (*net.UDPConn, error) {
+	network, of := "udp4", net.ListenConfig{}
+	if m.to.Addr().Is6() {
+		network = "udp6"
+		of.Control = func(_, _ string, c syscall.RawConn) error { return testkit.Claim(c) }
+	}
+	conn, err := of.ListenPacket(ctx, network, ":0")
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+// batch writes many datagrams by few calls of the kernel (sendmmsg(2)). The messages of both families are of one type.
+type batch interface {
+	WriteBatch(all []ipv4.Message, flags int) (int, error)
+}
+
 func (m *mob) send(ctx context.Context) (sent int, err error) {
+	var by batch = ipv4.NewPacketConn(m.conn)
+	if m.to.Addr().Is6() {
+		by = ipv6.NewPacketConn(m.conn)
+	}
+	all := make([]ipv4.Message, mobBatch)
+	for i := range all {
+		all[i].Addr, all[i].Buffers = net.UDPAddrFromAddrPort(m.to), [][]byte{make([]byte, 0, 4096)}
+	}
 	tick := time.NewTicker(mobTick)
 	defer tick.Stop()
-	b := make([]byte, 0, 4096)
 	began := time.Now()
 	for {
 		select {
@@ -85,28 +130,42 @@ func (m *mob) send(ctx context.Context) (sent int, err error) {
 		case <-tick.C:
 		}
 		due := int(time.Since(began).Seconds() * float64(m.pace))
-		for ; sent < due; sent++ {
-			host := m.as
-			if !host.IsValid() {
-				host = mobHost(sent % m.sources)
+		for due = min(due, sent+1+mobHaste*m.pace/int(time.Second/mobTick)); sent < due; {
+			some := all[:min(len(all), due-sent)]
+			for i := range some {
+				host := m.hosts(sent + i)
+				some[i].Buffers[0] = m.write(some[i].Buffers[0][:0], sent+i, host)
+				some[i].OOB = from(host)
 			}
-			if b = m.write(b[:0], sent, host); len(b) == 0 {
-				continue
-			}
-			if err := m.sendFrom(host, b); err != nil {
+			if err := sendAll(by, some); err != nil {
 				return sent, err
 			}
+			sent += len(some)
 		}
 	}
 }
 
-// sendFrom sends a datagram from an address. That the queue of the far end is full is no error here.
-func (m *mob) sendFrom(host netip.Addr, b []byte) error {
-	_, _, err := m.conn.WriteMsgUDPAddrPort(b, unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: host.As4()}), m.to)
-	if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOBUFS) {
-		return nil
+// sendAll sends datagrams. That the queue of the far end is full is no error here.
+func sendAll(by batch, some []ipv4.Message) error {
+	for len(some) > 0 {
+		n, err := by.WriteBatch(some, 0)
+		if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOBUFS) {
+			n, err = max(n, 1), nil
+		}
+		if err != nil {
+			return err
+		}
+		some = some[n:]
 	}
-	return err
+	return nil
+}
+
+// from is what tells the kernel whose a datagram is.
+func from(host netip.Addr) []byte {
+	if host.Is6() {
+		return unix.PktInfo6(&unix.Inet6Pktinfo{Addr: host.As16()})
+	}
+	return unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: host.As4()})
 }
 
 func (m *mob) hear() {
@@ -191,7 +250,7 @@ func TestMob(t *testing.T) {
 	to := server.LocalAddr().(*net.UDPAddr).AddrPort()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	m := &mob{to: to, sources: 3, pace: 1000}
+	m := &mob{to: to, hosts: inTurn(3), pace: 1000}
 	m.write = func(b []byte, n int, host netip.Addr) []byte {
 		return inviteText.fill(b, to.String(), n, netip.AddrPortFrom(host, m.port))
 	}

@@ -16,22 +16,30 @@ import (
 // pace of the floods, in messages per second.
 const pace = 2000
 
-// flood is an attack: pace messages a second, of so many hosts in turn; every second one is of the other kind.
-func flood(hosts int, kinds ...text) func(ctx context.Context, w *town) (tally, error) {
+// flood is an attack: pace messages a second, of so many hosts in turn; every second one of each is of the other kind.
+func flood(many int, kinds ...text) func(ctx context.Context, w *town) (tally, error) {
 	return func(ctx context.Context, w *town) (tally, error) {
-		m := &mob{to: w.sip, sources: hosts, pace: pace}
-		m.write = func(b []byte, n int, host netip.Addr) []byte {
-			return kinds[n/hosts%len(kinds)].fill(b, w.h.SIP, n, netip.AddrPortFrom(host, m.port))
-		}
-		return m.run(ctx)
+		return w.pour(ctx, w.sip, inTurn(many), pace, func(n int) text { return kinds[n/many%len(kinds)] })
 	}
 }
 
+// pour sends messages of hosts: kind tells which the nth is.
+func (w *town) pour(ctx context.Context, to netip.AddrPort, of hosts, pace int, kind func(n int) text) (tally, error) {
+	m := &mob{to: to, hosts: of, pace: pace}
+	hotline := to.String()
+	m.write = func(b []byte, n int, host netip.Addr) []byte {
+		return kind(n).fill(b, hotline, n, netip.AddrPortFrom(host, m.port))
+	}
+	return m.run(ctx)
+}
+
 // noise is datagrams of any octets and any length.
-func noise(ctx context.Context, w *town) (tally, error) {
+func noise(ctx context.Context, w *town) (tally, error) { return noisy(ctx, w.sip, inTurn(manyHosts)) }
+
+func noisy(ctx context.Context, to netip.AddrPort, of hosts) (tally, error) {
 	random := rand.NewChaCha8([32]byte{1})
 	sizes := rand.New(random)
-	m := &mob{to: w.sip, sources: manyHosts, pace: pace}
+	m := &mob{to: to, hosts: of, pace: pace}
 	m.write = func(b []byte, _ int, _ netip.Addr) []byte {
 		b = b[:1+sizes.IntN(1400)]
 		_, _ = random.Read(b) // never fails
@@ -54,7 +62,7 @@ func guess(ctx context.Context, w *town) (tally, error) {
 	for i := range hosts {
 		g.says = append(g.says, registerOf(agentID(i%liveCalls), ""))
 	}
-	g.mob = mob{to: w.sip, sources: hosts, pace: pace, heard: g.challenged}
+	g.mob = mob{to: w.sip, hosts: inTurn(hosts), pace: pace, heard: g.challenged}
 	g.mob.write = func(b []byte, n int, host netip.Addr) []byte {
 		g.mu.Lock()
 		said := g.says[n%hosts]
@@ -87,11 +95,7 @@ func claimed(ctx context.Context, w *town) (tally, error) {
 			"Content-Length: 0", "", "")
 	}
 	kinds := []text{of("OPTIONS", ""), registerText, inventedText, of("BYE", ";tag=none"), of("INFO", ";tag=none"), of("CANCEL", "")}
-	m := &mob{to: w.sip, as: netip.MustParseAddr(setUpHost), pace: pace}
-	m.write = func(b []byte, n int, host netip.Addr) []byte {
-		return kinds[n%len(kinds)].fill(b, w.h.SIP, n, netip.AddrPortFrom(host, m.port))
-	}
-	return m.run(ctx)
+	return w.pour(ctx, w.sip, only(netip.MustParseAddr(setUpHost)), pace, func(n int) text { return kinds[n%len(kinds)] })
 }
 
 // unknownNumber is one that nobody has.
@@ -117,7 +121,7 @@ func forged(ctx context.Context, w *town) (tally, error) {
 	var all tally
 	for i, host := range hosts {
 		g.Go(func() error {
-			m := &mob{to: w.sip, as: host, pace: 40}
+			m := &mob{to: w.sip, hosts: only(host), pace: 40}
 			m.write = func(b []byte, n int, host netip.Addr) []byte {
 				of := n / len(kinds) * len(hosts) // an ACK has its INVITE's number
 				return kinds[n%len(kinds)].fill(b, w.h.SIP, of+i, netip.AddrPortFrom(host, m.port))
@@ -125,7 +129,7 @@ func forged(ctx context.Context, w *town) (tally, error) {
 			did, err := m.run(ctx)
 			mu.Lock()
 			defer mu.Unlock()
-			all = tally{all.sent + did.sent, all.answered + did.answered}
+			all = tally{sent: all.sent + did.sent, answered: all.answered + did.answered}
 			return err
 		})
 	}
