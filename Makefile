@@ -16,11 +16,13 @@ build:
 peers:
 	@scripts/peers.sh
 
-# Everything, with the race detector, and with the peers required rather than skipped. Whole calls come last and one
-# package at a time: real phones keep real time, and must not share two cores with what only computes, as test/claims does.
+# Everything, with the race detector, and with the peers required rather than skipped. First what computes, test/claims too;
+# then whole calls, and nothing beside them: real phones keep real time, and must not share two cores with what only computes;
+# then what waits nearly all the time, at once: a minute's soak, faults and attacks one after another, lost messages.
 test: peers
-	HOTLINE_PEERS=required $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '^hotline/test') ./test/claims
-	HOTLINE_PEERS=required $(GO) test -race -timeout 30m -p 1 $$($(GO) list ./test/... | grep -v '/claims$$')
+	HOTLINE_PEERS=required $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -vE '^hotline/(media$$|test)') ./test/claims
+	HOTLINE_PEERS=required $(GO) test -race -timeout 30m ./test
+	HOTLINE_PEERS=required $(GO) test -race -timeout 20m -p 4 ./media $$($(GO) list ./test/... | grep -vE '/(test|claims)$$')
 
 # LINTFLAGS are more options, such as a longer --timeout.
 lint: $(GOLANGCI)

@@ -132,10 +132,9 @@ func TestCommands(t *testing.T) {
 // typedAway has Ctrl-C end what would go on for long: a trace, a capture, whose file is whole, and one who waits for a file.
 func typedAway(t *testing.T, h *testkit.Hotline, call string) {
 	t.Helper()
-	begun := strings.Count(h.Log(), "audit: capture of a call begins")
 	trace, capture := typing(t, h, "trace", "8001", "--for", "10m"), typing(t, h, "pcap", call, "--for", "10m")
 	testkit.Within(t, testkit.Patience, "both to begin", func() bool {
-		return strings.Contains(h.Log(), `"peer":"8001"`) && strings.Count(h.Log(), "audit: capture of a call begins") > begun
+		return strings.Contains(h.Log(), `"peer":"8001"`) && capture.said(t) != "" // a file that was not begun is none
 	})
 	for c, how := range map[*typed]os.Signal{trace: os.Interrupt, capture: syscall.SIGTERM} {
 		require.NoError(t, c.cmd.Process.Signal(how))

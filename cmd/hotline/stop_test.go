@@ -44,9 +44,11 @@ func TestSignalEndsCommands(t *testing.T) {
 		code            int
 		out, complaints string
 	}{
-		"trace": {[]string{"trace", "8003", "--for", "10m"}, `{"at":"2026-01-02T03:04:05Z","transport":"UDP","head":"OPTIONS sip:a@h SIP/2.0"}` + "\n", exitOK, "OPTIONS", ""},
-		"pcap":  {[]string{"pcap", "0199", "--for", "10m"}, string(whole()) + "\x06\x00\x00\x00\x40\x00\x00\x00half", exitOK, string(whole()), "the 2 packets until then"},
-		"bans":  {[]string{"bans"}, "", exitFault, "", errStopped.Error()}, "unban": {[]string{"unban", "192.0.2.1"}, "", exitFault, "", errStopped.Error()},
+		"trace":            {[]string{"trace", "8003", "--for", "10m"}, `{"at":"2026-01-02T03:04:05Z","transport":"UDP","head":"OPTIONS sip:a@h SIP/2.0"}` + "\n", exitOK, "OPTIONS", ""},
+		"pcap":             {[]string{"pcap", "0199", "--for", "10m"}, string(whole()) + "\x06\x00\x00\x00\x40\x00\x00\x00half", exitOK, string(whole()), "the 2 packets until then"},
+		"trace, not begun": {[]string{"trace", "8003", "--for", "10m"}, "", exitOK, "", ""},
+		"pcap, not begun":  {[]string{"pcap", "0199", "--for", "10m"}, "", exitFault, "", errStopped.Error()},
+		"bans":             {[]string{"bans"}, "", exitFault, "", errStopped.Error()}, "unban": {[]string{"unban", "192.0.2.1"}, "", exitFault, "", errStopped.Error()},
 		"reload": {[]string{"reload"}, "", exitFault, "", errStopped.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,6 +27,9 @@ func (t *traceCmd) live(ctx context.Context, con *console, cfg *config.Config) e
 		q.Set("numbers", "1")
 	}
 	res, err := askHere(ctx, cfg, http.MethodGet, "/api/v1/trace?"+q.Encode())
+	if errors.Is(err, errStopped) {
+		return nil // before the hotline had answered
+	}
 	if err != nil {
 		return err
 	}

@@ -56,12 +56,13 @@ func skip(tb testing.TB, why string) {
 }
 
 // Within calls f until it is true, each time something may have changed, and fails the test after
-// limit. f must be cheap: for what has no event of its own (a file, another process's HTTP).
+// limit. f must be cheap: for what has no event of its own (a file, another process's HTTP). Asking a hotline with the race
+// detector more often than that costs more than its calls do.
 func Within(tb testing.TB, limit time.Duration, what string, f func() bool) {
 	tb.Helper()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
 	for !f() {
 		select {
