@@ -18,11 +18,12 @@ peers:
 
 # Everything, with the race detector, and with the peers required rather than skipped. First what computes, test/claims too;
 # then whole calls, and nothing beside them: real phones keep real time, and must not share two cores with what only computes;
-# then what waits nearly all the time, at once: a minute's soak, faults and attacks one after another, lost messages.
+# then what waits nearly all the time, at once: a minute's soak, faults one after another, lost messages; attacks by themselves.
 test: peers
 	HOTLINE_PEERS=required $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -vE '^hotline/(media$$|test)') ./test/claims
 	HOTLINE_PEERS=required $(GO) test -race -timeout 30m ./test
-	HOTLINE_PEERS=required $(GO) test -race -timeout 20m -p 4 ./media $$($(GO) list ./test/... | grep -vE '/(test|claims)$$')
+	HOTLINE_PEERS=required $(GO) test -race -timeout 20m -p 3 ./media $$($(GO) list ./test/... | grep -vE '/(test|claims|flood)$$')
+	HOTLINE_PEERS=required $(GO) test -race -timeout 20m ./test/flood
 
 # LINTFLAGS are more options, such as a longer --timeout.
 lint: $(GOLANGCI)

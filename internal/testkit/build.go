@@ -24,9 +24,8 @@ var binaries = struct {
 	errs  map[bool]error
 }{paths: make(map[bool]string), errs: make(map[bool]error)}
 
-// parallelPerCore is how many tests run at once for each core. Whole calls are mostly waited for: of the processor two of them
-// take a third.
-const parallelPerCore = 3
+// parallelPerCore is how many tests run at once for each core. Whole calls are mostly waited for.
+const parallelPerCore = 2
 
 // Parallel lets so many tests run at once for each core, unless the command line says how many, or is to fuzz: then
 // it is the number of workers. TestMain calls it where tests mostly wait.
