@@ -208,9 +208,13 @@ func (l *leg) Answer() (time.Time, error) {
 
 // Hangup implements call.Leg.
 func (l *leg) Hangup(why call.Cause) {
-	if !l.end(call.LegEnd{By: call.System, Why: why, At: time.Now()}) {
-		return
+	if l.end(call.LegEnd{By: call.System, Why: why, At: time.Now()}) {
+		l.dismiss(why)
 	}
+}
+
+// dismiss is the rest of Hangup, for a leg that we have ended: it waits for what is being written to the far end.
+func (l *leg) dismiss(why call.Cause) {
 	l.release()
 	l.mu.Lock()
 	ringing, waiting := l.answeredAt.IsZero(), len(l.acks) > 0

@@ -201,11 +201,14 @@ func (t *legTable) all() []*leg {
 	return out
 }
 
-// hangupAll has every leg end, for a UA that closes, which waits for that; each in the background: the lock of one whose far end
-// does not read is held for as long as a message to it is being written, which the others are not to wait for.
+// hangupAll ends every leg, for a UA that closes, and has their far ends told, for which that waits; each in the background: the
+// lock of one whose far end does not read is held for as long as a message to it is being written, and the others are not to
+// wait for it.
 func (t *legTable) hangupAll() {
 	for _, l := range t.all() {
-		l.ua.background("hang up", func() { l.Hangup(call.CauseShutdown) })
+		if l.end(call.LegEnd{By: call.System, Why: call.CauseShutdown, At: time.Now()}) {
+			l.ua.background("hang up", func() { l.dismiss(call.CauseShutdown) })
+		}
 	}
 }
 
