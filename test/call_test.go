@@ -56,6 +56,8 @@ func TestWholeCall(t *testing.T) {
 			require.Len(t, w.Channels, 2)
 			hears(t, w.Channels[0], callerTone, agentTone)
 			hears(t, w.Channels[1], agentTone, callerTone)
+			spoken := min(time.Duration(r.Legs[1].In)*20*time.Millisecond, w.Duration())
+			require.True(t, testkit.HasTone(w.Channels[1], agentTone, spoken*7/10), "of all that the agent's phone said")
 			require.InDelta(t, r.Ended.Sub(*r.Joined).Seconds(), w.Duration().Seconds(), oneCall)
 		})
 	}
