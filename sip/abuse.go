@@ -99,6 +99,7 @@ type sentry struct {
 	invites  *gate  // of datagrams
 	streamed *gate  // of INVITEs too, that came over connections
 	connects *gate
+	shakes   *gate // of handshakes of TLS
 	bans     *banBook
 	guesses  *guesses
 	policy   atomic.Pointer[policy]
@@ -121,7 +122,7 @@ func newSentry(l limits, o AbuseOptions, m *metrics) *sentry {
 	o = o.withDefaults()
 	s := &sentry{
 		limits: l, invites: newGateOf(set.invites), streamed: newGateOf(set.invites),
-		connects: newGateOf(set.connects), metrics: m, expects: func(*outline) bool { return false },
+		connects: newGateOf(set.connects), shakes: newGateOf(set.handshakes), metrics: m, expects: func(*outline) bool { return false },
 		bans: newBanBook(o.banRules()), guesses: newGuesses(o.tryRules()),
 	}
 	s.policy.Store(o.policy())

@@ -14,8 +14,10 @@ type limits struct {
 	// phones behind one address registers within them. all and allBurst bound those of all strangers together.
 	// What comes over TCP is held to the same, apart from them; there it waits, and nothing is dropped.
 	each, eachBurst, all, allBurst int
-	// invites and connects bound in the same way the INVITEs of strangers, and the TCP connections that they open.
-	invites, connects rate
+	// invites and connects bound in the same way the INVITEs of strangers, and the TCP connections that they open; handshakes
+	// those of TLS that they have said hello to, which wait. Each takes a processor for half a millisecond, and few are to have
+	// one at once: what else is ready to run, audio too, waits behind all of them.
+	invites, connects, handshakes rate
 	// known bounds what comes by UDP in the names of hosts that are no strangers; see overruns.
 	known rate
 	// sources is how many sources one turn of reading a UDP socket may know.
@@ -35,7 +37,8 @@ func defaultLimits() limits {
 	return limits{
 		each: 50, eachBurst: 100, all: 1000, allBurst: 2000, sources: 8192,
 		invites: rate{5, 10, 100, 200}, connects: rate{10, 64, 200, 1024}, known: knownRate(),
-		conns: 4096, reserved: 1024, perHost: 64, first: 10 * time.Second, idle: 2 * time.Minute,
+		handshakes: rate{50, 100, 400, 16},
+		conns:      4096, reserved: 1024, perHost: 64, first: 10 * time.Second, idle: 2 * time.Minute,
 		strange: time.Minute, grace: time.Second,
 	}
 }

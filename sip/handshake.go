@@ -100,7 +100,22 @@ func (t *trackedConn) shakes(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(t.shake(ctx), t.SetDeadline(time.Time{}))
+	return errors.Join(t.shake(context.WithValue(ctx, helloTurn{}, t.awaitsHello)), t.SetDeadline(time.Time{}))
+}
+
+// helloTurn is the key of what waits until a hello of TLS may be answered, in a handshake's context.
+type helloTurn struct{}
+
+// awaitsHello has a stranger whose hello has come wait until it may be answered: those who connected one after another may say
+// it in one instant. Errors: ctx's.
+func (t *trackedConn) awaitsHello(ctx context.Context) error {
+	for host, passed := t.peer.Addr(), false; !passed && !t.conns.known(host); {
+		var wait time.Duration
+		if wait, passed = t.conns.sentry.shakes.turn(host, time.Now()); wait > 0 && !pause(wait, ctx.Done()) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // wrapper puts what a transport has around TCP around a connection; shake is its handshake, before which nothing is read from
@@ -110,7 +125,13 @@ type wrapper func(c net.Conn) (wrapped net.Conn, shake func(ctx context.Context)
 // wrapTLS is how a listener's connections are encrypted: with the certificate that is in force when one is made.
 func wrapTLS(c *certificate) wrapper {
 	config := &tls.Config{
-		MinVersion:     tls.VersionTLS12, // RFC 8996: neither 1.0 nor 1.1
+		MinVersion: tls.VersionTLS12, // RFC 8996: neither 1.0 nor 1.1
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if awaits, ok := hello.Context().Value(helloTurn{}).(func(context.Context) error); ok {
+				return nil, awaits(hello.Context())
+			}
+			return nil, nil //nolint:nilnil // as it is
+		},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &c.now.Load().Certificate, nil },
 	}
 	return func(raw net.Conn) (net.Conn, func(context.Context) error) {

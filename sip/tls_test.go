@@ -24,6 +24,7 @@ import (
 
 	"github.com/icholy/digest"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"hotline/call"
 	"hotline/internal/testkit"
@@ -270,6 +271,26 @@ func TestTLSHandshake(t *testing.T) {
 		require.Equal(t, 1, r.dropped(dropConn))
 		newTLSPeer(t, &net.TCPAddr{IP: net.IPv4(127, 0, 1, 1)}, r.tls()).served()
 	})
+}
+
+// Strangers who say hello in one instant are answered one after another, whenever they connected: all at once they would have the
+// processors for as long as all their handshakes take, and audio would wait.
+func TestTLSHellosTakeTurns(t *testing.T) {
+	t.Parallel()
+	const many, token = 6, 100 * time.Millisecond
+	r := newRig(t, listensTLS(newPEM(t, "one"), func(o *Options) {
+		strangersOnly(o)
+		o.limits = defaultLimits()
+		o.limits.handshakes = rate{each: 1000, eachBurst: 1000, all: int(time.Second / token), allBurst: 1}
+	}))
+	var all errgroup.Group
+	began := time.Now()
+	for i := range many {
+		p := newPeerAt(t, &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(2+i))}, "tcp", r.tls()) // none is the trunk
+		all.Go(func() error { return tls.Client(p.conn, clientTLS()).HandshakeContext(t.Context()) })
+	}
+	require.NoError(t, all.Wait())
+	require.GreaterOrEqual(t, time.Since(began), (many-1)*token)
 }
 
 // A connection that TLS writes by itself while it is read from has a deadline for that: neither none nor one long past.

@@ -95,6 +95,7 @@ func (w *town) attacks() []attack {
 			drops: "handshake", holds: true, connections: opened,
 		},
 		{name: "silent WebSockets over TLS", run: unfinished(upgraded, ""), meanwhile: (*town).opens, holds: true, connections: opened},
+		{name: "hellos of TLS in one instant", run: hellos, meanwhile: (*town).opens, drops: "handshake", holds: true, connections: opened},
 		{name: "scanners by TCP", run: scanners, meanwhile: (*town).opens, drops: "scanner"},
 		{name: "noise by UDP", run: noise, drops: "not-sip", deaf: true},
 		{name: "noise by TCP", run: noisyConns, meanwhile: (*town).opens, drops: "no-via"},
