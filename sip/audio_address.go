@@ -8,8 +8,7 @@ package sip
 // alone. Nor that of loopback, behind which there is a proxy of this host and the phone far away, nor that of a listener of
 // WebSockets, for the same reason. Where RTP is bound at [::] a leg is of the family that the far end's description has,
 // or, when the offer is ours, that its SIP has. A listener that is known by a name says no address, and what it is bound to is not
-// meant; nor is it of one beside which another transport of the same address and port says its address, or that is known in SIP by
-// what others of its address are (lend): for those the engine does.
+// meant; nor is it of one beside which another transport of the same address and port says its address: for both the engine does.
 
 import (
 	"net/netip"
@@ -124,9 +123,9 @@ func (u *UA) audioOf(l *listener, four bool) netip.Addr {
 }
 
 // toldBeside tells whether another transport advertises what it is known by where a listener is bound. Another port of the
-// address says nothing, unless it lends its address: with one network card, the one inside has no more than that of its own.
+// address says nothing: with one network card, the one inside has no more than that of its own.
 func (u *UA) toldBeside(l *listener) bool {
-	return l.lent.IsValid() || slices.ContainsFunc(u.listeners, func(o *listener) bool {
+	return slices.ContainsFunc(u.listeners, func(o *listener) bool {
 		return o.bound == l.bound && !u.isDoor(o) && !isWebSocket(o.transport) && (o.name != "" || o.advertise.Addr().IsValid())
 	})
 }

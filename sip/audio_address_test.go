@@ -49,7 +49,6 @@ func TestAudioAt(t *testing.T) {
 		"a name, beside the inside":         {[]string{dmz, lan, named}, told, "TLS 10.0.0.2:5061", "198.51.100.1:5061", "", ""},
 		"a name, and the inside":            {[]string{dmz, lan, named}, told, "192.168.1.5:5060", "192.168.1.20:5060", "", "192.168.1.5"},
 		"another transport says it":         {[]string{dmz, "TCP 10.0.0.2:5060", lan}, told, "TCP 10.0.0.2:5060", "198.51.100.1:5060", "", ""},
-		"TLS beside another port":           {[]string{dmz, "TLS 10.0.0.2:5061", lan}, told, "TLS 10.0.0.2:5061", "198.51.100.1:5060", "", ""},
 		"one network card, inside":          {[]string{"UDP 192.168.1.5:5080 203.0.113.9", lan}, told, "192.168.1.5:5060", "192.168.1.20:5060", "", "192.168.1.5"},
 		"one network card, outside":         {[]string{"UDP 192.168.1.5:5080 203.0.113.9", lan}, told, "192.168.1.5:5080", "198.51.100.1:5060", "", "203.0.113.9"},
 		"a WebSocket":                       {[]string{"WS 192.168.1.5:5080", lan, dmz}, media4, "WS 192.168.1.5:5080", "192.168.1.20:5060", "", ""},
@@ -65,9 +64,16 @@ func TestAudioAt(t *testing.T) {
 			t.Parallel()
 			u := new(UA)
 			for _, text := range c.listen {
-				u.listeners = append(u.listeners, listenerAs(t, text))
+				f := strings.Fields(text)
+				l := &listener{transport: f[0], bound: netip.MustParseAddrPort(f[1])}
+				if len(f) > 2 {
+					at, err := netip.ParseAddr(f[2])
+					if l.advertise = netip.AddrPortFrom(at, 0); err != nil {
+						l.name = f[2]
+					}
+				}
+				u.listeners = append(u.listeners, l)
 			}
-			lend(u.listeners)
 			if bound, told, ok := strings.Cut(c.audio, " "); ok {
 				u.o.Audio = AudioOptions{Address: netip.MustParseAddr(bound), Advertise: netip.MustParseAddr(told)}
 			}
@@ -86,62 +92,6 @@ func TestAudioAt(t *testing.T) {
 			require.Equal(t, c.want, got)
 		})
 	}
-}
-
-// What a listener is known by in SIP that says nothing of itself: the first of them.
-func TestLent(t *testing.T) {
-	t.Parallel()
-	const tls, from = "TLS 10.0.0.2:5061", "10.0.0.2:5061"
-	for name, c := range map[string]struct {
-		listen []string // as in TestAudioAt
-		by     string
-		want   string
-	}{
-		"beside what advertises": {[]string{tls, "UDP 10.0.0.2:5060 203.0.113.9", "TCP 10.0.0.2:5060 203.0.113.9"}, from, "203.0.113.9:5061"},
-		"bound to every address": {[]string{"TLS 0.0.0.0:5061", "UDP 0.0.0.0:5060 203.0.113.9"}, from, "203.0.113.9:5061"},
-		"IPv6":                   {[]string{"TLS [2001:db8::5]:5061", "UDP [2001:db8::5]:5060 2001:db8::9"}, "[2001:db8::5]:5061", "[2001:db8::9]:5061"},
-		"alone":                  {[]string{tls, "UDP 10.0.0.2:5060"}, from, from},
-		"says it itself":         {[]string{tls + " 203.0.113.7", "UDP 10.0.0.2:5060 203.0.113.9"}, from, "203.0.113.7:5061"},
-		"of another address":     {[]string{tls, "UDP 10.0.0.3:5060 203.0.113.9"}, from, from},
-		"of the other family":    {[]string{"TLS 0.0.0.0:5061", "UDP [::]:5060 2001:db8::9"}, from, from},
-		"one network card":       {[]string{tls, "UDP 10.0.0.2:5060", "UDP 10.0.0.2:5080 203.0.113.9"}, from, from},
-		"known by several":       {[]string{tls, "UDP 10.0.0.2:5060 203.0.113.9", "TCP 10.0.0.2:5060 203.0.113.8"}, from, from},
-		"beside another of TLS":  {[]string{tls, "TLS 10.0.0.2:5062 203.0.113.9"}, from, from},
-		"beside a name":          {[]string{tls, "TLS 10.0.0.2:5062 sip.example.com", "UDP 10.0.0.2:5060 203.0.113.9"}, from, "203.0.113.9:5061"},
-		"beside a WebSocket":     {[]string{tls, "WS 10.0.0.2:5080 203.0.113.9"}, from, from},
-		"on loopback":            {[]string{"TLS 127.0.0.1:5061", "UDP 127.0.0.1:5060 203.0.113.9"}, "127.0.0.1:5061", "127.0.0.1:5061"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			u := new(UA)
-			for _, text := range c.listen {
-				u.listeners = append(u.listeners, listenerAs(t, text))
-			}
-			lend(u.listeners)
-			h := hop{transport: transportTLS, dest: "198.51.100.1:40000", ours: netip.MustParseAddrPort(c.by)}
-			require.Equal(t, c.want, u.selfAt(h).String())
-			host, port := u.namedAt(h)
-			require.Equal(t, c.want, netip.AddrPortFrom(netip.MustParseAddr(host), uint16(port)).String())
-		})
-	}
-	tcp := new(UA) // another transport's port is what tells inside from outside
-	tcp.listeners = []*listener{listenerAs(t, "TCP 10.0.0.2:5060"), listenerAs(t, "UDP 10.0.0.2:5060 203.0.113.9")}
-	lend(tcp.listeners)
-	require.Equal(t, "10.0.0.2:5060", tcp.selfAt(hop{transport: transportTCP, ours: netip.MustParseAddrPort("10.0.0.2:5060")}).String())
-}
-
-// listenerAs is one of those in TestAudioAt.
-func listenerAs(t *testing.T, text string) *listener {
-	t.Helper()
-	f := strings.Fields(text)
-	l := &listener{transport: f[0], bound: netip.MustParseAddrPort(f[1])}
-	if len(f) > 2 {
-		at, err := netip.ParseAddr(f[2])
-		if l.advertise = netip.AddrPortFrom(at, 0); err != nil {
-			l.name = f[2]
-		}
-	}
-	return l
 }
 
 // The stream of a call, and of a ring, is told of by the address of the leg's listener, whether the offer is the far end's or ours.

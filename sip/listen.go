@@ -16,8 +16,7 @@ type listener struct {
 	transport string
 	bound     netip.AddrPort
 	advertise netip.AddrPort
-	lent      netip.Addr // what it is known by in SIP, of another listener; see lend
-	name      string     // that stands for it; empty: none does
+	name      string // that stands for it; empty: none does
 	namePort  uint16
 	packet    net.PacketConn
 	stream    net.Listener
@@ -57,7 +56,6 @@ func bindAll(ls []Listener, c *conns, certs *certificates) ([]*listener, error) 
 		}
 		out = append(out, b)
 	}
-	lend(out)
 	return out, nil
 }
 

@@ -216,34 +216,3 @@ func TestWays(t *testing.T) {
 		})
 	}
 }
-
-// A listener of TLS that says nothing of itself is known by what UDP of its address is, at its own port, by whom it is called and
-// whom it calls.
-func TestListenerOfTLSBesideAnother(t *testing.T) {
-	t.Parallel()
-	id, legs := newPEM(t, "x"), make(chan call.Leg, 1)
-	r := newRig(t, func(o *Options) {
-		every := netip.MustParseAddrPort("0.0.0.0:0")
-		o.Listen = []Listener{
-			{Network: networkUDP, Address: every, Advertise: netip.MustParseAddrPort("192.0.2.1:0")},
-			{Network: networkTCP, Address: every, Advertise: netip.MustParseAddrPort("192.0.2.1:5999")},
-			{Network: networkTLS, Address: every, Certificate: id.cert, Key: id.key},
-		}
-		o.OnIncoming = untilOver(legs)
-	})
-	ours := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), r.tls().Port()).String()
-	at := netip.AddrPortFrom(loopback, r.tls().Port())
-	p := newTLSPeer(t, nil, at)
-	p.register(r)
-	inv, out := p.rungBy(r)
-	require.Contains(t, inv.header("via"), "SIP/2.0/TLS "+ours+";")
-	require.Contains(t, inv.header("contact"), "@"+ours+";transport=tls")
-	p.respond(inv, 486, "Busy Here", "x", "")
-	p.expect("ACK", "ACK")
-	refusedFor(t, next(t, out), call.CauseBusy)
-
-	k := newTLSPeer(t, nil, at).dialog(testNumber)
-	require.Contains(t, k.answered().header("contact"), "@"+ours+";transport=tls")
-	next(t, legs).Hangup(call.CauseBye)
-	k.p.respond(k.p.expect("BYE sip:caller@"+k.p.addr(), "BYE"), 200, "OK", "", "")
-}

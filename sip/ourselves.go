@@ -14,7 +14,6 @@ package sip
 import (
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -39,55 +38,15 @@ func (u *UA) listenerOf(h hop) *listener {
 // isDoor tells whether a listener is the one for other nodes.
 func (u *UA) isDoor(l *listener) bool { return u.site != nil && l == u.site.door }
 
-// lend has a listener of TLS that says nothing of itself be known by what others of its address are, at its own port: they cannot
-// share one, and who forwards ports of a public address to us forwards all from that; what we are bound to is not reached from
-// there. Where a transport has one that advertises and one that does not, those who come to the second are inside, and nothing is
-// lent: nobody knows which of the two it is to be like. Nor is it where others advertise several addresses, by one of WebSockets,
-// which speaks for the proxy before it, and on loopback, where there is nobody but such.
-func lend(all []*listener) {
-	for _, l := range all {
-		if l.transport == transportTLS && l.silent() && l.mayLend() {
-			l.lent = lentTo(l, all)
-		}
-	}
-}
-
-// silent tells whether a listener says nothing of what it is known by.
-func (l *listener) silent() bool { return l.name == "" && !l.advertise.Addr().IsValid() }
-
-// mayLend tells whether a listener has to do with others of its address; see lend.
-func (l *listener) mayLend() bool { return !isWebSocket(l.transport) && !l.bound.Addr().IsLoopback() }
-
-// lentTo is what a silent listener is known by, of others; the zero value where that is nothing, or not to be told.
-func lentTo(l *listener, all []*listener) (at netip.Addr) {
-	beside := func(o *listener) bool { return o.mayLend() && o.bound.Addr() == l.bound.Addr() }
-	for _, o := range all {
-		said := o.advertise.Addr().Unmap()
-		if !beside(o) || !said.IsValid() {
-			continue
-		}
-		if at.IsValid() && at != said || slices.ContainsFunc(all, func(other *listener) bool {
-			return beside(other) && other.silent() && other.transport == o.transport
-		}) {
-			return netip.Addr{}
-		}
-		at = said
-	}
-	return at
-}
-
-// selfAt is our own address as the far end is to see it: what the listener advertises, else what others of its address do, else
-// what it is bound to, else what this host routes to the far end from.
+// selfAt is our own address as the far end is to see it: what the listener advertises, else what it is
+// bound to, else what this host routes to the far end from.
 func (u *UA) selfAt(h hop) netip.AddrPort {
-	if l := u.listenerOf(h); l != nil {
-		switch port := l.advertise.Port(); {
-		case l.advertise.Addr().IsValid() && port != 0:
-			return l.advertise
-		case l.advertise.Addr().IsValid():
-			return netip.AddrPortFrom(l.advertise.Addr(), l.bound.Port())
-		case l.lent.IsValid():
-			return netip.AddrPortFrom(l.lent, l.bound.Port())
+	if l := u.listenerOf(h); l != nil && l.advertise.Addr().IsValid() {
+		port := l.advertise.Port()
+		if port == 0 {
+			port = l.bound.Port()
 		}
+		return netip.AddrPortFrom(l.advertise.Addr(), port)
 	}
 	self := h.ours
 	if self.Addr().IsUnspecified() {
