@@ -26,7 +26,7 @@ type leg struct {
 	relayed bool
 	over    atomic.Bool
 	of      atomic.Pointer[string] // the call that it belongs to; nil while nobody said. See Belongs
-	settled chan struct{} // closed once nothing of the dialog is under way any more; see Settled
+	settled chan struct{}          // closed once nothing of the dialog is under way any more; see Settled
 	stream  media.Stream
 	ctx     context.Context //nolint:containedctx // call.Leg.Context is this
 	cancel  context.CancelCauseFunc
