@@ -2,7 +2,9 @@ package sip
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,6 +138,8 @@ func TestStreamLost(t *testing.T) {
 		"length unknown": {"Content-Length: x\r\n", "400"},
 		"two lengths":    {"Content-Length: 0\r\nl: 0\r\n", "400"},
 		"too large":      {"Content-Length: 16384\r\n", "513"},
+		"far too large":  {"Content-Length: 20000\r\n", "513"},
+		"beyond numbers": {"Content-Length: 99999999999999999999\r\n", "513"},
 		"endless":        {"X: " + strings.Repeat("x", maxDatagram), "513"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,6 +165,26 @@ func TestTooLarge(t *testing.T) {
 	}
 	p.write("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h\r\nCSeq: 1 OPTIONS\r\nX: " + strings.Repeat("x", maxDatagram) + "\r\n\r\n")
 	require.Eventually(t, func() bool { return r.dropped(dropTooBig) == 1 }, testWait, time.Millisecond)
+}
+
+// TestLongNumber: where a long number hides the headers behind it, who is known is answered all the same.
+func TestLongNumber(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for where, digits := range map[string]int{"sip:": 9_000, "INVITE sip:": 20_000} {
+		for network, to := range map[string]netip.AddrPort{"udp": r.udp(), "tcp": r.tcp()} {
+			t.Run(fmt.Sprint(network, digits), func(t *testing.T) {
+				p := newPeer(t, network, to)
+				msg := strings.ReplaceAll(p.dialog(testNumber).message("INVITE", 1, newBranch(), ""), where+testNumber, where+strings.Repeat("1", digits))
+				require.Greater(t, len(msg), maxDatagram)
+				p.write(msg)
+				p.status("INVITE", 513)
+				if network == "tcp" {
+					p.closed()
+				}
+			})
+		}
+	}
 }
 
 // Line ends before a message are no part of it (RFC 3261 section 7.5); alone they are a keep-alive.

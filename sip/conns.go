@@ -170,6 +170,7 @@ func (l *trackedListener) track(c net.Conn) (t *trackedConn, why string) {
 	t = &trackedConn{
 		Conn: c, raw: c, transport: l.transport, peer: unmap(ap), conns: l.conns, accepted: time.Now(), gone: make(chan struct{}),
 	}
+	t.in.known = t.known
 	t.ours, _ = addrPortOf(c.LocalAddr())
 	if l.wrap != nil {
 		t.Conn, t.shake = l.wrap(c)

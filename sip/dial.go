@@ -86,9 +86,10 @@ func (u *UA) MayDial(number string) (ever, now bool) {
 
 // notOutside audits what an agent's phone dialled, or referred somebody to, that leads nowhere and may have been meant for
 // outside: anything that is no name.
-func (u *UA) notOutside(agent, user, outcome string) {
+// within is the call that it was done in; "": none.
+func (u *UA) notOutside(agent, user, within, outcome string) {
 	if user != "" && strings.Trim(user, "+0123456789*#-._") == "" {
-		u.audit(call.DialRequest{Number: user, Agent: agent}, "", outcome)
+		u.audit(call.DialRequest{Number: user, Agent: agent, CallID: within}, "", outcome)
 	}
 }
 

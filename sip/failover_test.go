@@ -111,6 +111,7 @@ func TestDialFailoverSilent(t *testing.T) {
 	first.respond(late, 487, "Request Terminated", "a", "")
 	first.expect("ACK", "ACK")
 	require.InDelta(t, 1, r.outcomes("city", string(call.CauseUnreachable)), 0)
+	require.Eventually(t, func() bool { return r.guards.n.Load() == 0 }, testWait, time.Millisecond, "forgotten with its final response")
 
 	second.respond(inv, 180, "Ringing", "b", "")
 	cancel(call.CancelCause{Why: call.CauseNoAnswer})
@@ -118,6 +119,28 @@ func TestDialFailoverSilent(t *testing.T) {
 	second.respond(inv, 487, "Request Terminated", "b", "")
 	refusedFor(t, next(t, out), call.CauseNoAnswer)
 	first.silence(20*time.Millisecond, "INVITE")
+}
+
+// TestGivenUpIsNotRepeated: an INVITE that was given up does not leave again, so that a carrier that is back rings nobody by it.
+func TestGivenUpIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	r, first, second, _ := failoverRig(t, func(o *Options) { o.T1 = 20 * time.Millisecond })
+	ctx, cancel := context.WithCancelCause(t.Context())
+	out := r.outside(ctx, "13912345678")
+	late := first.expect("INVITE", "INVITE")
+	inv := second.expect("INVITE", "INVITE")
+	require.Eventually(t, func() bool { return r.guards.holds([]byte(late.raw), time.Now()) }, testWait, time.Millisecond)
+	require.False(t, r.guards.holds([]byte(inv.raw), time.Now()))
+	first.silence(700*time.Millisecond, "INVITE") // sipgo would send it again 500 ms after the first time
+	first.respond(late, 200, "OK", "a", sdpGood)
+	first.expect("ACK", "ACK")
+	first.respond(first.expect("BYE", "BYE"), 200, "OK", "a", "")
+
+	second.respond(inv, 180, "Ringing", "b", "")
+	cancel(call.CancelCause{Why: call.CauseNoAnswer})
+	second.respond(second.expect("CANCEL", "CANCEL"), 200, "OK", "b", "")
+	second.respond(inv, 487, "Request Terminated", "b", "")
+	refusedFor(t, next(t, out), call.CauseNoAnswer)
 }
 
 // A trunk that said 100 is not silent; a caller who is gone is not called for by another trunk.

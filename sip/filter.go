@@ -13,6 +13,8 @@ const (
 	// maxDatagram is the largest message read, in octets, over UDP or TCP. Far above any request of a phone, and
 	// below sipgo's read buffer, so that a datagram that was cut is never taken for a whole one.
 	maxDatagram = 16 << 10
+	// answerMost is how far the headers of a message above maxDatagram are looked for, to answer it; as large as a datagram may be.
+	answerMost = 64 << 10
 	// maxUDPMessage is the largest message written to UDP, in octets: what no longer fits the path's MTU
 	// is fragmented by IP rather than not sent at all, which is what sipgo does above its UDPMTUSize
 	// (RFC 3261 section 18.1.1 wants TCP instead, which most phones behind UDP cannot be reached by).
@@ -39,7 +41,11 @@ func (u *UA) admits(conn net.PacketConn, src netip.AddrPort, data []byte) int {
 			return 0
 		}
 	}
-	o := sketchBounded(message)
+	look := sketchBounded
+	if known {
+		look = sketchLarge
+	}
+	o := look(message)
 	o.source = src
 	if why := u.unwanted(o, src, known); why != "" {
 		u.metrics.drop(why)
@@ -110,11 +116,17 @@ func (u *UA) expectsStart(message []byte) bool {
 }
 
 // sketchBounded is sketch for as much of a message as is ever read.
-func sketchBounded(data []byte) *outline {
+func sketchBounded(data []byte) *outline { return sketchTo(data, maxDatagram) }
+
+// sketchLarge is sketchBounded for what somebody sent who is known: of what is too large the headers are looked for as far as
+// answerMost, so that it can be answered where a long one hides those that a response must repeat.
+func sketchLarge(data []byte) *outline { return sketchTo(data, answerMost) }
+
+func sketchTo(data []byte, most int) *outline {
 	if len(data) <= maxDatagram {
 		return sketch(string(data))
 	}
-	o := sketch(string(data[:maxDatagram]))
+	o := sketch(string(data[:min(len(data), most)]))
 	if o.fault.why != dropNotSIP {
 		o.fault = fault{sipmsg.StatusMessageTooLarge, dropTooBig}
 	}

@@ -9,13 +9,15 @@ import (
 )
 
 // framer cuts a stream into messages (RFC 3261 section 18.3). It keeps at most one that is not whole, and no more
-// than maxDatagram octets and one read of it.
+// than maxDatagram octets and one read of it; answerMost where the stream is of somebody known.
 type framer struct {
 	buf     []byte
 	scanned int      // so much of buf has no end of headers
 	o       *outline // of the message that begins buf, when its headers are whole
 	// whole: what is written is one message each time (RFC 7118 section 4.2), whose length is known without a header.
 	whole bool
+	// known tells whether the stream is of somebody known, to whom what is too large is answered (sketchLarge); nil: it is not.
+	known func() bool
 }
 
 // frame is what a stream has next.
@@ -51,7 +53,7 @@ func (f *framer) next() (frame, bool) {
 			}
 		}
 		if !f.headers() {
-			return f.excess(len(f.buf) > headMost)
+			return f.excess()
 		}
 	}
 	size := f.scanned + f.o.length
@@ -110,20 +112,34 @@ func (f *framer) headers() bool {
 		return false
 	}
 	f.scanned = from + i + len(ping)
-	f.o = sketchBounded(f.buf[:f.scanned])
+	f.o = f.sketch(f.buf[:f.scanned])
 	if f.o.fault.why == dropLength && f.o.length > 0 {
 		f.o.fault = fault{} // only that the body is not here
 	}
 	return true
 }
 
-// excess is the end of a stream whose headers do not.
-func (f *framer) excess(too bool) (frame, bool) {
-	if !too {
+// excess is the end of a stream whose headers do not: of one of somebody known once there is enough to answer by.
+func (f *framer) excess() (frame, bool) {
+	if len(f.buf) <= headMost {
 		return frame{}, false
 	}
-	return frame{refused: sketchBounded(f.buf), lost: true}, true
+	o := f.sketch(f.buf)
+	if len(f.buf) <= answerMost && !o.answerable() && f.ofKnown() {
+		return frame{}, false
+	}
+	return frame{refused: o, lost: true}, true
 }
+
+// sketch is the outline of a head, or of as much of it as there is.
+func (f *framer) sketch(head []byte) *outline {
+	if len(head) > maxDatagram && f.ofKnown() {
+		return sketchLarge(head)
+	}
+	return sketchBounded(head)
+}
+
+func (f *framer) ofKnown() bool { return f.known != nil && f.known() }
 
 // take takes n octets out. A buffer that is empty again is let go, so that a connection without traffic holds none.
 func (f *framer) take(n int) []byte {

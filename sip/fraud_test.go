@@ -179,6 +179,7 @@ func TestReferWritings(t *testing.T) {
 	t.Parallel()
 	r, p, logs := writingRig(t, nil)
 	k, leg, commands := atAgent(t, r, p)
+	leg.Belongs("the call")
 	refused := func(to string) {
 		t.Helper()
 		asked := k.refer(commands, to)
@@ -217,7 +218,11 @@ func TestReferWritings(t *testing.T) {
 		refused(to)
 	}
 	require.InDelta(t, 2, r.outcomes("", dialForeign), 0)
-	require.Len(t, logs.FilterMessage("number outside dialled").All(), audited+2)
+	lines := logs.FilterMessage("number outside dialled").All()
+	require.Len(t, lines, audited+2)
+	for _, l := range lines {
+		require.Equal(t, "the call", l.ContextMap()["call"], "that the REFER came in")
+	}
 	// What a header of the URI says changes nothing: the INVITE is ours.
 	asked := k.refer(commands, "<sip:13912345678@hotline?Route=%3Csip:carrier.example;lr%3E&From=%3Csip:110@x%3E>")
 	require.Equal(t, call.Next{Kind: call.Dial, Number: "13912345678"}, asked.To)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// guards keep INVITEs that a claim was made for from leaving after its deadline, the repetitions that sipgo sends by itself
-// included: they are asked where the sockets are written to.
+// guards keep INVITEs that a claim was made for from leaving after its deadline, and those that were given up from leaving again:
+// the repetitions are sipgo's, by itself, so the guards are asked where the sockets are written to.
 type guards struct {
 	n  atomic.Int64 // how many there are; most of the time none
 	mu sync.Mutex

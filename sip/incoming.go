@@ -40,7 +40,7 @@ func (u *UA) admit(x *exchange) (in call.Incoming, refused *sipmsg.Response) {
 		at, why := u.reach(agent, x.src.addr.Addr(), in.To)
 		if why != call.CauseNone {
 			if why == call.CauseNotFound {
-				u.notOutside(agent, in.To, dialNoRule)
+				u.notOutside(agent, in.To, "", dialNoRule)
 			}
 			return in, x.response(statusOf(why), nil)
 		}

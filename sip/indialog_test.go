@@ -201,8 +201,12 @@ func TestInfoKeys(t *testing.T) {
 func TestOutOfOrderAndUnknownDialogs(t *testing.T) {
 	t.Parallel()
 	_, k, _, _ := up(t, true)
-	k.p.write(k.message("INFO", 1, newBranch(), ""))
-	k.p.status("INFO", 500)
+	for _, method := range []string{"INFO", "OPTIONS"} {
+		k.p.write(k.message(method, 1, newBranch(), ""))
+		k.p.status(method, 500)
+		k.request(method, "")
+		k.p.status(method, 200)
+	}
 	tag := k.toTag
 	k.toTag = "nobody"
 	for _, method := range []string{"BYE", "INFO", "OPTIONS", "INVITE"} {

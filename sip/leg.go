@@ -25,7 +25,8 @@ type leg struct {
 	// relayed: that phone is registered at another node.
 	relayed bool
 	over    atomic.Bool
-	settled chan struct{} // closed once nothing of the dialog is under way any more; see Settled
+	of      atomic.Pointer[string] // the call that it belongs to; nil while nobody said. See Belongs
+	settled chan struct{}          // closed once nothing of the dialog is under way any more; see Settled
 	stream  media.Stream
 	ctx     context.Context //nolint:containedctx // call.Leg.Context is this
 	cancel  context.CancelCauseFunc
@@ -122,7 +123,18 @@ func (l *leg) Attach(post func(call.Command) bool) {
 }
 
 // Belongs implements call.Leg.
-func (l *leg) Belongs(callID string) { l.ua.ladder.belongs(callIDOf(l.key), callID) }
+func (l *leg) Belongs(callID string) {
+	l.of.Store(&callID)
+	l.ua.ladder.belongs(callIDOf(l.key), callID)
+}
+
+// callID is the call that the leg belongs to; "" while nobody said.
+func (l *leg) callID() string {
+	if id := l.of.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
 
 // owned reports whether somebody is attached.
 func (l *leg) owned() bool {

@@ -3,6 +3,7 @@ package sip
 import (
 	"iter"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -216,6 +217,10 @@ func (o *outline) readLength() {
 		return
 	}
 	length, ok := lengthForm(o.first[lengthKind])
+	if !ok && o.count[lengthKind] == 1 && length != "" && strings.Trim(length, "0123456789") == "" {
+		o.blame(sipmsg.StatusMessageTooLarge, dropTooBig)
+		return
+	}
 	if !ok || o.count[lengthKind] > 1 {
 		o.blame(sipmsg.StatusBadRequest, dropLength)
 		return
@@ -284,6 +289,11 @@ func (o *outline) addressed() bool {
 	_, from := addressForm(o.first[fromKind])
 	_, to := addressForm(o.first[toKind])
 	return id && from && to
+}
+
+// answerable tells whether all has come that every response must repeat, well-formed or not.
+func (o *outline) answerable() bool {
+	return !slices.Contains([]int{o.count[viaKind], o.count[fromKind], o.count[toKind], o.count[callIDKind], o.count[cseqKind]}, 0)
 }
 
 // method of a request; "" of a response.

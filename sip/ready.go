@@ -33,10 +33,10 @@ func (u *UA) alarmUnready(in *call.Incoming) bool {
 // options answers what we can do, or 503 where an INVITE would get that (RFC 3261 section 11.2). It says nothing of
 // how full we are: that is told by the kind of call and only to who calls, since a balancer that took a full hotline
 // for a dead one would keep alarms away from it. Never with Retry-After, for the same reason (section 21.5.4).
+// One in a dialog takes its turn there as all requests do (section 12.2.2).
 func (u *UA) options(x *exchange) {
 	switch {
-	case x.inDialog && u.legs.find(x) == nil:
-		x.reply(sipmsg.StatusCallTransactionDoesNotExists)
+	case x.inDialog && u.within(x) == nil: // which has answered
 	case !x.inDialog && u.unready() != nil:
 		x.reply(sipmsg.StatusServiceUnavailable)
 	default:

@@ -66,12 +66,12 @@ func (u *UA) referred(x *exchange, l *leg, target *sipmsg.Uri) (to call.Next, re
 		return to, replaces, code
 	}
 	if target.Scheme != schemeTel && !u.ourHost(target.Host, l) {
-		u.notOutside(l.agent, user, dialForeign)
+		u.notOutside(l.agent, user, l.callID(), dialForeign)
 		return to, "", statusOf(call.CauseNotFound)
 	}
 	if why != call.CauseNone {
 		if why == call.CauseNotFound {
-			u.notOutside(l.agent, user, dialNoRule)
+			u.notOutside(l.agent, user, l.callID(), dialNoRule)
 		}
 		return to, "", statusOf(why)
 	}

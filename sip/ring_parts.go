@@ -62,10 +62,11 @@ type ringing struct {
 	over *trackedConn
 	sent time.Time
 	// loss is of that connection, until something was heard.
-	loss  loss
-	cut   cut         // why the ring ended, if that was its connection
-	deaf  atomic.Bool // nothing came over it for so long that silence was told
-	heard bool        // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
+	loss    loss
+	cut     cut         // why the ring ended, if that was its connection
+	deaf    atomic.Bool // nothing came over it for so long that silence was told
+	givenUp bool        // abandoned
+	heard   bool        // a provisional response came: CANCEL may be sent (RFC 3261 section 9.1)
 
 	byes map[string]time.Time // by dialog id: BYEs that were handled before their 2xx; the leg table's
 

@@ -87,11 +87,21 @@ func (r *ringing) unheard() error {
 // abandon is the end of a ring that nothing answered in time. A response that comes later is met in the background: with a
 // CANCEL, or an ACK and a BYE.
 func (r *ringing) abandon() error {
+	r.givenUp = true
 	r.ua.background("withdraw", func() {
 		defer r.settle()
 		r.withdraw(call.CauseUnreachable)
 	})
 	return r.silent(r.o.claim != nil)
+}
+
+// repeatNoMore has the INVITE not leave again until what it returns is called, though its transaction goes on: who has answered none of its sendings, and comes
+// back, would ring for a moment for nobody. One that was taken back sooner is repeated still: the phone may ring already, its
+// response lost, and only the next makes that known, without which no CANCEL may be sent (RFC 3261 section 9.1).
+func (r *ringing) repeatNoMore() (over func()) {
+	branch := r.tx.Origin().Via().Params.GetOr("branch", "")
+	r.ua.guards.put(branch, time.Now())
+	return func() { r.ua.guards.drop(branch) }
 }
 
 // withdraw takes an INVITE back: CANCEL once a provisional response has come (RFC 3261 section 9.1), and
@@ -108,6 +118,8 @@ func (r *ringing) withdraw(why call.Cause) (sure bool) {
 	}
 	if r.heard {
 		cancel()
+	} else if r.givenUp || time.Since(r.began) >= silentWithin*r.ua.o.T1 {
+		defer r.repeatNoMore()()
 	}
 	for {
 		select {
