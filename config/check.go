@@ -4,6 +4,7 @@ package config
 // to the reader's, and changes nothing.
 func (r *reader) check() {
 	r.checkAddresses()
+	r.checkAudio()
 	r.checkPorts()
 	r.checkNode()
 	r.checkTokens()

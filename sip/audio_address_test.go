@@ -58,6 +58,7 @@ func TestAudioAt(t *testing.T) {
 		"both, of IPv4 by IPv6":             {[]string{six, lan}, media6, "[2001:db8::5]:5060", "[2001:db8::9]:5060", "IP4 192.168.1.20", "192.168.1.5"},
 		"both, of IPv6 by IPv4":             {[]string{six, lan}, media6, "192.168.1.5:5060", "192.168.1.20:5060", "IP6 2001:db8::9", ""},
 		"both, told IPv4, of IPv6 by IPv6":  {[]string{lan, six}, ":: 203.0.113.7", "[2001:db8::5]:5060", "[2001:db8::9]:5060", "IP6 2001:db8::9", "2001:db8::5"},
+		"both, and IPv6 on loopback alone":  {[]string{lan, "UDP [::1]:5060"}, ":: 203.0.113.7", "[::1]:5060", "[::1]:9999", "", ""},
 		"both, and no listener of the like": {[]string{six}, media6, "[2001:db8::5]:5060", "[2001:db8::9]:5060", "IP4 192.168.1.20", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

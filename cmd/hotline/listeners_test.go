@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,6 +30,25 @@ func TestCheckListeners(t *testing.T) {
 	code, _, complaints = command(t, "check", write(t, yaml(key)))
 	require.NotZero(t, code)
 	require.Contains(t, complaints, "no such file")
+}
+
+// TestCheckNoCertificate: a listener of TLS without its files is told of what is missing, and not that files without a name
+// cannot be read.
+func TestCheckNoCertificate(t *testing.T) {
+	t.Parallel()
+	_, cert, _ := testkit.Certificate(t)
+	for listener, missing := range map[string][]string{
+		`"tls://127.0.0.1:0"`: {"certificate", "key"},
+		`{address: "tls://127.0.0.1:0", certificate: ` + cert + "}": {"key"},
+	} {
+		code, _, complaints := command(t, "check", write(t, "sip:\n  listen:\n    - "+listener+"\n"))
+		require.NotZero(t, code)
+		require.Equal(t, len(missing), strings.Count(complaints, "sip.listen[0]"), complaints)
+		for _, key := range missing {
+			require.Contains(t, complaints, "without "+key)
+		}
+		require.NotContains(t, complaints, "read the certificate")
+	}
 }
 
 // TestCheckNumbers: two ways to write one number that lead to two places are found before somebody calls it.

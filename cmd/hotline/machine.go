@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -23,16 +24,17 @@ const otherFiles = 256
 type machine struct {
 	read  func(file string) ([]byte, error)
 	files func() (limit uint64, known bool) // how many descriptors this process may have open
+	bind  func(netip.Addr) error            // bindable
 }
 
-// checkMachine holds a configuration against the machine that it is read on. Each finding is mild: calls are served,
-// until one of them meets the limit.
+// checkMachine holds a configuration against the machine that it is read on. Each finding is mild: the file
+// may be for another machine, or calls are served until one of them meets the limit.
 func checkMachine(cfg *config.Config) []config.Finding {
-	return machine{read: os.ReadFile, files: openFiles}.judge(cfg)
+	return machine{read: os.ReadFile, files: openFiles, bind: bindable}.judge(cfg)
 }
 
 func (m machine) judge(cfg *config.Config) []config.Finding {
-	return append(m.judgePorts(cfg), m.judgeFiles(cfg)...)
+	return slices.Concat(m.judgeAddresses(cfg), m.judgePorts(cfg), m.judgeFiles(cfg))
 }
 
 // ports is a range of them, both ends included.

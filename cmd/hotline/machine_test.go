@@ -22,6 +22,7 @@ func pretended(ephemeral, reserved string, limit uint64) machine {
 			return []byte(text), nil
 		},
 		files: func() (uint64, bool) { return limit, limit > 0 },
+		bind:  func(netip.Addr) error { return nil },
 	}
 }
 
@@ -100,4 +101,45 @@ func TestMachineFiles(t *testing.T) {
 				c.need, c.need),
 		}}, pretended("", "", c.need-1).judge(&cfg))
 	}
+}
+
+// TestMachineAddresses: what is bound to an address that the machine does not have is warned of, each at its key.
+func TestMachineAddresses(t *testing.T) {
+	t.Parallel()
+	ours, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	m := pretended("", "", 0)
+	m.bind = func(a netip.Addr) error {
+		if a != ours {
+			return errors.New("not ours")
+		}
+		return nil
+	}
+	var cfg config.Config
+	at := func(sip, media, http netip.Addr) (paths []string) {
+		cfg.SIP.Listen = []config.Listener{{Network: "udp", Address: netip.AddrPortFrom(ours, 5060)}, {Network: "tcp", Address: netip.AddrPortFrom(sip, 5060)}}
+		cfg.Media.Address, cfg.HTTP.Listen = media, netip.AddrPortFrom(http, 8080)
+		cfg.Node.SIP.Address, cfg.Node.HTTP.Address = netip.AddrPortFrom(sip, 5080), netip.AddrPortFrom(http, 8081)
+		for _, f := range m.judge(&cfg) {
+			require.True(t, f.Mild)
+			require.Equal(t, "192.0.2.2, to which nothing can be bound on this machine: not ours", f.Found)
+			paths = append(paths, f.Path)
+		}
+		return paths
+	}
+	require.Empty(t, at(ours, ours, ours))
+	require.Empty(t, at(netip.IPv4Unspecified(), netip.IPv6Unspecified(), netip.Addr{}), "every address, and none")
+	require.Equal(t, []string{"sip.listen[1]", "media.address", "http.listen", "node.sip", "node.http"}, at(other, other, other))
+}
+
+// TestCheckForeignAddress: a file for another machine is good here, with a warning. 192.0.2.0/24 is nobody's (RFC 5737).
+func TestCheckForeignAddress(t *testing.T) {
+	t.Parallel()
+	const file = "sip: {listen: [\"udp://127.0.0.1:0\"]}\nhttp: {listen: \"%s:8080\"}\n"
+	code, said, complaints := command(t, "check", write(t, fmt.Sprintf(file, "127.0.0.1")))
+	require.Zero(t, code, complaints)
+	require.NotContains(t, said, "http.listen")
+	code, said, complaints = command(t, "check", write(t, fmt.Sprintf(file, "192.0.2.1")))
+	require.Zero(t, code, complaints)
+	require.Contains(t, said, "http.listen: 192.0.2.1, to which nothing can be bound on this machine: ")
+	require.Contains(t, said, "good: ")
 }

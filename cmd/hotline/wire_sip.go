@@ -120,10 +120,10 @@ func listeners(c *config.Config) []sip.Listener {
 	return out
 }
 
-// checkListeners: what a listener of TLS shows can be read, and is a pair.
+// checkListeners: what a listener of TLS shows can be read, and is a pair. Where a name is missing that has been said already.
 func checkListeners(c *config.Config) (found []config.Finding) {
 	for i, l := range c.SIP.Listen {
-		if !l.Secured() {
+		if !l.Secured() || l.Certificate == "" || l.Key == "" {
 			continue
 		}
 		if err := sip.CheckCertificate(l.Certificate, l.Key); err != nil {
