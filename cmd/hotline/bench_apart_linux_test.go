@@ -17,7 +17,7 @@ func TestApart(t *testing.T) {
 	require.NoError(t, unix.SchedGetaffinity(0, &all))
 	var theirs []byte
 	see := func() (err error) {
-		theirs, err = exec.Command("grep", "Cpus_allowed_list", "/proc/self/status").Output()
+		theirs, err = exec.CommandContext(t.Context(), "grep", "Cpus_allowed_list", "/proc/self/status").Output()
 		return err
 	}
 	undo, err := apart(1, see)
