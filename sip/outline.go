@@ -218,7 +218,8 @@ func (o *outline) readLength() {
 	}
 	length, ok := lengthForm(o.first[lengthKind])
 	if !ok && o.count[lengthKind] == 1 && length != "" && strings.Trim(length, "0123456789") == "" {
-		o.blame(sipmsg.StatusMessageTooLarge, dropTooBig)
+		o.length = maxDatagram + 1 // or more, which is all the same: a datagram does not have it, a stream is not to bring it
+		o.blame(sipmsg.StatusBadRequest, dropLength)
 		return
 	}
 	if !ok || o.count[lengthKind] > 1 {
