@@ -41,7 +41,7 @@ func clientHello() ([]byte, error) {
 	b := make([]byte, 4096)
 	n, err := ours.Read(b) // a record is written whole
 	_ = ours.Close()       // never fails
-	<-failed           // as its pipe ended
+	<-failed               // as its pipe ended
 	_ = theirs.Close()     // nor this
 	return b[:n], err
 }
