@@ -36,12 +36,15 @@ func hellos(ctx context.Context, w *town) (tally, error) {
 // clientHello is the first that a client of TLS says.
 func clientHello() ([]byte, error) {
 	ours, theirs := net.Pipe()
-	failed := make(chan error, 1)
-	go func() { failed <- tls.Client(theirs, attackerTLS()).Handshake() }() //nolint:noctx // it ends with the pipe
+	ended := make(chan struct{})
+	go func() {
+		_ = tls.Client(theirs, attackerTLS()).Handshake() //nolint:noctx // it ends with the pipe, and fails
+		close(ended)
+	}()
 	b := make([]byte, 4096)
 	n, err := ours.Read(b) // a record is written whole
 	_ = ours.Close()       // never fails
-	<-failed               // as its pipe ended
-	_ = theirs.Close()     // nor this
+	<-ended
+	_ = theirs.Close() // nor this
 	return b[:n], err
 }
