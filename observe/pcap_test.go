@@ -220,7 +220,7 @@ func TestPcapMisses(t *testing.T) {
 		}
 		later := func(f func()) {
 			go func() {
-				time.Sleep(100 * time.Millisecond) // of synctest
+				time.Sleep(125 * time.Millisecond) // of synctest: between two looks at what has come
 				f()
 			}()
 		}

@@ -12,7 +12,7 @@ import (
 // hellos connects by TLS from as many hosts as are let in at once, and has all of them say hello in one instant, and nothing more:
 // by words that were written once, so that the hotline has all the work of a handshake, and the attacker none.
 func hellos(ctx context.Context, w *town) (tally, error) {
-	hello, err := clientHello()
+	hello, err := clientHello(ctx)
 	if err != nil {
 		return tally{}, err
 	}
@@ -34,17 +34,17 @@ func hellos(ctx context.Context, w *town) (tally, error) {
 }
 
 // clientHello is the first that a client of TLS says.
-func clientHello() ([]byte, error) {
+func clientHello(ctx context.Context) ([]byte, error) {
 	ours, theirs := net.Pipe()
-	ended := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		_ = tls.Client(theirs, attackerTLS()).Handshake() //nolint:noctx // it ends with the pipe, and fails
-		close(ended)
+		defer close(done)
+		_ = tls.Client(theirs, attackerTLS()).HandshakeContext(ctx) // it ends with the pipe
 	}()
 	b := make([]byte, 4096)
 	n, err := ours.Read(b) // a record is written whole
 	_ = ours.Close()       // never fails
-	<-ended
+	<-done
 	_ = theirs.Close() // nor this
 	return b[:n], err
 }
