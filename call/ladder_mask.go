@@ -99,8 +99,13 @@ func (m *masking) mask(head string) string {
 	return m.runs(head)
 }
 
-// hiddenKey stands for a key.
-func hiddenKey(string) string { return "(hidden)" }
+// hiddenKey stands for a key, unless that is one of what is hidden already, see WireMessage.
+func hiddenKey(key string) string {
+	if strings.Trim(key, "A=") == "" {
+		return key
+	}
+	return "(hidden)"
+}
 
 // runs masks each run of digits that is hidden, the longest first. It goes over the text once for each length: a
 // caller may write as many numbers as he likes.

@@ -36,6 +36,7 @@ func TestMaskLadder(t *testing.T) {
 		"structure stays":   {"Via: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK1928301774;rport=5060", "Via: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK1928301774;rport=5060"},
 		"no user":           {"Route: <sip:10.0.0.9:5060;lr>, <sip:h;lr>", "Route: <sip:10.0.0.9:5060;lr>, <sip:h;lr>"},
 		"a key of audio":    {"X-Said: a=crypto:1 AEAD_AES_128_GCM inline:AAECAw+/139Z8==|2^20", "X-Said: a=crypto:1 AEAD_AES_128_GCM inline:(hidden)|2^20"},
+		"a hidden key":      {"a=crypto:1 AEAD_AES_128_GCM inline:AAAAAAAA==|2^20", "a=crypto:1 AEAD_AES_128_GCM inline:AAAAAAAA==|2^20"},
 		"not a scheme":      {"Subject: gossip:13700001111@h", "Subject: gossip:13700001111@h"},
 	} {
 		t.Run(name, func(t *testing.T) {
