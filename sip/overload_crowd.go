@@ -17,6 +17,8 @@ const (
 	crowdFast, crowdSlow = 1.02, 1.001
 	// crowdEbb is how many may be let in, for each that is in the long run, when the bound has kept somebody out.
 	crowdEbb = 1.1
+	// fillsBelow is the share of those let in, in the long run, of which fewer end while calls only begin.
+	fillsBelow = 0.5
 	// crowdLeast is never gone below: so few are not what makes audio late; nor is leastShare of those who were in before the limit where it is not this process that
 	// uses the CPU: a machine that does not run us in time makes audio late whoever is in.
 	crowdLeast = 16.0
@@ -66,11 +68,17 @@ func (c *overload) followCrowdLocked() {
 		if b.late >= b.before { // else what was done has begun to help: what waits has yet to be worked off
 			b.most = max(least, min(b.most, crowdLeft*is))
 		}
-	case c.signs.hot == 0 && c.signs.late == 0 && is >= crowdNear*b.most:
+	case is >= crowdNear*b.most && !c.fillsLocked():
 		if b.most < crowdNear*b.began {
 			b.most *= crowdFast
 		} else {
 			b.most *= bolder(crowdSlow, crowdFast, b.heard)
 		}
 	}
+}
+
+// fillsLocked tells whether calls become ever more for want of ends, not of load: with too much of it already, or a standing queue, no more are to be in.
+// Once as many end as are let in, the rate does what is needed.
+func (c *overload) fillsLocked() bool {
+	return (c.signs.hot > 0 || c.signs.late > 0) && c.ends < fillsBelow*c.steady
 }
