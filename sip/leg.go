@@ -33,6 +33,8 @@ type leg struct {
 
 	mu sync.Mutex // guards what follows; held while a response is given to its transaction
 	d  dialog
+	// lies is how d is reached, for who must not wait for mu; see reach.
+	lies atomic.Pointer[flowKey]
 	// newest is when the far end's request with the highest CSeq was read; zero before the first in the dialog.
 	newest time.Time
 	// invite is the INVITE that brought the leg in, nil when we rang it; received is when. Both are set before others have
@@ -95,6 +97,7 @@ func (u *UA) newLeg(d dialog, stream media.Stream) *leg {
 		settled: make(chan struct{}),
 		turn:    make(chan struct{}, 1), moved: make(chan struct{}, 1),
 	}
+	l.followed()
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	stream.OnKey(func(k media.Key) {
 		l.deliver(call.KeyPressed{Leg: l.id, Key: k, At: time.Now()})
@@ -370,6 +373,7 @@ const overtakenMost = 3
 func (l *leg) bye() (*sipmsg.Response, error) {
 	l.mu.Lock()
 	req, err := l.ua.byeOf(&l.d)
+	l.followed()
 	if err == nil {
 		err = l.authorized(req)
 	}

@@ -2,7 +2,6 @@ package sip
 
 import (
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -212,16 +211,18 @@ func (t *legTable) hangupAll() {
 	}
 }
 
-// reach tells whether a leg's way is the connection from peer, or may be: one that something is being written to is not waited
-// for, since whoever asks reads another peer's messages, or even that one's.
+// reach tells whether a leg's way is the connection from peer. It waits for no leg that something is being written to, since
+// whoever asks reads another peer's messages, or even that one's.
 func (t *legTable) reach(transport string, peer netip.AddrPort) bool {
-	return slices.ContainsFunc(t.all(), func(l *leg) bool {
-		if !l.mu.TryLock() {
+	way := flowKey{transport, peer}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.legs {
+		if at := l.lies.Load(); at != nil && *at == way {
 			return true
 		}
-		defer l.mu.Unlock()
-		return l.d.Transport == transport && l.d.Peer == peer
-	})
+	}
+	return false
 }
 
 // connClosed ends the legs that are not answered yet and can be answered over that connection only.

@@ -120,6 +120,7 @@ func (l *leg) replacing() string {
 func (p *Phone) refer(l *leg, target *sipmsg.Uri) error {
 	l.mu.Lock()
 	req, err := l.ua.requestOf(&l.d, sipmsg.REFER)
+	l.followed()
 	contact := l.contact()
 	l.mu.Unlock()
 	if err != nil {

@@ -162,7 +162,7 @@ func (l *leg) mended(res *sipmsg.Response, tried *attempts) bool {
 func (l *leg) way() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	h, err := l.ua.hopOf(&l.d)
+	h, err := l.hop()
 	if err != nil {
 		return ""
 	}
@@ -274,7 +274,7 @@ func (l *leg) own(method sipmsg.RequestMethod, offer func() ([]byte, error)) (*s
 	case l.answeredAt.IsZero(), l.reoffering.Load() != nil, len(l.acks) > 0:
 		return nil, fmt.Errorf("send %s: %w", method, errTheirs)
 	}
-	h, err := l.ua.hopOf(&l.d)
+	h, err := l.hop()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoWay, err)
 	}

@@ -218,7 +218,7 @@ func (r *renewal) ackOf() *sipmsg.Request {
 	ack, err := l.d.request(sipmsg.ACK, r.req.CSeq().SeqNo)
 	var h hop
 	if err == nil {
-		h, err = l.ua.hopOf(&l.d)
+		h, err = l.hop()
 	}
 	if err != nil {
 		r.notAcknowledged(err)

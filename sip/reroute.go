@@ -37,6 +37,7 @@ func (l *leg) Reroute(door string) {
 		return
 	}
 	fresh := l.d.reroute(at)
+	l.followed()
 	hurry := l.hurry
 	l.mu.Unlock()
 	l.ua.site.peers.met(at.Addr())

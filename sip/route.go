@@ -69,6 +69,19 @@ func (u *UA) anyHopOf(d *dialog) (hop, error) {
 	return u.along(h, &uri), nil
 }
 
+// hop is hopOf the leg's dialog. The caller holds l.mu.
+func (l *leg) hop() (hop, error) {
+	defer l.followed()
+	return l.ua.hopOf(&l.d)
+}
+
+// followed notes how the far end is reached now: whoever had the dialog follow it calls this, with l.mu.
+func (l *leg) followed() {
+	if was, now := l.lies.Load(), (flowKey{l.d.Transport, l.d.Peer}); was == nil || *was != now {
+		l.lies.Store(&now)
+	}
+}
+
 func hopOfFlow(f flow) hop {
 	return hop{transport: f.transport, dest: f.source.String(), ours: f.local, sips: f.contact.Scheme == schemeSIPS}
 }

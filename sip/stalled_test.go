@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -11,14 +12,15 @@ import (
 )
 
 // stalled is a call over TCP whose caller does not read: what is to be written to it waits for what is being written, and
-// holds the leg meanwhile. It goes on when the test says so.
-func stalled(t *testing.T, r *rig, legs <-chan call.Leg) (on func()) {
+// holds the leg meanwhile. It is at an address, and goes on when the test says so.
+func stalled(t *testing.T, r *rig, legs <-chan call.Leg) (at netip.AddrPort, on func()) {
 	t.Helper()
 	k := newPeer(t, networkTCP, r.tcp()).dialog(testNumber)
 	k.invite()
 	l, ok := next(t, legs).(*leg)
 	require.True(t, ok)
-	c := r.conns.of(transportTCP, parsePeer(k.p.addr()))
+	at = parsePeer(k.p.addr())
+	c := r.conns.of(transportTCP, at)
 	require.NotNil(t, c)
 	c.writing.Lock()
 	answered := make(chan struct{})
@@ -38,7 +40,7 @@ func stalled(t *testing.T, r *rig, legs <-chan call.Leg) (on func()) {
 		<-answered
 	})
 	t.Cleanup(on)
-	return on
+	return at, on
 }
 
 // A far end that does not read holds up nobody but its own call: neither the reading of other connections, of which it is asked
@@ -56,11 +58,13 @@ func TestStalledFarEnd(t *testing.T) {
 		require.NoError(t, err)
 		others[i].ack(others[i].p.status("INVITE", 200), "")
 	}
-	on := stalled(t, r, legs)
+	at, on := stalled(t, r, legs)
 
 	asked := make(chan bool, 1)
 	go func() { asked <- r.legs.reach(transportTCP, parsePeer("127.0.0.1:9")) }()
-	require.True(t, next(t, asked), "it may be the way of the call that something is being written to")
+	require.False(t, next(t, asked), "no call's way, whatever is being written to another")
+	go func() { asked <- r.legs.reach(transportTCP, at) }()
+	require.True(t, next(t, asked), "the way of the call that something is being written to")
 
 	closed := make(chan error, 1)
 	go func() { closed <- r.Close() }()
