@@ -118,7 +118,7 @@ func (r *ringing) withdraw(why call.Cause) (sure bool) {
 	}
 	if r.heard {
 		cancel()
-	} else if r.givenUp || time.Since(r.began) >= silentWithin*r.ua.o.T1 {
+	} else if r.givenUp || time.Since(r.sent) >= silentWithin*r.ua.o.T1 {
 		defer r.repeatNoMore()()
 	}
 	for {
