@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -346,4 +347,19 @@ func TestOwnerDead(t *testing.T) {
 			o.expect("BYE", "BYE")
 		}
 	})
+}
+
+// TestOwnerNoRoute: so is it where not even a packet can be sent to its owner.
+func TestOwnerNoRoute(t *testing.T) {
+	t.Parallel()
+	s := newSiteRig(t, "udp", func(o *Options) { o.T1 = 10 * time.Millisecond })
+	o := s.rawOwner(t)
+	inv, _ := o.talking()
+	relay := s.edge.site.relays.with(o.callID)
+	relay.mu.Lock()
+	relay.owner = netip.MustParseAddrPort("[2001:db8::1]:5060") // of no family that the door has
+	relay.mu.Unlock()
+	s.phone.inDialog(inv, "BYE", 1, "")
+	s.phone.status("BYE", 200)
+	s.free(t)
 }

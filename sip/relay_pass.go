@@ -253,6 +253,9 @@ func (r *relay) send(x *relayTx) bool {
 	}
 	if err := r.rs.u.put(w, x.out); err != nil {
 		r.rs.u.log.Debug("message not passed on", zap.String("method", x.method), zap.Error(err))
+		if x.answer != nil && x.stop == nil && !x.final && !x.sent { // there may be a way to the owner again
+			r.repeat(x, func() []byte { return x.out }, w)
+		}
 		return x.sent
 	}
 	if !x.sent && x.stop == nil && !x.final && x.to == toOwner && (reliable(x.back.transport) || x.answer != nil || x.own != nil) {
