@@ -66,10 +66,12 @@ func (u *UA) audioTo(phone netip.Addr) netip.Addr {
 	}
 	const port = 5060 // of no consequence: no more is asked than the way there
 	to := netip.AddrPortFrom(phone, port)
+	var ways []hop
 	for _, network := range []string{networkUDP, networkTCP, networkTLS} {
-		if h, ok := u.wayTo(network, to); ok {
-			return u.audioAt(h, nil)
-		}
+		ways = append(ways, u.waysTo(network, to)...)
+	}
+	if len(ways) > 0 { // by whatever transport: office and world may each have one of their own
+		return u.audioAt(u.bestOf(ways, routedFrom(to.String(), netip.Addr{})), nil)
 	}
 	return u.audioAt(hop{transport: transportUDP, dest: to.String()}, nil)
 }

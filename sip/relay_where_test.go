@@ -57,3 +57,20 @@ func TestWhereAPhoneIs(t *testing.T) {
 		}
 	}
 }
+
+// TestAudioOfAPhoneElsewhereByTransport: so it is where the office has one transport, and the world another.
+func TestAudioOfAPhoneElsewhereByTransport(t *testing.T) {
+	t.Parallel()
+	everywhere := netip.IPv4Unspecified()
+	r := newRig(t, func(o *Options) {
+		inside, outside := netip.MustParseAddrPort("192.168.1.5:0"), netip.MustParseAddrPort("203.0.113.9:0")
+		o.Listen = []Listener{
+			{Network: networkUDP, Address: netip.AddrPortFrom(everywhere, 0), Advertise: inside},
+			{Network: networkTCP, Address: netip.AddrPortFrom(everywhere, 0), Advertise: outside},
+		}
+		o.Audio = AudioOptions{Address: everywhere, Advertise: outside.Addr()}
+	})
+	for at, want := range map[string]string{"192.168.1.77": "192.168.1.5", "198.51.100.7": "203.0.113.9"} {
+		require.Equal(t, want, r.audioTo(netip.MustParseAddr(at)).String(), at)
+	}
+}
