@@ -193,6 +193,13 @@ func (u *UA) getsTo(ctx context.Context, to aim, h hop, within time.Duration) er
 	return u.secures(ctx, to, h)
 }
 
+// restLeast is what share of an address's time must be left for the INVITE once there is a connection: one that is given up as
+// soon as it has left would ring somebody whom the next address rings as well.
+const restLeast = 4
+
+// errSlow: a connection took nearly all the time that an address had.
+var errSlow = errors.New("sip: connection came too late for a call")
+
 // dialAt is dial at one address: within, if not 0, is all the time that it may be silent for, the making of a connection included.
 func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, within time.Duration) (*leg, error) {
 	host, port := t.out.hostPort()
@@ -211,7 +218,12 @@ func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, wi
 	target = inDomain(t.out.Domain, target, t.out.Network)
 	from, headers := t.presented(r, cmp.Or(t.out.Domain, u.selfAt(h).Addr().String()))
 	if within > 0 {
-		within = max(within-time.Since(began), 1)
+		rest := within - time.Since(began)
+		if rest < within/restLeast {
+			u.hosts.silent(host, at)
+			return nil, u.notReached(ctx, t, fmt.Errorf("reach trunk %s: %w", t.name, errSlow))
+		}
+		within = rest
 	}
 	l, err := u.inviteLarge(ctx, outgoing{
 		target: target, from: from, to: nameAddr("", &to), hop: h, call: r.CallID, headers: headers,

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"sync"
@@ -131,4 +132,50 @@ func TestDialWithinLooksUp(t *testing.T) {
 	require.NoError(t, looking.Err(), "it was not waited for")
 	second.respond(inv, 486, "Busy Here", "b", "")
 	refusedFor(t, next(t, out), call.CauseBusy)
+}
+
+// A connection that takes nearly all of an address's time brings no INVITE there, which would ring somebody for a moment whom the
+// next address rings as well.
+func TestDialWithinLate(t *testing.T) {
+	t.Parallel()
+	const within = 4 * time.Second // half of it for each address
+	ca := newAuthority(t)
+	carrier := newTLSCarrier(t, ca.issue(nil, "carrier.test"), nil)
+	late, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.3.1:"+carrier.port)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = late.Close() })
+	heard := make(chan string, 1)
+	go func() {
+		defer close(heard)
+		raw, err := late.Accept()
+		if err != nil {
+			return
+		}
+		defer raw.Close() //nolint:errcheck // the far end may have closed it
+		pause(within/2*(2*restLeast-1)/(2*restLeast), t.Context().Done())
+		secured := tls.Server(raw, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*carrier.shows.Load()}})
+		b := make([]byte, 4096)
+		if n, err := secured.Read(b); err == nil {
+			heard <- string(b[:n])
+		}
+	}()
+	r, _ := tlsTrunkRig(t, carrier, TrunkTLS{CA: ca.file}, func(o *Options) {
+		o.T1 = time.Minute
+		o.Trunks[0].Out = &TrunkOut{Network: "tls", Address: "carrier.test:" + carrier.port, From: testNumber}
+	})
+	t.Cleanup(r.hurry)
+	r.hosts.resolve = func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("127.0.3.1"), netip.MustParseAddr("127.0.0.1")}, nil
+	}
+	out := make(chan error, 1)
+	go func() {
+		_, err := r.dial(t.Context(), r.plan().list[0], call.DialRequest{Number: "13912345678", CallID: "c1"}, within)
+		out <- err
+	}()
+	p := carrier.next(r)
+	p.respond(p.expect("INVITE sip:13912345678@carrier.test", "INVITE"), 486, "Busy Here", "a", "")
+	refusedFor(t, rung{nil, next(t, out)}, call.CauseBusy)
+	_ = late.Close()
+	require.NoError(t, r.Close())
+	require.Empty(t, <-heard)
 }

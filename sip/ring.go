@@ -93,10 +93,12 @@ func (o *outgoing) secureAgain(ctx context.Context, until time.Time) bool {
 	if o.secure != nil && o.secure(ctx) != nil {
 		return false
 	}
-	if bounded {
-		o.within = time.Until(until)
+	if !bounded {
+		return true
 	}
-	return !bounded || o.within > 0
+	least := o.within / restLeast
+	o.within = time.Until(until)
+	return o.within >= least
 }
 
 // inviteOnce is invite without another try. Of each cut there may be one: what answers the INVITE later is met. An agent's
