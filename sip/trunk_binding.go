@@ -155,7 +155,7 @@ func (g *registration) registerAt(ctx context.Context, to aim, h hop) (time.Dura
 			}
 			g.asked.set(&g.auth)
 		case res.StatusCode == sipmsg.StatusIntervalToBrief && !lengthened && g.lengthen(res):
-			lengthened = true
+			lengthened, answered = true, 0 // nonces may serve once
 		default:
 			g.auth = phoneAuth{}
 			return 0, res, refuses(res)

@@ -368,3 +368,21 @@ func TestRetryHeader(t *testing.T) {
 		require.Equal(t, want, retryHeader(res), value)
 	}
 }
+
+// A registrar whose nonces serve once, and which does not say that one was used up, may ask anew after it has wanted a longer
+// registration: the password has not been refused.
+func TestTrunkRegistersForLongerByAnotherNonce(t *testing.T) {
+	t.Parallel()
+	r, p, _ := registerRig(t, time.Minute, nil)
+	asks := func(req wire, nonce string) {
+		p.respond(req, 401, "Unauthorized", "r", "", `WWW-Authenticate: Digest realm="carrier", nonce="`+nonce+`", algorithm=MD5, qop="auth"`)
+	}
+	asks(p.expect("REGISTER", "REGISTER"), "n1")
+	p.respond(p.expect("REGISTER", "REGISTER"), 423, "Interval Too Brief", "r", "", "Min-Expires: 600")
+	asks(p.expect("REGISTER", "REGISTER"), "n2")
+	req := p.expect("REGISTER", "REGISTER")
+	require.Equal(t, "600", req.header("expires"))
+	require.Contains(t, req.header("authorization"), `nonce="n2"`)
+	p.bind(req, 600)
+	r.registration(t, RegistrationUp)
+}
