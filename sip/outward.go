@@ -216,6 +216,7 @@ func (o *outward) dial(ctx context.Context, key flowKey, to aim, host string) (*
 		Conn: raw, raw: raw, transport: key.transport, peer: key.source, ours: way.ours, conns: u.conns,
 		accepted: time.Now(), gone: make(chan struct{}), made: true, to: to,
 	}
+	t.in.known = t.known
 	if !t.ours.IsValid() {
 		t.ours, _ = addrPortOf(raw.LocalAddr())
 	}
