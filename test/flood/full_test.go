@@ -17,6 +17,7 @@ import (
 func TestFloodInFull(t *testing.T) {
 	testkit.Require(t, "svmap", "svwar", "svcrack")
 	w := openTown(t, "{}")
+	require.True(t, w.foreign.IsValid(), "strangers of IPv6 are part of it: it takes root, and a machine on which root may add routes")
 	w.slots = 4000      // more than strangers may have
 	w.scanPace = 35_000 // so that a million hosts are behind it
 	table := w.siege(fullAttack(t), bounds{gap: 60 * time.Millisecond, setUp: resentAfter}, true)
