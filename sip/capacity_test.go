@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hotline/call"
+	"hotline/media"
 )
 
 var (
@@ -142,4 +143,19 @@ func TestCapacityHoldsBackHalfAtMost(t *testing.T) {
 	c.hold(AlarmOptions{Reserve: 50, Queue: "gas", Menus: []string{"main"}})
 	others, _ := fill(c, toOther, false)
 	require.Len(t, others, 5)
+}
+
+// Who finds no port for audio is told what he would be where no place is left: a caller that we are busy, an agent that it is not
+// the party, and an alarm to go elsewhere.
+func TestNoPortsByClass(t *testing.T) {
+	t.Parallel()
+	r := alarmRig(t, nil)
+	phone := newPeer(t, "udp", r.udp())
+	phone.register(r)
+	r.engine.refuse(media.ErrNoPorts)
+	for number, code := range map[string]int{testNumber: 486, "96000": 486, "96119": 503} {
+		called(t, r, number, code)
+	}
+	k := phone.inviteAsAgent("96119")
+	k.ack(phone.status("INVITE", 480), "")
 }

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -216,6 +217,15 @@ func (u *UA) expects(o *outline) bool {
 	return ok
 }
 
+// statusWithout is the status owed to a new call that there is no stream for: without a port left it is refused as any that the
+// hotline has no place for, by its class.
+func (u *UA) statusWithout(in *call.Incoming, err error) int {
+	if errors.Is(err, media.ErrNoPorts) {
+		return overloads[u.calls.classOf(in.At, in.Agent != "")]
+	}
+	return statusOfMedia(err)
+}
+
 // answerable makes the leg of an INVITE whose offer, if it has one, we can answer; it calls free when it ends.
 // Otherwise it answers with the status due, and returns nil.
 func (u *UA) answerable(x *exchange, in *call.Incoming, received time.Time, free func()) *leg {
@@ -231,7 +241,7 @@ func (u *UA) answerable(x *exchange, in *call.Incoming, received time.Time, free
 	})
 	if err != nil {
 		u.limited(zap.WarnLevel, "no stream for a call", zap.Error(err))
-		x.reply(statusOfMedia(err))
+		x.reply(u.statusWithout(in, err))
 		return nil
 	}
 	var answer []byte
@@ -240,7 +250,7 @@ func (u *UA) answerable(x *exchange, in *call.Incoming, received time.Time, free
 	}
 	if err != nil {
 		u.limited(zap.InfoLevel, "offer refused", zap.Stringer("source", x.src.shown()), zap.Error(err))
-		x.reply(statusOfMedia(err), warningsOfMedia(err)...)
+		x.reply(u.statusWithout(in, err), warningsOfMedia(err)...)
 		if err := stream.Close(); err != nil {
 			u.log.Warn("stream of a refused call not closed", zap.Error(err))
 		}

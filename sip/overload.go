@@ -102,6 +102,7 @@ type overload struct {
 	intervals     float64
 	calls, shorts leaky
 	crowd         crowd
+	yields        int // intervals left in which nobody is let in who cannot have an alarm
 	live          int // calls that were in when the interval under way began
 
 	interval
@@ -117,7 +118,7 @@ type interval struct {
 	asked            int           // those let in to the short menu
 	// barred are those of denied whom the bound on those who are in kept out, outwaited those who had waited for too long, ruled
 	// those beyond what the operator allows.
-	barred, outwaited, ruled int
+	barred, outwaited, ruled, yielded int
 }
 
 func newOverload(o OverloadOptions) *overload {
@@ -167,7 +168,7 @@ func (c *overload) admit(k class, waited time.Duration, now time.Time) admission
 		c.admitted++
 		return v
 	}
-	c.denyLocked(waited)
+	c.denyLocked(k, waited)
 	if v == admitShort {
 		c.asked++
 	}
@@ -175,7 +176,7 @@ func (c *overload) admit(k class, waited time.Duration, now time.Time) admission
 }
 
 // denyLocked counts who is not let in, after that wait: who would not have been at a higher rate either is no reason for one.
-func (c *overload) denyLocked(waited time.Duration) {
+func (c *overload) denyLocked(k class, waited time.Duration) {
 	c.denied++
 	switch {
 	case c.boundLocked():
@@ -184,8 +185,17 @@ func (c *overload) denyLocked(waited time.Duration) {
 		c.outwaited++
 	case c.o.Rate > 0 && c.rate >= c.o.Rate:
 		c.ruled++
+	case c.yieldsLocked(k):
+		c.yielded++
+	}
+	if k == classMenu {
+		c.yields = yieldRow
 	}
 }
+
+// yieldsLocked tells whether a class is to be refused since others who come before it were, not long ago: one who may have an alarm
+// is not to be turned away, or only asked, beside others who are let in.
+func (c *overload) yieldsLocked(k class) bool { return k == classRest && c.yields > 0 }
 
 // turns tells whether a new call that has just been read, after it waited so long, is refused, and counts it then; one that is
 // not is asked about once more by admit. Only of the classes below agents.
@@ -197,11 +207,11 @@ func (c *overload) turns(k class, waited time.Duration, now time.Time) bool {
 		return false
 	}
 	burst, short := burstOf(rate), c.shortsLocked(rate)
-	if c.level != levelSaturated && !c.overdueLocked(waited) && !c.boundLocked() && c.calls.room(rate, burst, left(k, burst), now) ||
+	if !c.yieldsLocked(k) && c.level != levelSaturated && !c.overdueLocked(waited) && !c.boundLocked() && c.calls.room(rate, burst, left(k, burst), now) ||
 		k == classMenu && c.shorts.room(short, burstOf(short), 0, now) {
 		return false
 	}
-	c.denyLocked(waited)
+	c.denyLocked(k, waited)
 	return true
 }
 
@@ -227,7 +237,7 @@ func (c *overload) admitLocked(k class, waited time.Duration, now time.Time) adm
 	}
 	short := c.shortsLocked(rate)
 	switch {
-	case c.level != levelSaturated && !c.overdueLocked(waited) && !c.boundLocked() && c.calls.take(rate, burst, left(k, burst), now):
+	case !c.yieldsLocked(k) && c.level != levelSaturated && !c.overdueLocked(waited) && !c.boundLocked() && c.calls.take(rate, burst, left(k, burst), now):
 		return admitted
 	case k == classMenu && c.shorts.take(short, burstOf(short), 0, now):
 		return admitShort

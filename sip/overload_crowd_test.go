@@ -27,6 +27,7 @@ type crowdFound struct {
 	late      float64 // the share of the time in which it came later than Lag
 	peak      int     // were in at most
 	level     level
+	share     [classes]float64 // of those who came, the share that was let in
 }
 
 // serve offers so many calls a second for ten times as long as one lasts and two minutes, of which the last half counts.
@@ -39,6 +40,7 @@ func (s crowdServer) serve(rate float64) (f crowdFound) {
 	ends := make([]int, n+2*int(s.hold/step)+1)
 	var arrears, used, sent, owed time.Duration
 	live, completed, lates, ticks := 0, 0, 0, 0
+	var came, in [classes]float64
 	now, next := time.Time{}.Add(time.Hour), 0.0
 	for i := range n {
 		now = now.Add(step)
@@ -54,6 +56,12 @@ func (s crowdServer) serve(rate float64) (f crowdFound) {
 				k = classRest
 			}
 			v := c.admit(k, 0, now)
+			if counts {
+				came[k]++
+			}
+			if counts && v == admitted {
+				in[k]++
+			}
 			if v == admitted {
 				live++
 				f.peak = max(f.peak, live)
@@ -88,6 +96,9 @@ func (s crowdServer) serve(rate float64) (f crowdFound) {
 				}
 			}
 		}
+	}
+	for k := range in {
+		f.share[k] = in[k] / max(1, came[k])
 	}
 	f.completed = float64(completed) / (time.Duration(n/2) * step).Seconds()
 	f.unheard, f.late = 1-float64(sent)/float64(owed), float64(lates)/float64(ticks)
@@ -127,7 +138,8 @@ func TestOverloadCrowd(t *testing.T) {
 				t.Logf("%g times %.1f a second: %+v; most %.1f", times, carried, f, most)
 				require.GreaterOrEqual(t, f.completed, share*most)
 				require.Less(t, f.unheard, 0.001)
-				if s.spread > 0 {
+				if s.spread > 0 { // else nobody is refused while they come, and all while they are in
+					require.Less(t, f.share[classRest], f.share[classMenu]/4)
 					require.Less(t, f.late, times/10)
 				}
 			}

@@ -38,6 +38,8 @@ const (
 	// lowered last, slowStep from there on.
 	lateStep, hotExponent = 0.93, 0.15
 	fastStep, slowStep    = 1.08, 1.01
+	// yieldRow is for how many intervals nobody is let in who cannot have an alarm, after one was not who may.
+	yieldRow = 5
 	// boldRow is after how many intervals without a sign it is fastStep again: what was too much then may not be now.
 	boldRow = 50
 	// hotEbb is how many are let in, for each that ends, when too much CPU is used: that of calls that last is used until they end.
@@ -103,6 +105,7 @@ func (c *overload) tick(m measures) (before, now load) {
 	}
 	c.followCrowdLocked()
 	c.live = m.live
+	c.yields = max(0, c.yields-1)
 	c.pressed.Store(c.o.Rate > 0 || c.level != levelNormal)
 	c.interval = interval{}
 	return before, c.foundLocked()
@@ -185,7 +188,7 @@ func (c *overload) followLocked() {
 	}
 	switch {
 	case late || hot:
-	case c.signs.late > 0 || c.denied <= c.barred+c.outwaited+c.ruled: // nobody whom a higher rate would have let in
+	case c.signs.late > 0 || c.denied <= c.barred+c.outwaited+c.ruled+c.yielded: // nobody whom a higher rate would have let in
 	case c.rate < near*c.lowered:
 		c.rate *= fastStep
 	default:

@@ -233,6 +233,9 @@ func TestOverloadRate(t *testing.T) {
 		require.Zero(t, admits(classRest, 1))
 		time.Sleep(time.Second / 4)
 		require.Equal(t, 10, admits(classMenu, 100))
+		for range yieldRow {
+			c.tick(measures{took: overloadEvery, cpu: -1})
+		}
 		in := 0
 		for range 400 {
 			time.Sleep(10 * time.Millisecond)

@@ -93,6 +93,8 @@ type overloadLine struct {
 	Short     int     `json:"short"`
 	Menu      int     `json:"refused_menu"` // by class
 	Rest      int     `json:"refused_rest"`
+	MenuIn    float64 `json:"let_in_menu"` // to all they want: the share of those who called, by class
+	RestIn    float64 `json:"let_in_rest"`
 	Silent    int     `json:"silent"`
 	P50       float64 `json:"invite_to_200_p50_ms"`
 	P99       float64 `json:"invite_to_200_p99_ms"`
@@ -126,10 +128,18 @@ func lineOf(f *sim.FloodFigures, before, after serverSays) overloadLine {
 		}
 		return n
 	}
+	letIn := func(number string, asked int) float64 {
+		all := 0
+		for _, many := range f.Statuses[number] {
+			all += many
+		}
+		return float64(f.Statuses[number][200]-asked) / float64(max(1, all))
+	}
 	takes := f.Took.Seconds()
 	return overloadLine{
 		PerSecond: float64(f.Offered) / takes, Offered: f.Offered, Completed: full, Rate: float64(full) / takes, Short: short,
 		Menu: refused(benchNumber), Rest: refused(overloadPlain), Silent: f.Silent,
+		MenuIn: letIn(benchNumber, short), RestIn: letIn(overloadPlain, 0),
 		P50: milliseconds(f.Quantile(0.5)), P99: milliseconds(f.Quantile(0.99)),
 	}
 }

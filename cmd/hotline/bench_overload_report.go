@@ -18,6 +18,12 @@ const (
 	// overloadAudio is what share of their audio those let in are to be sent. A load at which they are not is none that is carried,
 	// and what is completed at it is no yardstick.
 	overloadAudio = 0.95
+	// overloadOrder is how many of those who cannot have an alarm may be let in, for each of those who may: where these are turned
+	// away, the others are to be before them.
+	overloadOrder = 0.25
+	// overloadRing is within what each alarm is to be answered by an agent, who picks up after overloadPickup, in milliseconds: a
+	// ring, of the three that are promised.
+	overloadRing = 5000.0
 )
 
 // errOverload is that not all that is wanted was kept; what wraps it says what.
@@ -43,10 +49,10 @@ func (r *overloadReport) head() {
 	r.con.say("Calls to the menu of the reference (seven of ten) and to one that leads to no alarm, over UDP on loopback; beside\n"+
 		"them alarms, which agents answer. Each load is a process of its own, on cores of its own where there are others\n"+
 		"(Linux), which has as many calls before any counts. The limit (load 1) is %.0f calls/s: the highest rate %s.\n"+
-		"\"short\" were asked for an alarm alone; they count as completed nowhere. \"audio\" is the share of the\n"+
+		"\"short\" were asked for an alarm alone; they count as completed nowhere. \"in\" is the share that was let in to all it wants. \"audio\" is the share of the\n"+
 		"packets that those let in should have heard, and were sent. Of each load the round in the middle is shown, of\n"+
 		"the alarms all rounds.\n\n%s\n", r.limit.PerSecond, found, cells(
-		"load", 6, "offered/s", 10, "done/s", 8, "short", 7, "486 menu", 9, "486 rest", 9, "silent", 7, "p50 ms", 8, "p99 ms", 8,
+		"load", 6, "offered/s", 10, "done/s", 8, "short", 7, "486 menu", 9, "486 rest", 9, "in menu", 8, "in rest", 8, "silent", 7, "p50 ms", 8, "p99 ms", 8,
 		"audio", 6, "CPU", 6, "alarms", 7, "heard", 6, "p50 ms", 8, "most ms", 8))
 }
 
@@ -63,7 +69,7 @@ func (r *overloadReport) add(l overloadLine) {
 	}
 	r.con.say("%s\n", cells(
 		l.Load, 6, fmt.Sprintf("%.0f", l.PerSecond), 10, fmt.Sprintf("%.0f", l.Rate), 8, l.Short, 7, l.Menu, 9, l.Rest, 9,
-		l.Silent, 7, fmt.Sprintf("%.1f", l.P50), 8, fmt.Sprintf("%.1f", l.P99), 8, fmt.Sprintf("%.2f", l.Audio), 6, fmt.Sprintf("%.2f", l.CPU), 6, l.Alarms, 7,
+		fmt.Sprintf("%.2f", l.MenuIn), 8, fmt.Sprintf("%.2f", l.RestIn), 8, l.Silent, 7, fmt.Sprintf("%.1f", l.P50), 8, fmt.Sprintf("%.1f", l.P99), 8, fmt.Sprintf("%.2f", l.Audio), 6, fmt.Sprintf("%.2f", l.CPU), 6, l.Alarms, 7,
 		l.Answered, 6, fmt.Sprintf("%.0f", l.Wait50), 8, fmt.Sprintf("%.0f", l.WaitMost), 8))
 }
 
@@ -74,6 +80,8 @@ type overloadVerdict struct {
 	after float64 // at the worst beyond that; +Inf without any
 	setup float64 // the longest p99 beyond the limit, in milliseconds
 	audio float64 // the least share of audio beyond the limit
+	order float64 // the most of those who cannot have an alarm for each who may, where these are turned away
+	wait  float64 // the longest that an alarm waited for an agent, in milliseconds
 
 	alarms, refused, lost int
 }
@@ -86,12 +94,15 @@ func (r *overloadReport) judge() (v overloadVerdict) {
 		if l.Audio >= overloadAudio {
 			v.most = max(v.most, l.Rate)
 		}
-		v.alarms, v.refused, v.lost = v.alarms+l.Alarms, v.refused+l.Unheard, v.lost+l.Lost
+		v.alarms, v.refused, v.lost, v.wait = v.alarms+l.Alarms, v.refused+l.Unheard, v.lost+l.Lost, max(v.wait, l.WaitMost)
 	}
 	v.least, v.after, v.audio = math.Inf(1), math.Inf(1), math.Inf(1)
 	for _, l := range r.lines {
 		if l.Load <= 1 {
 			continue
+		}
+		if l.MenuIn < overloadCarried {
+			v.order = max(v.order, l.RestIn/max(0.01, l.MenuIn))
 		}
 		share := l.Rate / max(1, v.most)
 		if l.Load > overloadTwice {
@@ -109,6 +120,7 @@ func (r *overloadReport) foot() error {
 	v := r.judge()
 	completed, setup, audio := v.least >= overloadWanted, v.setup < overloadSetup, v.audio >= overloadAudio
 	alarms := v.alarms > 0 && v.refused == 0 && v.lost == 0
+	order, wait := v.order <= overloadOrder, v.wait <= overloadRing
 	if !r.json {
 		after := ""
 		if !math.IsInf(v.after, 1) {
@@ -118,16 +130,19 @@ func (r *overloadReport) foot() error {
 			"At up to twice the limit at least %.0f %% of it is completed. Wanted: %.0f %%: %s.%s\n"+
 			"Of those let in beyond the limit, 99 of 100 are answered within %.0f ms. Wanted: less than %.0f ms, when an INVITE is sent again: %s.\n"+
 			"They are sent at least %.0f %% of their audio. Wanted: %.0f %%: %s.\n"+
-			"Alarms: %d dialled, %d refused, %d let in and not answered. Wanted: all answered: %s.\n",
+			"Where numbers that can lead to an alarm are turned away, of those that cannot at most %.2f are let in for each of them. Wanted: %.2f: %s.\n"+
+			"Alarms: %d dialled, %d refused, %d let in and not answered. Wanted: all answered: %s.\n"+
+			"None of them waited for more than %.1f s. Wanted: a ring, %.0f s: %s.\n",
 			v.most, 100*v.least, 100*overloadWanted, verdictOf(completed), after, v.setup, overloadSetup, verdictOf(setup),
-			100*v.audio, 100*overloadAudio, verdictOf(audio),
-			v.alarms, v.refused, v.lost, verdictOf(alarms))
+			100*v.audio, 100*overloadAudio, verdictOf(audio), v.order, overloadOrder, verdictOf(order),
+			v.alarms, v.refused, v.lost, verdictOf(alarms), v.wait/1000, overloadRing/1000, verdictOf(wait))
 	}
 	var failed []string
 	for _, w := range []struct {
 		kept bool
 		what string
-	}{{completed, "calls completed beyond the limit"}, {setup, "set-up times of those let in"}, {audio, "their audio"}, {alarms, "alarms answered"}} {
+	}{{completed, "calls completed beyond the limit"}, {setup, "set-up times of those let in"}, {audio, "their audio"}, {order, "the order of refusing"},
+		{alarms, "alarms answered"}, {wait, "how long alarms waited"}} {
 		if !w.kept {
 			failed = append(failed, w.what)
 		}
@@ -170,6 +185,7 @@ func overloadSVG(limit float64, lines []overloadLine) string {
 		{"set-up, p50", "#54aeff", func(l overloadLine) float64 { return l.P50 }},
 		{"set-up, p99", "#0550ae", func(l overloadLine) float64 { return l.P99 }},
 		{"alarm to agent, p50", "#8250df", func(l overloadLine) float64 { return l.Wait50 }},
+		{"alarm to agent, most", "#bf3989", func(l overloadLine) float64 { return l.WaitMost }},
 	})
 	b.WriteString("</svg>\n")
 	return b.String()

@@ -63,7 +63,7 @@ func TestOverloadTable(t *testing.T) {
 		r.head()
 		lines := make([]overloadLine, len(rates))
 		for i, rate := range rates {
-			lines[i] = overloadLine{Load: float64(i+1) / 2, Rate: rate, Alarms: 10, Answered: 10, P99: 499, Audio: 0.95}
+			lines[i] = overloadLine{Load: float64(i+1) / 2, Rate: rate, Alarms: 10, Answered: 10, P99: 499, Audio: 0.95, MenuIn: 0.9, RestIn: 0.2, WaitMost: 5000}
 		}
 		change(lines)
 		for _, l := range lines {
@@ -92,6 +92,9 @@ func TestOverloadTable(t *testing.T) {
 		"that is no yardstick":     {99, func(l []overloadLine) { l[3].Audio = 0.94 }, []float64{50, 100, 100, 350}, "found: 100 calls/s.", false},
 		"an alarm is refused":      {99, func(l []overloadLine) { l[0].Unheard = 1 }, []float64{50, 100, 100, 100}, "40 dialled, 1 refused, 0 let in and not answered. Wanted: all answered: not kept.", false},
 		"an alarm is lost":         {99, func(l []overloadLine) { l[3].Lost = 2 }, []float64{50, 100, 100, 100}, "40 dialled, 0 refused, 2 let in and not answered. Wanted: all answered: not kept.", false},
+		"others before alarms":     {99, func(l []overloadLine) { l[3].RestIn = 0.3 }, []float64{50, 100, 100, 100}, "at most 0.33 are let in for each of them. Wanted: 0.25: not kept.", false},
+		"beside alarms":            {99, func(l []overloadLine) { l[3].MenuIn, l[3].RestIn = 1, 1 }, []float64{50, 100, 100, 100}, "at most 0.22 are let in for each of them. Wanted: 0.25: kept.", true},
+		"an alarm waits":           {99, func(l []overloadLine) { l[3].WaitMost = 5100 }, []float64{50, 100, 100, 100}, "waited for more than 5.1 s. Wanted: a ring, 5 s: not kept.", false},
 		"where there was no alarm": {99, func(l []overloadLine) { clearAlarms(l) }, []float64{50, 100, 100, 100}, "Alarms: 0 dialled, 0 refused, 0 let in and not answered. Wanted: all answered: not kept.", false},
 	} {
 		if c.change == nil {
