@@ -56,6 +56,7 @@ hotline_transfers_total{kind="attended",outcome="declined"} 0
 hotline_transfers_total{kind="attended",outcome="done"} 0
 hotline_transfers_total{kind="attended",outcome="forbidden"} 0
 hotline_transfers_total{kind="attended",outcome="no-answer"} 0
+hotline_transfers_total{kind="attended",outcome="not-found"} 0
 hotline_transfers_total{kind="attended",outcome="refused"} 0
 hotline_transfers_total{kind="attended",outcome="unreachable"} 0
 hotline_transfers_total{kind="blind",outcome="busy"} 1
@@ -64,6 +65,7 @@ hotline_transfers_total{kind="blind",outcome="declined"} 0
 hotline_transfers_total{kind="blind",outcome="done"} 1
 hotline_transfers_total{kind="blind",outcome="forbidden"} 0
 hotline_transfers_total{kind="blind",outcome="no-answer"} 0
+hotline_transfers_total{kind="blind",outcome="not-found"} 0
 hotline_transfers_total{kind="blind",outcome="refused"} 1
 hotline_transfers_total{kind="blind",outcome="unreachable"} 0
 `), "hotline_agent_calls_total", "hotline_transfers_total"))
@@ -97,6 +99,7 @@ func TestHowTheUnansweredEnd(t *testing.T) {
 		call.CauseDeclined:    {call.ReasonDeclined, call.CauseDeclined},
 		call.CauseNoAnswer:    {call.ReasonNoAnswer, call.CauseNoAnswer},
 		call.CauseUnreachable: {call.ReasonUnreachable, call.CauseUnreachable},
+		call.CauseNotFound:    {call.ReasonNotFound, call.CauseNotFound},
 		call.CauseForbidden:   {call.ReasonForbidden, call.CauseForbidden},
 		call.CauseShutdown:    {call.ReasonShutdown, call.CauseShutdown},
 		call.CauseError:       {call.ReasonUnreachable, call.CauseUnreachable},

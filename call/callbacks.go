@@ -298,7 +298,7 @@ func (k *callbacks) over(p *callingBack, c *Call) {
 		k.putOff(p, p.Tries)
 	case p.Tries+1 >= k.x.Callback.Tries, time.Since(p.Asked) >= callbackExpires:
 		k.lose(p)
-	default:
+	default: // ReasonNotFound as well: a carrier that has forgotten us may say it of every number
 		k.outcomes.WithLabelValues(callbackUnreached).Inc()
 		k.putOff(p, p.Tries+1)
 	}

@@ -37,6 +37,7 @@ const (
 	ReasonDeclined     Reason = "declined"       // the party wanted refused
 	ReasonNoAnswer     Reason = "no-answer"      // the party wanted did not answer
 	ReasonUnreachable  Reason = "unreachable"    // the party wanted cannot be reached
+	ReasonNotFound     Reason = "not-found"      // there is no such number
 	ReasonForbidden    Reason = "forbidden"      // nothing allows the number to be called
 	ReasonOverload     Reason = "overload"       // no line was left for any call but an alarm
 	ReasonPartyLost    Reason = "party-lost"     // the party's leg broke, and there is no queue to go back to
@@ -62,14 +63,15 @@ func reasonOf(why Cause) Reason {
 
 var reasons = map[Cause]Reason{
 	CauseBusy: ReasonBusy, CauseOverload: ReasonBusy, CauseDeclined: ReasonDeclined, CauseNoAnswer: ReasonNoAnswer,
-	CauseForbidden: ReasonForbidden, CauseShutdown: ReasonShutdown,
+	CauseNotFound: ReasonNotFound, CauseForbidden: ReasonForbidden, CauseShutdown: ReasonShutdown,
 }
 
 // causes is what the end of a call means for a caller's leg that was never answered; any other ends as an
 // answered one does, or by a fault of ours if the call failed.
 var causes = map[Reason]Cause{
 	ReasonShutdown: CauseShutdown, ReasonBusy: CauseBusy, ReasonDeclined: CauseDeclined,
-	ReasonNoAnswer: CauseNoAnswer, ReasonUnreachable: CauseUnreachable, ReasonForbidden: CauseForbidden,
+	ReasonNoAnswer: CauseNoAnswer, ReasonUnreachable: CauseUnreachable, ReasonNotFound: CauseNotFound,
+	ReasonForbidden: CauseForbidden,
 }
 
 // cause is why the legs of a call that ended so are hung up.

@@ -92,11 +92,11 @@ const (
 	CauseExpired     Cause = "expired"     // the far end did not refresh the session in time (RFC 4028), or a number outside was talked to for as long as it may be
 	CauseBusy        Cause = "busy"        // 486, 600
 	CauseDeclined    Cause = "declined"    // 603, 480, other refusals by the person
-	CauseUnreachable Cause = "unreachable" // no response, 404, 408, 430, 5xx
+	CauseUnreachable Cause = "unreachable" // no response, 408, 430, 5xx; of an agent's phone 404 too
 	CauseNoAnswer    Cause = "no-answer"   // rang to its limit
 	CauseWithdrawn   Cause = "withdrawn"   // we took the offer back
 	CauseElsewhere   Cause = "elsewhere"   // another agent answered first
-	CauseNotFound    Cause = "not-found"   // no such number
+	CauseNotFound    Cause = "not-found"   // no such number: none of ours, or none that the carrier knows
 	CauseForbidden   Cause = "forbidden"
 	CauseShutdown    Cause = "shutdown"
 	CauseOverload    Cause = "overload"
@@ -157,9 +157,9 @@ type RingClaim struct {
 	Until time.Time
 }
 
-// RingError is why an agent's phone did not answer.
+// RingError is why an agent's phone, or a number outside, did not answer.
 type RingError struct {
-	Why  Cause // CauseBusy, CauseDeclined, CauseUnreachable, CauseWithdrawn, CauseElsewhere, CauseNoAnswer, CauseTaken
+	Why  Cause // CauseBusy, CauseDeclined, CauseUnreachable, CauseWithdrawn, CauseElsewhere, CauseNoAnswer, CauseTaken; see Dialer
 	Code int   // the SIP status, 0 when none came
 	At   time.Time
 	// Unsure: it is not certain that the phone neither rings nor talks any more. A claim is then not given back by its

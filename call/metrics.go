@@ -31,7 +31,7 @@ const byOutcome = "outcome"
 // outcomes are how transfers mostly end; others are causes too.
 var outcomes = []string{
 	transferDone, transferRefused, string(CauseBusy), string(CauseDeclined), string(CauseNoAnswer),
-	string(CauseUnreachable), string(CauseForbidden), string(CauseCancel),
+	string(CauseUnreachable), string(CauseNotFound), string(CauseForbidden), string(CauseCancel),
 }
 
 // noQueue labels a call that entered none.

@@ -71,7 +71,7 @@ type Desk interface {
 type Dialer interface {
 	// Dial calls a number and returns the leg when it is answered; a done ctx takes the call back, as
 	// for a ring. The error is always a *RingError: CauseForbidden when no rule allows the number, or
-	// the rule's bounds are reached.
+	// the rule's bounds are reached, CauseNotFound when the carrier says that there is no such number.
 	Dial(ctx context.Context, r DialRequest) (Leg, error)
 }
 

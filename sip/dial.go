@@ -232,6 +232,9 @@ func (u *UA) dialAt(ctx context.Context, t *trunk, r call.DialRequest, h hop, wi
 		secure: func(ctx context.Context) error { return u.getsTo(ctx, where, h, 0) }, // ctx is bounded
 	})
 	failed, _ := errors.AsType[*call.RingError](err)
+	if failed != nil && noSuchNumber(failed.Code) {
+		failed.Why = call.CauseNotFound
+	}
 	switch {
 	case failed != nil && carriersFault(failed), !heard && time.Since(began) >= silentWithin*u.o.T1:
 		u.hosts.silent(host, at) // another of its addresses is tried first from now on

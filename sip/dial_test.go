@@ -3,6 +3,7 @@ package sip
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"strings"
@@ -262,6 +263,30 @@ func TestDialNoWay(t *testing.T) {
 	out.Address = "trunk.invalid"
 	refusedFor(t, next(t, r.outside(ctx, "139")), call.CauseWithdrawn)
 	require.InDelta(t, 2, r.outcomes("city", string(call.CauseUnreachable)), 0)
+}
+
+// That a carrier knows no such number is told of the number, and of nobody's fault; what says nothing of the number is not.
+func TestDialNoSuchNumber(t *testing.T) {
+	t.Parallel()
+	r, p, logs := dialRig(t, TrunkOut{From: "96777"}, rule("139"))
+	codes := map[int]call.Cause{
+		404: call.CauseNotFound, 410: call.CauseNotFound, 484: call.CauseNotFound, 485: call.CauseNotFound, 604: call.CauseNotFound,
+		400: call.CauseUnreachable, 416: call.CauseUnreachable, 480: call.CauseDeclined, 503: call.CauseUnreachable,
+	}
+	for code, why := range codes {
+		out := r.outside(t.Context(), "13912345678")
+		p.respond(p.expect("INVITE", "INVITE"), code, "No", "x", "")
+		p.expect("ACK", "ACK")
+		got := next(t, out)
+		refusedFor(t, got, why)
+		failed, ok := errors.AsType[*call.RingError](got.err)
+		require.True(t, ok)
+		require.Equal(t, code, failed.Code)
+		lines := logs.FilterMessage("number outside dialled").All()
+		require.Equal(t, string(why), lines[len(lines)-1].ContextMap()["outcome"], code)
+	}
+	require.InDelta(t, 5, r.outcomes("city", string(call.CauseNotFound)), 0)
+	require.InDelta(t, 3, r.outcomes("city", string(call.CauseUnreachable)), 0)
 }
 
 // Over TCP we make the connection, and say so in the Request-URI and the Contact; a name is looked up.

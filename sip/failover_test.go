@@ -50,7 +50,7 @@ func TestDialFailover(t *testing.T) {
 	t.Parallel()
 	for code, next := range map[int]bool{
 		408: true, 500: true, 502: true, 503: true, 504: true, 580: true, 401: true, 407: true,
-		403: false, 404: false, 480: false, 486: false, 487: false, 488: false, 302: false, 600: false, 603: false, 604: false,
+		403: false, 404: false, 410: false, 480: false, 484: false, 485: false, 486: false, 487: false, 488: false, 302: false, 600: false, 603: false, 604: false,
 	} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			t.Parallel()

@@ -151,7 +151,7 @@ func TestReferFails(t *testing.T) {
 	k, leg, commands := atAgent(t, r, p)
 	for why, fragment := range map[call.Cause]string{
 		call.CauseBusy: "486 Busy Here", call.CauseDeclined: "603 Decline", call.CauseForbidden: "403 Forbidden",
-		call.CauseNoAnswer: "480 Temporarily Unavailable",
+		call.CauseNoAnswer: "480 Temporarily Unavailable", call.CauseNotFound: "404 Not Found",
 	} {
 		ref := k.refer(commands, "<sip:8002@hotline>").Referral
 		ref.Accept()

@@ -87,6 +87,19 @@ func causeOf(code int) call.Cause {
 	}
 }
 
+// noSuchNumber reports whether a carrier's refusal is of the number called, whoever might be reached by it: it is not found (RFC 3261
+// section 21.4.5), gone for good (21.4.10), incomplete (21.4.22), not one alone (21.4.23) or exists nowhere (21.6.3). Gateways say
+// so of what the telephone network has as unallocated, changed or incomplete (RFC 3398 section 7.2.4.1). An agent's phone says by the
+// same statuses that it is not, or not any more, whom we registered: see verdicts.
+func noSuchNumber(code int) bool {
+	switch code {
+	case sipmsg.StatusNotFound, sipmsg.StatusGone, sipmsg.StatusAddressIncomplete, sipmsg.StatusAmbiguous,
+		sipmsg.StatusGlobalDoesNotExistAnywhere:
+		return true
+	}
+	return false
+}
+
 // reason is the phrase beside a status; it is for people only (RFC 3261 section 7.2).
 func reason(code int) string {
 	if r, ok := reasons[code]; ok {

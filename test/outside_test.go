@@ -49,3 +49,35 @@ func TestOverflowOutside(t *testing.T) {
 	require.Equal(t, 1, count(wire.SIP(), "INVITE", carrier.Port), "calls to the number outside")
 	require.NotContains(t, h.Log(), "13912345678")
 }
+
+// TestNumberThatDoesNotExist: a carrier's 404 is told to whoever asked for the number, an agent who dials or one who hands a caller on,
+// and is in the audit and the figures as what it is; the number is called once for each.
+func TestNumberThatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	const mistyped = "13900000010"
+	s := newStreet(t, conditions()["may be"])
+	s.exchange.Answers(404)
+	dialled := s.agent.Call(mistyped)
+	s.audited(mistyped, "8002", "not-found")
+	dialled.Await(testkit.Over)
+	require.Equal(t, "404", dialled.Ended())
+	s.free()
+
+	c := s.dial("13900001234", "96110")
+	rung := s.agent.AwaitCall()
+	rung.Answer()
+	talkWith(t, s.h, "8002", 0)
+	rung.Refer(mistyped, nil)
+	s.audited(mistyped, "8002", "not-found")
+	require.Equal(t, 404, rung.AwaitTransfer())
+	talkWith(t, s.h, "8002", 0)
+	require.Len(t, s.exchange.All(), 2)
+	hangUp(c)
+	for _, r := range s.h.AwaitCalls(2, "finished", testkit.Finished) {
+		if r.From == "13900001234" {
+			require.Equal(t, []testkit.Transfer{{By: "8002", Kind: "blind", To: "number:" + mistyped, How: "not-found"}}, r.Transfers)
+		} else {
+			require.Equal(t, []string{"failed", "not-found"}, []string{r.Result, r.Reason})
+		}
+	}
+}

@@ -142,8 +142,12 @@ func (r *overloadReport) foot() error {
 		kept bool
 		what string
 	}{
-		{completed, "calls completed beyond the limit"}, {setup, "set-up times of those let in"}, {audio, "their audio"}, {order, "the order of refusing"},
-		{alarms, "alarms answered"}, {wait, "how long alarms waited"},
+		{completed, "calls completed beyond the limit"},
+		{setup, "set-up times of those let in"},
+		{audio, "their audio"},
+		{order, "the order of refusing"},
+		{alarms, "alarms answered"},
+		{wait, "how long alarms waited"},
 	} {
 		if !w.kept {
 			failed = append(failed, w.what)
