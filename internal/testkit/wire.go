@@ -32,6 +32,10 @@ type SIPPacket struct {
 	Fragment string
 	// AudioPort is where the SDP of it wants the first stream, 0 without.
 	AudioPort int
+	// Media is the value of its SDP's first m= line, such as "audio 4000 RTP/AVP 8 101", and Encodings are the names that its
+	// a=rtpmap lines give, in order (RFC 8866 sections 5.14 and 6.6); empty without an SDP.
+	Media     string
+	Encodings []string
 	// Reason is why a CANCEL or BYE was sent (RFC 3326).
 	Reason string
 }
@@ -104,6 +108,20 @@ func flatten(fields []field, into map[string]string) {
 	}
 }
 
+// each collects all values of one field, in order, however deep.
+func each(fields []field, name string) (values []string) {
+	for _, f := range fields {
+		if f.Name == name {
+			values = append(values, f.Show)
+		}
+		values = append(values, each(f.Fields, name)...)
+		for _, p := range f.Protos {
+			values = append(values, each(p.Fields, name)...)
+		}
+	}
+	return values
+}
+
 // SIP returns all SIP messages captured, in order. It stops the capture.
 func (c *Capture) SIP() []SIPPacket {
 	c.tb.Helper()
@@ -146,6 +164,7 @@ func (c *Capture) messages(p pdml) []SIPPacket {
 			Method: f["sip.Method"], CSeqMethod: f["sip.CSeq.method"], CallID: f["sip.Call-ID"],
 			RequestURI: f["sip.r-uri"], From: f["sip.from.user"], To: f["sip.to.user"], ToTag: f["sip.to.tag"],
 			RetryAfter: f["sip.Retry-After"], Fragment: f["sipfrag.line"], Reason: f["sip.Reason"],
+			Media: f["sdp.media"], Encodings: each(layer.Fields, "sdp.mime.type"),
 		}
 		// Absent fields are 0: a request has no status, most have no SDP, and what is malformed may have no CSeq.
 		m.Status, _ = strconv.Atoi(f["sip.Status-Code"])
