@@ -14,7 +14,7 @@ type serveCmd struct {
 
 // Run implements the command.
 func (s *serveCmd) Run(con *console) error {
-	collectSeldom()
+	defer collectByNeed()()
 	cfg, err := loadConfig(s.Config)
 	if err != nil {
 		return con.problems(err)
