@@ -32,6 +32,10 @@ type SIPPacket struct {
 	Fragment string
 	// AudioPort is where the SDP of it wants the first stream, 0 without.
 	AudioPort int
+	// Audio is the address that it wants it at (c=), and Contact is HOST:PORT of the first Contact; both empty without. Size is
+	// that of the whole message, in octets.
+	Audio, Contact string
+	Size           int
 	// Reason is why a CANCEL or BYE was sent (RFC 3326).
 	Reason string
 }
@@ -81,6 +85,7 @@ type pdml struct {
 
 type proto struct {
 	Name   string  `xml:"name,attr"`
+	Size   int     `xml:"size,attr"`
 	Fields []field `xml:"field"`
 }
 
@@ -146,6 +151,10 @@ func (c *Capture) messages(p pdml) []SIPPacket {
 			Method: f["sip.Method"], CSeqMethod: f["sip.CSeq.method"], CallID: f["sip.Call-ID"],
 			RequestURI: f["sip.r-uri"], From: f["sip.from.user"], To: f["sip.to.user"], ToTag: f["sip.to.tag"],
 			RetryAfter: f["sip.Retry-After"], Fragment: f["sipfrag.line"], Reason: f["sip.Reason"],
+			Audio: f["sdp.connection_info.address"], Size: layer.Size,
+		}
+		if host, ok := f["sip.contact.host"]; ok {
+			m.Contact = host + ":" + f["sip.contact.port"]
 		}
 		// Absent fields are 0: a request has no status, most have no SDP, and what is malformed may have no CSeq.
 		m.Status, _ = strconv.Atoi(f["sip.Status-Code"])
