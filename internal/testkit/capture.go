@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Capture records what passes over the loopback interface: the wire's own truth, to hold records and
-// recordings against.
+// Capture records what passes over the loopback interface, or every one of a network of a test's own: the wire's own truth, to
+// hold records and recordings against.
 type Capture struct {
 	tb      testing.TB
 	file    string
@@ -31,8 +31,22 @@ type Capture struct {
 // sent from then on is in it. The test is skipped where capturing is not permitted.
 func StartCapture(tb testing.TB, sip, rtp []PortRange) *Capture {
 	tb.Helper()
+	return startCapture(tb, nil, sip, rtp)
+}
+
+// Capture is StartCapture of what passes in the network, in and out.
+func (n *Network) Capture(tb testing.TB, sip, rtp []PortRange) *Capture {
+	tb.Helper()
+	return startCapture(tb, n, sip, rtp)
+}
+
+func startCapture(tb testing.TB, in *Network, sip, rtp []PortRange) *Capture {
+	tb.Helper()
 	Require(tb, "dumpcap", "tshark")
-	marker := listenMarker(tb)
+	marker, at := listenMarker(tb, in), "lo"
+	if in != nil {
+		at = "any"
+	}
 	port := marker.LocalAddr().(*net.UDPAddr).Port //nolint:forcetypeassert // of a UDP socket it is one
 	c := &Capture{tb: tb, file: filepath.Join(tb.TempDir(), "wire.pcapng"), sip: sip, rtp: rtp}
 	filter := []string{fmt.Sprintf("udp port %d", port)}
@@ -46,7 +60,7 @@ func StartCapture(tb testing.TB, sip, rtp []PortRange) *Capture {
 	tb.Cleanup(func() { _ = marker.Close() }) // a second close is of no harm
 
 	// It ends by its group, in cleanup, so that it can write what it has.
-	cmd := exec.Command("dumpcap", "-q", "-i", "lo", "-B", "32", //nolint:noctx // see above
+	cmd := in.Command("dumpcap", "-q", "-i", at, "-B", "32",
 		"-a", "duration:1800", "-f", // should the tests themselves be killed
 		strings.Join(filter, " or "), "-w", c.file)
 	c.process = startProcess(tb, "dumpcap", cmd)
@@ -57,12 +71,16 @@ func StartCapture(tb testing.TB, sip, rtp []PortRange) *Capture {
 }
 
 // listenMarker opens the marker's socket. A phone that chooses ports by chance may have come to one that was free.
-func listenMarker(tb testing.TB) *net.UDPConn {
+func listenMarker(tb testing.TB, in *Network) *net.UDPConn {
 	tb.Helper()
 	var err error
 	for range 5 {
 		var conn *net.UDPConn
-		conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: FreePorts(tb, 1)})
+		at := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: FreePorts(tb, 1)}
+		err = in.Do(func() (err error) {
+			conn, err = net.ListenUDP("udp4", at)
+			return err
+		})
 		if err == nil {
 			return conn
 		}

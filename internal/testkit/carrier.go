@@ -28,16 +28,18 @@ type CarrierOptions struct {
 	// Certificate and Key are files (PEM) to listen for TLS with, at the port of UDP; both empty: it does not. Who registers over
 	// TLS is called over the connection of that, and no other is made.
 	Certificate, Key string
+	// TCP: it takes connections at the port of UDP too. Not with a Certificate, whose listener has that port.
+	TCP bool
 }
 
 // Carrier is a Kamailio that a hotline registers to, and calls through. Calls to numbers that begin with 96 go to where
 // the account is registered. What is registered is in its memory alone.
 type Carrier struct {
-	Addr string // host:port, UDP, and TLS where it has a certificate
+	Addr string // host:port, UDP, and TLS where it has a certificate, or TCP
 	Port int
 
 	tb      testing.TB
-	tls     bool
+	stream  bool // it listens for TLS or TCP
 	dir     string
 	process *process
 }
@@ -49,7 +51,7 @@ func StartCarrier(tb testing.TB, o CarrierOptions) *Carrier {
 	if o.Certificate != "" {
 		requireModule(tb, "tls.so", "kamailio-tls-modules")
 	}
-	c := &Carrier{Port: FreePorts(tb, 1), tb: tb, tls: o.Certificate != "", dir: tb.TempDir()}
+	c := &Carrier{Port: FreePorts(tb, 1), tb: tb, stream: o.TCP || o.Certificate != "", dir: tb.TempDir()}
 	c.Addr = fmt.Sprintf("127.0.0.1:%d", c.Port)
 	const hour = 3600
 	if o.Expires == 0 {
@@ -63,7 +65,7 @@ func StartCarrier(tb testing.TB, o CarrierOptions) *Carrier {
 	err = t.Execute(f, map[string]any{
 		"Port": c.Port, "Modules": kamailioModules, "Account": o.Account, "Password": o.Password,
 		"Algorithm": orElse(o.Algorithm, "MD5"), "Expires": o.Expires, "Outside": orElse(o.Outside, c.Addr),
-		"Certificate": o.Certificate, "Key": o.Key,
+		"Certificate": o.Certificate, "Key": o.Key, "TCP": o.TCP,
 	})
 	if cerr := f.Close(); err != nil || cerr != nil {
 		tb.Fatalf("write the carrier's configuration: %v, %v", err, cerr)
@@ -80,7 +82,7 @@ func (c *Carrier) Start() {
 	cmd := exec.Command("kamailio", "-DD", "-E", "-f", c.config(), "-Y", c.dir, "-m", "64", "-M", "8") //nolint:noctx // cleanup ends it by its group
 	c.process = startProcess(c.tb, "kamailio", cmd)
 	Within(c.tb, Patience, "the carrier to listen", func() bool {
-		return bound(c.tb, overUDP, c.Port) && (!c.tls || bound(c.tb, overTCP, c.Port))
+		return bound(c.tb, overUDP, c.Port) && (!c.stream || bound(c.tb, overTCP, c.Port))
 	})
 }
 

@@ -62,11 +62,7 @@ type answer struct {
 // dialControl connects in a network, and disconnects with the test.
 func dialControl(tb testing.TB, in *Network, addr string) *control {
 	tb.Helper()
-	var conn net.Conn
-	err := in.Do(func() (err error) {
-		conn, err = new(net.Dialer).DialContext(tb.Context(), "tcp", addr)
-		return err
-	})
+	conn, err := in.dial(tb.Context(), "tcp", addr)
 	if err != nil {
 		tb.Fatalf("connect to baresip's control: %v", err)
 	}

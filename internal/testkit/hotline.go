@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -61,6 +60,12 @@ type HotlineOptions struct {
 	// Also are further addresses at whose SIPPort it listens by UDP and TCP, and by which it is known there; "::" is all of IPv6,
 	// and known by ::1. Audio is then bound at [::], and told of by Host where nothing else is known.
 	Also []string
+	// Home is the network where it runs, at Host; nil is this machine's.
+	Home *Network
+	// Public is a further listener of UDP, HOST:PORT, that is known by Advertise, HOST:PORT too, as who is on the other side of a
+	// router knows it; both empty: there is none. Audio is then bound at 0.0.0.0, and told of by Advertise's host where nothing
+	// else is known.
+	Public, Advertise string
 }
 
 // referencePeople are the parts of the reference hotline that are no defaults.
@@ -93,6 +98,7 @@ type Hotline struct {
 	Data string
 
 	tb      testing.TB
+	home    *Network
 	binary  string
 	config  string
 	text    string // of the configuration
@@ -153,7 +159,10 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		SIP: hostPort(o.Host, first), HTTP: hostPort(o.Host, first+httpOffset),
 		SIPPort: first, MediaPorts: PortRange{media, media + o.MediaPorts - 1},
 		Data: orElse(o.Data, filepath.Join(dir, "data")), config: filepath.Join(dir, "hotline.yaml"),
-		tb: tb, binary: HotlineBinary(tb, o.Race), client: &http.Client{Timeout: Patience},
+		tb: tb, home: o.Home, binary: HotlineBinary(tb, o.Race), client: &http.Client{Timeout: Patience},
+	}
+	if o.Home != nil {
+		h.client.Transport = &http.Transport{DialContext: o.Home.dial}
 	}
 	tb.Cleanup(h.client.CloseIdleConnections)
 	more := ", overload: " + orElse(o.Overload, "{lag: 0s, cpu: 0}")
@@ -193,15 +202,12 @@ func StartHotline(tb testing.TB, o HotlineOptions) *Hotline {
 		h.WSS = hostPort(o.Host, first+wssOffset)
 		others += fmt.Sprintf(`, {address: "wss://%s", origins: ["%s"], certificate: %s, key: %s}`, h.WSS, o.Origin, o.Certificate, o.Key)
 	}
-	bound, listen := o.Host, fmt.Sprintf(`"udp://%[1]s", "tcp://%[1]s"`, h.SIP)
-	if len(o.Also) > 0 {
-		bound, rest, listen = "::", rest+", advertise: "+o.Host, knownBy(first, append([]string{o.Host}, o.Also...))
-	}
+	bound, told, listen := o.listens(tb, first)
 	h.text = fmt.Sprintf(`sip: {listen: [%s%s], ping: %s%s}
 media: {address: "%s", ports: %d-%d%s}
 http: {listen: "%s", tokens: [{name: tests, role: supervisor, token: %s}]}
 data: %s
-%s`, listen, others, orElse(o.Ping, "10s"), more, bound, h.MediaPorts.First, h.MediaPorts.Last, rest, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
+%s`, listen, others, orElse(o.Ping, "10s"), more, bound, h.MediaPorts.First, h.MediaPorts.Last, rest+told, h.HTTP, token, h.Data, orElse(o.YAML, referencePeople))
 	if o.Records != "" {
 		h.text += "records: \"" + o.Records + "\"\n"
 	}
@@ -210,6 +216,24 @@ data: %s
 	}
 	h.Start()
 	return h
+}
+
+// listens is where audio is bound, what is told of it where that is another address, and the listeners of UDP and TCP, the first
+// of them at a port.
+func (o *HotlineOptions) listens(tb testing.TB, port int) (bound, told, listen string) {
+	tb.Helper()
+	listen = fmt.Sprintf(`"udp://%[1]s", "tcp://%[1]s"`, hostPort(o.Host, port))
+	switch {
+	case len(o.Also) > 0:
+		return anywhere6, ", advertise: " + o.Host, knownBy(port, append([]string{o.Host}, o.Also...))
+	case o.Public != "":
+		host, _, err := net.SplitHostPort(o.Advertise)
+		if err != nil {
+			tb.Fatalf("what a public listener is known by: %v", err)
+		}
+		return "0.0.0.0", ", advertise: " + host, listen + fmt.Sprintf(`, {address: "udp://%s", advertise: "%s"}`, o.Public, o.Advertise)
+	}
+	return o.Host, "", listen
 }
 
 // knownBy are listeners by UDP and TCP at a port of hosts, each known by its own address.
@@ -230,7 +254,7 @@ func knownBy(port int, hosts []string) string {
 // Start starts it, or starts it again once it has ended, with the same configuration and data.
 func (h *Hotline) Start() {
 	h.tb.Helper()
-	cmd := exec.Command(h.binary, "serve", "--config", h.config, //nolint:noctx // cleanup ends it
+	cmd := h.home.Command(h.binary, "serve", "--config", h.config, // cleanup ends it
 		"--log-format", "json", "--log-level", "debug")
 	cmd.Dir = filepath.Dir(h.config)
 	p := startProcess(h.tb, "hotline", cmd)

@@ -1,8 +1,10 @@
 package testkit
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,6 +100,15 @@ func (n *Network) Do(f func() error) error {
 	done := make(chan error)
 	go func() { done <- n.enter(f) }()
 	return <-done
+}
+
+// dial connects in the network to HOST:PORT, which is an address.
+func (n *Network) dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+	err = n.Do(func() (err error) {
+		conn, err = new(net.Dialer).DialContext(ctx, network, addr)
+		return err
+	})
+	return conn, err
 }
 
 // enter is Do on a thread of its own, which is thrown away if it cannot go back.

@@ -36,6 +36,10 @@ type SIPPacket struct {
 	// a=rtpmap lines give, in order (RFC 8866 sections 5.14 and 6.6); empty without an SDP.
 	Media     string
 	Encodings []string
+	// Audio is the address that it wants it at (c=), and Contact is HOST:PORT of the first Contact; both empty without. Size is
+	// that of the whole message, in octets.
+	Audio, Contact string
+	Size           int
 	// Reason is why a CANCEL or BYE was sent (RFC 3326).
 	Reason string
 }
@@ -85,6 +89,7 @@ type pdml struct {
 
 type proto struct {
 	Name   string  `xml:"name,attr"`
+	Size   int     `xml:"size,attr"`
 	Fields []field `xml:"field"`
 }
 
@@ -165,6 +170,10 @@ func (c *Capture) messages(p pdml) []SIPPacket {
 			RequestURI: f["sip.r-uri"], From: f["sip.from.user"], To: f["sip.to.user"], ToTag: f["sip.to.tag"],
 			RetryAfter: f["sip.Retry-After"], Fragment: f["sipfrag.line"], Reason: f["sip.Reason"],
 			Media: f["sdp.media"], Encodings: each(layer.Fields, "sdp.mime.type"),
+			Audio: f["sdp.connection_info.address"], Size: layer.Size,
+		}
+		if host, ok := f["sip.contact.host"]; ok {
+			m.Contact = host + ":" + f["sip.contact.port"]
 		}
 		// Absent fields are 0: a request has no status, most have no SDP, and what is malformed may have no CSeq.
 		m.Status, _ = strconv.Atoi(f["sip.Status-Code"])
