@@ -186,18 +186,18 @@ func (w *town) watch(lasts time.Duration, c *course) {
 
 // tableHead and String are a table of Markdown.
 const tableHead = "| attack | sent | answers or connections | dropped | calls set up, failed, requests sent again | set-up p50, most | gap (with the sender's own), lost of heard |" +
-	" CPU | memory before, most, after | in use before, after | descriptors | goroutines |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+	" CPU | memory before, most, after | in use before, most, after | descriptors | goroutines |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
 
 func (c *course) String() string {
 	three := func(f func(state) float64) string {
 		return fmt.Sprintf("%.0f, %.0f, %.0f", f(c.before), f(c.most), f(c.after))
 	}
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1000) }
-	return fmt.Sprintf("| %s | %d | %d | %s | %d, %d, %d | %s, %s | %s (%s), %d of %d | %.0f %% | %s MiB | %.0f, %.0f MiB | %s | %s |",
+	return fmt.Sprintf("| %s | %d | %d | %s | %d, %d, %d | %s, %s | %s (%s), %d of %d | %.0f %% | %s MiB | %s MiB | %s | %s |",
 		c.attack.name, c.tally.sent, c.tally.answered, c.drops(), len(c.setUps.Setup), c.setUps.Failed(), c.setUps.Resent,
 		ms(c.setUps.Quantile(0.5)), ms(c.setUps.Quantile(1)), ms(c.heard.gap), ms(c.heard.raw), c.heard.lost, c.heard.packets+c.heard.lost,
 		100*(c.most.cpu-c.before.cpu)/c.lasted.Seconds(),
-		three(func(s state) float64 { return s.resident / (1 << 20) }), c.before.live/(1<<20), c.after.live/(1<<20),
+		three(func(s state) float64 { return s.resident / (1 << 20) }), three(func(s state) float64 { return s.live / (1 << 20) }),
 		three(func(s state) float64 { return s.descriptors }), three(func(s state) float64 { return s.goroutines }))
 }
 
@@ -294,7 +294,8 @@ func (w *town) withinBounds(c *course) {
 			"%s: more connections than one may have in %s", a.name, c.attacked)
 	}
 	if a.bounded {
-		assert.LessOrEqual(w.t, c.most.resident, c.before.resident*residentShare+residentMore, "%s: octets of memory meanwhile", a.name)
+		assert.LessOrEqual(w.t, c.most.resident, c.before.resident*residentShare+residentMore+busyMore*c.before.live, "%s: octets of memory meanwhile", a.name)
+		assert.LessOrEqual(w.t, c.most.live, c.before.live*residentShare+liveMore, "%s: octets in use meanwhile", a.name)
 		assert.LessOrEqual(w.t, c.most.descriptors, c.before.descriptors+callMore, "%s: descriptors meanwhile", a.name)
 		assert.LessOrEqual(w.t, c.most.goroutines, c.before.goroutines+callMore+allRequestsAtOnce, "%s: goroutines meanwhile", a.name)
 	}

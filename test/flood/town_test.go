@@ -169,7 +169,7 @@ func (w *town) look() state {
 func (s state) most(o state) state {
 	return state{
 		resident: max(s.resident, o.resident), descriptors: max(s.descriptors, o.descriptors), goroutines: max(s.goroutines, o.goroutines),
-		cpu: max(s.cpu, o.cpu),
+		cpu: max(s.cpu, o.cpu), live: max(s.live, o.live),
 	}
 }
 
@@ -177,7 +177,10 @@ func (s state) most(o state) state {
 const (
 	residentShare = 1.2
 	residentMore  = 16 << 20
-	liveMore      = 8 << 20 // a ban book that is full has 2 of them, and who was answered is remembered for some time
+	// busyMore is what a hotline that is busy may hold more of, as a share of what was in use: it collects garbage when there is
+	// four times as much, and Go keeps a tenth more than that.
+	busyMore = 4 * 1.1
+	liveMore = 8 << 20 // a ban book that is full has 2 of them, and who was answered is remembered for some time
 	// fewMore is what the program's own doing has more at one time than at another: a call that is being set up or recorded.
 	fewMore = 4
 )
